@@ -1,0 +1,295 @@
+/**
+ * The runner protocol (control-plane contract 5): one valibot schema for each request and reply, used by both sides.
+ * Objects are open: unknown keys are ignored (RP-22). Durations are relative milliseconds, sizes bytes (ID-10).
+ */
+import * as v from "valibot";
+import { RunStatus } from "../run/event.ts";
+import { RunId, Uuid } from "../run/ids.ts";
+
+export const PROTOCOL_VERSION = 1;
+export const RUNNER_BASE_PATH = "/runner/v1";
+
+/** Request headers of RP-02; `attempt` only below `/attempts/`. */
+export const HEADERS = {
+  protocol: "Dagu-Protocol",
+  runner: "Dagu-Runner",
+  boot: "Dagu-Boot",
+  sentAt: "Dagu-Sent-At",
+  request: "Dagu-Request",
+  attempt: "Dagu-Attempt",
+  rawLength: "Dagu-Raw-Length",
+  serverTime: "Dagu-Server-Time",
+} as const;
+
+const Natural = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Text = v.record(v.string(), v.string());
+
+// ---- errors (RP-06, 5.3) ----------------------------------------------------------------------------------------
+
+export const ERROR_STATUS = {
+  invalid: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  policy: 403,
+  not_found: 404,
+  fenced: 409,
+  seq_gap: 409,
+  offset_gap: 409,
+  conflict: 409,
+  gone: 410,
+  too_large: 413,
+  not_ready: 423,
+  upgrade_required: 426,
+  rate_limited: 429,
+  unavailable: 503,
+  draining: 503,
+  internal: 500,
+} as const;
+export type ProtocolErrorCode = keyof typeof ERROR_STATUS;
+
+export const ErrorReply = v.object({
+  code: v.picklist(Object.keys(ERROR_STATUS) as ProtocolErrorCode[]),
+  message: v.string(),
+  retryable: v.boolean(),
+  details: v.optional(v.object({
+    /** With `seq_gap`: resend events from here. */
+    expectedSeq: v.optional(Natural),
+    /** With `offset_gap`: resend bytes from here. */
+    expectedOffset: v.optional(Natural),
+    /** With `too_large`: the limit. */
+    max: v.optional(Natural),
+  })),
+});
+export type ErrorReply = v.InferOutput<typeof ErrorReply>;
+
+// ---- M1 register ------------------------------------------------------------------------------------------------
+
+/** What the runner's engine selection came to (containers contract 1.1.4); null address: unfit for container work. */
+export const EngineFacts = v.object({
+  engine: v.picklist(["docker", "podman"]),
+  address: v.string(),
+  apiVersion: v.optional(v.string()),
+  engineVersion: v.optional(v.string()),
+  rootless: v.optional(v.boolean()),
+  /** Why containers cannot run here; absent when they can. */
+  problem: v.optional(v.object({ code: v.string(), message: v.string(), remedy: v.string() })),
+});
+export type EngineFacts = v.InferOutput<typeof EngineFacts>;
+
+export const Settings = v.object({
+  claimWaitMs: Natural,
+  heartbeatMs: Natural,
+  leaseMs: Natural,
+  graceMs: Natural,
+  startDeadlineMs: Natural,
+  eventFlushMs: Natural,
+  eventBatchMax: Natural,
+  logFlushMs: Natural,
+  logChunkMax: Natural,
+  logStreamMax: Natural,
+  spoolMax: Natural,
+  tailWindowMs: Natural,
+});
+export type Settings = v.InferOutput<typeof Settings>;
+
+export const DEFAULT_SETTINGS: Settings = {
+  claimWaitMs: 25_000,
+  heartbeatMs: 15_000,
+  leaseMs: 60_000,
+  graceMs: 240_000,
+  startDeadlineMs: 60_000,
+  eventFlushMs: 1_000,
+  eventBatchMax: 500,
+  logFlushMs: 2_000,
+  logChunkMax: 1_048_576,
+  logStreamMax: 268_435_456,
+  spoolMax: 1_073_741_824,
+  tailWindowMs: 300_000,
+};
+
+export const RegisterRequest = v.object({
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  machineId: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  version: v.string(),
+  os: v.string(),
+  arch: v.string(),
+  labels: Text,
+  capacity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
+  features: v.array(v.string()),
+  engine: v.optional(EngineFacts),
+});
+export type RegisterRequest = v.InferOutput<typeof RegisterRequest>;
+
+export const RegisterReply = v.object({
+  runnerId: Uuid,
+  /** `dagu_rnr_...`: shown once, stored as digest. */
+  runnerToken: v.string(),
+  tokenExpiresAt: v.string(),
+  labels: Text,
+  capacity: Natural,
+  settings: Settings,
+});
+export type RegisterReply = v.InferOutput<typeof RegisterReply>;
+
+// ---- M3 claim ---------------------------------------------------------------------------------------------------
+
+export const Directive = v.object({
+  id: Uuid,
+  /** Unknown types are acknowledged and ignored (RP-22). */
+  type: v.string(),
+  attemptId: v.optional(Uuid),
+  fence: v.optional(Natural),
+  /** Who or what asked, for people. */
+  reason: v.optional(v.string()),
+  force: v.optional(v.boolean()),
+});
+export type Directive = v.InferOutput<typeof Directive>;
+
+export const ClaimRequest = v.object({
+  /** Makes the claim repeatable: the same id answers the same attempts while they are not started. */
+  claimId: Uuid,
+  labels: Text,
+  free: Natural,
+  waitMs: v.pipe(Natural, v.maxValue(50_000)),
+  /** Attempts that the runner holds; others that the server believes it has are expired at once. */
+  held: v.array(Uuid),
+});
+export type ClaimRequest = v.InferOutput<typeof ClaimRequest>;
+
+export const Grant = v.object({
+  attemptId: Uuid,
+  fence: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** `dagu_att_...`: goes into `Dagu-Attempt` of every call for this attempt. */
+  attemptToken: v.string(),
+  leaseMs: Natural,
+  graceMs: Natural,
+  startDeadlineMs: Natural,
+  run: v.object({
+    name: v.string(),
+    dagRunId: RunId,
+    triggerType: v.string(),
+    triggerActor: v.string(),
+    trust: v.picklist(["trusted", "untrusted"]),
+    queue: v.string(),
+    labels: v.array(v.string()),
+    /** RFC 3339, or "". */
+    scheduleTime: v.string(),
+  }),
+  operation: v.picklist(["start"]),
+  definition: v.object({
+    /** `sha256:` and 64 hex digits, over the UTF-8 text. */
+    digest: v.string(),
+    yaml: v.string(),
+  }),
+  params: v.object({
+    /** Every parameter as text, defaults included, in declaration order. */
+    values: Text,
+    /** `DAG_PARAMS_JSON` (P-15). */
+    json: v.string(),
+  }),
+  /** Variables that the trigger brings (`DAGU_EVENT_*`). */
+  env: Text,
+  /** Large values by digest, fetched with GET /blobs/{digest}: `WEBHOOK_PAYLOAD`, `WEBHOOK_HEADERS`. */
+  inputs: v.array(v.object({ name: v.string(), digest: v.string(), sizeBytes: Natural })),
+});
+export type Grant = v.InferOutput<typeof Grant>;
+
+export const ClaimReply = v.object({
+  attempts: v.array(Grant),
+  directives: v.array(Directive),
+  claimAfterMs: Natural,
+});
+export type ClaimReply = v.InferOutput<typeof ClaimReply>;
+
+// ---- M4 decline -------------------------------------------------------------------------------------------------
+
+export const DeclineRequest = v.object({
+  fence: Natural,
+  reason: v.picklist([
+    "signature_invalid",
+    "policy_denied",
+    "definition_invalid",
+    "unsupported_feature",
+    "resource_shortage",
+    "draining",
+  ]),
+  detail: v.optional(v.string()),
+});
+export type DeclineRequest = v.InferOutput<typeof DeclineRequest>;
+export const DeclineReply = v.object({ outcome: v.picklist(["requeued", "failed"]) });
+export type DeclineReply = v.InferOutput<typeof DeclineReply>;
+
+// ---- M5 heartbeat -----------------------------------------------------------------------------------------------
+
+export const HeartbeatRequest = v.object({
+  state: v.picklist(["active", "draining"]),
+  free: Natural,
+  spoolBytes: Natural,
+  version: v.string(),
+  attempts: v.array(v.object({ attemptId: Uuid, fence: Natural, lastSeq: Natural, ackSeq: Natural })),
+  ackDirectives: v.array(Uuid),
+});
+export type HeartbeatRequest = v.InferOutput<typeof HeartbeatRequest>;
+
+export const HeartbeatReply = v.object({
+  attempts: v.array(v.object({
+    attemptId: Uuid,
+    status: v.picklist(["ok", "fenced", "finished", "unknown"]),
+    leaseMs: Natural,
+    graceMs: Natural,
+    ackSeq: Natural,
+  })),
+  directives: v.array(Directive),
+});
+export type HeartbeatReply = v.InferOutput<typeof HeartbeatReply>;
+
+// ---- M6 events --------------------------------------------------------------------------------------------------
+
+/** An event as the server takes it: stamped, of any type (EV-01); known types are checked against `RunEventBody`. */
+export const WireEvent = v.looseObject({
+  seq: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  at: v.number(),
+  mono: v.number(),
+  type: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  step: v.optional(v.pipe(v.string(), v.maxLength(255))),
+  data: v.optional(v.record(v.string(), v.unknown())),
+});
+export type WireEvent = v.InferOutput<typeof WireEvent>;
+
+export const EVENT_BATCH_BYTES = 524_288;
+
+export const EventsRequest = v.object({
+  fence: Natural,
+  firstSeq: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  events: v.pipe(v.array(WireEvent), v.maxLength(500)),
+});
+export type EventsRequest = v.InferOutput<typeof EventsRequest>;
+
+export const EventsReply = v.object({
+  ackSeq: Natural,
+  runStatus: RunStatus,
+  directives: v.array(Directive),
+});
+export type EventsReply = v.InferOutput<typeof EventsReply>;
+
+// ---- M7 logs ----------------------------------------------------------------------------------------------------
+
+/** Query of POST /attempts/{id}/logs; the body is raw bytes, gzip when `Content-Encoding` says so. */
+export const LogQuery = v.object({
+  step: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+  stream: v.picklist(["stdout", "stderr"]),
+  offset: v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)),
+  fence: v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number)),
+  /** `1`: no more bytes will come; the stream's length is `offset` plus the body's. */
+  final: v.optional(v.literal("1")),
+});
+export type LogQuery = v.InferOutput<typeof LogQuery>;
+
+export const LogReply = v.object({ nextOffset: Natural, limitReached: v.boolean() });
+export type LogReply = v.InferOutput<typeof LogReply>;
+
+// ---- M15 drain and leave ----------------------------------------------------------------------------------------
+
+export const DrainRequest = v.object({ mode: v.picklist(["finish", "handback"]), deadlineMs: Natural });
+export type DrainRequest = v.InferOutput<typeof DrainRequest>;
+export const Empty = v.object({});

@@ -1,0 +1,163 @@
+/**
+ * The closed set of run events (control-plane contract 5.4). A run is a fold of them: `state.ts` reduces, on the
+ * runner to decide what is next, in the control plane to store and show.
+ */
+import * as v from "valibot";
+import { Failure } from "./failure.ts";
+
+export const RUN_STATUSES = [
+  "not_started",
+  "running",
+  "failed",
+  "aborted",
+  "succeeded",
+  "queued",
+  "partially_succeeded",
+  "waiting",
+  "rejected",
+] as const;
+export const RunStatus = v.picklist(RUN_STATUSES);
+/** Tokens of 4.1; the index in `RUN_STATUSES` is the stored and API-visible code (R-06). */
+export type RunStatus = v.InferOutput<typeof RunStatus>;
+
+export const STEP_STATUSES = [
+  "not_started",
+  "running",
+  "failed",
+  "aborted",
+  "succeeded",
+  "skipped",
+  "partially_succeeded",
+  "waiting",
+  "rejected",
+  "retrying",
+] as const;
+export const StepStatus = v.picklist(STEP_STATUSES);
+/** Tokens of 4.3; the index in `STEP_STATUSES` is the stored and API-visible code. */
+export type StepStatus = v.InferOutput<typeof StepStatus>;
+
+/** Sizes in bytes of what the step wrote, after masking, over all its tries in this attempt. */
+const LogSizes = v.object({ stdout: v.number(), stderr: v.number() });
+
+/** What really ran, for the run's page and API (F10: engine and address of every container). */
+export const ContainerFacts = v.object({
+  engine: v.picklist(["docker", "podman"]),
+  address: v.string(),
+  /** First 12 characters. */
+  id: v.string(),
+  name: v.string(),
+  image: v.string(),
+  /** Digest of the image that was used; "" when the engine does not tell. */
+  digest: v.string(),
+});
+export type ContainerFacts = v.InferOutput<typeof ContainerFacts>;
+
+const CheckedCondition = v.object({
+  condition: v.string(),
+  matched: v.boolean(),
+  error: v.optional(v.string()),
+});
+
+export const RunEventBody = v.variant("type", [
+  v.object({
+    type: v.literal("attempt.started"),
+    data: v.object({ engineVersion: v.string(), host: v.string(), workDir: v.string() }),
+  }),
+  v.object({
+    type: v.literal("preconditions.checked"),
+    /** Absent for the workflow's own. */
+    step: v.optional(v.string()),
+    data: v.object({ results: v.array(CheckedCondition) }),
+  }),
+  /** The root container is ready, or a step's own container was created. */
+  v.object({
+    type: v.literal("container.started"),
+    /** Absent for the root container. */
+    step: v.optional(v.string()),
+    data: ContainerFacts,
+  }),
+  v.object({
+    type: v.literal("step.started"),
+    step: v.string(),
+    data: v.object({
+      /** Tries before this one, from 0. */
+      retry: v.number(),
+    }),
+  }),
+  /** `output`: captured variable; otherwise a declared output. Values at most 64 KiB each. */
+  v.object({
+    type: v.literal("step.output"),
+    step: v.string(),
+    data: v.object({ kind: v.picklist(["variable", "declared"]), name: v.string(), value: v.string() }),
+  }),
+  v.object({
+    type: v.literal("step.retrying"),
+    step: v.string(),
+    data: v.object({
+      retry: v.number(),
+      delayMs: v.number(),
+      exitCode: v.optional(v.number()),
+      error: v.optional(Failure),
+    }),
+  }),
+  v.object({
+    type: v.literal("step.finished"),
+    step: v.string(),
+    data: v.object({
+      status: v.picklist(["failed", "aborted", "succeeded"]),
+      exitCode: v.optional(v.number()),
+      error: v.optional(Failure),
+      /** The failure is allowed by `continue_on`, so dependents go on. */
+      continued: v.optional(v.boolean()),
+      logs: LogSizes,
+    }),
+  }),
+  /** A step that never ran: preconditions or upstream skipped (`skipped`), upstream failed or stopped (`aborted`). */
+  v.object({
+    type: v.literal("step.skipped"),
+    step: v.string(),
+    data: v.object({
+      status: v.picklist(["skipped", "aborted"]),
+      reason: v.string(),
+      continued: v.optional(v.boolean()),
+    }),
+  }),
+  v.object({
+    type: v.literal("log.dropped"),
+    step: v.string(),
+    data: v.object({
+      stream: v.picklist(["stdout", "stderr"]),
+      fromOffset: v.number(),
+      bytes: v.number(),
+      reason: v.string(),
+    }),
+  }),
+  v.object({
+    type: v.literal("note"),
+    /** Absent: about the run. */
+    step: v.optional(v.string()),
+    data: v.object({ level: v.picklist(["info", "warn"]), message: v.pipe(v.string(), v.maxLength(4096)) }),
+  }),
+  v.object({
+    type: v.literal("attempt.finished"),
+    data: v.object({
+      status: v.picklist(["failed", "aborted", "succeeded", "partially_succeeded"]),
+      error: v.optional(Failure),
+    }),
+  }),
+]);
+export type RunEventBody = v.InferOutput<typeof RunEventBody>;
+export type RunEventType = RunEventBody["type"];
+
+/** Where and when, added to every body: `seq` from 1 without holes per attempt, `at` epoch ms of the runner, `mono` ms since attempt start. */
+const Stamp = v.object({
+  seq: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  at: v.number(),
+  mono: v.number(),
+});
+export const RunEvent = v.intersect([Stamp, RunEventBody]);
+export type RunEvent = v.InferOutput<typeof RunEvent>;
+
+export function isTerminal(event: { readonly type: string }): boolean {
+  return event.type === "attempt.finished";
+}

@@ -1,0 +1,26 @@
+/** What the control plane asks of its host. Given by `cli/host.ts` on Deno, by `edge.ts` elsewhere, by tests. */
+import type { Clock, Ids, Log } from "../run/ports.ts";
+import type { Db } from "./store/db.ts";
+
+/**
+ * Latency only, never correctness (ED-02): every waiter also polls. `start-all` and a long-lived server share one in
+ * memory (and LISTEN on Postgres); on the edge both calls may do nothing.
+ */
+export interface Wake {
+  /** Something changed: `ready` (a run may be claimed), `run:<run uuid>` (its events or logs), `runner:<runner uuid>` (a directive). */
+  notify(topic: string): void;
+  /** Resolves true when the topic is notified, false after `ms` or when the signal aborts. Never rejects. */
+  wait(topics: readonly string[], ms: number, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface ServerPorts {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly wake: Wake;
+  /** Cryptographically random bytes (tokens, secrets). */
+  random(length: number): Uint8Array;
+  /** Work that outlives the answer (`waitUntil` on the edge). */
+  background(work: Promise<void>): void;
+}

@@ -1,0 +1,37 @@
+/** What an operator can set of the control plane. Values are handed in; nothing here reads an environment. */
+import { DEFAULT_SETTINGS, type Settings } from "../protocol/messages.ts";
+
+/**
+ * How API and pages know who asks. `none` trusts whoever reaches the socket and is only allowed on a loopback address;
+ * runner, webhook and forge paths have credentials of their own in every mode. A bearer API token works in every mode.
+ */
+export type AuthMode =
+  | { readonly kind: "none" }
+  | { readonly kind: "basic"; readonly username: string; readonly password: string }
+  /** Only API tokens (`Authorization: Bearer dagu_...`, or the cookie that the login page makes of one). */
+  | { readonly kind: "token" };
+
+export interface ServerSettings {
+  readonly version: string;
+  /** Base of links in answers, without trailing slash; "" means: the request's own origin. */
+  readonly publicUrl: string;
+  readonly auth: AuthMode;
+  /** Host names that mode `none` accepts in `Host` (against DNS rebinding). */
+  readonly trustedHosts: readonly string[];
+  /** 32 bytes: seals secrets at rest and derives attempt tokens. */
+  readonly masterKey: Uint8Array;
+  readonly webhookMaxPayloadBytes: number;
+  readonly forgeMaxPayloadBytes: number;
+  readonly runner: Settings;
+  /** Bearer of POST /internal/tick/{job}; null: those paths do not exist. */
+  readonly internalToken: string | null;
+}
+
+export const SERVER_DEFAULTS = {
+  publicUrl: "",
+  trustedHosts: ["localhost", "127.0.0.1", "[::1]"],
+  webhookMaxPayloadBytes: 1_048_576,
+  forgeMaxPayloadBytes: 26_214_400,
+  runner: DEFAULT_SETTINGS,
+  internalToken: null,
+} as const;
