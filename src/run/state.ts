@@ -1,0 +1,159 @@
+/** What a run is at one moment: the fold of its events (DESIGN 3.2). Pure; the same on runner, control plane and page. */
+import type { HandlerName, Workflow } from "../workflow/workflow.ts";
+import { HANDLER_NODE_NAMES } from "../workflow/workflow.ts";
+import type { ContainerFacts, RunEventBody, RunStatus, StepStatus } from "./event.ts";
+import type { Failure } from "./failure.ts";
+
+export interface StepState {
+  readonly name: string;
+  readonly status: StepStatus;
+  /** Epoch ms; null: not yet. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  /** Tries so far less one. */
+  readonly retryCount: number;
+  readonly exitCode: number | null;
+  readonly failure: Failure | null;
+  /** Why it never ran (`upstream failed`, `upstream skipped`, `precondition not met`); "" otherwise. */
+  readonly reason: string;
+  /** Its failure or skip is allowed by `continue_on`. */
+  readonly isContinued: boolean;
+  /** `output: NAME` values. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Declared outputs. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly container: ContainerFacts | null;
+  readonly logSizes: { readonly stdout: number; readonly stderr: number };
+  readonly notes: readonly string[];
+}
+
+export interface RunState {
+  readonly status: RunStatus;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly failure: Failure | null;
+  /** In declaration order. */
+  readonly steps: readonly StepState[];
+  /** Handlers that the workflow declares, under their node names, in the order in which they may run. */
+  readonly handlers: readonly StepState[];
+  /** The root container. */
+  readonly container: ContainerFacts | null;
+  readonly notes: readonly string[];
+}
+
+const HANDLER_ORDER: readonly HandlerName[] = ["init", "wait", "success", "failure", "abort", "exit"];
+
+function newStepState(name: string): StepState {
+  return {
+    name,
+    status: "not_started",
+    startedAt: null,
+    finishedAt: null,
+    retryCount: 0,
+    exitCode: null,
+    failure: null,
+    reason: "",
+    isContinued: false,
+    variables: {},
+    outputs: {},
+    container: null,
+    logSizes: { stdout: 0, stderr: 0 },
+    notes: [],
+  };
+}
+
+/** The state before any event: everything `not_started`. */
+export function newRunState(workflow: Pick<Workflow, "steps" | "handlers">): RunState {
+  return {
+    status: "not_started",
+    startedAt: null,
+    finishedAt: null,
+    failure: null,
+    steps: workflow.steps.map((step) => newStepState(step.name)),
+    handlers: HANDLER_ORDER
+      .filter((handler) => workflow.handlers[handler] !== undefined)
+      .map((handler) => newStepState(HANDLER_NODE_NAMES[handler])),
+    container: null,
+    notes: [],
+  };
+}
+
+/** An event with the moment at which it happened; sequence numbers do not matter here. */
+export type TimedEvent = RunEventBody & { readonly at: number };
+
+/** The next state. Events about a step that the workflow does not have change nothing. */
+export function reduce(state: RunState, event: TimedEvent): RunState {
+  switch (event.type) {
+    case "attempt.started":
+      return { ...state, status: "running", startedAt: event.at };
+    case "attempt.finished":
+      return { ...state, status: event.data.status, finishedAt: event.at, failure: event.data.error ?? null };
+    case "container.started":
+      return event.step === undefined
+        ? { ...state, container: event.data }
+        : updateStep(state, event.step, { container: event.data });
+    case "step.started":
+      return updateStep(state, event.step, (step) => ({
+        status: "running",
+        startedAt: step.startedAt ?? event.at,
+        retryCount: event.data.retry,
+        failure: null,
+        exitCode: null,
+      }));
+    case "step.output":
+      return updateStep(
+        state,
+        event.step,
+        (step) =>
+          event.data.kind === "variable"
+            ? { variables: { ...step.variables, [event.data.name]: event.data.value } }
+            : { outputs: { ...step.outputs, [event.data.name]: event.data.value } },
+      );
+    case "step.retrying":
+      return updateStep(state, event.step, {
+        status: "retrying",
+        exitCode: event.data.exitCode ?? null,
+        failure: event.data.error ?? null,
+      });
+    case "step.finished":
+      return updateStep(state, event.step, {
+        status: event.data.status,
+        finishedAt: event.at,
+        exitCode: event.data.exitCode ?? null,
+        failure: event.data.error ?? null,
+        isContinued: event.data.continued ?? false,
+        logSizes: event.data.logs,
+      });
+    case "step.skipped":
+      return updateStep(state, event.step, {
+        status: event.data.status,
+        finishedAt: event.at,
+        reason: event.data.reason,
+        isContinued: event.data.continued ?? false,
+      });
+    case "note":
+      return event.step === undefined
+        ? { ...state, notes: [...state.notes, event.data.message] }
+        : updateStep(state, event.step, (step) => ({ notes: [...step.notes, event.data.message] }));
+    case "preconditions.checked":
+    case "log.dropped":
+      return state;
+    default:
+      return event satisfies never;
+  }
+}
+
+function updateStep(
+  state: RunState,
+  name: string,
+  change: Partial<StepState> | ((step: StepState) => Partial<StepState>),
+): RunState {
+  const apply = (step: StepState): StepState =>
+    step.name === name ? { ...step, ...(typeof change === "function" ? change(step) : change) } : step;
+  return { ...state, steps: state.steps.map(apply), handlers: state.handlers.map(apply) };
+}
+
+/** The step or handler node of that name. */
+export function findStep(state: RunState, name: string): StepState | undefined {
+  return state.steps.find((step) => step.name === name) ?? state.handlers.find((step) => step.name === name);
+}
