@@ -1,0 +1,201 @@
+/**
+ * Typed calls of the runner protocol over a given `fetch` (DESIGN 3.4): one request, one answer or one failure as a
+ * value. Repeating is `resend.ts`'s; nothing here knows what a message means.
+ */
+import * as v from "valibot";
+import type { Clock, Ids } from "../run/ports.ts";
+import { type CallResult, exchange, type Fetch, gzip, readBlob, readJson } from "./exchange.ts";
+import {
+  ClaimReply,
+  type ClaimRequest,
+  DeclineReply,
+  type DeclineRequest,
+  type DrainRequest,
+  Empty,
+  EventsReply,
+  type EventsRequest,
+  HEADERS,
+  HeartbeatReply,
+  type HeartbeatRequest,
+  LogReply,
+  PROTOCOL_VERSION,
+  RegisterReply,
+  type RegisterRequest,
+  RUNNER_BASE_PATH,
+} from "./messages.ts";
+
+export interface ClientPorts {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export interface ClientOptions {
+  readonly baseUrl: string;
+  /** Random per process start (`Dagu-Boot`). */
+  readonly bootId: string;
+  /** Whether larger bodies are sent gzipped (RP-04). Pointless where `fetch` does not leave the process. */
+  readonly compress: boolean;
+}
+
+/** Who calls: given once the runner is registered. */
+export interface Credential {
+  readonly runnerId: string;
+  readonly token: string;
+}
+
+export interface AttemptCredential {
+  readonly attemptId: string;
+  readonly attemptToken: string;
+}
+
+/** The same `requestId` on every repetition makes repeating safe (RP-05). */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly requestId?: string;
+}
+
+export interface LogPiece {
+  readonly step: string;
+  readonly stream: "stdout" | "stderr";
+  readonly offset: number;
+  readonly fence: number;
+  readonly isFinal: boolean;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface RunnerClient {
+  /** Used by every later call; a registration answers it. */
+  setCredential(credential: Credential): void;
+  register(
+    registrationToken: string,
+    body: RegisterRequest,
+    options: CallOptions,
+  ): Promise<CallResult<RegisterReply>>;
+  claim(body: ClaimRequest, options: CallOptions): Promise<CallResult<ClaimReply>>;
+  heartbeat(body: HeartbeatRequest, options: CallOptions): Promise<CallResult<HeartbeatReply>>;
+  drain(body: DrainRequest, options: CallOptions): Promise<CallResult<Empty>>;
+  leave(options: CallOptions): Promise<CallResult<Empty>>;
+  decline(
+    attempt: AttemptCredential,
+    body: DeclineRequest,
+    options: CallOptions,
+  ): Promise<CallResult<DeclineReply>>;
+  sendEvents(
+    attempt: AttemptCredential,
+    body: EventsRequest,
+    options: CallOptions,
+  ): Promise<CallResult<EventsReply>>;
+  sendLog(attempt: AttemptCredential, piece: LogPiece, options: CallOptions): Promise<CallResult<LogReply>>;
+  /** Bytes that match `sha256:HEX`; others count as no answer. */
+  blob(attempt: AttemptCredential, digest: string, options: CallOptions): Promise<CallResult<Uint8Array>>;
+}
+
+type Empty = v.InferOutput<typeof Empty>;
+
+const CALL_TIMEOUT_MS = 30_000;
+const CLAIM_MARGIN_MS = 10_000;
+const GZIP_FROM_BYTES = 8_192;
+
+export function newRunnerClient(ports: ClientPorts, options: ClientOptions): RunnerClient {
+  let credential: Credential | null = null;
+  const base = options.baseUrl.replace(/\/+$/, "") + RUNNER_BASE_PATH;
+
+  async function send(call: Call, callOptions: CallOptions): Promise<CallResult<Response>> {
+    const headers = new Headers({
+      [HEADERS.protocol]: String(PROTOCOL_VERSION),
+      [HEADERS.boot]: options.bootId,
+      [HEADERS.sentAt]: new Date(ports.clock.now()).toISOString(),
+      [HEADERS.request]: callOptions.requestId ?? ports.ids.uuid(),
+      ...call.headers,
+    });
+    const token = call.token ?? credential?.token;
+    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+    if (credential !== null) headers.set(HEADERS.runner, credential.runnerId);
+    if (call.attempt !== undefined) headers.set(HEADERS.attempt, call.attempt.attemptToken);
+    let body = call.body;
+    if (body !== undefined && options.compress && body.length > GZIP_FROM_BYTES) {
+      headers.set("Content-Encoding", "gzip");
+      headers.set(HEADERS.rawLength, String(body.length));
+      body = await gzip(body);
+    }
+    return await exchange(
+      ports,
+      call.timeoutMs ?? CALL_TIMEOUT_MS,
+      callOptions.signal,
+      (signal) =>
+        new Request(base + call.path, {
+          method: call.method ?? "POST",
+          headers,
+          signal,
+          ...(body === undefined ? {} : { body }),
+        }),
+    );
+  }
+
+  async function callJson<S extends v.GenericSchema>(
+    schema: S,
+    call: Call & { readonly json?: unknown },
+    callOptions: CallOptions,
+  ): Promise<CallResult<v.InferOutput<S>>> {
+    const withBody = call.json === undefined ? call : {
+      ...call,
+      body: new TextEncoder().encode(JSON.stringify(call.json)),
+      headers: { "Content-Type": "application/json" },
+    };
+    const sent = await send(withBody, callOptions);
+    return sent.ok ? await readJson(schema, sent.value) : sent;
+  }
+
+  return {
+    setCredential: (given) => {
+      credential = given;
+    },
+    register: (token, json, o) => callJson(RegisterReply, { path: "/register", token, json }, o),
+    claim: (json, o) =>
+      callJson(ClaimReply, { path: "/claim", json, timeoutMs: json.waitMs + CLAIM_MARGIN_MS }, o),
+    heartbeat: (json, o) => callJson(HeartbeatReply, { path: "/heartbeat", json }, o),
+    drain: (json, o) => callJson(Empty, { path: "/drain", json }, o),
+    leave: (o) => callJson(Empty, { path: "/leave", json: {} }, o),
+    decline: (attempt, json, o) =>
+      callJson(DeclineReply, { path: attemptPath(attempt, "decline"), attempt, json }, o),
+    sendEvents: (attempt, json, o) =>
+      callJson(EventsReply, { path: attemptPath(attempt, "events"), attempt, json }, o),
+    sendLog: (attempt, piece, o) =>
+      callJson(LogReply, {
+        path: `${attemptPath(attempt, "logs")}?${logQuery(piece)}`,
+        attempt,
+        body: piece.bytes,
+        headers: { "Content-Type": "application/octet-stream" },
+      }, o),
+    blob: async (attempt, digest, o) => {
+      const sent = await send({ method: "GET", path: `/blobs/${encodeURIComponent(digest)}`, attempt }, o);
+      return sent.ok ? await readBlob(digest, sent.value) : sent;
+    },
+  };
+}
+
+interface Call {
+  readonly method?: "GET" | "POST";
+  readonly path: string;
+  readonly token?: string;
+  readonly attempt?: AttemptCredential;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+function attemptPath(attempt: AttemptCredential, rest: string): string {
+  return `/attempts/${encodeURIComponent(attempt.attemptId)}/${rest}`;
+}
+
+function logQuery(piece: LogPiece): string {
+  const query = new URLSearchParams({
+    step: piece.step,
+    stream: piece.stream,
+    offset: String(piece.offset),
+    fence: String(piece.fence),
+  });
+  if (piece.isFinal) query.set("final", "1");
+  return query.toString();
+}

@@ -1,0 +1,223 @@
+/**
+ * The run core: one attempt of a workflow from its first event to its last. It decides what is ready, keeps the limits,
+ * runs the handlers and derives the status; it does no I/O of its own (DESIGN 3.3). Everything it knows, it tells by events.
+ */
+import { findCycle } from "../workflow/graph.ts";
+import { resolveText, type Scope } from "../workflow/reference.ts";
+import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
+import { checkConditions } from "./conditions.ts";
+import type { RunEventBody } from "./event.ts";
+import type { Failure } from "./failure.ts";
+import type { RunInputs } from "./inputs.ts";
+import type { OpenActions, Reporter, RunPorts } from "./ports.ts";
+import { isFailure, resolveRunScope } from "./resolve.ts";
+import { runSteps } from "./schedule.ts";
+import { newHandlerScope, newRunScope } from "./scope.ts";
+import { newSlots } from "./slots.ts";
+import { newRunState, reduce, type RunState } from "./state.ts";
+import { deriveStatus, type FinalStatus } from "./status.ts";
+import { runStep } from "./step.ts";
+import { openDeadline, openStop, stopReason } from "./stop.ts";
+
+/**
+ * Runs the attempt and returns the state that its events fold to. `signal` asks for a stop with a `StopReason`: running
+ * steps are stopped, abort and exit handlers still run; a `fenced` stop ends everything at once and tells nothing more.
+ * `kill` ends handlers too. Rejects only when the journal cannot be written.
+ */
+export async function execute(
+  workflow: Workflow,
+  inputs: RunInputs,
+  ports: RunPorts,
+  signal: AbortSignal,
+  kill: AbortSignal,
+): Promise<RunState> {
+  const attempt = newAttempt(workflow, inputs, ports, kill);
+  await attempt.emit({
+    type: "attempt.started",
+    data: { engineVersion: inputs.engineVersion, host: inputs.hostName, workDir: inputs.paths.workDir },
+  });
+  using stop = openStop(signal);
+  const end = await runAttempt(attempt, stop);
+  if (stopReason(stop.signal)?.kind !== "fenced") {
+    await attempt.emit({
+      type: "attempt.finished",
+      data: { status: end.status, ...(end.failure === null ? {} : { error: end.failure }) },
+    });
+  }
+  return attempt.state();
+}
+
+interface Attempt {
+  readonly workflow: Workflow;
+  readonly ports: RunPorts;
+  readonly scope: Scope;
+  readonly kill: AbortSignal;
+  readonly emit: (body: RunEventBody) => Promise<void>;
+  readonly state: () => RunState;
+}
+
+interface AttemptEnd {
+  readonly status: FinalStatus;
+  readonly failure: Failure | null;
+}
+
+function newAttempt(workflow: Workflow, inputs: RunInputs, ports: RunPorts, kill: AbortSignal): Attempt {
+  let state = newRunState(workflow);
+  return {
+    workflow,
+    ports,
+    kill,
+    scope: newRunScope(workflow, inputs, ports.clock.now()),
+    state: () => state,
+    emit: async (body) => {
+      state = reduce(state, { ...body, at: ports.clock.now() });
+      await ports.journal.event(body);
+    },
+  };
+}
+
+async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): Promise<AttemptEnd> {
+  const { workflow, ports } = attempt;
+  const cycle = findCycle(workflow.steps);
+  if (cycle !== null) return { status: "failed", failure: cyclic(cycle) };
+
+  const runScope = resolveRunScope(workflow, attempt.scope);
+  const isMet = await areRunPreconditionsMet(attempt, runScope.workingDir, stop.signal);
+  const early = stopReason(stop.signal);
+  if (!isMet && early === null && !needsAbortHandlers(workflow)) return { status: "aborted", failure: null };
+
+  using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop);
+  const opened = await ports.actions.open(runScope, runReporter(attempt), stop.signal);
+  if (isFailure(opened)) return endUnopened(opened, stop.signal);
+  await using actions = opened;
+
+  const init = isMet ? await runHandler(attempt, "init", "running", actions, stop.signal) : "absent";
+  if (isMet && init !== "failed" && !stop.signal.aborted) await runSteps(attempt, actions, stop.signal);
+
+  const reason = stopReason(stop.signal);
+  if (reason?.kind === "fenced") return { status: "aborted", failure: null };
+  const end = deriveEnd(attempt, { isUnmet: !isMet, isInitFailed: init === "failed", reason });
+  return await runLastHandlers(attempt, end, actions);
+}
+
+async function areRunPreconditionsMet(
+  attempt: Attempt,
+  workingDir: string | null,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { workflow, ports, scope } = attempt;
+  if (workflow.preconditions.length === 0) return true;
+  const shell = workflow.shell === null
+    ? null
+    : workflow.shell.map((word) => resolveText(word, scope, "scope"));
+  const { isMet, results } = await checkConditions(workflow.preconditions, scope, {
+    checks: ports.checks,
+    shell,
+    workingDir,
+  }, signal);
+  await attempt.emit({ type: "preconditions.checked", data: { results } });
+  return isMet;
+}
+
+function needsAbortHandlers(workflow: Workflow): boolean {
+  return workflow.handlers.abort !== undefined || workflow.handlers.exit !== undefined;
+}
+
+/** Nothing ran: every step stays not_started and no handler runs (3.1.3). */
+function endUnopened(failure: Failure, signal: AbortSignal): AttemptEnd {
+  const reason = stopReason(signal);
+  return reason?.kind === "cancelled"
+    ? { status: "aborted", failure: { code: "CANCELLED", message: `stopped by ${reason.by}`, remedy: "" } }
+    : { status: "failed", failure };
+}
+
+function deriveEnd(
+  attempt: Attempt,
+  facts: { isUnmet: boolean; isInitFailed: boolean; reason: ReturnType<typeof stopReason> },
+): AttemptEnd {
+  const { steps } = attempt.state();
+  const isTimedOut = facts.reason?.kind === "timeout";
+  const isStopped = facts.isUnmet || facts.isInitFailed || facts.reason?.kind === "cancelled";
+  const status = deriveStatus(steps, { isStopped, hasError: isTimedOut });
+  if (status === "succeeded" || status === "partially_succeeded") return { status, failure: null };
+  if (isTimedOut) {
+    const message = `the run's timeout_sec of ${attempt.workflow.timeoutSec} passed`;
+    return { status, failure: { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" } };
+  }
+  if (facts.reason?.kind === "cancelled") {
+    return { status, failure: { code: "CANCELLED", message: `stopped by ${facts.reason.by}`, remedy: "" } };
+  }
+  if (facts.isInitFailed) {
+    return {
+      status,
+      failure: attempt.state().handlers.find((node) => node.name === HANDLER_NODE_NAMES.init)?.failure ??
+        null,
+    };
+  }
+  const first = steps.find((step) => step.status === "failed" && !step.isContinued) ??
+    steps.find((step) => step.status === "failed");
+  return { status, failure: first?.failure ?? null };
+}
+
+// ---- handlers (5.4) ---------------------------------------------------------------------------------------------
+
+async function runLastHandlers(attempt: Attempt, end: AttemptEnd, actions: OpenActions): Promise<AttemptEnd> {
+  const byStatus: HandlerName = end.status === "failed"
+    ? "failure"
+    : end.status === "aborted"
+    ? "abort"
+    : "success";
+  let result = end;
+  for (const handler of [byStatus, "exit"] as const) {
+    const outcome = await runHandler(attempt, handler, result.status, actions, attempt.kill);
+    if (outcome !== "failed" || result.status === "aborted" || result.status === "failed") continue;
+    const node = attempt.state().handlers.find((state) => state.name === HANDLER_NODE_NAMES[handler]);
+    const message = `handler_on.${handler} failed: ${node?.failure?.message ?? "no reason was given"}`;
+    result = {
+      status: "failed",
+      failure: { code: "HANDLER_FAILED", message, remedy: node?.failure?.remedy ?? "" },
+    };
+  }
+  return result;
+}
+
+async function runHandler(
+  attempt: Attempt,
+  handler: HandlerName,
+  status: string,
+  actions: OpenActions,
+  signal: AbortSignal,
+): Promise<"absent" | "ended" | "failed"> {
+  const { workflow, ports } = attempt;
+  const declared = workflow.handlers[handler];
+  if (declared === undefined) return "absent";
+  const step = { ...declared, name: HANDLER_NODE_NAMES[handler] };
+  const end = await runStep({
+    workflow,
+    step,
+    handler,
+    ports,
+    actions,
+    emit: attempt.emit,
+    slots: newSlots(0),
+    order: 0,
+    scope: () => newHandlerScope(attempt.scope, step, workflow.steps, attempt.state(), status),
+  }, signal);
+  return end === "failed" || end === "aborted" ? "failed" : "ended";
+}
+
+function runReporter(attempt: Attempt): Reporter {
+  return {
+    container: (facts) => attempt.emit({ type: "container.started", data: facts }),
+    note: (level, message) =>
+      attempt.emit({ type: "note", data: { level, message: message.slice(0, 4096) } }),
+  };
+}
+
+function cyclic(path: readonly string[]): Failure {
+  return {
+    code: "GRAPH_CYCLIC",
+    message: `the steps' depends are cyclic: ${path.join(" -> ")}`,
+    remedy: "remove one of these dependencies",
+  };
+}

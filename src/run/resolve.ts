@@ -1,0 +1,179 @@
+/** Replaces the references in what an author wrote, field by field as the matrix says (workflow-language contract 2.6). */
+import { convertFlag, harnessTries } from "../workflow/harness.ts";
+import { resolveEnv } from "../workflow/inputs.ts";
+import { resolveText, type Scope } from "../workflow/reference.ts";
+import type { Container, DockerRun, HarnessConfig, NamedText, Step, Workflow } from "../workflow/workflow.ts";
+import type { Failure } from "./failure.ts";
+import type { ResolvedAction, RunScope } from "./ports.ts";
+
+/** The root fields that all steps share (2.13.2: resolved once, before any step). */
+export function resolveRunScope(workflow: Workflow, scope: Scope): RunScope {
+  return {
+    container: workflow.container === null ? null : resolveContainer(workflow.container, scope),
+    resources: workflow.resources,
+    harnesses: workflow.harnesses,
+    shell: workflow.shell === null ? null : resolveAll(workflow.shell, scope),
+    workingDir: workflow.workingDir === null ? null : resolveText(workflow.workingDir, scope, "scope"),
+    graceMs: workflow.maxCleanUpTimeSec * 1000,
+  };
+}
+
+/** Everything in it but the fields that stay literal (2.13). */
+export function resolveContainer(container: Container, scope: Scope): Container {
+  const text = (value: string): string => resolveText(value, scope, "scope");
+  const optional = (value: string | null): string | null => value === null ? null : text(value);
+  const shared = {
+    env: namedTexts(resolveEnv(container.env, scope, "scope")),
+    user: optional(container.user),
+    workingDir: optional(container.workingDir),
+    shell: container.shell === null ? null : resolveAll(container.shell, scope),
+  };
+  if (container.kind === "exec") return { ...container, ...shared, target: text(container.target) };
+  return {
+    ...container,
+    ...shared,
+    image: text(container.image),
+    containerName: optional(container.containerName),
+    volumes: resolveAll(container.volumes, scope),
+    ports: resolveAll(container.ports, scope),
+    network: optional(container.network),
+    command: resolveAll(container.command, scope),
+  };
+}
+
+/** The step's action with every reference replaced, or why that cannot be used. `selected` is the container it will run in. */
+export function resolveAction(
+  step: Step,
+  workflow: Workflow,
+  selected: Container | null,
+  scope: Scope,
+): ResolvedAction | Failure {
+  const action = step.action;
+  switch (action.name) {
+    case "container":
+      return action;
+    case "run": {
+      const texts = selected === null
+        ? action.texts.map((text) => resolveText(text, scope, "shell"))
+        : action.texts.map((text) => resolveContainerCommand(text, selected, scope));
+      const broken = selected === null && action.form !== "script" &&
+        texts.some((text) => text.includes("\n"));
+      if (broken) {
+        return invalid(
+          "the resolved command text has a line break",
+          "write the command as a script (a block with `|`), or keep line breaks out of the values",
+        );
+      }
+      return { ...action, texts, shell: action.shell === null ? null : resolveAll(action.shell, scope) };
+    }
+    case "docker.run":
+      return resolveDockerRun(action.with, scope);
+    case "harness.run": {
+      const tries = harnessTries(action.with, workflow.harness, workflow.harnesses)
+        .map((config) => resolveHarness(config, scope));
+      return {
+        name: "harness.run",
+        prompt: resolveText(action.with.prompt, scope, "scope"),
+        stdin: action.with.stdin === null ? null : resolveText(action.with.stdin, scope, "scope"),
+        tries,
+      };
+    }
+    default:
+      return action satisfies never;
+  }
+}
+
+export function isFailure(value: object): value is Failure {
+  return "code" in value && "remedy" in value;
+}
+
+/**
+ * Names known in workflow scope, the container's own `env` included, are replaced; the rest is left for the shell in the
+ * container (2.13.3).
+ */
+function resolveContainerCommand(text: string, container: Container, scope: Scope): string {
+  const own = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
+  const isDirect = container.shell?.[0] === "direct";
+  return resolveText(text, { ...scope, env: { ...scope.env, ...own } }, "scope", {
+    keepUnqualifiedEscape: !isDirect,
+  });
+}
+
+function resolveDockerRun(docker: DockerRun, scope: Scope): ResolvedAction | Failure {
+  const text = (value: string): string => resolveText(value, scope, "scope");
+  const optional = (value: string | null): string | null => value === null ? null : text(value);
+  const autoRemove = typeof docker.autoRemove === "string"
+    ? readBoolean(text(docker.autoRemove))
+    : docker.autoRemove;
+  if (autoRemove === null) {
+    return invalid(
+      `auto_remove must be a boolean, got "${docker.autoRemove}"`,
+      'write true or false, or a reference whose value is "true" or "false"',
+    );
+  }
+  return {
+    name: "docker.run",
+    with: {
+      ...docker,
+      autoRemove,
+      image: optional(docker.image),
+      containerName: optional(docker.containerName),
+      command: docker.command === null
+        ? null
+        : docker.command.kind === "text"
+        ? { kind: "text", text: text(docker.command.text) }
+        : { kind: "words", words: resolveAll(docker.command.words, scope) },
+      platform: optional(docker.platform),
+      workingDir: optional(docker.workingDir),
+      volumes: resolveAll(docker.volumes, scope),
+      shell: docker.shell === null ? null : resolveAll(docker.shell, scope),
+      container: resolveTree(docker.container, scope),
+      host: resolveTree(docker.host, scope),
+      network: resolveTree(docker.network, scope),
+      exec: resolveTree(docker.exec, scope),
+    },
+  };
+}
+
+function resolveHarness(
+  config: HarnessConfig & { readonly provider: string },
+  scope: Scope,
+): HarnessConfig & { readonly provider: string } {
+  const flags = Object.fromEntries(
+    Object.entries(config.flags).map(([name, value]) => [
+      name,
+      typeof value === "string" ? convertFlag(resolveText(value, scope, "scope")) : value,
+    ]),
+  );
+  return { ...config, provider: resolveText(config.provider, scope, "scope"), flags };
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+function resolveTree(tree: Tree, scope: Scope): Tree {
+  const walk = (value: unknown): unknown => {
+    if (typeof value === "string") return resolveText(value, scope, "scope");
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
+  };
+  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, walk(value)]));
+}
+
+function resolveAll(texts: readonly string[], scope: Scope): string[] {
+  return texts.map((text) => resolveText(text, scope, "scope"));
+}
+
+function namedTexts(values: Readonly<Record<string, string>>): NamedText[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+function readBoolean(text: string): boolean | null {
+  if (["true", "1"].includes(text)) return true;
+  if (["false", "0", ""].includes(text)) return false;
+  return null;
+}
+
+function invalid(message: string, remedy: string): Failure {
+  return { code: "INPUT_INVALID", message, remedy };
+}

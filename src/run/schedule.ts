@@ -1,0 +1,145 @@
+/** Which step is next: dependencies, limits and the shared container's lane. */
+import type { Step, Workflow } from "../workflow/workflow.ts";
+import type { RunEventBody } from "./event.ts";
+import type { OpenActions, RunPorts } from "./ports.ts";
+import { newStepScope } from "./scope.ts";
+import type { Scope } from "../workflow/reference.ts";
+import { newSlots, type Slots } from "./slots.ts";
+import { findStep, type RunState, type StepState } from "./state.ts";
+import { runStep } from "./step.ts";
+import { openStop } from "./stop.ts";
+
+export interface Scheduled {
+  readonly workflow: Workflow;
+  readonly ports: RunPorts;
+  readonly scope: Scope;
+  readonly emit: (body: RunEventBody) => Promise<void>;
+  readonly state: () => RunState;
+}
+
+/**
+ * Runs every step that may run; returns when none runs any more and none can start. When the journal fails, what still
+ * runs is stopped and awaited before the error goes on.
+ */
+export async function runSteps(run: Scheduled, actions: OpenActions, signal: AbortSignal): Promise<void> {
+  const { steps } = run.workflow;
+  const graph = newGraph(steps);
+  const slotsOf = newStepSlots(run.workflow);
+  const running = new Map<string, Promise<string>>();
+  using stop = openStop(signal);
+  try {
+    let ready = steps.filter((step) => step.depends.length === 0);
+    while (true) {
+      if (!stop.signal.aborted) {
+        const skipped: Step[] = [];
+        for (const step of ready) {
+          const verdict = judge(run.state(), step);
+          if (verdict === "wait") continue;
+          if (verdict === "go") {
+            running.set(
+              step.name,
+              start(run, step, graph.orderOf(step), slotsOf(step), actions, stop.signal),
+            );
+            continue;
+          }
+          const continued = verdict.status === "skipped" && step.continueOn.skipped;
+          await run.emit({ type: "step.skipped", step: step.name, data: { ...verdict, continued } });
+          skipped.push(step);
+        }
+        ready = skipped.flatMap((step) => graph.release(step.name));
+        if (ready.length > 0) continue;
+      }
+      if (running.size === 0) return;
+      const name = await Promise.race(running.values());
+      running.delete(name);
+      ready = graph.release(name);
+    }
+  } catch (error) {
+    stop.abort({ kind: "fenced" });
+    await Promise.allSettled(running.values());
+    throw error;
+  }
+}
+
+async function start(
+  run: Scheduled,
+  step: Step,
+  order: number,
+  slots: Slots,
+  actions: OpenActions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { workflow, ports, emit } = run;
+  const scope = () => newStepScope(run.scope, step, workflow.steps, run.state());
+  await runStep({ workflow, step, handler: null, ports, actions, emit, slots, order, scope }, signal);
+  return step.name;
+}
+
+/**
+ * Steps in one shared container take turns as long as `max_active_steps` is not written (3.5.3): the file system is shared,
+ * so declaration order is what an author expects. Written, it is the limit of the whole run and of the lane.
+ */
+function newStepSlots(workflow: Workflow): (step: Step) => Slots {
+  const all = newSlots(workflow.maxActiveSteps ?? 0);
+  const lane = newSlots(1);
+  return (step) => workflow.maxActiveSteps === null && step.place === "shared" ? lane : all;
+}
+
+interface Graph {
+  orderOf(step: Step): number;
+  /** The step is over: the steps whose last dependency it was, in declaration order. */
+  release(name: string): Step[];
+}
+
+function newGraph(steps: readonly Step[]): Graph {
+  const order = new Map(steps.map((step, index) => [step.name, index]));
+  const open = new Map(steps.map((step) => [step.name, new Set(step.depends).size]));
+  const dependents = new Map<string, Step[]>(steps.map((step) => [step.name, []]));
+  for (const step of steps) {
+    for (const name of new Set(step.depends)) dependents.get(name)?.push(step);
+  }
+  return {
+    orderOf: (step) => order.get(step.name) ?? 0,
+    release: (name) =>
+      (dependents.get(name) ?? []).filter((step) => {
+        const left = (open.get(step.name) ?? 0) - 1;
+        open.set(step.name, left);
+        return left === 0;
+      }),
+  };
+}
+
+/** Whether upstream steps let this one start. Dependencies are looked at in written order; all must allow (4.3). */
+function judge(state: RunState, step: Step): Verdict {
+  for (const name of step.depends) {
+    const upstream = findStep(state, name);
+    const verdict = upstream === undefined ? "go" : verdictOf(upstream);
+    if (verdict !== "go") return verdict;
+  }
+  return "go";
+}
+
+type Verdict = "go" | "wait" | { readonly status: "skipped" | "aborted"; readonly reason: string };
+
+function verdictOf(upstream: StepState): Verdict {
+  switch (upstream.status) {
+    case "succeeded":
+    case "partially_succeeded":
+      return "go";
+    case "failed":
+      return upstream.isContinued ? "go" : { status: "aborted", reason: "upstream failed" };
+    case "skipped":
+      return upstream.isContinued ? "go" : { status: "skipped", reason: "upstream skipped" };
+    case "aborted":
+      return { status: "aborted", reason: "upstream aborted" };
+    case "rejected":
+      return { status: "aborted", reason: "upstream rejected" };
+    case "not_started":
+    case "running":
+    case "retrying":
+    case "waiting":
+      return "wait";
+    default:
+      return upstream.status satisfies never;
+  }
+}

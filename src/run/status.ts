@@ -1,0 +1,27 @@
+/** The run's final status from its steps (workflow-language contract 5.3, first rule that applies). */
+import type { StepState } from "./state.ts";
+
+export type FinalStatus = "failed" | "aborted" | "succeeded" | "partially_succeeded";
+
+export interface StatusFacts {
+  /** A stop was asked for, the init handler failed, or the workflow's preconditions were not met. */
+  readonly isStopped: boolean;
+  /** An error beside the steps: the run's time limit. */
+  readonly hasError: boolean;
+}
+
+export function deriveStatus(steps: readonly StepState[], facts: StatusFacts): FinalStatus {
+  const isWell = (step: StepState): boolean =>
+    step.status === "succeeded" || step.status === "skipped" || step.status === "partially_succeeded";
+  if (facts.isStopped && !(steps.length > 0 && steps.every(isWell))) return "aborted";
+
+  const hasSuccess = steps.some((step) =>
+    step.status === "succeeded" || step.status === "partially_succeeded"
+  );
+  const isAllowed = (step: StepState): boolean => step.status === "failed" && step.isContinued;
+  const hasAllowed = steps.some((step) => isAllowed(step) || step.status === "partially_succeeded");
+  const hasFailed = facts.hasError || steps.some((step) => step.status === "failed" && !step.isContinued);
+  if (hasSuccess && hasAllowed && !hasFailed) return "partially_succeeded";
+
+  return hasFailed || steps.some((step) => step.status === "failed") ? "failed" : "succeeded";
+}

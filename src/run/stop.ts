@@ -1,0 +1,43 @@
+import type { Clock, StopReason } from "./ports.ts";
+
+/** A signal of its own that also aborts, with the same reason, when an outer one does. Disposal lets go of the outer one. */
+export interface Stop extends Disposable {
+  readonly signal: AbortSignal;
+  abort(reason: StopReason): void;
+}
+
+export function openStop(outer: AbortSignal): Stop {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(outer.reason);
+  if (outer.aborted) follow();
+  else outer.addEventListener("abort", follow, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    [Symbol.dispose]: () => outer.removeEventListener("abort", follow),
+  };
+}
+
+/** Aborts `stop` with a timeout once `limitSec` have passed; 0 means never. Disposal ends the timer. */
+export function openDeadline(clock: Clock, limitSec: number, scope: "step" | "run", stop: Stop): Disposable {
+  const over = new AbortController();
+  if (limitSec > 0) {
+    const limitMs = limitSec * 1000;
+    void clock.sleep(limitMs, over.signal).then(() => {
+      if (!over.signal.aborted) stop.abort({ kind: "timeout", scope, limitMs });
+    });
+  }
+  return { [Symbol.dispose]: () => over.abort() };
+}
+
+/** Why the signal aborted; null while it has not. The core and its callers abort with a `StopReason` only. */
+export function stopReason(signal: AbortSignal): StopReason | null {
+  if (!signal.aborted) return null;
+  const reason: unknown = signal.reason;
+  return isStopReason(reason) ? reason : { kind: "cancelled", by: "the runner", force: false };
+}
+
+function isStopReason(reason: unknown): reason is StopReason {
+  return typeof reason === "object" && reason !== null && "kind" in reason &&
+    (reason.kind === "cancelled" || reason.kind === "timeout" || reason.kind === "fenced");
+}

@@ -1,0 +1,110 @@
+/**
+ * `harness.run`: somebody's agent CLI with a prompt (containers contract 7). An ordinary step otherwise; with fallbacks
+ * the first success counts, and only its stdout is the step's (7.6).
+ */
+import { join } from "node:path";
+import type { Outcome, OutputSink, ResolvedAction } from "../../run/ports.ts";
+import { type Invocation, providerNames, renderInvocation, resolveProvider } from "../../workflow/harness.ts";
+import { closeHostPlaces, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
+import { failed, newTail } from "./outcome.ts";
+import { runInOwn, runInShared } from "./placed.ts";
+import type { Work } from "./work.ts";
+
+type HarnessAction = Extract<ResolvedAction, { name: "harness.run" }>;
+type HarnessTry = HarnessAction["tries"][number];
+
+/** Timeout and cancellation alike (7.8). */
+const STOPPED_EXIT_CODE = 124;
+
+export async function harnessRun(action: HarnessAction, work: Work): Promise<Outcome> {
+  const total = action.tries.length;
+  let last = failed(
+    "SPEC_INVALID",
+    "harness.run has no provider",
+    "name one in with.provider or harness.provider",
+  );
+  for (const [index, attempt] of action.tries.entries()) {
+    last = total === 1
+      ? await runTry(action, attempt, work, work.sink)
+      : await runHeldBack(action, attempt, work);
+    if (work.signal.aborted) return { ...last, exitCode: STOPPED_EXIT_CODE };
+    if (last.failure === null) return last;
+    const next = action.tries[index + 1];
+    if (next === undefined) break;
+    await tell(
+      work,
+      `harness attempt ${index + 1} of ${total} (${attempt.provider}) failed; next: ${next.provider}\n`,
+    );
+  }
+  return last;
+}
+
+function runTry(action: HarnessAction, attempt: HarnessTry, work: Work, sink: OutputSink): Promise<Outcome> {
+  const provider = resolveProvider(attempt.provider, work.attempt.scope.harnesses);
+  if (provider === null) {
+    const known = providerNames(work.attempt.scope.harnesses).join(", ");
+    const message = `unknown harness provider "${attempt.provider}"; known: ${known}`;
+    return Promise.resolve(failed("SPEC_INVALID", message, "define it under harnesses:"));
+  }
+  const invocation = renderInvocation(provider, attempt.flags, action.prompt, action.stdin);
+  const inner = { ...work, sink };
+  if (work.call.place === "host") return runOnHost(invocation, inner);
+  if (invocation.stdin !== null) {
+    const message =
+      `harness provider "${attempt.provider}" would get standard input, which containers do not have`;
+    return Promise.resolve(
+      failed("SPEC_INVALID", message, "put the text into the prompt, or run the step on the host"),
+    );
+  }
+  const command = { argv: [invocation.binary, ...invocation.args], keepsEntrypoint: false };
+  const place = work.call.place === "shared" ? runInShared : runInOwn;
+  return place(inner, "harness.run", [command]);
+}
+
+async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
+  const places = await openHostPlaces(work);
+  try {
+    const outcome = await runHostProcess(work, places, {
+      argv: [invocation.binary, ...invocation.args],
+      stdin: invocation.stdin,
+      sink: work.sink,
+      tailed: ["stderr", "stdout"],
+    });
+    return outcome.failure === null ? await withOutputFile(work, places) : outcome;
+  } finally {
+    await closeHostPlaces(places);
+  }
+}
+
+/** Keeps stdout in a file until the try is known to be the one; of a failed try its end goes to stderr (7.6.3). */
+async function runHeldBack(action: HarnessAction, attempt: HarnessTry, work: Work): Promise<Outcome> {
+  const path = join(work.attempt.scratchDir, `${work.attempt.ids.uuid()}.stdout`);
+  const tail = newTail();
+  try {
+    let outcome: Outcome;
+    {
+      using file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
+      const held: OutputSink = {
+        write: async (stream, bytes) => {
+          if (stream === "stderr") return await work.sink.write(stream, bytes);
+          tail.add(bytes);
+          for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+        },
+      };
+      outcome = await runTry(action, attempt, work, held);
+    }
+    if (outcome.failure === null) {
+      using file = await Deno.open(path);
+      for await (const chunk of file.readable) await work.sink.write("stdout", chunk);
+    } else if (tail.text() !== "") {
+      await tell(work, `stdout tail of harness provider ${attempt.provider}:\n${tail.text()}\n`);
+    }
+    return outcome;
+  } finally {
+    await Deno.remove(path).catch(() => {});
+  }
+}
+
+async function tell(work: Work, text: string): Promise<void> {
+  await work.sink.write("stderr", new TextEncoder().encode(text));
+}

@@ -1,0 +1,102 @@
+/** Processes of a step on the runner's host: folder, output file, environment, and how their end reads. */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Outcome, OutputSink } from "../../run/ports.ts";
+import { type ProcessEnd, runProcess } from "../process.ts";
+import { hostEnvironment, type HostPlaces } from "./environment.ts";
+import { exitMessage, failed, newTails, succeeded, type Tails, tailSink } from "./outcome.ts";
+import type { Work } from "./work.ts";
+
+/** The step's directory: its own `working_dir` against the run's, `~` as the runner's home (S-36, S-39). */
+export function stepDir(work: Work): string {
+  return joinDir(work.attempt.workingDir, work.call.workingDir);
+}
+
+export function joinDir(base: string, dir: string | null): string {
+  if (dir === null || dir === "") return base;
+  const expanded = dir === "~" || dir.startsWith("~/") ? join(homedir(), dir.slice(1)) : dir;
+  return resolve(base, expanded);
+}
+
+/** Makes the step's folder and an empty output file for this try (S-33, S-42). */
+export async function openHostPlaces(work: Work): Promise<HostPlaces> {
+  const cwd = stepDir(work);
+  await Deno.mkdir(cwd, { recursive: true });
+  const outputFile = join(work.attempt.scratchDir, `${work.attempt.ids.uuid()}.output`);
+  await Deno.writeFile(outputFile, new Uint8Array(), { mode: 0o600 });
+  const logs = await work.attempt.logFiles(work.call.step);
+  return { cwd, outputFile, stdoutFile: logs.stdout, stderrFile: logs.stderr };
+}
+
+export interface HostProcess {
+  readonly argv: readonly string[];
+  readonly stdin: string | null;
+  readonly sink: OutputSink;
+  /** Streams whose ends belong into the message of a failure. */
+  readonly tailed: readonly (keyof Tails)[];
+}
+
+/** Runs one process of the step. A missing program is told apart from a program that ends with 127. */
+export async function runHostProcess(work: Work, places: HostPlaces, process: HostProcess): Promise<Outcome> {
+  const { attempt, call } = work;
+  const tails = newTails();
+  const end = await runProcess(
+    attempt.clock,
+    {
+      argv: process.argv,
+      env: hostEnvironment(attempt.hostEnv, call, places),
+      cwd: places.cwd,
+      stdin: process.stdin,
+      owner: attempt.attemptId,
+    },
+    { signal: call.signalOnStop, graceMs: call.graceMs, hurry: attempt.hurry },
+    tailSink(process.sink, tails),
+    work.signal,
+  );
+  if (end.kind === "not_started") return notStarted(end);
+  if (end.exitCode === 0) return { exitCode: 0, failure: null, outputFile: null };
+  return failed("COMMAND_FAILED", exitMessage(end.exitCode, tails, process.tailed), "", end.exitCode);
+}
+
+function notStarted(end: Extract<ProcessEnd, { kind: "not_started" }>): Outcome {
+  switch (end.reason) {
+    case "not_found":
+      return failed(
+        "COMMAND_NOT_FOUND",
+        end.message,
+        "install it on the runner, or correct PATH in env",
+        127,
+      );
+    case "not_executable":
+      return failed(
+        "COMMAND_NOT_EXECUTABLE",
+        end.message,
+        "chmod +x it, or name the program that runs it",
+        126,
+      );
+    case "other":
+      return failed("INTERNAL", end.message, "see the runner's log", 1);
+    default:
+      return end.reason satisfies never;
+  }
+}
+
+/** After success: what the step wrote to `DAGU_OUTPUT_FILE`, for the core to read (S-43, S-44, S-48). */
+export async function withOutputFile(work: Work, places: HostPlaces): Promise<Outcome> {
+  const max = work.call.maxOutputSize;
+  const size = (await Deno.stat(places.outputFile).catch(() => null))?.size ?? 0;
+  if (size > max) {
+    const message = `output file exceeded maximum size limit of ${max} bytes (${size} bytes)`;
+    return failed("OUTPUT_INVALID", message, "write less to DAGU_OUTPUT_FILE, or raise max_output_size");
+  }
+  const bytes = size === 0 ? new Uint8Array() : await Deno.readFile(places.outputFile);
+  try {
+    return succeeded(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return failed("OUTPUT_INVALID", "the output file is not valid UTF-8", "write text to DAGU_OUTPUT_FILE");
+  }
+}
+
+export async function closeHostPlaces(places: HostPlaces): Promise<void> {
+  await Deno.remove(places.outputFile).catch(() => {});
+}

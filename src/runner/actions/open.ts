@@ -1,0 +1,116 @@
+/** The `Actions` port of one attempt: its folders, its root container, and the way from a call to an action. */
+import type { Failure } from "../../run/failure.ts";
+import type {
+  Actions,
+  Clock,
+  Ids,
+  Log,
+  OpenActions,
+  Reporter,
+  RunScope,
+  StreamName,
+} from "../../run/ports.ts";
+import type { Engine } from "../containers/engine.ts";
+import type { Labels } from "../containers/labels.ts";
+import { openForeignContainer, openRootContainer, type RootContainer } from "../containers/root-container.ts";
+import { type Mask, maskSink } from "../mask.ts";
+import type { Owner, Workspace } from "../workspace.ts";
+import type { Environment } from "./environment.ts";
+import { joinDir } from "./host.ts";
+import { isFailure } from "./outcome.ts";
+import { perform } from "./registry.ts";
+import type { AttemptShare } from "./work.ts";
+
+export interface ActionsOptions {
+  readonly attemptId: string;
+  readonly workspace: Workspace;
+  /** Given the working directory when we make it; null: the runner's user. */
+  readonly owner: Owner | null;
+  readonly hostEnv: Environment;
+  readonly runnerEnv: Readonly<Record<string, string>>;
+  readonly mask: Mask;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly hurry: AbortSignal;
+  engine(): Promise<Engine | Failure>;
+  /** Of a step's container; null: of the root container. */
+  labels(step: string | null): Labels;
+  logFiles(step: string): Promise<Readonly<Record<StreamName, string>>>;
+}
+
+export function newActions(options: ActionsOptions): Actions {
+  return {
+    open: async (scope, report, signal) => {
+      const workingDir = joinDir(options.workspace.workDir, scope.workingDir);
+      await makeFolder(workingDir, options.owner);
+      const root = await openRoot(options, scope, workingDir, report, signal);
+      if (root !== null && isFailure(root)) return root;
+      return newOpenActions(
+        { ...options, scope, workingDir, root, scratchDir: options.workspace.attemptDir },
+        options,
+      );
+    },
+  };
+}
+
+function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenActions {
+  return {
+    perform: async (call, sink, report, signal) => {
+      const masked = maskSink(sink, options.mask);
+      const outcome = await perform(call.action.name, call.action, {
+        call,
+        attempt,
+        sink: masked,
+        report,
+        signal,
+      });
+      await masked.end();
+      return outcome;
+    },
+    [Symbol.asyncDispose]: async () => {
+      try {
+        await attempt.root?.[Symbol.asyncDispose]();
+      } catch (error) {
+        options.log.warn("root container not cleaned up", { error: String(error) });
+      }
+    },
+  };
+}
+
+async function openRoot(
+  options: ActionsOptions,
+  scope: RunScope,
+  workingDir: string,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<RootContainer | Failure | null> {
+  const { container } = scope;
+  if (container === null) return null;
+  const engine = await options.engine();
+  if (isFailure(engine)) return engine;
+  if (container.kind === "exec") return await openForeignContainer(engine, container, report, signal);
+  return await openRootContainer(
+    engine,
+    {
+      container,
+      entrypoint: null,
+      command: null,
+      env: {},
+      baseDir: workingDir,
+      labels: options.labels(null),
+      limits: scope.resources,
+      hostEnv: options.hostEnv,
+    },
+    report,
+    signal,
+  );
+}
+
+/** A folder that was there keeps its owner. */
+async function makeFolder(path: string, owner: Owner | null): Promise<void> {
+  const known = await Deno.stat(path).catch(() => null);
+  if (known !== null) return;
+  await Deno.mkdir(path, { recursive: true });
+  if (owner !== null) await Deno.chown(path, owner.uid, owner.gid);
+}

@@ -1,0 +1,124 @@
+/** Commands of a step in containers: in the root container, in somebody else's, or in one of the step's own. */
+import type { Outcome } from "../../run/ports.ts";
+import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
+import { openForeignContainer, type RootContainer } from "../containers/root-container.ts";
+import type { ContainerRequest } from "../containers/spec.ts";
+import { runStepContainer } from "../containers/step-container.ts";
+import { execEnvironment, ownEnvironment } from "./environment.ts";
+import { stepDir } from "./host.ts";
+import { failed, failedWith, isFailure, succeeded } from "./outcome.ts";
+import type { Work } from "./work.ts";
+
+export interface PlacedCommand {
+  /** null: what the container does by itself. */
+  readonly argv: readonly string[] | null;
+  /** The image's entrypoint runs, with `argv` as its arguments; otherwise `argv` is the whole command (4.4). */
+  readonly keepsEntrypoint: boolean;
+}
+
+/** Decides which variables the commands see (3.6, 4.7). */
+export type PlacedKind = "run" | "harness.run";
+
+/** In the root container: one exec for each command, in order, until one fails (3.4.5). */
+export async function runInShared(
+  work: Work,
+  kind: PlacedKind,
+  commands: readonly PlacedCommand[],
+): Promise<Outcome> {
+  const { root, scope } = work.attempt;
+  if (root === null || scope.container === null) {
+    return failed("INTERNAL", "the step is meant for a root container, and the run has none", "");
+  }
+  return await execAll(root, scope.container, work, kind, commands);
+}
+
+/** In the step's own `container:`, which replaces the root one entirely (4.1.2). */
+export async function runInOwn(
+  work: Work,
+  kind: PlacedKind,
+  commands: readonly PlacedCommand[],
+): Promise<Outcome> {
+  const { container } = work.call;
+  if (container === null) return failed("INTERNAL", "the step has no container of its own", "");
+  return container.kind === "exec"
+    ? await runInForeign(container, work, kind, commands)
+    : await runInNew(container, work, kind, commands);
+}
+
+async function runInForeign(
+  container: ExecContainer,
+  work: Work,
+  kind: PlacedKind,
+  commands: readonly PlacedCommand[],
+): Promise<Outcome> {
+  const engine = await work.attempt.engine();
+  if (isFailure(engine)) return failedWith(engine);
+  const foreign = await openForeignContainer(engine, container, work.report, work.signal);
+  if (isFailure(foreign)) return failedWith(foreign);
+  await using opened = foreign;
+  return await execAll(opened, container, work, kind, commands);
+}
+
+async function runInNew(
+  container: ImageContainer,
+  work: Work,
+  kind: PlacedKind,
+  commands: readonly PlacedCommand[],
+): Promise<Outcome> {
+  const engine = await work.attempt.engine();
+  if (isFailure(engine)) return failedWith(engine);
+  const [command] = commands;
+  if (command === undefined) return succeeded(null);
+  const request = ownRequest(container, work, ownEnvironment(kind, work.call), command);
+  return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
+}
+
+/** A create request for a container of this step. Relative volumes are meant against the step's directory (2.6.3). */
+export function ownRequest(
+  container: ImageContainer,
+  work: Work,
+  env: Readonly<Record<string, string>>,
+  command: PlacedCommand,
+): ContainerRequest {
+  const argv = command.argv;
+  return {
+    container,
+    entrypoint: argv === null || command.keepsEntrypoint ? null : argv.slice(0, 1),
+    command: argv === null ? null : command.keepsEntrypoint ? argv : argv.slice(1),
+    env,
+    baseDir: stepDir(work),
+    labels: work.attempt.labels(work.call.step),
+    limits: work.attempt.scope.resources satisfies ResourceLimits,
+    hostEnv: work.attempt.hostEnv,
+  };
+}
+
+async function execAll(
+  root: RootContainer,
+  container: Container,
+  work: Work,
+  kind: PlacedKind,
+  commands: readonly PlacedCommand[],
+): Promise<Outcome> {
+  const env = execEnvironment(kind, work.call, container.env);
+  for (const [index, command] of commands.entries()) {
+    const { user, workingDir } = container;
+    const request = { argv: command.argv ?? [], env, workingDir, user };
+    const outcome = await root.exec(request, stopRules(work), work.sink, work.signal);
+    if (outcome.failure !== null) return commands.length > 1 ? nameCommand(outcome, index) : outcome;
+    // A stop between two commands must not start the next one (4.5.1).
+    if (work.signal.aborted) return outcome;
+  }
+  return succeeded(null);
+}
+
+/** S-20: the message says which command it was. */
+export function nameCommand(outcome: Outcome, index: number): Outcome {
+  if (outcome.failure === null) return outcome;
+  const message = `command ${index + 1} failed: ${outcome.failure.message}`;
+  return { ...outcome, failure: { ...outcome.failure, message } };
+}
+
+export function stopRules(work: Work): { readonly signal: string; readonly graceMs: number } {
+  return { signal: work.call.signalOnStop, graceMs: work.call.graceMs };
+}

@@ -1,0 +1,309 @@
+/**
+ * One claimed attempt, from its workspace to its last report. Whatever happens in between, it ends with a terminal event
+ * in the spool, unless the control plane has taken it away.
+ */
+import { join } from "node:path";
+import { type RunnerClient } from "../protocol/client.ts";
+import type { Directive, Grant, Settings } from "../protocol/messages.ts";
+import { resend, type ResendPorts } from "../protocol/resend.ts";
+import { execute } from "../run/execute.ts";
+import type { Failure } from "../run/failure.ts";
+import type { Clock, Journal, Log, StopReason } from "../run/ports.ts";
+import { parseWorkflow } from "../workflow/parse.ts";
+import { formatProblem } from "../workflow/problem.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+import { newActions } from "./actions/open.ts";
+import { filterHostEnv } from "./actions/environment.ts";
+import { newChecks } from "./checks.ts";
+import type { Engine } from "./containers/engine.ts";
+import { type Instant, type Lease, newLease } from "./lease.ts";
+import { type Mask, maskJournal } from "./mask.ts";
+import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
+import { fetchTriggerEnv } from "./trigger-inputs.ts";
+import { openUplink, type Uplink } from "./uplink.ts";
+import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
+
+/** What the runner lends to each of its attempts. */
+export interface AttemptHost extends ResendPorts {
+  readonly client: RunnerClient;
+  readonly log: Log;
+  readonly settings: Settings;
+  readonly stateDir: string;
+  readonly runnerId: string;
+  readonly version: string;
+  readonly hostName: string;
+  readonly runnerEnv: Readonly<Record<string, string>>;
+  readonly owner: Owner | null;
+  readonly mask: Mask;
+  readonly budget: SpoolBudget;
+  /** Its sleeps end early when contact with the control plane is back. */
+  readonly retryClock: Clock;
+  engine(): Promise<Engine | Failure>;
+  onDirectives(directives: readonly Directive[]): void;
+}
+
+export interface Attempt {
+  readonly attemptId: string;
+  readonly fence: number;
+  readonly lease: Lease;
+  readonly lastSeq: number;
+  readonly ackSeq: number;
+  /** Asks for a stop; with `isForced` without grace and handlers, also after a stop that was not (CN-03, CN-06). */
+  cancel(by: string, isForced: boolean): void;
+  /** The control plane has given the run away: stop at once, tell nothing. */
+  fenceOff(): void;
+  /** Nobody answered for so long that somebody else may be given the run: stop at once, tell it when possible (LO-03). */
+  loseLease(): void;
+  /** Everything is over, told and cleaned up. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+/** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */
+export function startAttempt(
+  host: AttemptHost,
+  grant: Grant,
+  claimedAt: Instant,
+  abandon: AbortSignal,
+): Attempt {
+  const control = newControl();
+  const done = runAttempt(host, grant, control, abandon).catch((error: unknown) => {
+    host.log.error("attempt broke", { attempt: grant.attemptId, error: describe(error) });
+  });
+  return {
+    attemptId: grant.attemptId,
+    fence: grant.fence,
+    lease: newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs),
+    get lastSeq(): number {
+      return control.spool?.lastSeq ?? 0;
+    },
+    get ackSeq(): number {
+      return control.uplink?.ackSeq ?? 0;
+    },
+    cancel: (by, isForced) => {
+      const reason: StopReason = { kind: "cancelled", by, force: isForced };
+      if (isForced) control.kill.abort(reason);
+      control.stop.abort(reason);
+    },
+    fenceOff: () => {
+      control.isFenced = true;
+      control.endAtOnce();
+    },
+    loseLease: () => {
+      control.lost ??= {
+        code: "LEASE_LOST",
+        message: "the runner had no contact with the control plane for longer than the lease allows",
+        remedy: "check the network between runner and control plane; start the run again",
+      };
+      control.endAtOnce();
+    },
+    done,
+  };
+}
+
+/** The strings by which an attempt is held. */
+interface Control {
+  readonly stop: AbortController;
+  readonly kill: AbortController;
+  /** Ends the sending too. */
+  readonly silence: AbortController;
+  isFenced: boolean;
+  /** Why the attempt was ended from outside without the core's own terminal event. */
+  lost: Failure | null;
+  spool: Spool | null;
+  uplink: Uplink | null;
+  endAtOnce(): void;
+}
+
+function newControl(): Control {
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const silence = new AbortController();
+  const fenced: StopReason = { kind: "fenced" };
+  return {
+    stop,
+    kill,
+    silence,
+    isFenced: false,
+    lost: null,
+    spool: null,
+    uplink: null,
+    endAtOnce(): void {
+      kill.abort(fenced);
+      stop.abort(fenced);
+      if (this.isFenced) silence.abort();
+    },
+  };
+}
+
+async function runAttempt(
+  host: AttemptHost,
+  grant: Grant,
+  control: Control,
+  abandon: AbortSignal,
+): Promise<void> {
+  const read = await readDefinition(grant);
+  if ("problem" in read) return await decline(host, grant, read.problem, control.stop.signal);
+
+  const workspace = await openWorkspace(
+    host.stateDir,
+    { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
+    host.owner,
+  );
+  const folder = join(host.stateDir, "spool", grant.attemptId);
+  const header = {
+    attemptId: grant.attemptId,
+    attemptToken: grant.attemptToken,
+    fence: grant.fence,
+    name: grant.run.name,
+    dagRunId: grant.run.dagRunId,
+  };
+  await using spool = await newSpool(folder, header, host.clock, host.budget);
+  const silence = AbortSignal.any([control.silence.signal, abandon]);
+  const uplink = openUplink({ ...host, clock: host.retryClock }, spool, {
+    settings: host.settings,
+    onDirectives: host.onDirectives,
+    onFenced: () => {
+      control.isFenced = true;
+      control.endAtOnce();
+    },
+  }, silence);
+  control.spool = spool;
+  control.uplink = uplink;
+
+  await perform(host, grant, read.workflow, workspace, spool, control);
+  const end = await uplink.end;
+  await workspace.close();
+  host.log.info("attempt ended", {
+    attempt: grant.attemptId,
+    run: grant.run.dagRunId,
+    end,
+    events: spool.lastSeq,
+  });
+  if (end !== "aborted" || control.isFenced) await spool.remove();
+}
+
+/** Executes the workflow and sees to it that the spool ends with a terminal event, unless the attempt is fenced. */
+async function perform(
+  host: AttemptHost,
+  grant: Grant,
+  workflow: Workflow,
+  workspace: Workspace,
+  spool: Spool,
+  control: Control,
+): Promise<void> {
+  const journal = maskJournal(guardedJournal(spool, control), host.mask);
+  try {
+    const trigger = await fetchTriggerEnv(
+      host,
+      spool.header,
+      grant,
+      workspace.attemptDir,
+      control.stop.signal,
+    );
+    if (trigger.ok) await run(host, grant, workflow, workspace, spool, journal, trigger.env, control);
+    else control.lost ??= trigger.failure;
+  } catch (error) {
+    const id = host.ids.uuid();
+    host.log.error("run core broke", { id, attempt: grant.attemptId, error: describe(error) });
+    const message = `internal error ${id} of the runner`;
+    control.lost ??= { code: "INTERNAL", message, remedy: "the runner's log has the cause under this id" };
+  }
+  if (spool.isComplete || control.isFenced) return;
+  const error = control.lost ?? { code: "INTERNAL", message: "the run ended without a result", remedy: "" };
+  await spool.event({ type: "attempt.finished", data: { status: "failed", error } });
+}
+
+async function run(
+  host: AttemptHost,
+  grant: Grant,
+  workflow: Workflow,
+  workspace: Workspace,
+  spool: Spool,
+  journal: Journal,
+  triggerEnv: Readonly<Record<string, string>>,
+  control: Control,
+): Promise<void> {
+  const hostEnv = filterHostEnv(host.runnerEnv);
+  const { attemptId } = grant;
+  const share = { attemptId, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
+  const actions = newActions({
+    ...share,
+    ids: host.ids,
+    log: host.log,
+    mask: host.mask,
+    workspace,
+    owner: host.owner,
+    hurry: control.kill.signal,
+    engine: host.engine,
+    labels: (step) => ({
+      run: grant.run.dagRunId,
+      workflow: grant.run.name,
+      attempt: grant.attemptId,
+      runner: host.runnerId,
+      step: step ?? "",
+    }),
+    logFiles: (step) => spool.openStep(step),
+  });
+  const inputs = {
+    name: grant.run.name,
+    dagRunId: grant.run.dagRunId,
+    attemptId,
+    triggerType: grant.run.triggerType,
+    triggerActor: grant.run.triggerActor,
+    scheduleTime: grant.run.scheduleTime,
+    params: grant.params,
+    env: triggerEnv,
+    host: hostEnv,
+    paths: { workDir: workspace.workDir, logFile: workspace.logFile },
+    engineVersion: host.version,
+    hostName: host.hostName,
+  };
+  const checks = newChecks({ ...share, workDir: workspace.workDir });
+  const ports = { clock: host.clock, journal, actions, checks };
+  await execute(workflow, inputs, ports, control.stop.signal, control.kill.signal);
+}
+
+/** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */
+function guardedJournal(spool: Spool, control: Control): Journal {
+  return {
+    event: async (body) => {
+      // A stop without contact is told by one terminal event only; the core's own story is over.
+      if (control.lost !== null) return;
+      await spool.event(body);
+      if (spool.brokenBy === null || spool.isComplete) return;
+      control.lost = {
+        code: "SPOOL_FAILED",
+        message: `the runner cannot write the run's events: ${spool.brokenBy}`,
+        remedy: "make room on the runner's state folder",
+      };
+      control.endAtOnce();
+    },
+    log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
+  };
+}
+
+async function readDefinition(
+  grant: Grant,
+): Promise<{ readonly workflow: Workflow } | { readonly problem: string }> {
+  const bytes = new TextEncoder().encode(grant.definition.yaml);
+  const digest = `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
+  if (digest !== grant.definition.digest) {
+    return { problem: `the definition's text has digest ${digest}, not ${grant.definition.digest}` };
+  }
+  const { workflow, problems } = parseWorkflow(grant.definition.yaml, "load");
+  if (workflow !== null) return { workflow };
+  const errors = problems.filter((problem) => problem.severity === "error");
+  return { problem: errors.map((problem) => formatProblem(problem, grant.run.name)).join("\n") };
+}
+
+/** A definition that is wrong for us is wrong for every runner: the run fails at once (M4). */
+async function decline(host: AttemptHost, grant: Grant, detail: string, signal: AbortSignal): Promise<void> {
+  const body = { fence: grant.fence, reason: "definition_invalid" as const, detail };
+  const answer = await resend(host, { signal }, (options) => host.client.decline(grant, body, options));
+  const outcome = answer.ok ? answer.value.outcome : answer.failure.kind;
+  host.log.warn("attempt declined", { attempt: grant.attemptId, run: grant.run.dagRunId, detail, outcome });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

@@ -1,0 +1,165 @@
+/** Getting work: one long poll at a time (RP-08), until the runner drains. */
+import type { CallFailure } from "../protocol/exchange.ts";
+import type { ClaimReply, Grant } from "../protocol/messages.ts";
+import { CLAIM_CAP_MS, resend, type ResendPorts } from "../protocol/resend.ts";
+import type { Clock } from "../run/ports.ts";
+import { type Attempt, type AttemptHost, startAttempt } from "./attempt.ts";
+import { type Instant, instant } from "./lease.ts";
+import type { RunnerEnd, RunnerOptions } from "./options.ts";
+
+/** What the runner's loops share. */
+export interface Life {
+  readonly attempts: Map<string, Attempt>;
+  readonly draining: AbortSignal;
+  readonly abandon: AbortSignal;
+  drain(): void;
+}
+
+export function freeSlots(options: RunnerOptions, life: Life): number {
+  return Math.max(0, options.capacity - life.attempts.size);
+}
+
+export function hold(life: Life, attempt: Attempt): void {
+  life.attempts.set(attempt.attemptId, attempt);
+  void attempt.done.then(() => life.attempts.delete(attempt.attemptId));
+}
+
+/** Whether attempts are taken, and who may change that. */
+export interface ClaimGate {
+  isPaused: boolean;
+}
+
+/**
+ * Until there is nothing to claim any more and nothing of ours runs. With no room, or while draining, the same long poll
+ * asks for nothing and so brings directives at once (M3: `free: 0`).
+ */
+export async function claimAll(
+  options: RunnerOptions,
+  host: AttemptHost,
+  ports: ResendPorts,
+  life: Life,
+  gate: ClaimGate,
+): Promise<RunnerEnd> {
+  let end: RunnerEnd = "drained";
+  let isClaiming = true;
+  let isRefused = false;
+  while (isClaiming || life.attempts.size > 0) {
+    if (isClaiming && life.draining.aborted) {
+      isClaiming = false;
+      await handBack(host, life);
+      continue;
+    }
+    if (isRefused) {
+      await Promise.race([...life.attempts.values()].map((attempt) => attempt.done));
+      continue;
+    }
+    const free = isClaiming && !gate.isPaused ? freeSlots(options, life) : 0;
+    const claimed = await claim(options, host, ports, life, free, isClaiming);
+    if ("failure" in claimed) {
+      const refusal = refusedEnd(claimed.failure, host);
+      if (refusal === null) continue;
+      end = refusal;
+      isRefused = true;
+      isClaiming = false;
+      continue;
+    }
+    const { attempts, directives } = claimed.reply;
+    for (const grant of attempts) begin(options, host, life, grant, claimed.at);
+    host.onDirectives(directives);
+    if (options.once === true && attempts.length > 0) isClaiming = false;
+  }
+  return end;
+}
+
+function begin(options: RunnerOptions, host: AttemptHost, life: Life, grant: Grant, at: Instant): void {
+  // A repeated claim repeats what is not started yet (M3).
+  if (life.attempts.has(grant.attemptId)) return;
+  options.log.info("claimed", {
+    attempt: grant.attemptId,
+    run: grant.run.dagRunId,
+    workflow: grant.run.name,
+  });
+  hold(life, startAttempt(host, grant, at, life.abandon));
+}
+
+type Claimed =
+  | { readonly reply: ClaimReply; readonly at: Instant }
+  | { readonly failure: CallFailure };
+
+/** A server that does not hold the poll must not be asked in a hurry. */
+const POLL_PAUSE_MS = 250;
+
+/** One claim, repeated until it is answered, or until it is not what should be asked any more. */
+async function claim(
+  options: RunnerOptions,
+  host: AttemptHost,
+  ports: ResendPorts,
+  life: Life,
+  free: number,
+  isClaiming: boolean,
+): Promise<Claimed> {
+  using cut = openCut(life, free === 0, isClaiming);
+  const claimId = options.ids.uuid();
+  let at = instant(options.clock);
+  const result = await resend(ports, { signal: cut.signal, capMs: CLAIM_CAP_MS }, (call) => {
+    at = instant(options.clock);
+    return host.client.claim({
+      claimId,
+      labels: options.labels,
+      free: options.once === true ? Math.min(1, free) : free,
+      waitMs: host.settings.claimWaitMs,
+      held: [...life.attempts.keys()],
+    }, call);
+  });
+  if (!result.ok) return { failure: result.failure };
+  const { attempts, directives, claimAfterMs } = result.value;
+  if (attempts.length === 0 && directives.length === 0) {
+    const isHeld = options.clock.mono() - at.mono >= POLL_PAUSE_MS;
+    await options.clock.sleep(isHeld ? claimAfterMs : Math.max(claimAfterMs, POLL_PAUSE_MS), cut.signal);
+  }
+  return { reply: result.value, at };
+}
+
+/** Ends a poll early: at the drain, and, when there was no room, at the end of any attempt. */
+function openCut(
+  life: Life,
+  isFull: boolean,
+  isClaiming: boolean,
+): Disposable & { readonly signal: AbortSignal } {
+  const cut = new AbortController();
+  const abort = (): void => cut.abort();
+  if (isClaiming) life.draining.addEventListener("abort", abort, { once: true });
+  if (isFull) { for (const attempt of life.attempts.values()) void attempt.done.then(abort); }
+  return { signal: cut.signal, [Symbol.dispose]: () => life.draining.removeEventListener("abort", abort) };
+}
+
+function refusedEnd(failure: CallFailure, host: AttemptHost): RunnerEnd | null {
+  if (failure.kind !== "refused") return null;
+  host.log.error("claim refused", { code: failure.code, reason: failure.message });
+  if (failure.code === "unauthorized" || failure.code === "forbidden") return "unauthorized";
+  return failure.code === "upgrade_required" ? "upgrade_required" : null;
+}
+
+/**
+ * The drain may have cut a claim that was just granted: what is not started goes back at once (M15). Not while one of
+ * ours may still count as not started.
+ */
+async function handBack(host: AttemptHost, life: Life): Promise<void> {
+  const isSafe = [...life.attempts.values()].every((attempt) => attempt.ackSeq > 0);
+  const mode = isSafe ? "handback" as const : "finish" as const;
+  await briefly(host.clock, (signal) => host.client.drain({ mode, deadlineMs: 0 }, { signal }));
+}
+
+const BRIEFLY_MS = 5_000;
+
+/** A courtesy to the control plane: nobody waits long for it. */
+export async function briefly<T>(clock: Clock, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const patience = new AbortController();
+  const done = new AbortController();
+  void clock.sleep(BRIEFLY_MS, done.signal).then(() => patience.abort());
+  try {
+    return await call(patience.signal);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,43 @@
+/** Who this runner is, kept over restarts: `runner.json` of the state folder, readable by its user only. */
+import { join } from "node:path";
+import * as v from "valibot";
+import { Settings } from "../protocol/messages.ts";
+import { Uuid } from "../run/ids.ts";
+import type { Ids } from "../run/ports.ts";
+
+const Identity = v.object({
+  baseUrl: v.string(),
+  runnerId: Uuid,
+  /** Never logged. */
+  runnerToken: v.string(),
+  settings: Settings,
+});
+export type Identity = v.InferOutput<typeof Identity>;
+
+/** null: not registered yet, or with another control plane. */
+export async function readIdentity(stateDir: string, baseUrl: string): Promise<Identity | null> {
+  try {
+    const json: unknown = JSON.parse(await Deno.readTextFile(join(stateDir, "runner.json")));
+    const parsed = v.safeParse(Identity, json);
+    return parsed.success && parsed.output.baseUrl === baseUrl ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Written whole or not at all. */
+export async function keepIdentity(stateDir: string, identity: Identity): Promise<void> {
+  const path = join(stateDir, "runner.json");
+  await Deno.writeTextFile(`${path}.new`, JSON.stringify(identity, null, 2) + "\n", { mode: 0o600 });
+  await Deno.rename(`${path}.new`, path);
+}
+
+/** Names this machine's state folder to the control plane; made once. */
+export async function machineId(stateDir: string, ids: Ids): Promise<string> {
+  const path = join(stateDir, "machine-id");
+  const known = (await Deno.readTextFile(path).catch(() => "")).trim();
+  if (v.is(Uuid, known)) return known;
+  const made = ids.uuid();
+  await Deno.writeTextFile(path, made + "\n", { mode: 0o600 });
+  return made;
+}

@@ -1,0 +1,46 @@
+/** What a runner is given by whoever starts it. It reads no environment and no clock of its own. */
+import type { Fetch } from "../protocol/exchange.ts";
+import type { Failure } from "../run/failure.ts";
+import type { Clock, Ids, Log } from "../run/ports.ts";
+import type { Runtime } from "./containers/runtime.ts";
+
+export type RunnerToken =
+  /** Exchanged once for an identity, which the state folder keeps. */
+  | { readonly kind: "registration"; readonly token: string }
+  | { readonly kind: "runner"; readonly runnerId: string; readonly token: string };
+
+export interface RunnerOptions {
+  /** The network's, or the control plane of the same process (DESIGN 3.4). */
+  readonly fetch: Fetch;
+  readonly baseUrl: string;
+  readonly token: RunnerToken;
+  /** Work folders, spool and identity; of this runner alone. */
+  readonly stateDir: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capacity: number;
+  /** From the process environment, read once (DESIGN 3.9). A failure only fails what needs a container (1.1.5). */
+  readonly runtime: Runtime | Failure;
+  /** The process environment; steps see a filtered part of it. */
+  readonly hostEnv: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly version: string;
+  /** Claims one attempt, runs it, and is done. */
+  readonly once?: boolean;
+  /** Gzip larger bodies; default true. Pointless within one process. */
+  readonly compress?: boolean;
+}
+
+export type RunnerEnd =
+  /** Asked to, and nothing of it runs any more. */
+  | "drained"
+  /** The control plane does not know this runner (any more). */
+  | "unauthorized"
+  /** The control plane speaks a newer protocol only: exit 75 (5.3). */
+  | "upgrade_required"
+  /** Another process has this state folder. */
+  | "state_in_use";

@@ -1,0 +1,268 @@
+/** Processes on the runner's own machine, each the leader of a group of its own (S-31). */
+import { constants } from "node:os";
+import { isAbsolute, join } from "node:path";
+import process from "node:process";
+import type { Clock, OutputSink, StreamName } from "../run/ports.ts";
+
+export interface ProcessRequest {
+  /** Never empty; the first word is looked up on the `PATH` of `env`. */
+  readonly argv: readonly string[];
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** null: the null device (S-32). */
+  readonly stdin: string | null;
+  /** Attempt for which it runs: `killLeftovers` finds it again after a crash of the runner. */
+  readonly owner: string;
+}
+
+export interface StopRules {
+  /** First signal, for example `SIGTERM`. */
+  readonly signal: string;
+  readonly graceMs: number;
+  /** Aborts when the grace is to be skipped (CN-06). */
+  readonly hurry: AbortSignal;
+}
+
+export type ProcessEnd =
+  /** 128 + n when it died of signal n. */
+  | { readonly kind: "exited"; readonly exitCode: number }
+  | {
+    readonly kind: "not_started";
+    readonly reason: "not_found" | "not_executable" | "other";
+    readonly message: string;
+  };
+
+/** In the environment of every process: finds those that left the group (`setsid`, `nohup`) when a step is stopped. */
+const TOKEN_NAME = "DAGU_PROCESS_TOKEN";
+/** How long output may follow its process: pipes are empty long before, unless somebody else holds them. */
+const DRAIN_MS = 2_000;
+
+/**
+ * Runs one process to its end. Output goes to `sink` chunk by chunk, each awaited, so a slow sink stops the process at
+ * its pipe. On abort: the first signal to all that belongs to it, the grace, then SIGKILL. What the process leaves in
+ * its group is killed too: nothing of it runs when this resolves. Never rejects, except when `sink` does.
+ */
+export async function runProcess(
+  clock: Clock,
+  request: ProcessRequest,
+  stop: StopRules,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<ProcessEnd> {
+  const program = await lookUp(request.argv[0] ?? "", request.env["PATH"] ?? "", request.cwd);
+  if (program.kind === "not_started") return program;
+  const token = `${request.owner}/${crypto.randomUUID()}`;
+  const started = start(program.path, request, token);
+  if ("kind" in started) return started;
+  const child = started;
+
+  const family: Family = { leader: child.pid, token };
+  const ended = new AbortController();
+  const stopping = stopWhenAsked(clock, family, stop, signal, ended.signal);
+  const output = Promise.all([
+    feed(child, request.stdin),
+    pump(child.stdout, "stdout", sink),
+    pump(child.stderr, "stderr", sink),
+  ]).then(() => null, (error: unknown) => {
+    // The sink is gone: nobody will read what the process still has to say.
+    signalGroup(family, "SIGKILL");
+    return { error };
+  });
+  const status = await child.status;
+  const drained = new AbortController();
+  await Promise.race([output, clock.sleep(DRAIN_MS, AbortSignal.any([drained.signal, signal]))]);
+  drained.abort();
+  ended.abort();
+  await stopping;
+  signalGroup(family, "SIGKILL");
+  const broken = await output;
+  if (broken !== null) throw broken.error;
+  return {
+    kind: "exited",
+    exitCode: status.signal === null ? status.code : 128 + signalNumber(status.signal),
+  };
+}
+
+type Program =
+  | { readonly kind: "found"; readonly path: string }
+  | Extract<ProcessEnd, { kind: "not_started" }>;
+
+/** As a shell looks a program up; exact about why it cannot be had (126 and 127 of the containers contract, 0.3). */
+async function lookUp(name: string, path: string, cwd: string): Promise<Program> {
+  const places = name.includes("/")
+    ? [isAbsolute(name) ? name : join(cwd, name)]
+    : path.split(":").map((folder) => join(folder === "" ? cwd : folder, name));
+  let denied: string | null = null;
+  for (const place of places) {
+    const info = await Deno.stat(place).catch(() => null);
+    if (info === null) continue;
+    if (info.isFile && ((info.mode ?? 0o111) & 0o111) !== 0) return { kind: "found", path: place };
+    denied ??= place;
+  }
+  if (denied !== null) {
+    return {
+      kind: "not_started",
+      reason: "not_executable",
+      message: `"${denied}" is not an executable file`,
+    };
+  }
+  const where = name.includes("/") ? `in ${cwd}` : `on PATH ${path === "" ? "(empty)" : path}`;
+  return { kind: "not_started", reason: "not_found", message: `program "${name}" was not found ${where}` };
+}
+
+function start(path: string, request: ProcessRequest, token: string): Deno.ChildProcess | ProcessEnd {
+  try {
+    return new Deno.Command(path, {
+      args: request.argv.slice(1),
+      cwd: request.cwd,
+      clearEnv: true,
+      env: { ...request.env, [TOKEN_NAME]: token },
+      stdin: request.stdin === null ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+    }).spawn();
+  } catch (error) {
+    const reason = error instanceof Deno.errors.PermissionDenied ? "not_executable" : "other";
+    const message = `cannot start "${request.argv[0]}": ${
+      error instanceof Error ? error.message : String(error)
+    }`;
+    return { kind: "not_started", reason, message };
+  }
+}
+
+async function feed(child: Deno.ChildProcess, text: string | null): Promise<void> {
+  if (text === null) return;
+  try {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch {
+    // The process may end, or close its input, without reading all of it.
+  }
+}
+
+async function pump(
+  stream: ReadableStream<Uint8Array>,
+  name: StreamName,
+  sink: OutputSink,
+): Promise<void> {
+  for await (const chunk of stream) await sink.write(name, chunk);
+}
+
+interface Family {
+  readonly leader: number;
+  readonly token: string;
+}
+
+/** Returns at once when the process ends by itself; otherwise when nothing of the family is left. */
+async function stopWhenAsked(
+  clock: Clock,
+  family: Family,
+  stop: StopRules,
+  asked: AbortSignal,
+  ended: AbortSignal,
+): Promise<void> {
+  if (!(await aborted(asked, ended))) return;
+  signalGroup(family, stop.signal);
+  for (const pid of await strays(family)) sendSignal(pid, stop.signal);
+  const deadline = clock.mono() + stop.graceMs;
+  for (
+    let pauseMs = 10;
+    clock.mono() < deadline && !stop.hurry.aborted;
+    pauseMs = Math.min(pauseMs * 2, 200)
+  ) {
+    if (!(await isAlive(family))) return;
+    await clock.sleep(Math.max(0, Math.min(pauseMs, deadline - clock.mono())), stop.hurry);
+  }
+  signalGroup(family, "SIGKILL");
+  for (const pid of await strays(family)) sendSignal(pid, "SIGKILL");
+}
+
+/** True when the first signal aborts, false when the second one does before. */
+function aborted(asked: AbortSignal, ended: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      asked.removeEventListener("abort", settle);
+      ended.removeEventListener("abort", settle);
+      resolve(asked.aborted);
+    };
+    if (asked.aborted || ended.aborted) return settle();
+    asked.addEventListener("abort", settle, { once: true });
+    ended.addEventListener("abort", settle, { once: true });
+  });
+}
+
+function signalGroup(family: Family, signal: string): void {
+  sendSignal(-family.leader, signal);
+}
+
+function sendSignal(pid: number, signal: string): void {
+  if (!isSignal(signal)) return;
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // Nobody is left to hear it.
+  }
+}
+
+function isSignal(name: string): name is Deno.Signal {
+  return Object.hasOwn(constants.signals, name);
+}
+
+function signalNumber(name: string): number {
+  return Object.entries(constants.signals).find(([other]) => other === name)?.[1] ?? 0;
+}
+
+/** Kills whatever still runs for an owner (RS-01). For one whose runner is gone; where there is no `/proc`, nothing. */
+export async function killLeftovers(owner: string): Promise<void> {
+  const family = { leader: 0, token: `${TOKEN_NAME}=${owner}/` };
+  for (const { pid } of await relativesOf(family) ?? []) sendSignal(pid, "SIGKILL");
+}
+
+interface Relative {
+  readonly pid: number;
+  readonly isInGroup: boolean;
+}
+
+/** Descendants that left the group. */
+async function strays(family: Family): Promise<number[]> {
+  const relatives = await relativesOf(family) ?? [];
+  return relatives.filter((relative) => !relative.isInGroup).map((relative) => relative.pid);
+}
+
+async function isAlive(family: Family): Promise<boolean> {
+  const relatives = await relativesOf(family);
+  if (relatives !== null) return relatives.length > 0;
+  try {
+    return process.kill(-family.leader, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Who belongs to the family by group or by token and is not just a zombie; null where there is no `/proc`. */
+async function relativesOf(family: Family): Promise<Relative[] | null> {
+  const found: Relative[] = [];
+  try {
+    for await (const entry of Deno.readDir("/proc")) {
+      const pid = Number(entry.name);
+      if (!Number.isInteger(pid)) continue;
+      const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => null);
+      if (stat === null) continue;
+      // `pid (name) state ppid pgrp ...`: the name may hold anything, the last parenthesis ends it (proc(5)).
+      const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (state === "Z" || state === "X") continue;
+      const isInGroup = family.leader > 0 && Number(group) === family.leader;
+      if (isInGroup || await hasToken(pid, family.token)) found.push({ pid, isInGroup });
+    }
+    return found;
+  } catch {
+    return null;
+  }
+}
+
+async function hasToken(pid: number, token: string): Promise<boolean> {
+  return (await Deno.readTextFile(`/proc/${pid}/environ`).catch(() => "")).includes(token);
+}

@@ -1,0 +1,67 @@
+/** How a runner gets its name and its token (M1). */
+import type { RunnerClient } from "../protocol/client.ts";
+import { type CallFailure, isRefused } from "../protocol/exchange.ts";
+import { DEFAULT_SETTINGS } from "../protocol/messages.ts";
+import { resend, type ResendPorts } from "../protocol/resend.ts";
+import type { EngineDoor } from "./engine-door.ts";
+import { type Identity, keepIdentity, machineId, readIdentity } from "./identity.ts";
+import type { RunnerEnd, RunnerOptions } from "./options.ts";
+
+export type Identified = Identity | { readonly end: RunnerEnd };
+
+/** The identity that is given or kept; otherwise a registration, repeated until somebody answers. */
+export async function identify(
+  options: RunnerOptions,
+  client: RunnerClient,
+  ports: ResendPorts,
+  engine: EngineDoor,
+  signal: AbortSignal,
+): Promise<Identified> {
+  const { token, baseUrl, stateDir } = options;
+  if (token.kind === "runner") {
+    return { baseUrl, runnerId: token.runnerId, runnerToken: token.token, settings: DEFAULT_SETTINGS };
+  }
+  const known = await readIdentity(stateDir, baseUrl);
+  if (known !== null && await isKnownThere(client, known, options, signal)) return known;
+  const body = {
+    name: options.name,
+    machineId: await machineId(stateDir, options.ids),
+    version: options.version,
+    os: Deno.build.os,
+    arch: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
+    labels: options.labels,
+    capacity: options.capacity,
+    features: ["logs-gzip"],
+    ...(options.once === true ? {} : { engine: await engine.facts(stateDir, signal) }),
+  };
+  const onFailure = (failure: CallFailure): void => {
+    if (failure.kind !== "aborted") options.log.warn("cannot register yet", { reason: failure.message });
+  };
+  const answer = await resend(
+    ports,
+    { signal, onFailure },
+    (call) => client.register(token.token, body, call),
+  );
+  if (!answer.ok) {
+    if (answer.failure.kind === "aborted") return { end: "drained" };
+    options.log.error("registration refused", { reason: answer.failure.message });
+    return { end: isRefused(answer.failure, "upgrade_required") ? "upgrade_required" : "unauthorized" };
+  }
+  const { runnerId, runnerToken, settings } = answer.value;
+  const identity = { baseUrl, runnerId, runnerToken, settings };
+  await keepIdentity(stateDir, identity);
+  return identity;
+}
+
+/** A kept identity is good unless the control plane says otherwise; silence says nothing. */
+async function isKnownThere(
+  client: RunnerClient,
+  identity: Identity,
+  options: RunnerOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  client.setCredential({ runnerId: identity.runnerId, token: identity.runnerToken });
+  const beat = { state: "active" as const, free: 0, spoolBytes: 0, version: options.version };
+  const result = await client.heartbeat({ ...beat, attempts: [], ackDirectives: [] }, { signal });
+  return result.ok || !isRefused(result.failure, "unauthorized");
+}

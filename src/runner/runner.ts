@@ -1,0 +1,144 @@
+/**
+ * The machine side: registers, claims what it has room for, runs each claimed attempt, and lets go in good order. The
+ * only part of the product that touches processes, files of runs, and an engine. It is given a `fetch`; it listens nowhere.
+ */
+import { join } from "node:path";
+import { newRunnerClient } from "../protocol/client.ts";
+import type { ResendPorts } from "../protocol/resend.ts";
+import type { Attempt, AttemptHost } from "./attempt.ts";
+import { briefly, claimAll, freeSlots, hold, type Life } from "./claims.ts";
+import { newContact } from "./contact.ts";
+import { newDirectives } from "./directives.ts";
+import { openEngineDoor } from "./engine-door.ts";
+import { newHeartbeat } from "./heartbeat.ts";
+import { resumeLeftovers } from "./leftovers.ts";
+import { newMask, registrySecrets } from "./mask.ts";
+import type { RunnerEnd, RunnerOptions } from "./options.ts";
+import { identify } from "./registration.ts";
+import { engineOwner } from "./workspace.ts";
+
+export type { RunnerEnd, RunnerOptions, RunnerToken } from "./options.ts";
+
+export interface Runner {
+  /** Until drained; the signal's abort is a `drain()`. Call once. */
+  run(signal: AbortSignal): Promise<RunnerEnd>;
+  /** No more claims; what runs goes on to its end (RS-02). */
+  drain(): void;
+  /** Cancels what runs too; a second time without grace. */
+  stop(): void;
+}
+
+/** How long a stopped runner tries to tell what it did before it leaves that to its next start. */
+const FAREWELL_MS = 30_000;
+
+export function openRunner(options: RunnerOptions): Runner {
+  const draining = new AbortController();
+  const abandon = new AbortController();
+  const attempts = new Map<string, Attempt>();
+  let isStopped = false;
+
+  const drain = (): void => draining.abort();
+  const stop = (): void => {
+    drain();
+    for (const attempt of attempts.values()) attempt.cancel("the runner's shutdown", isStopped);
+    if (!isStopped) void options.clock.sleep(FAREWELL_MS, abandon.signal).then(() => abandon.abort());
+    isStopped = true;
+  };
+
+  return {
+    drain,
+    stop,
+    run: async (signal) => {
+      if (signal.aborted) drain();
+      signal.addEventListener("abort", drain, { once: true });
+      try {
+        return await runRunner(options, {
+          attempts,
+          draining: draining.signal,
+          abandon: abandon.signal,
+          drain,
+        });
+      } finally {
+        signal.removeEventListener("abort", drain);
+        abandon.abort();
+      }
+    },
+  };
+}
+
+async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd> {
+  await Deno.mkdir(join(options.stateDir, "spool"), { recursive: true, mode: 0o700 });
+  using lock = await lockState(options.stateDir);
+  if (!lock.isOurs) {
+    options.log.error("another runner uses the state folder", { stateDir: options.stateDir });
+    return "state_in_use";
+  }
+  await using engine = openEngineDoor(options.runtime);
+  const contact = newContact(options.clock);
+  const ports: ResendPorts = { clock: contact.clock, ids: options.ids, random: options.random };
+  const client = newRunnerClient(
+    { fetch: options.fetch, clock: options.clock, ids: options.ids },
+    { baseUrl: options.baseUrl, bootId: options.ids.uuid(), compress: options.compress ?? true },
+  );
+  const identity = await identify(options, client, ports, engine, life.draining);
+  if ("end" in identity) return identity.end;
+  const { settings, runnerId } = identity;
+  client.setCredential({ runnerId, token: identity.runnerToken });
+
+  const budget = { limitBytes: settings.spoolMax, usedBytes: 0 };
+  const gate = { isPaused: false };
+  const heartbeat = newHeartbeat({ ...options, client }, {
+    intervalMs: settings.heartbeatMs,
+    view: () => ({
+      attempts: life.attempts.values(),
+      isDraining: life.draining.aborted,
+      free: freeSlots(options, life),
+      spoolBytes: budget.usedBytes,
+      version: options.version,
+    }),
+    onDirectives: (directives) => onDirectives(directives),
+    onContact: contact.restored,
+  });
+  const onDirectives = newDirectives({
+    log: options.log,
+    attempt: (id) => life.attempts.get(id),
+    drain: life.drain,
+    pauseClaims: (isPaused) => gate.isPaused = isPaused,
+    acknowledge: heartbeat.acknowledge,
+  });
+  const host: AttemptHost = {
+    ...options,
+    client,
+    settings,
+    runnerId,
+    hostName: Deno.hostname(),
+    runnerEnv: options.hostEnv,
+    owner: await engineOwner(engine.socketPath),
+    mask: newMask(registrySecrets(engine.authConfig)),
+    budget,
+    retryClock: contact.clock,
+    engine: engine.open,
+    onDirectives,
+  };
+
+  for (const attempt of await resumeLeftovers(host, life.abandon)) hold(life, attempt);
+  const over = new AbortController();
+  const beating = heartbeat.run(over.signal);
+  const reaping = options.once === true
+    ? Promise.resolve()
+    : engine.reap(runnerId, (attemptId) => life.attempts.has(attemptId), options.log);
+  options.log.info("runner ready", { runner: runnerId, capacity: options.capacity, engine: engine.name });
+  const end = await claimAll(options, host, ports, life, gate);
+  over.abort();
+  await Promise.all([beating, reaping]);
+  // Who leaves gives up what it has not told yet (M15).
+  if (!life.abandon.aborted) await briefly(options.clock, (signal) => client.leave({ signal }));
+  return end;
+}
+
+/** Two processes on one state folder would take each other's identity and spool. */
+async function lockState(stateDir: string): Promise<Disposable & { readonly isOurs: boolean }> {
+  const file = await Deno.open(join(stateDir, "runner.lock"), { create: true, write: true, mode: 0o600 });
+  const isOurs = await file.tryLock(true);
+  return { isOurs, [Symbol.dispose]: () => file.close() };
+}

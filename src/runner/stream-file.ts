@@ -1,0 +1,97 @@
+/** One stream of one step on disk: appended by the step, read by the uplink (SP-01). */
+import type { StreamName } from "../run/ports.ts";
+
+export interface StreamFile {
+  readonly step: string;
+  readonly stream: StreamName;
+  readonly path: string;
+  /** Bytes on disk. */
+  readonly size: number;
+  /** Bytes of the step that were not kept; they follow what is on disk. */
+  readonly dropped: number;
+  /** Why bytes are dropped; "" while none are. */
+  readonly dropReason: string;
+  /** No more bytes will come. */
+  readonly isEnded: boolean;
+  append(bytes: Uint8Array): Promise<void>;
+  /** From now on bytes are counted and thrown away. */
+  drop(reason: string): void;
+  /** Up to `length` bytes from `offset`; shorter only at the end. */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  end(): Promise<void>;
+}
+
+export async function openStreamFile(path: string, step: string, stream: StreamName): Promise<StreamFile> {
+  const file = await Deno.open(path, { create: true, append: true, mode: 0o600 });
+  let size = (await file.stat()).size;
+  let dropped = 0;
+  let dropReason = "";
+  let isEnded = false;
+  let lane: Promise<void> = Promise.resolve();
+
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    if (isEnded) throw new Error(`stream ${stream} of step "${step}" has ended`);
+    if (dropReason !== "") {
+      dropped += bytes.length;
+      return;
+    }
+    try {
+      for (let at = 0; at < bytes.length;) {
+        const written = await file.write(bytes.subarray(at));
+        at += written;
+        size += written;
+      }
+    } catch (error) {
+      // A full disk costs the rest of the log, never the run (SP-03).
+      dropReason = `cannot write the log: ${error instanceof Error ? error.message : String(error)}`;
+      dropped += bytes.length;
+    }
+  };
+
+  return {
+    step,
+    stream,
+    path,
+    get size(): number {
+      return size;
+    },
+    get dropped(): number {
+      return dropped;
+    },
+    get dropReason(): string {
+      return dropReason;
+    },
+    get isEnded(): boolean {
+      return isEnded;
+    },
+    append: (bytes) => lane = lane.then(() => write(bytes)),
+    drop: (reason) => {
+      if (dropReason === "") dropReason = reason;
+    },
+    read: (offset, length) => readRange(path, offset, Math.min(length, size - offset)),
+    end: () =>
+      lane = lane.then(() => {
+        if (isEnded) return;
+        isEnded = true;
+        file.close();
+      }),
+  };
+}
+
+export async function readRange(
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(Math.max(0, length));
+  if (length <= 0) return bytes;
+  using file = await Deno.open(path, { read: true });
+  await file.seek(offset, Deno.SeekMode.Start);
+  let at = 0;
+  while (at < length) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) throw new Error(`${path} is shorter than ${offset + length} bytes`);
+    at += count;
+  }
+  return bytes;
+}

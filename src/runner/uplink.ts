@@ -1,0 +1,162 @@
+/**
+ * From an attempt's spool to the control plane, in order and exactly once (DESIGN 3.5, 3.6): it sends what is next and
+ * believes only the server about what has arrived. Three lanes (RP-08): one for events, two for logs. A step's
+ * `step.finished` waits for the step's logs, so that who reads "finished" finds the whole log.
+ */
+import { isTerminal } from "../run/event.ts";
+import type { AttemptCredential } from "../protocol/client.ts";
+import { type CallFailure, isRefused } from "../protocol/exchange.ts";
+import { type Directive, EVENT_BATCH_BYTES, type Settings } from "../protocol/messages.ts";
+import { type Backoff, canResend, DEFAULT_CAP_MS, newBackoff } from "../protocol/resend.ts";
+import { LogLane, type LogProgress, type ReportPorts } from "./log-lane.ts";
+import { changedWithin, type Spool } from "./spool.ts";
+
+export interface UplinkOptions {
+  readonly settings: Settings;
+  onDirectives(directives: readonly Directive[]): void;
+  /** The attempt may not act any more: nothing more is sent for it. */
+  onFenced(): void;
+}
+
+export type UplinkEnd =
+  /** Everything has arrived. */
+  | "delivered"
+  /** The server does not want the rest. */
+  | "fenced"
+  /** The signal aborted first; the spool still holds what was not sent. */
+  | "aborted";
+
+export interface Uplink {
+  /** Events that the server has. */
+  readonly ackSeq: number;
+  /** Ends after the terminal event and all logs were acknowledged. Never rejects on what a server can answer. */
+  readonly end: Promise<UplinkEnd>;
+}
+
+export function openUplink(
+  ports: ReportPorts,
+  spool: Spool,
+  options: UplinkOptions,
+  signal: AbortSignal,
+): Uplink {
+  const attempt: AttemptCredential = spool.header;
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const logs: LogProgress = new Map();
+  let ackSeq = 0;
+  let isFenced = false;
+
+  const fence = (): void => {
+    if (isFenced) return;
+    isFenced = true;
+    over.abort();
+    options.onFenced();
+  };
+
+  async function sendEvents(): Promise<void> {
+    const backoff = newBackoff(ports.random, DEFAULT_CAP_MS);
+    let batchMax = options.settings.eventBatchMax;
+    while (!stop.aborted) {
+      const revision = spool.revision;
+      const last = lastSendable(spool, logs, ackSeq + 1, batchMax);
+      const waitMs = dueInMs(spool, ackSeq + 1, last, ports.clock.now(), options.settings.eventFlushMs);
+      if (waitMs > 0) {
+        if (spool.isComplete && ackSeq === spool.lastSeq) return;
+        await changedWithin(ports.clock, spool, revision, waitMs, stop);
+        continue;
+      }
+      const firstSeq = ackSeq + 1;
+      const events = await spool.read(firstSeq, last);
+      const body = { fence: spool.header.fence, firstSeq, events };
+      const result = await ports.client.sendEvents(attempt, body, { signal: stop });
+      if (result.ok) {
+        // Never back: an answer that was delayed may tell less than we know.
+        ackSeq = Math.min(Math.max(ackSeq, result.value.ackSeq), spool.lastSeq);
+        backoff.reset();
+        options.onDirectives(result.value.directives);
+        continue;
+      }
+      const failure = result.failure;
+      if (isRefused(failure, "seq_gap") && isBelow(failure.details.expectedSeq, spool.lastSeq + 2)) {
+        ackSeq = failure.details.expectedSeq - 1;
+      } else if (isRefused(failure, "too_large") && last > firstSeq) {
+        batchMax = Math.max(1, Math.floor((last - firstSeq + 1) / 2));
+      } else if (!(await canGoOn(failure, "events", backoff))) {
+        return fence();
+      }
+    }
+  }
+
+  /** Waits after what may pass; false when the attempt is over for us. */
+  async function canGoOn(
+    failure: CallFailure,
+    what: string,
+    backoff: Backoff,
+  ): Promise<boolean> {
+    if (failure.kind === "aborted") return true;
+    const isUnauthorized = failure.kind === "refused" && failure.code === "unauthorized";
+    if (failure.kind === "refused" && !isUnauthorized && !canResend(failure)) {
+      const facts = { attempt: attempt.attemptId, code: failure.code, what };
+      if (failure.code === "fenced" || failure.code === "not_found") ports.log.warn("attempt fenced", facts);
+      else ports.log.error("report refused", { ...facts, reason: failure.message });
+      return false;
+    }
+    // A token that is refused may be good again after a fail-over; what was spooled is kept for then.
+    const delay = backoff.next(isUnauthorized ? DEFAULT_CAP_MS : failure.retryAfterMs);
+    await ports.clock.sleep(delay, stop);
+    return true;
+  }
+
+  const lane = (): Promise<void> =>
+    new LogLane({ ports, spool, logs, settings: options.settings, canGoOn, fence, stop }).run();
+  const end = Promise.all([sendEvents(), lane(), lane()]).then((): UplinkEnd => {
+    if (isFenced) return "fenced";
+    return signal.aborted ? "aborted" : "delivered";
+  });
+  return {
+    get ackSeq(): number {
+      return ackSeq;
+    },
+    end,
+  };
+}
+
+/** The last event of the next batch; below `from` when there is none to send. */
+function lastSendable(spool: Spool, logs: LogProgress, from: number, batchMax: number): number {
+  let sizeBytes = 0;
+  let last = from - 1;
+  while (last - from + 1 < batchMax) {
+    const event = spool.peek(last + 1);
+    if (event === undefined) break;
+    sizeBytes += event.sizeBytes;
+    if (last >= from && sizeBytes > EVENT_BATCH_BYTES) break;
+    const waitsFor = event.type === "step.finished"
+      ? spool.streams.filter((stream) => stream.step === event.step)
+      : isTerminal(event)
+      ? spool.streams
+      : [];
+    if (!waitsFor.every((stream) => logs.get(stream)?.isDelivered === true || isEmpty(stream))) break;
+    last++;
+  }
+  return last;
+}
+
+/** A stream without bytes is told by `step.finished` alone. */
+function isEmpty(stream: { readonly size: number; readonly isEnded: boolean }): boolean {
+  return stream.isEnded && stream.size === 0;
+}
+
+/** Boundaries of steps and of the attempt go at once; others wait for company until the oldest is `flushMs` old. */
+function dueInMs(spool: Spool, from: number, last: number, now: number, flushMs: number): number {
+  const first = spool.peek(from);
+  if (first === undefined || last < from) return Number.POSITIVE_INFINITY;
+  for (let seq = from; seq <= last; seq++) {
+    const type = spool.peek(seq)?.type ?? "";
+    if (type.startsWith("step.") || type.startsWith("attempt.") || type === "container.started") return 0;
+  }
+  return Math.max(0, Math.min(flushMs, first.at + flushMs - now));
+}
+
+function isBelow(value: number | undefined, limit: number): value is number {
+  return value !== undefined && value >= 1 && value < limit;
+}

@@ -1,0 +1,241 @@
+/**
+ * References in a field's text: `${namespace.name}`, `$NAME`, `${NAME}` and its shell-style operators. One pass: what was
+ * inserted is never looked at again, nothing is quoted, nothing is executed (workflow-language contract 2.2 to 2.7).
+ */
+import { expandOperator, type OperatorResult } from "./operator.ts";
+
+export interface Scope {
+  readonly consts: Readonly<Record<string, string>>;
+  /** Every parameter as text; positional ones are named "1", "2", ... */
+  readonly params: Readonly<Record<string, string>>;
+  /** `${params}`. */
+  readonly paramsJson: string;
+  /** Environment of the current scope. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Environment of the runner's process: only `host` fields fall back to it (V-28). */
+  readonly host: Readonly<Record<string, string>>;
+  /** Declared outputs of ancestors, by step id. */
+  readonly outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Run facts without the `context.` prefix: `run.id`, `event.repo`. */
+  readonly context: Readonly<Record<string, string>>;
+  /** `ID.output`, `ID.outputs.NAME`, `ID.exit_code` of ancestors (V-46). */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Who owns `$NAME` in a field (V-03): nobody; the scope's environment; that and the process's; or a shell that will see
+ * the text later.
+ */
+export type Unqualified = "no" | "scope" | "host" | "shell";
+
+export interface ResolveOptions {
+  /** A backslash before an unqualified name stays for a shell that sees the text later (containers contract 2.13.3). */
+  readonly keepUnqualifiedEscape?: boolean;
+}
+
+/** The text with every reference that has a value replaced; the others stay as written (V-23). Never throws. */
+export function resolveText(
+  text: string,
+  scope: Scope,
+  unqualified: Unqualified,
+  options: ResolveOptions = {},
+): string {
+  if (!text.includes("$")) return text;
+  const first = pass(text, { scope, unqualified, options, withOperators: true });
+  // An operator that would have to assign turns all operators of the field off (V-30).
+  return first.wantsAssignment
+    ? pass(text, { scope, unqualified, options, withOperators: false }).text
+    : first.text;
+}
+
+interface Rules {
+  readonly scope: Scope;
+  readonly unqualified: Unqualified;
+  readonly options: ResolveOptions;
+  readonly withOperators: boolean;
+}
+
+function pass(text: string, rules: Rules): { text: string; wantsAssignment: boolean } {
+  let out = "";
+  let wantsAssignment = false;
+  let quoteEnd = -1;
+  for (let at = 0; at < text.length;) {
+    const char = text.charAt(at);
+    if (char === "'" && at > quoteEnd) {
+      const close = text.indexOf("'", at + 1);
+      if (close !== -1) quoteEnd = close;
+    }
+    if (char !== "$") {
+      out += char;
+      at++;
+      continue;
+    }
+    const token = readToken(text, at);
+    if (token === null) {
+      out += char;
+      at++;
+      continue;
+    }
+    const backslashes = countBackslashes(text, at);
+    const found = lookUp(token, rules, at < quoteEnd);
+    if (found.kind === "foreign") out += token.raw;
+    else if (backslashes % 2 === 1) {
+      const keeps = found.isUnqualified && rules.options.keepUnqualifiedEscape === true;
+      out = (keeps ? out : out.slice(0, -1)) + token.raw;
+    } else {
+      wantsAssignment ||= found.wantsAssignment;
+      out += found.value ?? token.raw;
+    }
+    at += token.raw.length;
+  }
+  return { text: out, wantsAssignment };
+}
+
+// ---- tokens -----------------------------------------------------------------------------------------------------
+
+interface Token {
+  /** As written, from `$` on. */
+  readonly raw: string;
+  /** What is inside the braces, or the bare name. */
+  readonly inner: string;
+  readonly isBraced: boolean;
+}
+
+const BARE = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9])/;
+
+function readToken(text: string, at: number): Token | null {
+  if (text.charAt(at + 1) !== "{") {
+    const name = BARE.exec(text.slice(at + 1, at + 257))?.[0];
+    return name === undefined ? null : { raw: `$${name}`, inner: name, isBraced: false };
+  }
+  const end = closingBrace(text, at + 2);
+  if (end === -1) return null;
+  return { raw: text.slice(at, end + 1), inner: text.slice(at + 2, end), isBraced: true };
+}
+
+function closingBrace(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (char === "{" && text.charAt(at - 1) === "$") depth++;
+    else if (char === "}" && depth-- === 0) return at;
+  }
+  return -1;
+}
+
+function countBackslashes(text: string, at: number): number {
+  let count = 0;
+  while (text.charAt(at - 1 - count) === "\\") count++;
+  return count;
+}
+
+// ---- lookup -----------------------------------------------------------------------------------------------------
+
+type Found =
+  /** Not ours in this field: kept silently, backslashes and all. */
+  | { readonly kind: "foreign" }
+  | {
+    readonly kind: "owned";
+    readonly isUnqualified: boolean;
+    /** null: a reference without a value; it stays as written. */
+    readonly value: string | null;
+    readonly wantsAssignment: boolean;
+  };
+
+function lookUp(token: Token, rules: Rules, isQuoted: boolean): Found {
+  if (token.isBraced) {
+    const qualified = lookUpQualified(token.inner.trim(), rules.scope);
+    if (qualified !== undefined) {
+      return { kind: "owned", isUnqualified: false, value: qualified, wantsAssignment: false };
+    }
+  }
+  if (/^[0-9]+$/.test(token.inner)) return owned(rules.scope.params[token.inner]);
+  if (rules.unqualified === "no" || rules.unqualified === "shell" || isQuoted) return { kind: "foreign" };
+  const expanded = expandUnqualified(token, rules);
+  if (expanded === null) return { kind: "foreign" };
+  return {
+    kind: "owned",
+    isUnqualified: true,
+    value: expanded.kind === "value" ? expanded.value : null,
+    wantsAssignment: expanded.kind === "assign",
+  };
+}
+
+function owned(value: string | undefined): Found {
+  return value === undefined
+    ? { kind: "foreign" }
+    : { kind: "owned", isUnqualified: true, value, wantsAssignment: false };
+}
+
+const NAME = "[A-Za-z][A-Za-z0-9_]*";
+const ENVIRONMENT_NAME = "[A-Za-z_][A-Za-z0-9_]*";
+const QUALIFIED = new RegExp(
+  `^(?:(params)|(consts|params)\\.(${NAME})|env\\.(${ENVIRONMENT_NAME})|` +
+    `steps\\.(${NAME})\\.outputs\\.(${NAME})|context\\.(${NAME}(?:\\.${NAME})+))$`,
+);
+
+/** Names that may be written without `context.` (V-09). */
+const CONTEXT_ALIASES: ReadonlySet<string> = new Set([
+  "dag.name",
+  "run.id",
+  "run.status",
+  "run.started_at",
+  "run.scheduled_at",
+  "run.root_name",
+  "run.root_id",
+  "attempt.id",
+  "step.id",
+  "step.name",
+  "trigger.type",
+  "trigger.actor",
+  "paths.log_file",
+  "paths.work_dir",
+  "paths.artifacts_dir",
+  "paths.step_stdout_file",
+  "paths.step_stderr_file",
+  "paths.step_output_file",
+  "profile.name",
+  "profile.resolved_at",
+  "pushback.iteration",
+  "pushback.previous_stdout_file",
+]);
+
+/** undefined: not a qualified reference at all; null: one without a value. */
+function lookUpQualified(inner: string, scope: Scope): string | null | undefined {
+  const match = QUALIFIED.exec(inner);
+  if (match === null) return lookUpAlias(inner, scope);
+  const [, whole, namespace, name, env, stepId, output, fact] = match;
+  if (whole !== undefined) return scope.paramsJson;
+  if (namespace !== undefined && name !== undefined) {
+    return own(namespace === "consts" ? scope.consts : scope.params, name);
+  }
+  if (env !== undefined) return own(scope.env, env);
+  if (stepId !== undefined && output !== undefined) return own(scope.outputs[stepId] ?? {}, output);
+  return fact === undefined ? null : own(scope.context, fact);
+}
+
+function lookUpAlias(inner: string, scope: Scope): string | null | undefined {
+  if (CONTEXT_ALIASES.has(inner)) {
+    return own(scope.context, inner === "run.started_at" ? "attempt.started_at" : inner);
+  }
+  return own(scope.properties ?? {}, inner) ?? undefined;
+}
+
+function own(values: Readonly<Record<string, string>>, name: string): string | null {
+  return Object.hasOwn(values, name) ? values[name] ?? null : null;
+}
+
+// ---- unqualified names ------------------------------------------------------------------------------------------
+
+function expandUnqualified(token: Token, rules: Rules): OperatorResult | null {
+  const { scope, unqualified } = rules;
+  const valueOf = (name: string): string | null =>
+    own(scope.env, name) ?? (unqualified === "host" ? own(scope.host, name) : null);
+  if (!token.isBraced || new RegExp(`^${ENVIRONMENT_NAME}$`).test(token.inner)) {
+    const value = valueOf(token.inner);
+    return value === null ? { kind: "literal" } : { kind: "value", value };
+  }
+  if (!rules.withOperators) return null;
+  const nested = (text: string): string => resolveText(text, scope, unqualified);
+  return expandOperator(token.inner, valueOf, nested);
+}

@@ -1,0 +1,307 @@
+import * as v from "valibot";
+import { validateExpected, validatePattern } from "../condition.ts";
+import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
+import { complain, fields, flag, isScalarValue, kindOf, mapping, string } from "./fields.ts";
+
+const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
+
+// ---- preconditions (4.11) ---------------------------------------------------------------------------------------
+
+const CONDITION_KEYS = ["condition", "expected", "negate", "eval"];
+
+const condition = v.lazy((input) => typeof input === "string" ? commandText : conditionMap);
+
+const commandText = v.pipe(
+  v.string(),
+  v.transform((command): Condition => ({ kind: "command", command, negate: false })),
+);
+
+const conditionMap = v.pipe(
+  v.custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    complain("precondition must be a string or an array of strings"),
+  ),
+  v.check(
+    (given) => Object.keys(given).every((key) => CONDITION_KEYS.includes(key)),
+    (issue) => {
+      const key = Object.keys(issue.input).find((one) => !CONDITION_KEYS.includes(one));
+      return complain(`precondition has invalid key: ${key}`, `keys: ${CONDITION_KEYS.join(", ")}`);
+    },
+  ),
+  v.check(
+    (given) => given["eval"] === undefined,
+    complain("eval is not supported by this version of dagu-edge", "use condition"),
+  ),
+  v.check((given) => typeof given["condition"] === "string", complain("condition or eval is required")),
+  v.check(
+    (given) => given["expected"] === undefined || isScalarValue(given["expected"]),
+    complain("precondition value must be a string"),
+  ),
+  v.check(
+    (given) => given["negate"] === undefined || typeof given["negate"] === "boolean",
+    complain("precondition negate must be a boolean"),
+  ),
+  v.check(
+    (given) => validateExpected(String(given["expected"] ?? "")) === null,
+    (issue) => complain(validateExpected(String(issue.input["expected"])) ?? ""),
+  ),
+  v.transform((given): Condition => {
+    const text = String(given["condition"]);
+    const negate = given["negate"] === true;
+    return given["expected"] === undefined
+      ? { kind: "command", command: text, negate }
+      : { kind: "match", condition: text, expected: String(given["expected"]), negate };
+  }),
+);
+
+export const preconditions = v.pipe(v.unknown(), asList, v.array(condition));
+
+// ---- retry_policy (4.13) ----------------------------------------------------------------------------------------
+
+const count = v.pipe(
+  v.unknown(),
+  v.check(
+    (value) =>
+      (typeof value === "number" && Number.isInteger(value) && value >= 0) ||
+      (typeof value === "string" && /^\d+$|\$/.test(value)),
+    (issue) => complain(`must be an integer >= 0, or a reference, got ${kindOf(issue.input)}`),
+  ),
+  v.transform((value): number | string =>
+    typeof value === "string" && /^\d+$/.test(value)
+      ? Number(value)
+      : typeof value === "number"
+      ? value
+      : String(value)
+  ),
+);
+
+const codes = v.pipe(
+  v.unknown(),
+  asList,
+  v.array(
+    v.pipe(
+      v.number(complain("exit_code must be an int or an array of ints")),
+      v.integer(complain("exit_code must be an int or an array of ints")),
+    ),
+  ),
+);
+
+const backoff = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => value === true ? 2 : value === false ? null : value),
+  v.nullable(v.pipe(
+    v.number(complain("backoff must be true or a number")),
+    v.check((value) => value > 1, complain("backoff must be greater than 1.0 for exponential growth")),
+  )),
+);
+
+export const retryPolicy = v.pipe(
+  fields({
+    limit: v.optional(count),
+    interval_sec: v.optional(count),
+    exit_code: v.optional(codes),
+    backoff: v.optional(backoff),
+    max_interval_sec: v.optional(
+      v.pipe(
+        v.number(complain("max_interval_sec must be a number")),
+        v.minValue(1, complain("max_interval_sec must be >= 1")),
+      ),
+    ),
+  }, { of: "retry_policy" }),
+  v.check((given) => given.limit !== undefined, complain("limit is required when retry_policy is specified")),
+  v.check(
+    (given) => given.interval_sec !== undefined,
+    complain("interval_sec is required when retry_policy is specified"),
+  ),
+  v.transform((given): RetryPolicy => ({
+    limit: given.limit ?? 0,
+    intervalSec: given.interval_sec ?? 0,
+    exitCodes: given.exit_code ?? null,
+    backoff: given.backoff ?? null,
+    maxIntervalSec: given.max_interval_sec ?? null,
+  })),
+);
+
+// ---- continue_on (4.12) -----------------------------------------------------------------------------------------
+
+const NEVER: ContinueOn = { failure: false, skipped: false, exitCodes: [], output: [], markSuccess: false };
+export const NO_CONTINUE = NEVER;
+
+const continueMap = v.pipe(
+  fields({
+    failure: v.optional(flag),
+    failed: v.optional(flag),
+    skipped: v.optional(flag),
+    exit_code: v.optional(codes),
+    output: v.optional(v.pipe(
+      v.unknown(),
+      asList,
+      v.array(v.pipe(
+        v.string(complain("continue_on.output must be a string or an array of strings")),
+        v.check(
+          (text) => !text.startsWith("re:") || validatePattern(text.slice(3), "pattern") === null,
+          (issue) => complain(validatePattern(issue.input.slice(3), "pattern") ?? ""),
+        ),
+      )),
+    )),
+    mark_success: v.optional(flag),
+  }, { of: "continue_on" }),
+  v.transform((given): ContinueOn => ({
+    failure: given.failure ?? given.failed ?? false,
+    skipped: given.skipped ?? false,
+    exitCodes: given.exit_code ?? [],
+    output: given.output ?? [],
+    markSuccess: given.mark_success ?? false,
+  })),
+);
+
+const continueWord = v.pipe(
+  v.picklist(["failed", "skipped"], complain("continue_on string value must be 'skipped' or 'failed'")),
+  v.transform((word): ContinueOn =>
+    word === "failed" ? { ...NEVER, failure: true } : { ...NEVER, skipped: true }
+  ),
+);
+
+export const continueOn = v.lazy((input) => typeof input === "string" ? continueWord : continueMap);
+
+// ---- outputs (4.7) ----------------------------------------------------------------------------------------------
+
+const OUTPUT_NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
+
+const declaredOutput = v.pipe(
+  fields({
+    name: v.optional(string),
+    type: v.optional(v.picklist(["string", "json"], complain("type must be string or json"))),
+  }, { of: "output", unsupported: ["path"] }),
+  v.check((given) => given.name !== undefined, complain("name is required")),
+  v.check(
+    (given) => given.name === undefined || OUTPUT_NAME.test(given.name),
+    complain(`name must match ${OUTPUT_NAME.source}`),
+  ),
+  v.transform((given): DeclaredOutput => ({ name: given.name ?? "", type: given.type ?? "string" })),
+);
+
+export const outputs = v.pipe(
+  v.array(declaredOutput, complain("outputs must be a non-empty sequence")),
+  v.minLength(1, complain("outputs must be a non-empty sequence")),
+  v.check(
+    (list) => new Set(list.map((output) => output.name)).size === list.length,
+    complain("duplicate output name"),
+  ),
+);
+
+// ---- consts (3.2) -----------------------------------------------------------------------------------------------
+
+const constEntry = v.pipe(
+  v.custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    complain("consts entries must be single-entry mappings"),
+  ),
+  v.check((given) => Object.keys(given).length === 1, complain("consts entries must have exactly one key")),
+  v.check(
+    (given) => OUTPUT_NAME.test(Object.keys(given)[0] ?? ""),
+    (issue) => complain(`consts key "${Object.keys(issue.input)[0]}" is invalid`),
+  ),
+  v.check(
+    (given) => isScalarValue(Object.values(given)[0]),
+    complain("consts value must be a literal string, number, or boolean"),
+  ),
+  v.check(
+    (given) => typeof Object.values(given)[0] !== "number" || Number.isFinite(Object.values(given)[0]),
+    complain("consts value must be finite"),
+  ),
+  v.transform((given) => ({ name: Object.keys(given)[0] ?? "", value: String(Object.values(given)[0]) })),
+);
+
+export const consts = v.pipe(
+  v.array(constEntry, complain("consts must use list form", "write - NAME: value")),
+  v.check(
+    (list) => new Set(list.map((entry) => entry.name)).size === list.length,
+    complain("consts has a name twice"),
+  ),
+);
+
+// ---- resources (R-43) -------------------------------------------------------------------------------------------
+
+const UNITS: Readonly<Record<string, number>> = {
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  p: 1e15,
+  e: 1e18,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+  pi: 2 ** 50,
+  ei: 2 ** 60,
+};
+
+function readCpu(value: unknown): number | null {
+  const match = /^(\d+(?:\.\d{1,3})?|\d+m)$/.exec(String(value).trim());
+  if (match === null) return null;
+  const text = match[1] ?? "";
+  const cores = text.endsWith("m") ? Number(text.slice(0, -1)) / 1000 : Number(text);
+  return cores > 0 ? cores : null;
+}
+
+function readMemory(value: unknown): number | null {
+  const match = /^(\d+)([kmgtpe]i?)?b?$/i.exec(String(value).trim());
+  if (match === null) return null;
+  const bytes = Number(match[1]) * (match[2] === undefined ? 1 : UNITS[match[2].toLowerCase()] ?? 0);
+  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+function limit(read: (value: unknown) => number | null, what: string) {
+  return v.pipe(
+    v.unknown(),
+    v.check(
+      (value) => isScalarValue(value) && read(value) !== null,
+      (issue) => complain(`${kindOf(issue.input)} is not ${what}`),
+    ),
+    v.transform((value) => read(value) ?? 0),
+  );
+}
+
+export const resources = v.pipe(
+  fields({
+    limits: v.optional(fields({
+      cpu: v.optional(limit(readCpu, "a number of cores such as 0.5 or 500m")),
+      memory: v.optional(limit(readMemory, "an amount of memory such as 512Mi or 1G")),
+    }, { of: "resources.limits" })),
+  }, { of: "resources" }),
+  v.transform((given) => ({ cpu: given.limits?.cpu ?? null, memoryBytes: given.limits?.memory ?? null })),
+);
+
+// ---- labels (5.12) ----------------------------------------------------------------------------------------------
+
+const LABEL = /^[a-z0-9][a-z0-9_.-]{0,62}(=[a-z0-9][a-z0-9_./-]{0,254})?$/;
+
+/** `key` or `key=value`, lowercased, from a string, a list or a map. */
+export const labels = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => {
+    if (typeof value === "string") return value.split(/[\s,]+/).filter((part) => part !== "");
+    if (v.is(mapping, value)) return Object.entries(value).map(([key, item]) => `${key}=${String(item)}`);
+    return Array.isArray(value)
+      ? value.flatMap((item) =>
+        v.is(mapping, item)
+          ? Object.entries(item).map(([key, one]) => `${key}=${String(one)}`)
+          : [String(item)]
+      )
+      : value;
+  }),
+  v.array(
+    v.pipe(
+      v.string(),
+      v.toLowerCase(),
+      v.check(
+        (text) => LABEL.test(text),
+        (issue) =>
+          complain(`label ${kindOf(issue.input)} is invalid`, "labels are key or key=value of a-z 0-9 . _ -"),
+      ),
+    ),
+    complain("labels must be a string, a list or a mapping"),
+  ),
+);

@@ -1,0 +1,153 @@
+import * as v from "valibot";
+import type { GitTrigger, TriggerBlock, TriggerSource, WebhookTrigger } from "../trigger.ts";
+import { complain, fields, flag, integer, oneOf, string, text, textMap } from "./fields.ts";
+import { labels } from "./policies.ts";
+
+const EVENTS = [
+  "push",
+  "tag",
+  "delete",
+  "pull_request",
+  "comment",
+  "review",
+  "release",
+  "deployment",
+  "manual",
+] as const;
+
+const globs = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => Array.isArray(value) ? value : [value]),
+  v.array(v.pipe(text, v.nonEmpty(complain("must not be empty")))),
+  v.minLength(1, complain("must not be an empty list")),
+  v.check(
+    (list) => list.every((glob) => !glob.includes("${")),
+    complain("references are not allowed here", "references work in params, labels, queue and dagRunId"),
+  ),
+);
+
+const events = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => Array.isArray(value) ? value : [value]),
+  v.array(oneOf(EVENTS)),
+  v.minLength(1, complain("event must not be an empty list")),
+);
+
+const git = v.pipe(
+  fields({
+    endpoint: v.optional(globs),
+    event: v.optional(events),
+    action: v.optional(globs),
+    repo: v.optional(globs),
+    branch: v.optional(globs),
+    sourceBranch: v.optional(globs),
+    tag: v.optional(globs),
+    paths: v.optional(globs),
+    author: v.optional(globs),
+    labels: v.optional(globs),
+    draft: v.optional(flag),
+    fork: v.optional(oneOf(["approval", "ignore", "run-untrusted"])),
+  }, { of: "git trigger" }),
+  v.check(
+    (given) => given.event !== undefined,
+    complain("git trigger needs an event", `one of ${EVENTS.join(", ")}`),
+  ),
+  v.transform((given): GitTrigger => ({
+    kind: "git",
+    endpoints: given.endpoint ?? [],
+    events: given.event ?? [],
+    actions: given.action ?? [],
+    repo: given.repo ?? [],
+    branch: given.branch ?? [],
+    sourceBranch: given.sourceBranch ?? [],
+    tag: given.tag ?? [],
+    paths: given.paths ?? [],
+    author: given.author ?? [],
+    prLabels: given.labels ?? [],
+    draft: given.draft ?? null,
+    fork: given.fork ?? null,
+  })),
+);
+
+const webhook = v.pipe(
+  fields({ endpoint: v.optional(globs), match: v.optional(textMap) }, {
+    of: "webhook trigger",
+    unsupported: ["forward_headers"],
+  }),
+  v.transform((given): WebhookTrigger => ({
+    kind: "webhook",
+    endpoints: given.endpoint ?? [],
+    match: given.match ?? {},
+  })),
+);
+
+const block = v.pipe(
+  fields({
+    git: v.optional(git),
+    webhook: v.optional(webhook),
+    name: v.optional(
+      v.pipe(text, v.regex(/^[a-z0-9][a-z0-9-]*$/, complain("name must be a slug of a-z, 0-9 and -"))),
+    ),
+    params: v.optional(textMap),
+    labels: v.optional(labels),
+    queue: v.optional(string),
+    priority: v.optional(v.pipe(integer(0, "priority"), v.maxValue(9, complain("priority must be 0 to 9")))),
+    dagRunId: v.optional(string),
+    enabled: v.optional(flag),
+    skipMarkers: v.optional(flag),
+  }, {
+    of: "trigger",
+    unsupported: ["standard", "cloudevent", "if", "profile", "concurrency", "debounce", "once", "status"],
+  }),
+  v.check(
+    (given) => (given.git === undefined) !== (given.webhook === undefined),
+    complain("a trigger needs exactly one source", "write git: {...} or webhook: {...}"),
+  ),
+  v.transform((given) => (index: number): TriggerBlock => ({
+    name: given.name ?? String(index),
+    source: sourceOf(given.git, given.webhook),
+    params: given.params ?? {},
+    labels: given.labels ?? [],
+    queue: given.queue ?? null,
+    priority: given.priority ?? null,
+    dagRunId: given.dagRunId ?? null,
+    enabled: given.enabled ?? true,
+    skipMarkers: given.skipMarkers ?? true,
+  })),
+);
+
+function sourceOf(one: GitTrigger | undefined, other: WebhookTrigger | undefined): TriggerSource {
+  return one ?? other ?? { kind: "webhook", endpoints: [], match: {} };
+}
+
+/** `triggers:` (control-plane contract 2.13). */
+export const triggers = v.pipe(
+  v.array(block, complain("triggers must be a list")),
+  v.transform((blocks) => blocks.map((make, index) => make(index))),
+);
+
+const NEVER_FORWARDED =
+  /^(authorization|x-dagu-profile|cookie|proxy-authorization|x-dagu-signature|webhook-signature|x-hub-signature.*|x-gitlab-token|x-gitea-signature|x-forgejo-signature)$/;
+
+/** `webhook.forward_headers` at the root: names of headers that reach the run, lowercased (WH-14, WH-15). */
+export const webhookRoot = v.pipe(
+  fields({
+    forward_headers: v.optional(v.array(
+      v.pipe(
+        string,
+        v.trim(),
+        v.toLowerCase(),
+        v.regex(
+          /^[!#$%&'*+.^_`|~0-9a-z-]+$/,
+          complain("forward_headers holds a text that is no header name"),
+        ),
+        v.check(
+          (header) => !NEVER_FORWARDED.test(header),
+          (issue) => complain(`header ${issue.input} is never forwarded`, "it carries a credential"),
+        ),
+      ),
+      complain("forward_headers must be a list"),
+    )),
+  }, { of: "webhook" }),
+  v.transform((given) => given.forward_headers ?? []),
+);

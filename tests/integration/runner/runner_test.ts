@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { systemIds } from "../../../src/runner/clock.ts";
+import { systemClock } from "../../../src/runner/clock.ts";
+import { newSpool } from "../../../src/runner/spool.ts";
+import { FAKE_RUNNER_ID } from "../../support/fake-control-plane.ts";
+import { digestOf, newGrant, openRunnerBench, type RunnerBench } from "../../support/runner-bench.ts";
+
+const HELLO = "steps:\n  - id: hello\n    run: echo hello; echo oops >&2\n";
+const SLEEPY = "steps:\n  - id: nap\n    run: echo awake; sleep 30\n";
+
+function types(bench: RunnerBench): string[] {
+  return bench.plane.events.map((event) => event.type);
+}
+
+function logText(bench: RunnerBench, key: string): string {
+  return new TextDecoder().decode(bench.plane.logs.get(key));
+}
+
+function finalStatus(bench: RunnerBench): unknown {
+  return bench.plane.events.find((event) => event.type === "attempt.finished")?.data?.["status"];
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(folder)) names.push(entry.name);
+  return names;
+}
+
+Deno.test("a claimed run is executed and told to the end; spool and attempt folder are gone, the work folder stays", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(HELLO));
+  const { end } = bench.start({ once: true });
+  assert.equal(await end, "drained");
+  assert.deepEqual(types(bench), ["attempt.started", "step.started", "step.finished", "attempt.finished"]);
+  assert.equal(finalStatus(bench), "succeeded");
+  assert.equal(logText(bench, "hello/stdout"), "hello\n");
+  assert.equal(logText(bench, "hello/stderr"), "oops\n");
+  assert.deepEqual(await namesIn(`${bench.stateDir}/spool`), []);
+  assert.deepEqual(await namesIn(`${bench.stateDir}/runs/flow/run-1/attempts`), []);
+  assert.equal((await Deno.stat(`${bench.stateDir}/runs/flow/run-1/work`)).isDirectory, true);
+});
+
+Deno.test("M1 the identity is kept for its user only, used again, and no token is logged", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(HELLO));
+  await bench.start({ once: true }).end;
+  const mode = (await Deno.stat(`${bench.stateDir}/runner.json`)).mode ?? 0;
+  assert.equal(mode & 0o777, 0o600);
+  bench.plane.events.length = 0;
+  bench.plane.logs.clear();
+  bench.plane.grants.push(await newGrant(HELLO));
+  await bench.start({ once: true }).end;
+  assert.equal(bench.plane.registered.length, 1);
+  assert.doesNotMatch(bench.logLines.join("\n"), /dagu_(rrt|rnr|att)_/);
+});
+
+Deno.test("1.1.5 a runner without an engine says so at registration and runs what needs none", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(HELLO));
+  const { runner, end } = bench.start();
+  await bench.told("attempt.finished");
+  runner.drain();
+  assert.equal(await end, "drained");
+  const [registered] = bench.plane.registered;
+  assert.match(JSON.stringify(registered), /"problem":\{"code":"RUNTIME_CONFIG_INVALID"/);
+  assert.equal(finalStatus(bench), "succeeded");
+});
+
+Deno.test("M4 a definition with problems, or of another digest, is declined with the reason", async () => {
+  await using bench = await openRunnerBench();
+  const changed = {
+    ...(await newGrant(HELLO)),
+    definition: { digest: `sha256:${"0".repeat(64)}`, yaml: HELLO },
+  };
+  bench.plane.grants.push(await newGrant("steps:\n  - id: a\n    rum: echo\n"), changed);
+  const { runner, end } = bench.start();
+  while (bench.plane.declined.length < 2) await systemClock().sleep(10);
+  runner.drain();
+  await end;
+  assert.deepEqual(bench.plane.declined.map((decline) => decline.reason), [
+    "definition_invalid",
+    "definition_invalid",
+  ]);
+  const details = bench.plane.declined.map((decline) => decline.detail ?? "").sort();
+  assert.match(details.join("\n"), /rum/);
+  assert.match(details.join("\n"), /has digest sha256:/);
+  assert.deepEqual(types(bench), []);
+});
+
+Deno.test("CN-03 a cancel directive stops the run, is acted upon once and acknowledged", async () => {
+  await using bench = await openRunnerBench();
+  const grant = await newGrant(SLEEPY);
+  bench.plane.grants.push(grant);
+  const { runner, end } = bench.start();
+  await bench.told("step.started");
+  bench.plane.directives.push({
+    id: systemIds().uuid(),
+    type: "cancel",
+    attemptId: grant.attemptId,
+    fence: 1,
+    reason: "ann",
+  });
+  await bench.told("attempt.finished");
+  while (bench.plane.directives.length > 0) await systemClock().sleep(10);
+  runner.drain();
+  await end;
+  assert.equal(finalStatus(bench), "aborted");
+  assert.equal(logText(bench, "nap/stdout"), "awake\n");
+});
+
+Deno.test("SP-02 a run goes on while nobody answers, and is told in order afterwards", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant("steps:\n  - id: a\n    run: echo one; sleep 1; echo two\n"));
+  const { end } = bench.start({ once: true });
+  await bench.told("step.started");
+  let refused = 0;
+  const startedAt = Date.now();
+  bench.plane.before = () => {
+    if (Date.now() - startedAt > 2_000) return null;
+    refused++;
+    return new Response("<html>bad gateway</html>", { status: 502 });
+  };
+  assert.equal(await end, "drained");
+  assert.ok(refused > 0);
+  assert.equal(finalStatus(bench), "succeeded");
+  assert.equal(logText(bench, "a/stdout"), "one\ntwo\n");
+});
+
+Deno.test("5.3 a fenced attempt is stopped at once and tells nothing more", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(SLEEPY));
+  const { end } = bench.start({ once: true });
+  await bench.told("step.started");
+  bench.plane.fence = 2;
+  assert.equal(await end, "drained");
+  assert.equal(types(bench).includes("attempt.finished"), false);
+  assert.deepEqual(await namesIn(`${bench.stateDir}/spool`), []);
+});
+
+Deno.test("RS-02 a drain lets the run end; a stop cancels it", async () => {
+  await using drained = await openRunnerBench();
+  drained.plane.grants.push(await newGrant("steps:\n  - id: a\n    run: sleep 0.5; echo end\n"));
+  const first = drained.start();
+  await drained.told("step.started");
+  first.runner.drain();
+  assert.equal(await first.end, "drained");
+  assert.equal(finalStatus(drained), "succeeded");
+
+  await using stopped = await openRunnerBench();
+  stopped.plane.grants.push(await newGrant(SLEEPY));
+  const second = stopped.start();
+  await stopped.told("step.started");
+  second.runner.stop();
+  assert.equal(await second.end, "drained");
+  assert.equal(finalStatus(stopped), "aborted");
+});
+
+Deno.test("RS-01 what an earlier process left is told to its end", async () => {
+  await using bench = await openRunnerBench();
+  const grant = await newGrant(HELLO);
+  const header = { attemptId: grant.attemptId, attemptToken: "t", fence: 1, name: "flow", dagRunId: "run-1" };
+  {
+    const budget = { limitBytes: 1e9, usedBytes: 0 };
+    await using spool = await newSpool(
+      `${bench.stateDir}/spool/${grant.attemptId}`,
+      header,
+      systemClock(),
+      budget,
+    );
+    await spool.event({ type: "attempt.started", data: { engineVersion: "1", host: "h", workDir: "/w" } });
+    await spool.log("a", "stdout", new TextEncoder().encode("half"));
+  }
+  const { runner, end } = bench.start();
+  await bench.told("attempt.finished");
+  runner.drain();
+  await end;
+  assert.equal(finalStatus(bench), "failed");
+  assert.match(JSON.stringify(bench.plane.events.at(-1)), /RUNNER_RESTARTED/);
+  assert.equal(logText(bench, "a/stdout"), "half");
+  assert.deepEqual(await namesIn(`${bench.stateDir}/spool`), []);
+  assert.match(bench.logLines.join("\n"), new RegExp(FAKE_RUNNER_ID));
+});
+
+Deno.test("WH-17 a webhook's payload is in the environment, and above 64 KiB in a file", async () => {
+  await using bench = await openRunnerBench();
+  const small = new TextEncoder().encode('{"a":1}');
+  const large = new TextEncoder().encode(JSON.stringify({ big: "x".repeat(70_000) }));
+  for (const bytes of [small, large]) bench.plane.blobs.set(await digestOf(bytes), bytes);
+  const yaml =
+    'steps:\n  - id: a\n    run: echo "$WEBHOOK_HEADERS"; cat "$WEBHOOK_HEADERS_FILE"; echo; echo "$WEBHOOK_PAYLOAD"; wc -c < "$WEBHOOK_PAYLOAD_FILE"\n';
+  bench.plane.grants.push(
+    await newGrant(yaml, {
+      inputs: [
+        { name: "WEBHOOK_PAYLOAD", digest: await digestOf(large), sizeBytes: large.length },
+        { name: "WEBHOOK_HEADERS", digest: await digestOf(small), sizeBytes: small.length },
+      ],
+    }),
+  );
+  await bench.start({ once: true }).end;
+  assert.match(
+    logText(bench, "a/stdout"),
+    new RegExp(`^{"a":1}\n{"a":1}\n{"\\$file":".*WEBHOOK_PAYLOAD.input"}\n${large.length}\n$`),
+  );
+});
+
+Deno.test("200 MB of log pass with flat memory, byte for byte", async () => {
+  await using bench = await openRunnerBench();
+  const size = 200 * 1024 * 1024;
+  let received = 0;
+  let peak = 0;
+  const { plane } = bench;
+  const keep = plane.fetch;
+  const counting: typeof keep = async (request) => {
+    peak = Math.max(peak, Deno.memoryUsage().rss);
+    const url = new URL(request.url);
+    if (!url.pathname.endsWith("/logs")) return await keep(request);
+    received = Number(url.searchParams.get("offset")) + (await request.arrayBuffer()).byteLength;
+    plane.logs.set("a/stdout", new Uint8Array());
+    plane.finals.set("a/stdout", received);
+    return Response.json({ nextOffset: received, limitReached: false });
+  };
+  plane.grants.push(await newGrant(`steps:\n  - id: a\n    run: head -c ${size} /dev/zero\n`));
+  const before = Deno.memoryUsage().rss;
+  await bench.start({ once: true, fetch: counting }).end;
+  assert.equal(received, size);
+  assert.equal(finalStatus(bench), "succeeded");
+  assert.ok(peak - before < 120_000_000, `grew by ${peak - before}`);
+});

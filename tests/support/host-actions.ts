@@ -1,0 +1,108 @@
+/** The `Actions` port on this machine's host, without an engine, in a folder of its own. */
+import { newActions } from "../../src/runner/actions/open.ts";
+import { filterHostEnv } from "../../src/runner/actions/environment.ts";
+import { systemClock, systemIds } from "../../src/runner/clock.ts";
+import { newMask } from "../../src/runner/mask.ts";
+import { openWorkspace, type Workspace } from "../../src/runner/workspace.ts";
+import type { Failure } from "../../src/run/failure.ts";
+import type { OpenActions, Outcome, Reporter, RunScope, StepCall } from "../../src/run/ports.ts";
+
+export interface HostBench extends AsyncDisposable {
+  readonly actions: OpenActions;
+  readonly workspace: Workspace;
+  readonly hurry: AbortController;
+  /** Performs one call; missing parts are those of a plain host step. */
+  perform(call: Partial<StepCall> & Pick<StepCall, "action">, signal?: AbortSignal): Promise<Performed>;
+}
+
+export interface Performed {
+  readonly outcome: Outcome;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface HostBenchOptions {
+  readonly scope?: Partial<RunScope>;
+  readonly secrets?: readonly string[];
+  readonly runnerEnv?: Readonly<Record<string, string>>;
+  onOutput?(text: string): void;
+}
+
+export const SILENT: Reporter = { container: () => Promise.resolve(), note: () => Promise.resolve() };
+const NO_ENGINE: Failure = { code: "RUNTIME_CONFIG_INVALID", message: "no engine here", remedy: "" };
+const NEVER = new AbortController().signal;
+
+export async function openHostBench(options: HostBenchOptions = {}): Promise<HostBench> {
+  const folder = await Deno.makeTempDir();
+  const run = { name: "flow", dagRunId: "run1", attemptId: "a1" };
+  const workspace = await openWorkspace(folder, run, null);
+  const hurry = new AbortController();
+  const runnerEnv = options.runnerEnv ?? { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/root" };
+  const opened = await newActions({
+    attemptId: run.attemptId,
+    workspace,
+    owner: null,
+    hostEnv: filterHostEnv(runnerEnv),
+    runnerEnv,
+    mask: newMask(options.secrets ?? []),
+    clock: systemClock(),
+    ids: systemIds(),
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    hurry: hurry.signal,
+    engine: () => Promise.resolve(NO_ENGINE),
+    labels: () => {
+      throw new Error("a host step has no labels");
+    },
+    logFiles: (step) =>
+      Promise.resolve({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
+  }).open(newScope(options.scope), SILENT, NEVER);
+  if ("code" in opened) throw new Error(opened.message);
+  return {
+    actions: opened,
+    workspace,
+    hurry,
+    perform: async (call, signal = NEVER) => {
+      const text = { stdout: "", stderr: "" };
+      const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+      const sink = {
+        write: (stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> => {
+          text[stream] += decoders[stream].decode(bytes, { stream: true });
+          options.onOutput?.(text.stdout);
+          return Promise.resolve();
+        },
+      };
+      const outcome = await opened.perform({ ...PLAIN, ...call }, sink, SILENT, signal);
+      return { outcome, ...text };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await opened[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+const PLAIN: Omit<StepCall, "action"> = {
+  step: "a",
+  handler: null,
+  retry: 0,
+  place: "host",
+  container: null,
+  stepEnv: {},
+  scopeEnv: {},
+  workingDir: null,
+  signalOnStop: "SIGTERM",
+  graceMs: 5_000,
+  maxOutputSize: 1_048_576,
+};
+
+export function newScope(scope: Partial<RunScope> = {}): RunScope {
+  return {
+    container: null,
+    resources: { cpu: null, memoryBytes: null },
+    harnesses: {},
+    shell: null,
+    workingDir: null,
+    graceMs: 5_000,
+    ...scope,
+  };
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import {
+  execEnvironment,
+  filterHostEnv,
+  HOST_PATH_NAMES,
+  hostEnvironment,
+  ownEnvironment,
+} from "../../../src/runner/actions/environment.ts";
+import type { StepCall } from "../../../src/run/ports.ts";
+
+const SCOPE = {
+  PARAM: "p",
+  ROOT: "r",
+  SHARED: "from scope",
+  STEP: "s",
+  DAG_NAME: "flow",
+  DAG_RUN_ID: "1",
+  DAG_RUN_WORK_DIR: "/w",
+  DAG_RUN_LOG_FILE: "/l",
+};
+const CALL: StepCall = {
+  step: "a",
+  handler: null,
+  retry: 0,
+  place: "shared",
+  action: { name: "run", form: "command", texts: ["true"], shell: null },
+  container: null,
+  stepEnv: { STEP: "s", SHARED: "from step" },
+  scopeEnv: SCOPE,
+  workingDir: null,
+  signalOnStop: "SIGTERM",
+  graceMs: 5_000,
+  maxOutputSize: 1_048_576,
+};
+const CONTAINER_ENV = [{ name: "SHARED", value: "from container" }, { name: "OWN", value: "o" }];
+
+Deno.test("3.6 a shared run sees the step's env and, above it, the container's; no params, no workflow env", () => {
+  assert.deepEqual(execEnvironment("run", CALL, CONTAINER_ENV), {
+    STEP: "s",
+    SHARED: "from container",
+    OWN: "o",
+  });
+});
+
+Deno.test("3.6 a shared harness sees the workflow's scope too, without paths of the host", () => {
+  assert.deepEqual(execEnvironment("harness.run", CALL, CONTAINER_ENV), {
+    PARAM: "p",
+    ROOT: "r",
+    STEP: "s",
+    DAG_NAME: "flow",
+    DAG_RUN_ID: "1",
+    SHARED: "from container",
+    OWN: "o",
+  });
+});
+
+Deno.test("4.7 a container of the step's own gets the step's env for run, the scope for a harness", () => {
+  assert.deepEqual(ownEnvironment("run", CALL), CALL.stepEnv);
+  const harness = ownEnvironment("harness.run", CALL);
+  assert.equal(harness["PARAM"], "p");
+  for (const name of HOST_PATH_NAMES) assert.equal(Object.hasOwn(harness, name), false, name);
+});
+
+Deno.test("X-08 on the host: a filtered process environment, the scope above it, the paths of the try above all", () => {
+  const host = filterHostEnv({
+    PATH: "/bin",
+    HOME: "/h",
+    LC_ALL: "C",
+    https_proxy: "x",
+    DATABASE_URL: "secret",
+    DAGU_HOME: "/d",
+    DOCKER_AUTH_CONFIG: "secret",
+    ROOT: "other",
+  });
+  assert.deepEqual(host, { PATH: "/bin", HOME: "/h", LC_ALL: "C", https_proxy: "x" });
+  const places = { cwd: "/c", outputFile: "/o", stdoutFile: "/1", stderrFile: "/2" };
+  assert.deepEqual(hostEnvironment(host, CALL, places), {
+    ...host,
+    ...SCOPE,
+    PWD: "/c",
+    DAGU_OUTPUT_FILE: "/o",
+    DAG_RUN_STEP_STDOUT_FILE: "/1",
+    DAG_RUN_STEP_STDERR_FILE: "/2",
+  });
+});
