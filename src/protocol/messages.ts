@@ -96,7 +96,9 @@ export const DEFAULT_SETTINGS: Settings = {
   claimWaitMs: 25_000,
   heartbeatMs: 15_000,
   leaseMs: 60_000,
-  graceMs: 240_000,
+  // Patience with an unreachable runner (DESIGN 3.5): no run of this version is given to another runner when its own is
+  // lost, so there is nothing to hurry for.
+  graceMs: 43_200_000,
   startDeadlineMs: 60_000,
   eventFlushMs: 1_000,
   eventBatchMax: 500,
@@ -256,7 +258,9 @@ export const WireEvent = v.looseObject({
 });
 export type WireEvent = v.InferOutput<typeof WireEvent>;
 
+/** What a sender aims at; one event may be larger, up to what the server takes. */
 export const EVENT_BATCH_BYTES = 524_288;
+export const EVENT_REQUEST_MAX_BYTES = 8_388_608;
 
 export const EventsRequest = v.object({
   fence: Natural,

@@ -9,13 +9,13 @@ import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Journal, Log, StopReason } from "../run/ports.ts";
-import { parseWorkflow } from "../workflow/parse.ts";
-import { formatProblem } from "../workflow/problem.ts";
+import { stopReason } from "../run/stop.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { newActions } from "./actions/open.ts";
 import { filterHostEnv } from "./actions/environment.ts";
 import { newChecks } from "./checks.ts";
 import type { Engine } from "./containers/engine.ts";
+import { readDefinition } from "./definition.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
 import { type Mask, maskJournal } from "./mask.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -45,6 +45,8 @@ export interface AttemptHost extends ResendPorts {
 export interface Attempt {
   readonly attemptId: string;
   readonly fence: number;
+  /** Of an earlier process: nothing of it runs, it is only told to its end. It takes no slot. */
+  readonly isLeftover: boolean;
   readonly lease: Lease;
   readonly lastSeq: number;
   readonly ackSeq: number;
@@ -72,6 +74,7 @@ export function startAttempt(
   return {
     attemptId: grant.attemptId,
     fence: grant.fence,
+    isLeftover: false,
     lease: newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs),
     get lastSeq(): number {
       return control.spool?.lastSeq ?? 0;
@@ -141,7 +144,7 @@ async function runAttempt(
   control: Control,
   abandon: AbortSignal,
 ): Promise<void> {
-  const read = await readDefinition(grant);
+  const read = await readDefinition(grant.definition, grant.run.name);
   if ("problem" in read) return await decline(host, grant, read.problem, control.stop.signal);
 
   const workspace = await openWorkspace(
@@ -210,7 +213,8 @@ async function perform(
   }
   if (spool.isComplete || control.isFenced) return;
   const error = control.lost ?? { code: "INTERNAL", message: "the run ended without a result", remedy: "" };
-  await spool.event({ type: "attempt.finished", data: { status: "failed", error } });
+  const status = stopReason(control.stop.signal)?.kind === "cancelled" ? "aborted" : "failed";
+  await spool.event({ type: "attempt.finished", data: { status, error } });
 }
 
 async function run(
@@ -280,20 +284,6 @@ function guardedJournal(spool: Spool, control: Control): Journal {
     },
     log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
   };
-}
-
-async function readDefinition(
-  grant: Grant,
-): Promise<{ readonly workflow: Workflow } | { readonly problem: string }> {
-  const bytes = new TextEncoder().encode(grant.definition.yaml);
-  const digest = `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
-  if (digest !== grant.definition.digest) {
-    return { problem: `the definition's text has digest ${digest}, not ${grant.definition.digest}` };
-  }
-  const { workflow, problems } = parseWorkflow(grant.definition.yaml, "load");
-  if (workflow !== null) return { workflow };
-  const errors = problems.filter((problem) => problem.severity === "error");
-  return { problem: errors.map((problem) => formatProblem(problem, grant.run.name)).join("\n") };
 }
 
 /** A definition that is wrong for us is wrong for every runner: the run fails at once (M4). */

@@ -16,7 +16,8 @@ export interface Life {
 }
 
 export function freeSlots(options: RunnerOptions, life: Life): number {
-  return Math.max(0, options.capacity - life.attempts.size);
+  const taken = [...life.attempts.values()].filter((attempt) => !attempt.isLeftover).length;
+  return Math.max(0, options.capacity - taken);
 }
 
 export function hold(life: Life, attempt: Attempt): void {

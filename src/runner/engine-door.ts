@@ -22,6 +22,7 @@ export interface EngineDoor extends AsyncDisposable {
   reap(runnerId: string, isLive: (attemptId: string) => boolean, log: Log): Promise<void>;
 }
 
+const FACTS_MS = 10_000;
 const REAP_MS = 30_000;
 
 export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
@@ -36,7 +37,11 @@ export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
     open,
     facts: async (workDir, signal) => {
       const { checkEngine } = await import("./containers/doctor.ts");
-      return await checkEngine(await open(), workDir, signal);
+      return await checkEngine(
+        await open(),
+        workDir,
+        AbortSignal.any([signal, AbortSignal.timeout(FACTS_MS)]),
+      );
     },
     reap: async (runnerId, isLive, log) => {
       try {

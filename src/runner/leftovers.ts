@@ -54,6 +54,7 @@ async function resume(host: AttemptHost, spool: Spool, abandon: AbortSignal): Pr
   return {
     attemptId,
     fence,
+    isLeftover: true,
     // Nothing of it runs any more: there is nothing that a lease would have to end.
     lease: { renew: () => {}, remainingMs: () => Number.POSITIVE_INFINITY },
     get lastSeq(): number {

@@ -4,11 +4,12 @@
  */
 import { join } from "node:path";
 import * as v from "valibot";
+import type { WireEvent } from "../protocol/messages.ts";
 import { isTerminal, type RunEventBody } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Clock, Journal, StreamName } from "../run/ports.ts";
-import { WireEvent } from "../protocol/messages.ts";
-import { openStreamFile, readRange, type StreamFile } from "./stream-file.ts";
+import { openEventFile, parseJson, type SpooledEvent } from "./event-file.ts";
+import { openStreamFile, type StreamFile } from "./stream-file.ts";
 
 const SpoolHeader = v.object({
   attemptId: Uuid,
@@ -36,12 +37,12 @@ export interface Spool extends Journal, AsyncDisposable {
   readonly lastSeq: number;
   /** The attempt's terminal event is written. */
   readonly isComplete: boolean;
-  /** Why events could not be written any more (SP-03); they are kept in memory then. null while all is well. */
+  /** Why events could not be written any more (SP-03); null while all is well. */
   readonly brokenBy: string | null;
   /** In the order in which they were opened. */
   readonly streams: readonly StreamFile[];
   /** Paths of the step's logs; both files exist from now on. */
-  openStep(step: string): Promise<Readonly<Record<StreamName, string>>>;
+  openStep(step: string): Readonly<Record<StreamName, string>>;
   /** What is known of an event without reading it. */
   peek(seq: number): SpooledEvent | undefined;
   /** Events `from` to `to`, both included, flushed to the disk itself before they are given away. */
@@ -55,14 +56,7 @@ export interface Spool extends Journal, AsyncDisposable {
   remove(): Promise<void>;
 }
 
-export interface SpooledEvent {
-  readonly seq: number;
-  readonly at: number;
-  readonly type: string;
-  readonly step: string | undefined;
-  readonly sizeBytes: number;
-}
-
+/** For the runner's user only: logs may hold what nobody else should read (SP-05). */
 export async function newSpool(
   folder: string,
   header: SpoolHeader,
@@ -70,45 +64,26 @@ export async function newSpool(
   budget: SpoolBudget,
 ): Promise<Spool> {
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  const kept = { ...header } satisfies SpoolHeader;
-  await Deno.writeTextFile(join(folder, "attempt.json"), JSON.stringify(kept), { mode: 0o600 });
-  return await open(folder, header, clock, budget, [], []);
+  await Deno.writeTextFile(join(folder, "attempt.json"), JSON.stringify(header), { mode: 0o600 });
+  return await open(folder, header, clock, budget, []);
 }
 
-/** null when the folder holds no whole spool. A line that a crash cut short is dropped. */
+/** null when the folder holds no whole spool. */
 export async function reopenSpool(folder: string, clock: Clock, budget: SpoolBudget): Promise<Spool | null> {
-  const header = v.safeParse(SpoolHeader, await readJson(join(folder, "attempt.json")));
+  const json = await Deno.readTextFile(join(folder, "attempt.json")).catch(() => "");
+  const header = v.safeParse(SpoolHeader, parseJson(json));
   if (!header.success) return null;
-  const entries: Entry[] = [];
-  const path = join(folder, "events.jsonl");
-  const bytes = await Deno.readFile(path).catch(() => new Uint8Array());
-  let start = 0;
-  for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
-    const event = v.safeParse(WireEvent, parseJson(new TextDecoder().decode(bytes.subarray(start, end))));
-    if (!event.success || event.output.seq !== entries.length + 1) break;
-    entries.push(newEntry(event.output, start, end + 1 - start));
-    start = end + 1;
-  }
-  if (start < bytes.length) await Deno.truncate(path, start);
   const streams: StreamFile[] = [];
   const listed = await Deno.readTextFile(join(folder, "streams.jsonl")).catch(() => "");
   for (const line of listed.split("\n")) {
     const entry = v.safeParse(StreamEntry, parseJson(line));
     if (!entry.success) continue;
-    streams.push(
-      await openStreamFile(join(folder, entry.output.file), entry.output.step, entry.output.stream),
-    );
+    const { file, step, stream } = entry.output;
+    streams.push(openStreamFile(join(folder, file), step, stream));
   }
-  const spool = await open(folder, header.output, clock, budget, entries, streams);
-  for (const entry of entries) await endStreams(streams, entry);
+  const spool = await open(folder, header.output, clock, budget, streams);
+  for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(streams, spool.peek(seq));
   return spool;
-}
-
-interface Entry extends SpooledEvent {
-  readonly offset: number;
-  readonly mono: number;
-  /** Only for what could not be written. */
-  readonly kept: WireEvent | null;
 }
 
 async function open(
@@ -116,135 +91,86 @@ async function open(
   header: SpoolHeader,
   clock: Clock,
   budget: SpoolBudget,
-  entries: Entry[],
   streams: StreamFile[],
 ): Promise<Spool> {
-  const path = join(folder, "events.jsonl");
-  const file = await Deno.open(path, { create: true, append: true, mode: 0o600 });
-  const startedAt = clock.mono() - (entries.at(-1)?.mono ?? 0);
+  const events = await openEventFile(join(folder, "events.jsonl"), clock);
   const waiters = new Set<() => void>();
-  let size = (await file.stat()).size;
-  let flushedSeq = 0;
-  let lane: Promise<void> = Promise.resolve();
-  let openings: Promise<unknown> = Promise.resolve();
-  let brokenBy: string | null = null;
+  let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   let revision = 0;
-  let isComplete = entries.some(isTerminal);
-  budget.usedBytes += streams.reduce((sum, stream) => sum + stream.size, 0);
+  budget.usedBytes += sizeOf(streams);
 
-  const grow = (): void => {
+  const touch = (): void => {
     revision++;
     for (const wake of [...waiters]) wake();
   };
 
-  const write = async (body: RunEventBody): Promise<void> => {
-    const event: WireEvent = {
-      ...body,
-      seq: entries.length + 1,
-      at: Math.round(clock.now()),
-      mono: Math.round(clock.mono() - startedAt),
-    };
-    const line = new TextEncoder().encode(JSON.stringify(event) + "\n");
-    let kept: WireEvent | null = null;
-    try {
-      if (brokenBy !== null) throw new Error(brokenBy);
-      for (let at = 0; at < line.length;) at += await file.write(line.subarray(at));
-      if (isTerminal(event)) await file.sync();
-    } catch (error) {
-      kept = event;
-      brokenBy ??= error instanceof Error ? error.message : String(error);
-    }
-    const entry = { ...newEntry(event, size, line.length), kept };
-    if (kept === null) size += line.length;
-    await endStreams(streams, entry);
-    entries.push(entry);
-    if (isTerminal(event)) isComplete = true;
-    grow();
-  };
-
   const append = async (body: RunEventBody): Promise<void> => {
     if (body.type === "step.finished") {
-      for (const stream of streams) {
-        if (stream.step === body.step && stream.dropped > 0) await write(droppedEvent(stream));
-      }
+      const cut = streams.filter((stream) => stream.step === body.step && stream.dropped > 0);
+      for (const stream of cut) await events.append(droppedEvent(stream));
     }
-    await write(body);
+    // Ended first: who sees the event must see that its streams have their length.
+    await endStreams(streams, { type: body.type, step: "step" in body ? body.step : undefined });
+    await events.append(body);
+    touch();
   };
 
-  const openStream = (step: string, stream: StreamName): Promise<StreamFile> => {
-    const opened = openings.then(async () => {
-      const known = streams.find((other) => other.step === step && other.stream === stream && !other.isEnded);
-      if (known !== undefined) return known;
-      const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
-      const listed = JSON.stringify({ file: name, step, stream }) + "\n";
-      await Deno.writeTextFile(join(folder, "streams.jsonl"), listed, { append: true, mode: 0o600 });
-      const file = await openStreamFile(join(folder, name), step, stream);
-      streams.push(file);
-      return file;
-    });
-    openings = opened.catch(() => {});
-    return opened;
+  const openStream = (step: string, stream: StreamName): StreamFile => {
+    const known = findOpen(streams, step, stream);
+    if (known !== undefined) return known;
+    const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
+    const listed = JSON.stringify({ file: name, step, stream }) + "\n";
+    Deno.writeTextFileSync(join(folder, "streams.jsonl"), listed, { append: true, mode: 0o600 });
+    const file = openStreamFile(join(folder, name), step, stream);
+    streams.push(file);
+    return file;
   };
 
   const close = async (): Promise<void> => {
     if (isClosed) return;
     isClosed = true;
     await lane;
-    await openings;
     for (const stream of streams) await stream.end();
-    file.close();
-    budget.usedBytes -= streams.reduce((sum, stream) => sum + stream.size, 0);
+    events.close();
+    budget.usedBytes -= sizeOf(streams);
   };
 
   return {
     header,
     streams,
     get lastSeq(): number {
-      return entries.length;
+      return events.lastSeq;
     },
     get isComplete(): boolean {
-      return isComplete;
+      return events.isComplete;
     },
     get brokenBy(): string | null {
-      return brokenBy;
+      return events.brokenBy;
     },
     get revision(): number {
       return revision;
     },
-    event: (body) => lane = lane.then(() => append(body)),
+    peek: events.peek,
+    read: events.read,
+    touch,
+    event: (body) => {
+      const appended = lane.then(() => append(body));
+      lane = appended.catch(() => {});
+      return appended;
+    },
     log: async (step, name, bytes) => {
-      const stream =
-        streams.find((other) => other.step === step && other.stream === name && !other.isEnded) ??
-          await openStream(step, name);
+      const stream = openStream(step, name);
       if (budget.usedBytes + bytes.length > budget.limitBytes) stream.drop("the runner's spool is full");
       const before = stream.size;
       await stream.append(bytes);
       budget.usedBytes += stream.size - before;
-      grow();
+      touch();
     },
-    openStep: async (step) => {
-      const stdout = await openStream(step, "stdout");
-      const stderr = await openStream(step, "stderr");
-      return { stdout: stdout.path, stderr: stderr.path };
+    openStep: (step) => {
+      const files = { stdout: openStream(step, "stdout"), stderr: openStream(step, "stderr") };
+      return { stdout: files.stdout.path, stderr: files.stderr.path };
     },
-    peek: (seq) => entries[seq - 1],
-    read: async (from, to) => {
-      const wanted = entries.slice(from - 1, to);
-      const onDisk = wanted.filter((entry) => entry.kept === null);
-      const first = onDisk[0];
-      const last = onDisk.at(-1);
-      if (first === undefined || last === undefined) return wanted.flatMap((entry) => entry.kept ?? []);
-      if (flushedSeq < last.seq && !isClosed) {
-        await file.syncData();
-        flushedSeq = last.seq;
-      }
-      const bytes = await readRange(path, first.offset, last.offset + last.sizeBytes - first.offset);
-      const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
-      const read = lines.map((line) => v.parse(WireEvent, JSON.parse(line)));
-      return [...read, ...wanted.flatMap((entry) => entry.kept ?? [])];
-    },
-    touch: grow,
     changed: (since, signal) =>
       new Promise((resolve) => {
         if (revision > since || signal.aborted) return resolve();
@@ -264,27 +190,6 @@ async function open(
   };
 }
 
-function newEntry(event: WireEvent, offset: number, sizeBytes: number): Entry {
-  return {
-    seq: event.seq,
-    at: event.at,
-    mono: event.mono,
-    type: event.type,
-    step: event.step,
-    offset,
-    sizeBytes,
-    kept: null,
-  };
-}
-
-/** A finished step writes no more; a finished attempt has no steps. */
-async function endStreams(streams: readonly StreamFile[], event: SpooledEvent): Promise<void> {
-  for (const stream of streams) {
-    const isOver = isTerminal(event) || (event.type === "step.finished" && event.step === stream.step);
-    if (isOver && !stream.isEnded) await stream.end();
-  }
-}
-
 /** Resolves when the spool has grown beyond `revision`, after `waitMs`, or on abort. */
 export async function changedWithin(
   clock: Clock,
@@ -302,6 +207,26 @@ export async function changedWithin(
   await Promise.all(waits);
 }
 
+function findOpen(streams: readonly StreamFile[], step: string, name: StreamName): StreamFile | undefined {
+  return streams.find((stream) => stream.step === step && stream.stream === name && !stream.isEnded);
+}
+
+/** A finished step writes no more; a finished attempt has no steps. */
+async function endStreams(
+  streams: readonly StreamFile[],
+  event: Pick<SpooledEvent, "type" | "step"> | undefined,
+): Promise<void> {
+  if (event === undefined) return;
+  for (const stream of streams) {
+    const isOver = isTerminal(event) || (event.type === "step.finished" && event.step === stream.step);
+    if (isOver && !stream.isEnded) await stream.end();
+  }
+}
+
+function sizeOf(streams: readonly StreamFile[]): number {
+  return streams.reduce((sum, stream) => sum + stream.size, 0);
+}
+
 function droppedEvent(stream: StreamFile): RunEventBody {
   return {
     type: "log.dropped",
@@ -313,16 +238,4 @@ function droppedEvent(stream: StreamFile): RunEventBody {
       reason: stream.dropReason,
     },
   };
-}
-
-async function readJson(path: string): Promise<unknown> {
-  return parseJson(await Deno.readTextFile(path).catch(() => ""));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

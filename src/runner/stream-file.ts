@@ -21,9 +21,9 @@ export interface StreamFile {
   end(): Promise<void>;
 }
 
-export async function openStreamFile(path: string, step: string, stream: StreamName): Promise<StreamFile> {
-  const file = await Deno.open(path, { create: true, append: true, mode: 0o600 });
-  let size = (await file.stat()).size;
+export function openStreamFile(path: string, step: string, stream: StreamName): StreamFile {
+  const file = Deno.openSync(path, { create: true, append: true, mode: 0o600 });
+  let size = file.statSync().size;
   let dropped = 0;
   let dropReason = "";
   let isEnded = false;

@@ -53,8 +53,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
     labels: () => {
       throw new Error("a host step has no labels");
     },
-    logFiles: (step) =>
-      Promise.resolve({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
+    logFiles: (step) => ({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
   }).open(newScope(options.scope), SILENT, NEVER);
   if ("code" in opened) throw new Error(opened.message);
   return {

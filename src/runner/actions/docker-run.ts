@@ -2,9 +2,7 @@
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
-import { openForeignContainer } from "../containers/root-container.ts";
 import { shellArgv } from "../containers/shell.ts";
-import { runStepContainer } from "../containers/step-container.ts";
 import { ownEnvironment } from "./environment.ts";
 import { failed, failedWith, isFailure } from "./outcome.ts";
 import { ownRequest, runInShared, stopRules } from "./placed.ts";
@@ -59,6 +57,7 @@ async function runNew(
     }),
     raw: { container: options.container, host: options.host, network: options.network },
   };
+  const { runStepContainer } = await import("../containers/step-container.ts");
   return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
 }
 
@@ -85,6 +84,7 @@ async function runInForeign(
     workingDir: textOrNull(options.exec["WorkingDir"]) ?? options.workingDir,
     shell: null,
   };
+  const { openForeignContainer } = await import("../containers/root-container.ts");
   const foreign = await openForeignContainer(engine, container, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;

@@ -24,7 +24,7 @@ export async function openHostPlaces(work: Work): Promise<HostPlaces> {
   await Deno.mkdir(cwd, { recursive: true });
   const outputFile = join(work.attempt.scratchDir, `${work.attempt.ids.uuid()}.output`);
   await Deno.writeFile(outputFile, new Uint8Array(), { mode: 0o600 });
-  const logs = await work.attempt.logFiles(work.call.step);
+  const logs = work.attempt.logFiles(work.call.step);
   return { cwd, outputFile, stdoutFile: logs.stdout, stderrFile: logs.stderr };
 }
 

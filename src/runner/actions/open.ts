@@ -12,7 +12,7 @@ import type {
 } from "../../run/ports.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
-import { openForeignContainer, openRootContainer, type RootContainer } from "../containers/root-container.ts";
+import type { RootContainer } from "../containers/root-container.ts";
 import { type Mask, maskSink } from "../mask.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
@@ -36,7 +36,7 @@ export interface ActionsOptions {
   engine(): Promise<Engine | Failure>;
   /** Of a step's container; null: of the root container. */
   labels(step: string | null): Labels;
-  logFiles(step: string): Promise<Readonly<Record<StreamName, string>>>;
+  logFiles(step: string): Readonly<Record<StreamName, string>>;
 }
 
 export function newActions(options: ActionsOptions): Actions {
@@ -89,6 +89,7 @@ async function openRoot(
   if (container === null) return null;
   const engine = await options.engine();
   if (isFailure(engine)) return engine;
+  const { openForeignContainer, openRootContainer } = await import("../containers/root-container.ts");
   if (container.kind === "exec") return await openForeignContainer(engine, container, report, signal);
   return await openRootContainer(
     engine,

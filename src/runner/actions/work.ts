@@ -34,5 +34,5 @@ export interface AttemptShare {
   readonly hurry: AbortSignal;
   engine(): Promise<Engine | Failure>;
   labels(step: string | null): Labels;
-  logFiles(step: string): Promise<Readonly<Record<StreamName, string>>>;
+  logFiles(step: string): Readonly<Record<StreamName, string>>;
 }

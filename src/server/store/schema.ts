@@ -1,1 +1,385 @@
-export {};
+/**
+ * The tables (control-plane contract 6.2, the part that this version needs). Queue, slot and lease rows are narrow; payloads
+ * and definitions are content-addressed blobs. One workspace, "default", for now: a `workspace_id` column joins the keys
+ * when there is more than one.
+ */
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+/** Bytes; both drivers take and give Uint8Array. */
+const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
+  dataType: () => "bytea",
+});
+
+const at = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+// ---- definitions ------------------------------------------------------------------------------------------------
+
+export const workflows = pgTable("workflows", {
+  id: uuid().primaryKey(),
+  /** Stem of the file: the key of `/dags/{fileName}`. */
+  fileName: text("file_name").notNull(),
+  /** `name` of the definition, else the file name. */
+  name: text().notNull(),
+  /** Digest of the current revision's text. */
+  digest: text().notNull(),
+  /** What is wrong with the current text; an empty list means that it can start. */
+  problems: jsonb().notNull(),
+  labels: text().array().notNull(),
+  hasTriggers: boolean("has_triggers").notNull(),
+  suspended: boolean().notNull().default(false),
+  updatedAt: at("updated_at").notNull(),
+}, (t) => [uniqueIndex("workflows_file_name").on(t.fileName), index("workflows_name").on(t.name)]);
+
+export const workflowRevisions = pgTable("workflow_revisions", {
+  workflowId: uuid("workflow_id").notNull(),
+  digest: text().notNull(),
+  createdAt: at("created_at").notNull(),
+  author: text().notNull(),
+}, (t) => [primaryKey({ columns: [t.workflowId, t.digest] })]);
+
+/** Definition texts, payloads: immutable, addressed by `sha256:` digest. */
+export const blobs = pgTable("blobs", {
+  digest: text().primaryKey(),
+  sizeBytes: bigint("size_bytes", { mode: "number" }).notNull(),
+  data: bytea().notNull(),
+  createdAt: at("created_at").notNull(),
+});
+
+// ---- triggers ---------------------------------------------------------------------------------------------------
+
+/** The generic webhook of a workflow (1.1): at most one each. */
+export const webhooks = pgTable(
+  "webhooks",
+  {
+    id: uuid().primaryKey(),
+    fileName: text("file_name").notNull(),
+    tokenDigest: text("token_digest").notNull(),
+    tokenPrefix: text("token_prefix").notNull(),
+    tokenExpiresAt: at("token_expires_at"),
+    enabled: boolean().notNull().default(true),
+    authMode: text("auth_mode", { enum: ["token_only", "token_and_hmac", "hmac_only"] }).notNull(),
+    enforcementMode: text("enforcement_mode", { enum: ["strict", "observe"] }).notNull(),
+    /** Sealed; null: no HMAC secret. */
+    hmacSecret: bytea("hmac_secret"),
+    hmacUpdatedAt: at("hmac_updated_at"),
+    createdAt: at("created_at").notNull(),
+    updatedAt: at("updated_at").notNull(),
+    lastUsedAt: at("last_used_at"),
+  },
+  (t) => [uniqueIndex("webhooks_file_name").on(t.fileName), uniqueIndex("webhooks_token").on(t.tokenDigest)],
+);
+
+/** Where a forge sends its events (2.1). */
+export const endpoints = pgTable("endpoints", {
+  id: uuid().primaryKey(),
+  /** Unguessable part of the URL. */
+  publicId: text("public_id").notNull(),
+  kind: text({ enum: ["github"] }).notNull(),
+  name: text().notNull(),
+  enabled: boolean().notNull().default(true),
+  /** Globs; empty: every repository. */
+  repos: text().array().notNull(),
+  forkPolicy: text("fork_policy", { enum: ["approval", "ignore", "run-untrusted"] }).notNull(),
+  /** Sealed; a second one during a rotation (FG-11). */
+  secret: bytea().notNull(),
+  previousSecret: bytea("previous_secret"),
+  createdAt: at("created_at").notNull(),
+  lastDeliveryAt: at("last_delivery_at"),
+}, (t) => [uniqueIndex("endpoints_public_id").on(t.publicId), uniqueIndex("endpoints_name").on(t.name)]);
+
+export const deliveries = pgTable("deliveries", {
+  id: uuid().primaryKey(),
+  /** `webhook:FILE` or the endpoint's id. */
+  source: text().notNull(),
+  /** Name that people know the source by. */
+  sourceName: text("source_name").notNull(),
+  kind: text().notNull(),
+  dedupeKey: text("dedupe_key"),
+  receivedAt: at("received_at").notNull(),
+  sourceIp: text("source_ip"),
+  headers: jsonb(),
+  bodyDigest: text("body_digest"),
+  bodyBytes: integer("body_bytes").notNull(),
+  event: text(),
+  action: text(),
+  repo: text(),
+  outcome: text({ enum: ["accepted", "ignored", "refused", "ping"] }).notNull(),
+  /** Why, for people. */
+  reason: text().notNull(),
+  httpStatus: smallint("http_status").notNull(),
+  /** Body of the first answer, given again to a duplicate (WH-54). */
+  answer: jsonb().notNull(),
+  duplicates: integer().notNull().default(0),
+}, (t) => [
+  index("deliveries_received").on(t.receivedAt.desc()),
+  // The one constraint that makes a repeated delivery start nothing, however many copies arrive at once.
+  uniqueIndex("deliveries_dedupe").on(t.source, t.dedupeKey).where(sql`${t.dedupeKey} is not null`),
+]);
+
+export const deliveryDecisions = pgTable("delivery_decisions", {
+  deliveryId: uuid("delivery_id").notNull(),
+  workflow: text().notNull(),
+  block: text().notNull(),
+  matched: boolean().notNull(),
+  /** Which condition failed, and on what value (FG-56). */
+  condition: text().notNull(),
+  detail: text().notNull(),
+  runId: uuid("run_id"),
+}, (t) => [primaryKey({ columns: [t.deliveryId, t.workflow, t.block] })]);
+
+// ---- access -----------------------------------------------------------------------------------------------------
+
+export const apiTokens = pgTable("api_tokens", {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  digest: text().notNull(),
+  prefix: text().notNull(),
+  createdAt: at("created_at").notNull(),
+  expiresAt: at("expires_at"),
+  revokedAt: at("revoked_at"),
+}, (t) => [uniqueIndex("api_tokens_digest").on(t.digest)]);
+
+export const registrationTokens = pgTable("registration_tokens", {
+  id: uuid().primaryKey(),
+  digest: text().notNull(),
+  prefix: text().notNull(),
+  labels: jsonb().notNull(),
+  usesLeft: integer("uses_left").notNull(),
+  createdAt: at("created_at").notNull(),
+  expiresAt: at("expires_at").notNull(),
+}, (t) => [uniqueIndex("registration_tokens_digest").on(t.digest)]);
+
+// ---- runners ----------------------------------------------------------------------------------------------------
+
+export const runners = pgTable("runners", {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  machineId: text("machine_id").notNull(),
+  labels: jsonb().notNull(),
+  capacity: integer().notNull(),
+  features: text().array().notNull(),
+  version: text().notNull(),
+  os: text().notNull(),
+  arch: text().notNull(),
+  /** `EngineFacts`, as reported; null: unknown. */
+  engine: jsonb(),
+  tokenDigest: text("token_digest").notNull(),
+  tokenExpiresAt: at("token_expires_at").notNull(),
+  state: text({ enum: ["active", "draining", "revoked", "gone"] }).notNull(),
+  createdAt: at("created_at").notNull(),
+}, (t) => [uniqueIndex("runners_token").on(t.tokenDigest)]);
+
+/** What every heartbeat changes, apart from what does not: updates stay heap-only. */
+export const runnersLive = pgTable("runners_live", {
+  runnerId: uuid("runner_id").primaryKey(),
+  lastSeenAt: at("last_seen_at").notNull(),
+  free: integer().notNull(),
+  spoolBytes: bigint("spool_bytes", { mode: "number" }).notNull(),
+});
+
+// ---- runs -------------------------------------------------------------------------------------------------------
+
+export const runs = pgTable("runs", {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  dagRunId: text("dag_run_id").notNull(),
+  fileName: text("file_name"),
+  digest: text().notNull(),
+  /** Code of the status (4.1). */
+  status: smallint().notNull(),
+  /** Why a run ended or waits, as a code of LO-09 or a failure's; "" otherwise. */
+  reason: text().notNull().default(""),
+  failure: jsonb(),
+  triggerType: text("trigger_type").notNull(),
+  triggerActor: text("trigger_actor").notNull(),
+  trust: text({ enum: ["trusted", "untrusted"] }).notNull(),
+  queue: text().notNull(),
+  needsSlot: boolean("needs_slot").notNull(),
+  priority: smallint().notNull(),
+  labels: text().array().notNull(),
+  /** `{values, json}` of the bound parameters. */
+  params: jsonb().notNull(),
+  /** Variables that the trigger brought. */
+  env: jsonb().notNull(),
+  selector: jsonb().notNull(),
+  scheduleTime: at("schedule_time"),
+  deliveryId: uuid("delivery_id"),
+  /** Commit that a waiting fork run asks approval for (FK-04). */
+  approvalSha: text("approval_sha"),
+  createdAt: at("created_at").notNull(),
+  queuedAt: at("queued_at"),
+  startedAt: at("started_at"),
+  finishedAt: at("finished_at"),
+  cancelRequestedAt: at("cancel_requested_at"),
+  cancelBy: text("cancel_by"),
+  /** Fence of the latest attempt. */
+  attempt: integer().notNull().default(0),
+  requeues: smallint().notNull().default(0),
+  runnerId: uuid("runner_id"),
+  /** The root container, as reported. */
+  container: jsonb(),
+  notes: jsonb().notNull().default([]),
+  version: integer().notNull().default(0),
+}, (t) => [
+  uniqueIndex("runs_identity").on(t.name, t.dagRunId),
+  index("runs_newest").on(t.id.desc()),
+  index("runs_of_name").on(t.name, t.id.desc()),
+  index("runs_active").on(t.status).where(sql`${t.status} in (0, 1, 5, 7)`),
+]);
+
+export const runInputs = pgTable("run_inputs", {
+  runId: uuid("run_id").notNull(),
+  name: text().notNull(),
+  digest: text().notNull(),
+  sizeBytes: bigint("size_bytes", { mode: "number" }).notNull(),
+}, (t) => [primaryKey({ columns: [t.runId, t.name] })]);
+
+/** The fold of the latest attempt's events, step by step. */
+export const runSteps = pgTable("run_steps", {
+  runId: uuid("run_id").notNull(),
+  step: text().notNull(),
+  ord: integer().notNull(),
+  isHandler: boolean("is_handler").notNull(),
+  status: smallint().notNull(),
+  /** The rest of `StepState`. */
+  state: jsonb().notNull(),
+}, (t) => [primaryKey({ columns: [t.runId, t.step] })]);
+
+export const runEvents = pgTable("run_events", {
+  runId: uuid("run_id").notNull(),
+  attempt: integer().notNull(),
+  seq: integer().notNull(),
+  type: text().notNull(),
+  step: text(),
+  at: at("at").notNull(),
+  receivedAt: at("received_at").notNull(),
+  body: jsonb().notNull(),
+}, (t) => [primaryKey({ columns: [t.runId, t.attempt, t.seq] })]);
+
+export const logStreams = pgTable("log_streams", {
+  id: uuid().primaryKey(),
+  runId: uuid("run_id").notNull(),
+  attempt: integer().notNull(),
+  step: text().notNull(),
+  stream: text({ enum: ["stdout", "stderr"] }).notNull(),
+  /** Bytes taken so far; beyond the cap they are counted and not stored. */
+  nextOffset: bigint("next_offset", { mode: "number" }).notNull(),
+  stored: bigint({ mode: "number" }).notNull(),
+  lines: bigint({ mode: "number" }).notNull(),
+  isFinal: boolean("is_final").notNull().default(false),
+}, (t) => [uniqueIndex("log_streams_of").on(t.runId, t.attempt, t.step, t.stream)]);
+
+export const logChunks = pgTable("log_chunks", {
+  streamId: uuid("stream_id").notNull(),
+  off: bigint({ mode: "number" }).notNull(),
+  len: integer().notNull(),
+  /** Number of line ends before this chunk. */
+  firstLine: bigint("first_line", { mode: "number" }).notNull(),
+  data: bytea().notNull(),
+}, (t) => [primaryKey({ columns: [t.streamId, t.off] })]);
+
+// ---- queue and execution ----------------------------------------------------------------------------------------
+
+/** One row for each run that waits to be claimed, and none for any other (INV-11). */
+export const runQueue = pgTable("run_queue", {
+  runId: uuid("run_id").primaryKey(),
+  queue: text().notNull(),
+  /** False: does not count against the queue's concurrency (`start`). */
+  needsSlot: boolean("needs_slot").notNull(),
+  selector: jsonb().notNull(),
+  isUntrusted: boolean("is_untrusted").notNull(),
+  priority: smallint().notNull(),
+  availableAt: at("available_at").notNull(),
+  /** Runner that gave it back; another one is preferred. */
+  excluded: uuid().array().notNull(),
+}, (t) => [index("run_queue_order").on(t.priority, t.availableAt, t.runId)]);
+
+/** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
+export const slots = pgTable("slots", {
+  queue: text().notNull(),
+  n: integer().notNull(),
+  attemptId: uuid("attempt_id"),
+}, (t) => [
+  primaryKey({ columns: [t.queue, t.n] }),
+  index("slots_free").on(t.queue).where(sql`${t.attemptId} is null`),
+  index("slots_taken").on(t.attemptId).where(sql`${t.attemptId} is not null`),
+]);
+
+export const attempts = pgTable("attempts", {
+  id: uuid().primaryKey(),
+  runId: uuid("run_id").notNull(),
+  fence: integer().notNull(),
+  runnerId: uuid("runner_id").notNull(),
+  claimId: uuid("claim_id").notNull(),
+  state: text({
+    enum: [
+      "claimed",
+      "started",
+      "cancelling",
+      "succeeded",
+      "failed",
+      "partially_succeeded",
+      "aborted",
+      "rejected",
+      "waiting",
+      "lost",
+      "declined",
+      "expired",
+      "handed_back",
+    ],
+  }).notNull(),
+  reason: text().notNull().default(""),
+  tokenDigest: text("token_digest").notNull(),
+  ackSeq: integer("ack_seq").notNull().default(0),
+  cancelRequestedAt: at("cancel_requested_at"),
+  cancelDeadline: at("cancel_deadline"),
+  claimedAt: at("claimed_at").notNull(),
+  startedAt: at("started_at"),
+  endedAt: at("ended_at"),
+}, (t) => [
+  uniqueIndex("attempts_fence").on(t.runId, t.fence),
+  // At most one live attempt for a run (INV-01).
+  uniqueIndex("attempts_live").on(t.runId).where(sql`${t.state} in ('claimed', 'started', 'cancelling')`),
+  index("attempts_claim").on(t.claimId),
+  index("attempts_of_runner").on(t.runnerId).where(sql`${t.state} in ('claimed', 'started', 'cancelling')`),
+]);
+
+export const attemptLeases = pgTable("attempt_leases", {
+  attemptId: uuid("attempt_id").primaryKey(),
+  runnerId: uuid("runner_id").notNull(),
+  expiresAt: at("expires_at").notNull(),
+  graceMs: bigint("grace_ms", { mode: "number" }).notNull(),
+  /** Set until the attempt has started. */
+  startDeadline: at("start_deadline"),
+});
+
+export const directives = pgTable("directives", {
+  id: uuid().primaryKey(),
+  runnerId: uuid("runner_id").notNull(),
+  attemptId: uuid("attempt_id"),
+  type: text().notNull(),
+  data: jsonb().notNull(),
+  createdAt: at("created_at").notNull(),
+  ackedAt: at("acked_at"),
+}, (t) => [index("directives_open").on(t.runnerId).where(sql`${t.ackedAt} is null`)]);
+
+/** Single row: when the control plane was last known to be up (LO-05). */
+export const controlHeartbeat = pgTable("control_heartbeat", {
+  id: smallint().primaryKey(),
+  lastAt: at("last_at").notNull(),
+});

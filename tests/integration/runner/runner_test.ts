@@ -137,6 +137,29 @@ Deno.test("5.3 a fenced attempt is stopped at once and tells nothing more", asyn
   assert.deepEqual(await namesIn(`${bench.stateDir}/spool`), []);
 });
 
+Deno.test("LO-03 without contact for longer than the lease allows, the work is stopped, and that is told later", async () => {
+  await using bench = await openRunnerBench();
+  // Ten seconds are the margin: what is left is half a second.
+  bench.plane.grants.push(await newGrant(SLEEPY, { leaseMs: 10_000, graceMs: 500 }));
+  bench.plane.heartbeatMs = 60_000;
+  const { end } = bench.start({ once: true });
+  await bench.told("step.started");
+  bench.plane.before = () =>
+    bench.logLines.some((line) => line.includes("lease lost")) ? null : new Response("", { status: 502 });
+  assert.equal(await end, "drained");
+  assert.equal(finalStatus(bench), "failed");
+  assert.match(JSON.stringify(bench.plane.events.at(-1)), /LEASE_LOST/);
+});
+
+Deno.test("RS-01 two processes never share a state folder", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant("steps:\n  - id: a\n    run: sleep 0.3\n"));
+  const first = bench.start({ once: true });
+  await bench.told("step.started");
+  assert.equal(await bench.start().end, "state_in_use");
+  assert.equal(await first.end, "drained");
+});
+
 Deno.test("RS-02 a drain lets the run end; a stop cancels it", async () => {
   await using drained = await openRunnerBench();
   drained.plane.grants.push(await newGrant("steps:\n  - id: a\n    run: sleep 0.5; echo end\n"));

@@ -1,0 +1,20 @@
+import type { Grant } from "../protocol/messages.ts";
+import { parseWorkflow } from "../workflow/parse.ts";
+import { formatProblem } from "../workflow/problem.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+
+/** The workflow of a claimed text, which must be the text that its digest names; otherwise every problem in it. */
+export async function readDefinition(
+  definition: Grant["definition"],
+  name: string,
+): Promise<{ readonly workflow: Workflow } | { readonly problem: string }> {
+  const bytes = new TextEncoder().encode(definition.yaml);
+  const digest = `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
+  if (digest !== definition.digest) {
+    return { problem: `the definition's text has digest ${digest}, not ${definition.digest}` };
+  }
+  const { workflow, problems } = parseWorkflow(definition.yaml, "load");
+  if (workflow !== null) return { workflow };
+  const errors = problems.filter((problem) => problem.severity === "error");
+  return { problem: errors.map((problem) => formatProblem(problem, name)).join("\n") };
+}

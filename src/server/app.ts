@@ -1,0 +1,80 @@
+/** Settings and ports -> one Hono app: the only file that knows every room of the control plane. */
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { RUNNER_BASE_PATH } from "../protocol/messages.ts";
+import { accessRoutes } from "./http/api/access.ts";
+import { dagRunRoutes } from "./http/api/dag-runs.ts";
+import { dagRoutes } from "./http/api/dags.ts";
+import { endpointRoutes } from "./http/api/endpoints.ts";
+import { liveRoutes } from "./http/api/live.ts";
+import { logRoutes } from "./http/api/logs.ts";
+import { webhookRoutes } from "./http/api/webhooks.ts";
+import { answerError } from "./http/answer.ts";
+import { guard, type GuardVariables } from "./http/guard.ts";
+import { healthRoutes } from "./http/health.ts";
+import { hookRoutes } from "./http/hooks.ts";
+import { runnerRoutes } from "./http/runners.ts";
+import { tickRoutes } from "./http/ticks.ts";
+import { pageRoutes } from "./pages/routes.tsx";
+import type { ServerPorts } from "./ports.ts";
+import type { ServerSettings } from "./settings.ts";
+
+export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
+  const app = new Hono();
+  app.onError((error) => answerError(ports, error));
+  app.notFound((c) =>
+    c.json({ code: "not_found", message: `there is nothing at ${c.req.method} ${c.req.path}` }, 404)
+  );
+  app.use(async (c, next) => {
+    await next();
+    c.res.headers.set("X-Request-Id", ports.ids.uuid());
+  });
+
+  // Paths with credentials of their own.
+  app.route(RUNNER_BASE_PATH, runnerRoutes(ports, settings));
+  app.route("/", hookRoutes(ports, settings));
+  app.route("/", healthRoutes(ports, settings));
+  app.route("/internal", tickRoutes(ports, settings));
+
+  app.route("/api/v1", apiRoutes(ports, settings));
+
+  app.use(secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: ["'self'"],
+      scriptSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      imgSrc: ["'self'", "data:"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+      baseUri: ["'none'"],
+    },
+    referrerPolicy: "same-origin",
+  }));
+  app.route("/", pageRoutes(ports, settings));
+  return app;
+}
+
+function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variables: GuardVariables }> {
+  const api = new Hono<{ Variables: GuardVariables }>();
+  api.use(
+    guard(
+      ports,
+      settings,
+      (c, why) =>
+        why === "origin"
+          ? c.json({ code: "forbidden", message: "the request came from another site" }, 403)
+          : c.json({ code: "unauthorized", message: "credentials are missing, wrong or expired" }, 401, {
+            "WWW-Authenticate": 'Bearer realm="restricted"',
+          }),
+    ),
+  );
+  api.route("/dags", dagRoutes(ports));
+  api.route("/dag-runs", logRoutes(ports));
+  api.route("/dag-runs", liveRoutes(ports));
+  api.route("/dag-runs", dagRunRoutes(ports, settings));
+  api.route("/", webhookRoutes(ports, settings));
+  api.route("/", endpointRoutes(ports, settings));
+  api.route("/", accessRoutes(ports));
+  return api;
+}

@@ -1,0 +1,47 @@
+/** A definition becomes the current one: checked, stored by digest, history kept (TX-11). */
+import * as v from "valibot";
+import { WorkflowName } from "../../run/ids.ts";
+import { parseWorkflow } from "../../workflow/parse.ts";
+import type { Problem } from "../../workflow/problem.ts";
+import { type Refusal, refuse } from "../dispatch/refusal.ts";
+import type { ServerPorts } from "../ports.ts";
+import { newBlob } from "../store/blobs.ts";
+import { saveRevision } from "../store/workflows.ts";
+
+export interface Published {
+  readonly ok: true;
+  readonly problems: readonly Problem[];
+  readonly isChanged: boolean;
+}
+
+/**
+ * Stores the text even when it has problems, so that people see them; it then cannot start. The API's PUT asks for
+ * `refuseProblems`: a wrong text leaves the stored one as it was (AP-26).
+ */
+export async function publish(
+  ports: Pick<ServerPorts, "db" | "ids" | "clock">,
+  fileName: string,
+  text: string,
+  options: { readonly author: string; readonly refuseProblems: boolean },
+): Promise<Published | Refusal> {
+  if (!v.is(WorkflowName, fileName)) {
+    return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
+  }
+  const { workflow, problems } = parseWorkflow(text, "load");
+  if (workflow === null && options.refuseProblems) return { ok: true, problems, isChanged: false };
+  const isChanged = await saveRevision(
+    ports.db,
+    {
+      fileName,
+      name: workflow?.name ?? fileName,
+      blob: await newBlob(new TextEncoder().encode(text)),
+      problems,
+      labels: workflow?.labels ?? [],
+      hasTriggers: (workflow?.triggers.length ?? 0) > 0,
+      author: options.author,
+    },
+    ports.ids.uuid(),
+    new Date(ports.clock.now()),
+  );
+  return { ok: true, problems, isChanged };
+}

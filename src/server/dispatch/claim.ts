@@ -1,0 +1,211 @@
+/** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
+import type { ClaimReply, ClaimRequest, Directive, Grant } from "../../protocol/messages.ts";
+import { RunId } from "../../run/ids.ts";
+import * as v from "valibot";
+import type { ServerPorts } from "../ports.ts";
+import { derive } from "../secrets/seal.ts";
+import { digestToken, formatToken } from "../secrets/token.ts";
+import type { ServerSettings } from "../settings.ts";
+import {
+  type AttemptRow,
+  claimedBy,
+  getAttempt,
+  insertAttempt,
+  liveOfRunner,
+  openDirectives,
+} from "../store/attempts.ts";
+import { getText } from "../store/blobs.ts";
+import type { Db, Transaction } from "../store/db.ts";
+import { type Candidate, dequeueRun, lockCandidates, takeSlot } from "../store/queue.ts";
+import { markSeen, type RunnerRow } from "../store/runners.ts";
+import { codeOf, getRunById, getRunInputs, lockRun, updateRun } from "../store/runs.ts";
+import { resetSteps } from "../store/steps.ts";
+import { requeueAttempt } from "./requeue.ts";
+
+/** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
+const POLL_MS = [500, 3_000] as const;
+
+/**
+ * Answers as soon as there is a run or a directive, at the latest after `waitMs`. No transaction is held while waiting.
+ * A repeated `claimId` answers the same attempts while they have not started.
+ */
+export async function claim(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ClaimRequest,
+  signal: AbortSignal,
+): Promise<ClaimReply> {
+  await markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports));
+  await expireForgotten(ports, runner, request.held);
+  const until = ports.clock.mono() + request.waitMs;
+  let pollMs: number = POLL_MS[0];
+  while (true) {
+    const attempts = runner.state === "active" ? await claimOnce(ports, settings, runner, request) : [];
+    const directives = await readDirectives(ports.db, runner.id);
+    const leftMs = until - ports.clock.mono();
+    if (attempts.length > 0 || directives.length > 0 || leftMs <= 0 || signal.aborted) {
+      return { attempts, directives, claimAfterMs: 0 };
+    }
+    const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
+    const jitter = 0.8 + 0.4 * ((ports.random(1)[0] ?? 0) / 255);
+    await ports.wake.wait(topics, Math.min(leftMs, pollMs * jitter), signal);
+    pollMs = Math.min(pollMs * 1.5, POLL_MS[1]);
+  }
+}
+
+export async function readDirectives(db: Db, runnerId: string): Promise<Directive[]> {
+  return (await openDirectives(db, runnerId)).map((row) => ({
+    id: row.id,
+    type: row.type,
+    ...(row.attemptId === null ? {} : { attemptId: row.attemptId }),
+    ...(typeof row.data === "object" && row.data !== null ? row.data : {}),
+  }));
+}
+
+async function claimOnce(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ClaimRequest,
+): Promise<Grant[]> {
+  const repeated = await claimedBy(ports.db, request.claimId, runner.id);
+  if (repeated.length > 0) return await toGrants(ports, settings, repeated);
+  if (request.free === 0) return [];
+  const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
+  const rows = await Promise.all(ids.map((id) => getAttempt(ports.db, id)));
+  return await toGrants(ports, settings, rows.filter((row) => row !== null));
+}
+
+async function claimInside(
+  tx: Transaction,
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ClaimRequest,
+): Promise<string[]> {
+  const claimed: string[] = [];
+  const fullQueues: string[] = [];
+  const labels = isTextRecord(runner.labels) ? runner.labels : {};
+  while (claimed.length < request.free) {
+    const candidates = await lockCandidates(tx, {
+      runnerId: runner.id,
+      labels,
+      now: now(ports),
+      limit: request.free - claimed.length,
+      fullQueues,
+    });
+    if (candidates.length === 0) break;
+    const before = claimed.length + fullQueues.length;
+    for (const candidate of candidates) {
+      const attemptId = await claimCandidate(tx, ports, settings, runner, request, candidate);
+      if (attemptId !== null) claimed.push(attemptId);
+      else if (!fullQueues.includes(candidate.queue)) fullQueues.push(candidate.queue);
+    }
+    if (claimed.length + fullQueues.length === before) break;
+  }
+  return claimed;
+}
+
+async function claimCandidate(
+  tx: Transaction,
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ClaimRequest,
+  candidate: Candidate,
+): Promise<string | null> {
+  const attemptId = ports.ids.uuid();
+  if (candidate.needsSlot && !await takeSlot(tx, candidate.queue, attemptId)) return null;
+  const run = await lockRun(tx, candidate.runId);
+  if (run === null) throw new Error(`queue row of run ${candidate.runId} has no run`);
+  await dequeueRun(tx, run.id);
+  const fence = run.attempt + 1;
+  const token = await attemptToken(settings, attemptId, fence);
+  await insertAttempt(tx, {
+    id: attemptId,
+    runId: run.id,
+    fence,
+    runnerId: runner.id,
+    claimId: request.claimId,
+    tokenDigest: await digestToken(token),
+    leaseMs: settings.runner.leaseMs,
+    graceMs: settings.runner.graceMs,
+    startDeadlineMs: settings.runner.startDeadlineMs,
+  }, now(ports));
+  if (fence > 1) await resetSteps(tx, run.id);
+  await updateRun(tx, run.id, {
+    status: codeOf("not_started"),
+    attempt: fence,
+    runnerId: runner.id,
+    reason: "",
+  });
+  return attemptId;
+}
+
+/** Made again from the key for a repeated claim, so it is never stored (M3). */
+async function attemptToken(settings: ServerSettings, attemptId: string, fence: number): Promise<string> {
+  return formatToken("dagu_att_", await derive(settings.masterKey, "attempt token", `${attemptId}:${fence}`));
+}
+
+/** What the runner does not hold although the database thinks so was lost on its way: it goes back at once. */
+async function expireForgotten(
+  ports: ServerPorts,
+  runner: RunnerRow,
+  held: readonly string[],
+): Promise<void> {
+  const live = await liveOfRunner(ports.db, runner.id);
+  const settled = now(ports).getTime() - 10_000;
+  for (const attempt of live) {
+    const isForgotten = attempt.state === "claimed" && !held.includes(attempt.id) &&
+      attempt.claimedAt.getTime() < settled;
+    if (isForgotten) await requeueAttempt(ports, attempt.id, "expired", { excludeRunner: false });
+  }
+}
+
+async function toGrants(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  rows: readonly AttemptRow[],
+): Promise<Grant[]> {
+  return await Promise.all(rows.map(async (attempt) => {
+    const run = await getRunById(ports.db, attempt.runId);
+    const yaml = run === null ? null : await getText(ports.db, run.digest);
+    if (run === null || yaml === null) throw new Error(`attempt ${attempt.id} has no run or no definition`);
+    const inputs = await getRunInputs(ports.db, run.id);
+    return {
+      attemptId: attempt.id,
+      fence: attempt.fence,
+      attemptToken: await attemptToken(settings, attempt.id, attempt.fence),
+      leaseMs: settings.runner.leaseMs,
+      graceMs: settings.runner.graceMs,
+      startDeadlineMs: settings.runner.startDeadlineMs,
+      run: {
+        name: run.name,
+        dagRunId: v.parse(RunId, run.dagRunId),
+        triggerType: run.triggerType,
+        triggerActor: run.triggerActor,
+        trust: run.trust,
+        queue: run.queue,
+        labels: run.labels,
+        scheduleTime: run.scheduleTime?.toISOString() ?? "",
+      },
+      operation: "start" as const,
+      definition: { digest: run.digest, yaml },
+      params: v.parse(StoredParams, run.params),
+      env: v.parse(TextRecord, run.env),
+      inputs,
+    };
+  }));
+}
+
+const TextRecord = v.record(v.string(), v.string());
+const StoredParams = v.object({ values: TextRecord, json: v.string() });
+
+function isTextRecord(value: unknown): value is Record<string, string> {
+  return v.is(TextRecord, value);
+}
+
+function now(ports: ServerPorts): Date {
+  return new Date(ports.clock.now());
+}

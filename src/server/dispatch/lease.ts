@@ -1,0 +1,36 @@
+/** One heartbeat keeps all attempts of a runner (M5). */
+import type { HeartbeatReply, HeartbeatRequest } from "../../protocol/messages.ts";
+import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
+import { acknowledgeDirectives, getAttempt, isLive, renewLeases } from "../store/attempts.ts";
+import { markSeen, type RunnerRow } from "../store/runners.ts";
+import { readDirectives } from "./claim.ts";
+
+/** A lease counts from the moment its row is written, so that the runner's own view always ends first. */
+export async function heartbeat(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: HeartbeatRequest,
+): Promise<HeartbeatReply> {
+  const now = new Date(ports.clock.now());
+  await markSeen(ports.db, { runnerId: runner.id, free: request.free, spoolBytes: request.spoolBytes }, now);
+  await acknowledgeDirectives(ports.db, runner.id, request.ackDirectives, now);
+  const attempts = await Promise.all(request.attempts.map(async (held) => {
+    const attempt = await getAttempt(ports.db, held.attemptId);
+    const status = attempt === null || attempt.runnerId !== runner.id
+      ? "unknown" as const
+      : attempt.fence !== held.fence
+      ? "fenced" as const
+      : isLive(attempt)
+      ? "ok" as const
+      : attempt.endedAt !== null && held.lastSeq <= attempt.ackSeq
+      ? "finished" as const
+      : "fenced" as const;
+    const { leaseMs, graceMs } = settings.runner;
+    return { attemptId: held.attemptId, status, leaseMs, graceMs, ackSeq: attempt?.ackSeq ?? 0 };
+  }));
+  const live = attempts.filter((attempt) => attempt.status === "ok").map((attempt) => attempt.attemptId);
+  await renewLeases(ports.db, runner.id, live, new Date(now.getTime() + settings.runner.leaseMs));
+  return { attempts, directives: await readDirectives(ports.db, runner.id) };
+}

@@ -1,0 +1,75 @@
+/** A runner gives something back: one run (M4), what it has not started (M15), or itself. */
+import type { DeclineRequest } from "../../protocol/messages.ts";
+import type { ServerPorts } from "../ports.ts";
+import { getAttempt, isLive, liveOfRunner } from "../store/attempts.ts";
+import { type RunnerRow, setRunnerState } from "../store/runners.ts";
+import { endAttempt, finishRun, lockRunAndAttempt } from "./finish.ts";
+import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
+import { requeueAttempt } from "./requeue.ts";
+
+/** A retry elsewhere would hide an attack or repeat a mistake (M4): these fail the run at once. */
+const FATAL = ["signature_invalid", "policy_denied", "definition_invalid"] as const;
+
+export async function declineAttempt(
+  ports: ServerPorts,
+  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  request: DeclineRequest,
+): Promise<{ ok: true; outcome: "requeued" | "failed" } | ReportRefusal> {
+  const attempt = await getAttempt(ports.db, caller.attemptId);
+  const refusal = checkCaller(attempt, caller, request.fence);
+  if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
+  const isFatal = FATAL.some((reason) => reason === request.reason);
+  const outcome = isFatal
+    ? await failDeclined(ports, attempt.id, request)
+    : await requeueAttempt(ports, attempt.id, "declined", { excludeRunner: true });
+  return outcome === null ? fenced() : { ok: true, outcome };
+}
+
+async function failDeclined(
+  ports: ServerPorts,
+  attemptId: string,
+  request: DeclineRequest,
+): Promise<"failed" | null> {
+  const now = new Date(ports.clock.now());
+  const code = request.reason === "definition_invalid" ? "SPEC_INVALID" as const : "POLICY_DENIED" as const;
+  const message = `the runner declined the run (${request.reason})${
+    request.detail === undefined ? "" : `: ${request.detail}`
+  }`;
+  const failure = {
+    code,
+    message: message.slice(0, 4096),
+    remedy: "correct the definition, or the runner's policy",
+  };
+  const runId = await ports.db.transaction(async (tx) => {
+    const held = await lockRunAndAttempt(tx, attemptId);
+    if (held === null || !isLive(held.attempt) || held.attempt.startedAt !== null) return null;
+    await endAttempt(tx, held.attempt, { state: "declined", reason: request.reason }, now);
+    await finishRun(tx, held.run.id, { status: "failed", reason: request.reason, failure, finishedAt: now });
+    return held.run.id;
+  });
+  if (runId === null) return null;
+  ports.wake.notify("ready");
+  ports.wake.notify(`run:${runId}`);
+  return "failed";
+}
+
+/** No more claims; with `handback`, what has not started goes to other runners. */
+export async function drainRunner(
+  ports: ServerPorts,
+  runner: RunnerRow,
+  mode: "finish" | "handback",
+): Promise<void> {
+  await setRunnerState(ports.db, runner.id, "draining");
+  if (mode === "finish") return;
+  for (const attempt of await liveOfRunner(ports.db, runner.id)) {
+    if (attempt.startedAt === null) {
+      await requeueAttempt(ports, attempt.id, "handed_back", { excludeRunner: false });
+    }
+  }
+}
+
+/** The process ends well; its identity stays good for the next one. */
+export async function leaveRunner(ports: ServerPorts, runner: RunnerRow): Promise<void> {
+  await drainRunner(ports, runner, "handback");
+  await setRunnerState(ports.db, runner.id, "active");
+}

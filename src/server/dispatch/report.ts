@@ -1,0 +1,200 @@
+/**
+ * What a runner tells of its attempt (M6): in order, once, and only while its fence is current. The rows that people see
+ * are the fold of the events, written in the same transaction.
+ */
+import * as v from "valibot";
+import type { EventsReply, EventsRequest, ProtocolErrorCode, WireEvent } from "../../protocol/messages.ts";
+import { ContainerFacts, isTerminal, RunEventBody } from "../../run/event.ts";
+import { newRunState, reduce, type RunState } from "../../run/state.ts";
+import type { ServerPorts } from "../ports.ts";
+import { type AttemptRow, isLive, markStarted, updateAttempt } from "../store/attempts.ts";
+import type { Transaction } from "../store/db.ts";
+import { appendEvents, storedKinds } from "../store/events.ts";
+import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/runs.ts";
+import { getSteps, updateStep } from "../store/steps.ts";
+import { readDirectives } from "./claim.ts";
+import { endAttempt, lockRunAndAttempt } from "./finish.ts";
+
+export interface ReportRefusal {
+  readonly ok: false;
+  readonly code: ProtocolErrorCode;
+  readonly message: string;
+  readonly expectedSeq?: number;
+  readonly expectedOffset?: number;
+}
+
+export type Reported = { readonly ok: true; readonly reply: EventsReply } | ReportRefusal;
+
+/** `tokenDigest`: of the attempt token that came with the request. */
+export async function reportEvents(
+  ports: ServerPorts,
+  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  request: EventsRequest,
+): Promise<Reported> {
+  const outcome = await ports.db.transaction((tx) => store(tx, ports, caller, request));
+  if (!outcome.ok) return outcome;
+  ports.wake.notify(`run:${outcome.runId}`);
+  if (outcome.isEnd) ports.wake.notify("ready");
+  const directives = await readDirectives(ports.db, caller.runnerId);
+  return { ok: true, reply: { ackSeq: outcome.ackSeq, runStatus: outcome.runStatus, directives } };
+}
+
+type Stored =
+  | {
+    readonly ok: true;
+    readonly runId: string;
+    readonly ackSeq: number;
+    readonly runStatus: EventsReply["runStatus"];
+    readonly isEnd: boolean;
+  }
+  | ReportRefusal;
+
+async function store(
+  tx: Transaction,
+  ports: ServerPorts,
+  caller: { readonly attemptId: string; readonly runnerId: string; readonly tokenDigest: string },
+  request: EventsRequest,
+): Promise<Stored> {
+  const held = await lockRunAndAttempt(tx, caller.attemptId);
+  const refusal = checkCaller(held?.attempt ?? null, caller, request.fence);
+  if (refusal !== null || held === null) return refusal ?? notFound(caller.attemptId);
+  const { run, attempt } = held;
+
+  const events = request.events;
+  if (events.some((event, index) => event.seq !== request.firstSeq + index)) {
+    return { ok: false, code: "invalid", message: "events are not numbered from firstSeq on without holes" };
+  }
+  if (request.firstSeq > attempt.ackSeq + 1) {
+    const expectedSeq = attempt.ackSeq + 1;
+    return {
+      ok: false,
+      code: "seq_gap",
+      message: `expected event ${expectedSeq}, got ${request.firstSeq}`,
+      expectedSeq,
+    };
+  }
+  const conflict = await findConflict(tx, run, attempt, events);
+  if (conflict !== null) return conflict;
+  const fresh = events.filter((event) => event.seq > attempt.ackSeq);
+  const done = { ok: true, runId: run.id, runStatus: statusOf(run.status), isEnd: false } as const;
+  if (fresh.length === 0) return { ...done, ackSeq: attempt.ackSeq };
+  // A finished attempt acknowledges what it had told, and hears nothing new (M6, EV-03).
+  if (!isLive(attempt)) return fenced();
+
+  const end = fresh.findIndex(isTerminal);
+  if (end !== -1 && end !== fresh.length - 1) {
+    return { ok: false, code: "invalid", message: "events follow attempt.finished" };
+  }
+  const now = new Date(ports.clock.now());
+  await appendEvents(tx, { runId: run.id, fence: attempt.fence }, fresh, now);
+  const state = await applyEvents(tx, run, attempt, fresh, now);
+  const ackSeq = request.firstSeq + events.length - 1;
+  await updateAttempt(tx, attempt.id, { ackSeq });
+  if (end !== -1) {
+    const outcome = state.status === "running" || state.status === "not_started" ? "failed" : state.status;
+    const attemptState = outcome === "queued" ? "failed" : outcome;
+    await endAttempt(tx, attempt, { state: attemptState, reason: reasonOf(state) }, now);
+  }
+  return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1 };
+}
+
+/** Shared with logs: may this caller speak for this attempt? */
+export function checkCaller(
+  attempt: AttemptRow | null,
+  caller: { readonly attemptId: string; readonly runnerId: string; readonly tokenDigest: string },
+  fence: number,
+): ReportRefusal | null {
+  if (attempt === null) return notFound(caller.attemptId);
+  if (attempt.tokenDigest !== caller.tokenDigest || attempt.runnerId !== caller.runnerId) {
+    return {
+      ok: false,
+      code: "forbidden",
+      message: "the attempt token is not this attempt's, or not this runner's",
+    };
+  }
+  return attempt.fence === fence ? null : fenced();
+}
+
+export function notFound(attemptId: string): ReportRefusal {
+  return { ok: false, code: "not_found", message: `there is no attempt ${attemptId}` };
+}
+
+export function fenced(): ReportRefusal {
+  return { ok: false, code: "fenced", message: "this attempt may not act any more" };
+}
+
+/** The same number must tell the same story (M6). */
+async function findConflict(
+  tx: Transaction,
+  run: RunRow,
+  attempt: AttemptRow,
+  events: readonly WireEvent[],
+): Promise<ReportRefusal | null> {
+  const repeated = events.filter((event) => event.seq <= attempt.ackSeq);
+  const [first] = repeated;
+  const last = repeated.at(-1);
+  if (first === undefined || last === undefined) return null;
+  const stored = await storedKinds(tx, { runId: run.id, fence: attempt.fence }, first.seq, last.seq);
+  const isSame = stored.length === repeated.length &&
+    stored.every((row, index) =>
+      row.type === repeated[index]?.type && row.step === (repeated[index]?.step ?? null)
+    );
+  return isSame ? null : {
+    ok: false,
+    code: "conflict",
+    message: `events ${first.seq} to ${last.seq} were told before with other content`,
+  };
+}
+
+/** Folds the events over the rows that they touch: the run and the named steps. */
+async function applyEvents(
+  tx: Transaction,
+  run: RunRow,
+  attempt: AttemptRow,
+  events: readonly WireEvent[],
+  now: Date,
+): Promise<RunState> {
+  const names = [...new Set(events.flatMap((event) => event.step === undefined ? [] : [event.step]))];
+  const steps = await getSteps(tx, run.id, names);
+  const before = toState(run, steps);
+  // Types that this version does not know are stored and change nothing (EV-01).
+  const after = events.reduce((state, event) => {
+    const body = v.safeParse(RunEventBody, event);
+    return body.success ? reduce(state, { ...body.output, at: event.at }) : state;
+  }, before);
+  for (const [index, step] of after.steps.entries()) {
+    if (step !== before.steps[index]) await updateStep(tx, run.id, step);
+  }
+  if (attempt.startedAt === null && after.startedAt !== null) await markStarted(tx, attempt.id, now);
+  const isOver = after.finishedAt !== null;
+  await updateRun(tx, run.id, {
+    status: codeOf(after.status),
+    startedAt: run.startedAt ?? dateOf(after.startedAt),
+    finishedAt: isOver ? dateOf(after.finishedAt) : null,
+    failure: after.failure,
+    reason: isOver ? reasonOf(after) : "",
+    container: after.container,
+    notes: after.notes,
+  });
+  return after;
+}
+
+function toState(run: RunRow, steps: RunState["steps"]): RunState {
+  return {
+    ...newRunState({ steps: [], handlers: {} }),
+    status: statusOf(run.status),
+    startedAt: run.startedAt?.getTime() ?? null,
+    failure: failureOf(run),
+    steps,
+    container: v.is(ContainerFacts, run.container) ? run.container : null,
+    notes: v.is(v.array(v.string()), run.notes) ? run.notes : [],
+  };
+}
+
+function reasonOf(state: RunState): string {
+  return state.failure?.code.toLowerCase() ?? "";
+}
+
+function dateOf(epochMs: number | null): Date | null {
+  return epochMs === null ? null : new Date(epochMs);
+}

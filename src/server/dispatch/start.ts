@@ -1,0 +1,143 @@
+/** Starting a run: check everything, then store it whole (TX-01) or not at all. */
+import * as v from "valibot";
+import { RunId, toBase62, WorkflowName } from "../../run/ids.ts";
+import { bindParams, type CallerParams } from "../../workflow/inputs.ts";
+import { parseWorkflow } from "../../workflow/parse.ts";
+import { formatProblem } from "../../workflow/problem.ts";
+import type { Workflow } from "../../workflow/workflow.ts";
+import type { ServerPorts } from "../ports.ts";
+import { newBlob } from "../store/blobs.ts";
+import type { Db } from "../store/db.ts";
+import { insertRun, type NewRun, type Trust } from "../store/runs.ts";
+import { currentDefinition } from "../store/workflows.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+
+/** Lower goes first (QU-13). */
+export const PRIORITY = { start: 1, webhook: 5, enqueue: 5 } as const;
+
+export interface StartRequest {
+  /** A stored definition, or a text of its own. */
+  readonly definition: { readonly fileName: string } | {
+    readonly text: string;
+    readonly name: string | null;
+  };
+  readonly params: CallerParams;
+  /** null: generated. */
+  readonly dagRunId: string | null;
+  readonly triggerType: "manual" | "webhook" | "scheduler" | "retry";
+  readonly triggerActor: string;
+  readonly needsSlot: boolean;
+  readonly priority: number;
+  readonly queue?: string | null;
+  readonly labels?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  readonly trust?: Trust;
+  readonly deliveryId?: string | null;
+  /** Set: the run waits for approval of this commit. */
+  readonly approvalSha?: string | null;
+  /** Webhook runs have the plain UUID as id (ID-02). */
+  readonly plainId?: boolean;
+}
+
+/** A run that could be stored, or why not. Reads the definition; writes nothing. */
+export async function planRun(
+  db: Db,
+  ports: Pick<ServerPorts, "ids">,
+  request: StartRequest,
+): Promise<{ ok: true; run: NewRun } | Refusal> {
+  const definition = await readDefinition(db, request.definition);
+  if (!definition.ok) return definition;
+  const { workflow, text, name, fileName } = definition;
+
+  if (!v.is(WorkflowName, name)) {
+    return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
+  }
+  const id = ports.ids.uuid();
+  const dagRunId = request.dagRunId ?? (request.plainId === true ? id : toBase62(id));
+  if (!v.is(RunId, dagRunId)) {
+    return refuse(
+      "bad_request",
+      `"${dagRunId}" is no run id: 1 to 64 of letters, digits, _ and -, not "latest"`,
+    );
+  }
+  const bound = bindParams(workflow.params, request.params);
+  if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
+
+  const inputs = await Promise.all(
+    (request.inputs ?? []).map(async ({ name, bytes }) => ({ name, ...await newBlob(bytes) })),
+  );
+  return {
+    ok: true,
+    run: {
+      id,
+      name,
+      dagRunId,
+      fileName,
+      workflow,
+      definition: await newBlob(new TextEncoder().encode(text)),
+      triggerType: request.triggerType,
+      triggerActor: request.triggerActor,
+      trust: request.trust ?? "trusted",
+      queue: request.queue ?? workflow.queue ?? name,
+      needsSlot: request.needsSlot,
+      priority: request.priority,
+      labels: [...new Set([...workflow.labels, ...(request.labels ?? [])])],
+      params: bound,
+      env: request.env ?? {},
+      inputs,
+      deliveryId: request.deliveryId ?? null,
+      approvalSha: request.approvalSha ?? null,
+    },
+  };
+}
+
+export type Started =
+  | { readonly ok: true; readonly id: string; readonly name: string; readonly dagRunId: string }
+  | Refusal;
+
+/** Returns when the run is durable; it begins when a runner claims it. */
+export async function startRun(ports: ServerPorts, request: StartRequest): Promise<Started> {
+  const planned = await planRun(ports.db, ports, request);
+  if (!planned.ok) return planned;
+  const { run } = planned;
+  const isNew = await ports.db.transaction((tx) => insertRun(tx, run, new Date(ports.clock.now())));
+  if (!isNew) return runExists(run);
+  ports.wake.notify("ready");
+  return { ok: true, id: run.id, name: run.name, dagRunId: run.dagRunId };
+}
+
+export function runExists(run: Pick<NewRun, "name" | "dagRunId">): Refusal {
+  return refuse("already_exists", `run ${run.name}:${run.dagRunId} exists already; choose another run id`);
+}
+
+type Definition =
+  | {
+    readonly ok: true;
+    readonly workflow: Workflow;
+    readonly text: string;
+    readonly name: string;
+    readonly fileName: string | null;
+  }
+  | Refusal;
+
+async function readDefinition(db: Db, given: StartRequest["definition"]): Promise<Definition> {
+  if ("fileName" in given) {
+    const stored = await currentDefinition(db, given.fileName);
+    if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
+    return parse(stored.text, stored.name, given.fileName);
+  }
+  return parse(given.text, given.name, null);
+}
+
+function parse(text: string, name: string | null, fileName: string | null): Definition {
+  const { workflow, problems } = parseWorkflow(text, "load");
+  if (workflow === null) {
+    const errors = problems.filter((problem) => problem.severity === "error");
+    const message = errors.map((problem) => formatProblem(problem, fileName ?? name ?? "workflow")).join(
+      "\n",
+    );
+    return refuse("bad_request", message, { problems: errors });
+  }
+  return { ok: true, workflow, text, name: name ?? workflow.name ?? fileName ?? "workflow", fileName };
+}

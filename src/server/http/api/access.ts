@@ -1,0 +1,98 @@
+/** Runners, and tokens for them and for the API. */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { EngineFacts } from "../../../protocol/messages.ts";
+import { createApiToken } from "../../access/tokens.ts";
+import { createRegistrationToken } from "../../dispatch/register.ts";
+import type { ServerPorts } from "../../ports.ts";
+import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
+import { type ListedRunner, listRunners } from "../../store/runners.ts";
+import { refused, valid } from "../answer.ts";
+import type { GuardVariables } from "../guard.ts";
+
+const HOUR_MS = 3_600_000;
+const RegistrationBody = v.object({
+  ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(168)), 1),
+  uses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1),
+  labels: v.optional(v.record(v.string(), v.string()), {}),
+});
+const ApiTokenBody = v.object({
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
+  ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.0001))),
+});
+
+/** Mounted at `/api/v1`. */
+export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
+  const app = new Hono<{ Variables: GuardVariables }>();
+
+  app.get(
+    "/workers",
+    async (c) =>
+      c.json({ workers: (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now())) }),
+  );
+
+  app.post("/runners/registration-tokens", async (c) => {
+    const body = await valid(RegistrationBody, c);
+    const made = await createRegistrationToken(ports, {
+      lifeMs: body.ttlHours * HOUR_MS,
+      uses: body.uses,
+      labels: body.labels,
+    });
+    return c.json({ token: made.token, expiresAt: made.expiresAt.toISOString() }, 201);
+  });
+
+  app.get("/api-tokens", async (c) => {
+    const rows = await listApiTokens(ports.db);
+    return c.json({
+      apiTokens: rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        prefix: row.prefix,
+        createdAt: row.createdAt.toISOString(),
+        expiresAt: row.expiresAt?.toISOString() ?? "",
+        revoked: row.revokedAt !== null,
+      })),
+    });
+  });
+
+  app.post("/api-tokens", async (c) => {
+    const body = await valid(ApiTokenBody, c);
+    const made = await createApiToken(
+      ports,
+      body.name,
+      body.ttlHours === undefined ? null : body.ttlHours * HOUR_MS,
+    );
+    return c.json({ id: made.id, token: made.token, expiresAt: made.expiresAt?.toISOString() ?? "" }, 201);
+  });
+
+  app.delete("/api-tokens/:id", async (c) => {
+    const id = c.req.param("id");
+    const isKnown = v.is(v.pipe(v.string(), v.uuid()), id) &&
+      await revokeApiToken(ports.db, id, new Date(ports.clock.now()));
+    if (!isKnown) throw refused("not_found", `there is no API token ${id}`);
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+/** Healthy, warning, unhealthy: two missed heartbeats, five (LO-08). */
+const WARNING_MS = 30_000;
+const UNHEALTHY_MS = 75_000;
+
+function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
+  const silentMs = row.lastSeenAt === null ? Number.POSITIVE_INFINITY : now - row.lastSeenAt.getTime();
+  const free = row.free ?? row.capacity;
+  return {
+    id: row.id,
+    name: row.name,
+    labels: row.labels,
+    state: row.state,
+    version: row.version,
+    engine: v.is(EngineFacts, row.engine) ? row.engine : null,
+    totalPollers: row.capacity,
+    busyPollers: Math.max(0, row.capacity - free),
+    lastHeartbeatAt: row.lastSeenAt?.toISOString() ?? "",
+    healthStatus: silentMs < WARNING_MS ? "healthy" : silentMs < UNHEALTHY_MS ? "warning" : "unhealthy",
+  };
+}

@@ -1,0 +1,128 @@
+/** Runs (3.4): list, read, start inline, stop, events, approval. */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { decideForkRun } from "../../dispatch/fork-approval.ts";
+import { stopRun } from "../../dispatch/cancel.ts";
+import { PRIORITY, startRun } from "../../dispatch/start.ts";
+import type { ServerPorts } from "../../ports.ts";
+import type { ServerSettings } from "../../settings.ts";
+import { getText } from "../../store/blobs.ts";
+import { listEvents } from "../../store/events.ts";
+import { listRuns, type RunFilter } from "../../store/runs.ts";
+import { refused, unwrap, valid } from "../answer.ts";
+import type { GuardVariables } from "../guard.ts";
+import { findRun, readDetails } from "../runs-read.ts";
+import { statusesOf, toSummary } from "../shapes.ts";
+import { StartBody, toCallerParams } from "./dags.ts";
+
+const InlineBody = v.object({ ...StartBody.entries, spec: v.string(), name: v.optional(v.string()) });
+const StopBody = v.object({ force: v.optional(v.boolean()) });
+const ApprovalBody = v.object({ decision: v.picklist(["approve", "reject"]) });
+
+export function dagRunRoutes(
+  ports: ServerPorts,
+  settings: ServerSettings,
+): Hono<{ Variables: GuardVariables }> {
+  const app = new Hono<{ Variables: GuardVariables }>();
+
+  app.get("/", async (c) => {
+    const name = c.req.query("name");
+    return c.json(await list(ports, c.req.queries(), name === undefined ? {} : { nameContains: name }));
+  });
+
+  app.post("/", async (c) => {
+    const body = await valid(InlineBody, c);
+    const started = unwrap(
+      await startRun(ports, {
+        definition: { text: body.spec, name: body.name ?? null },
+        params: toCallerParams(body.params),
+        dagRunId: body.dagRunId ?? null,
+        triggerType: "manual",
+        triggerActor: c.var.caller,
+        needsSlot: false,
+        priority: PRIORITY.start,
+        labels: body.labels ?? [],
+      }),
+    );
+    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
+  });
+
+  app.get("/:name", async (c) => c.json(await list(ports, c.req.queries(), { name: c.req.param("name") })));
+
+  app.get("/:name/:dagRunId", async (c) => {
+    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    return c.json({ dagRunDetails: await readDetails(ports, run) });
+  });
+
+  app.get("/:name/:dagRunId/spec", async (c) => {
+    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    return c.json({ spec: await getText(ports.db, run.digest) ?? "" });
+  });
+
+  app.post("/:name/:dagRunId/stop", async (c) => {
+    const body = await valid(StopBody, c);
+    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force ?? false));
+    return c.json({});
+  });
+
+  app.get("/:name/:dagRunId/events", async (c) => {
+    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    const after = naturalOf(c.req.query("after"), 0, Number.MAX_SAFE_INTEGER);
+    const limit = naturalOf(c.req.query("limit"), 500, 1_000);
+    const rows = await listEvents(ports.db, { runId: run.id, fence: run.attempt }, after, limit);
+    return c.json({ events: rows.map((row) => row.body), nextAfter: rows.at(-1)?.seq ?? after });
+  });
+
+  app.post("/:name/:dagRunId/fork-approval", async (c) => {
+    const { decision } = await valid(ApprovalBody, c);
+    const decided = unwrap(await decideForkRun(ports, c.req.param(), decision, c.var.caller));
+    return c.json({ dagRunId: c.req.param("dagRunId"), status: decided.status });
+  });
+
+  return app;
+}
+
+async function list(
+  ports: ServerPorts,
+  query: Record<string, string[]>,
+  extra: Partial<RunFilter>,
+): Promise<Record<string, unknown>> {
+  const statuses = statusesOf(query["status"] ?? []);
+  if (statuses === null) throw refused("bad_request", "status must be a code of 0 to 8 or a status word");
+  const limit = naturalOf(query["limit"]?.[0], 100, 500);
+  const cursor = query["cursor"]?.[0];
+  if (cursor !== undefined && !v.is(v.pipe(v.string(), v.uuid()), cursor)) {
+    throw refused("bad_request", "the cursor is not one of ours");
+  }
+  const dagRunId = query["dagRunId"]?.[0];
+  const label = query["labels"]?.[0];
+  const rows = await listRuns(ports.db, {
+    ...extra,
+    statuses,
+    limit: limit + 1,
+    ...(dagRunId === undefined ? {} : { dagRunId }),
+    ...(label === undefined ? {} : { label }),
+    ...(cursor === undefined ? {} : { before: cursor }),
+    ...dateOf("from", query["fromDate"]?.[0]),
+    ...dateOf("to", query["toDate"]?.[0]),
+  });
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    dagRuns: page.map(toSummary),
+    ...(rows.length > limit && last !== undefined ? { nextCursor: last.id } : {}),
+  };
+}
+
+function dateOf(key: "from" | "to", seconds: string | undefined): Partial<Record<"from" | "to", Date>> {
+  if (seconds === undefined) return {};
+  if (!/^\d{1,11}$/.test(seconds)) throw refused("bad_request", `${key}Date must be Unix seconds`);
+  return { [key]: new Date(Number(seconds) * 1000) };
+}
+
+/** A whole number of the query, at most `max`; absent: the default. */
+export function naturalOf(text: string | undefined, fallback: number, max: number): number {
+  if (text === undefined) return fallback;
+  if (!/^\d{1,15}$/.test(text)) throw refused("bad_request", `"${text}" is not a whole number`);
+  return Math.min(Number(text), max);
+}

@@ -1,0 +1,185 @@
+/** Definitions (3.3): list, read, write, validate, start. */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
+import { parseWorkflow } from "../../../workflow/parse.ts";
+import { formatProblem, type Problem } from "../../../workflow/problem.ts";
+import { publish } from "../../definitions/publish.ts";
+import { PRIORITY, startRun } from "../../dispatch/start.ts";
+import type { ServerPorts } from "../../ports.ts";
+import {
+  currentDefinition,
+  deleteWorkflow,
+  getWorkflow,
+  listWorkflows,
+  type WorkflowRow,
+} from "../../store/workflows.ts";
+import { listRuns } from "../../store/runs.ts";
+import { refused, unwrap, valid } from "../answer.ts";
+import type { GuardVariables } from "../guard.ts";
+import { readDetails } from "../runs-read.ts";
+import { toSummary } from "../shapes.ts";
+
+const Params = v.optional(v.union([v.string(), v.record(v.string(), v.unknown()), v.array(v.unknown())]));
+
+export const StartBody = v.object({
+  params: Params,
+  dagRunId: v.optional(v.string()),
+  queue: v.optional(v.string()),
+  labels: v.optional(v.array(v.string())),
+});
+const SpecBody = v.object({ spec: v.string() });
+const CreateBody = v.object({ name: v.string(), spec: v.optional(v.string()) });
+
+const SAMPLE = 'steps:\n  - id: hello\n    run: echo "hello from dagu-edge"\n';
+
+export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
+  const app = new Hono<{ Variables: GuardVariables }>();
+
+  app.get("/", async (c) => {
+    const rows = await listWorkflows(ports.db);
+    const dags = await Promise.all(rows.map((row) => toDagFile(ports, row)));
+    const pagination = { totalRecords: dags.length, currentPage: 1, totalPages: 1, nextPage: 0, prevPage: 0 };
+    return c.json({ dags, errors: [], pagination });
+  });
+
+  app.post("/", async (c) => {
+    const body = await valid(CreateBody, c);
+    if (await getWorkflow(ports.db, body.name) !== null) {
+      throw refused("already_exists", `there is a workflow "${body.name}" already`);
+    }
+    await publishOrRefuse(ports, body.name, body.spec ?? SAMPLE, c.var.caller);
+    return c.json({ name: body.name }, 201);
+  });
+
+  app.post("/validate", async (c) => {
+    const { spec } = await valid(SpecBody, c);
+    const { workflow, problems } = parseWorkflow(spec, "validate");
+    return c.json({ valid: workflow !== null, errors: errorTexts(problems, "workflow"), problems });
+  });
+
+  app.get("/:fileName", async (c) => {
+    const fileName = c.req.param("fileName");
+    const stored = await find(ports, fileName);
+    const [latest] = await listRuns(ports.db, { name: stored.name, limit: 1 });
+    return c.json({
+      ...await toDagFile(ports, stored.row),
+      spec: stored.text,
+      latestDAGRun: latest === undefined ? null : await readDetails(ports, latest),
+    });
+  });
+
+  app.delete("/:fileName", async (c) => {
+    if (!await deleteWorkflow(ports.db, c.req.param("fileName"))) throw missing(c.req.param("fileName"));
+    return c.body(null, 204);
+  });
+
+  app.get("/:fileName/spec", async (c) => {
+    const stored = await find(ports, c.req.param("fileName"));
+    return c.json({
+      spec: stored.text,
+      errors: errorTexts(problemsOf(stored.row), stored.row.fileName),
+      valueReferenceNotices: [],
+    });
+  });
+
+  app.put("/:fileName/spec", async (c) => {
+    const { spec } = await valid(SpecBody, c);
+    const fileName = c.req.param("fileName");
+    const published = unwrap(
+      await publish(ports, fileName, spec, { author: c.var.caller, refuseProblems: true }),
+    );
+    return c.json({ errors: errorTexts(published.problems, fileName), problems: published.problems });
+  });
+
+  app.post("/:fileName/start", async (c) => {
+    const body = await valid(StartBody, c);
+    const started = unwrap(
+      await startRun(ports, {
+        definition: { fileName: c.req.param("fileName") },
+        params: toCallerParams(body.params),
+        dagRunId: body.dagRunId ?? null,
+        triggerType: "manual",
+        triggerActor: c.var.caller,
+        needsSlot: false,
+        priority: PRIORITY.start,
+        labels: body.labels ?? [],
+      }),
+    );
+    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
+  });
+
+  app.post("/:fileName/enqueue", async (c) => {
+    const body = await valid(StartBody, c);
+    const started = unwrap(
+      await startRun(ports, {
+        definition: { fileName: c.req.param("fileName") },
+        params: toCallerParams(body.params),
+        dagRunId: body.dagRunId ?? null,
+        triggerType: "manual",
+        triggerActor: c.var.caller,
+        needsSlot: true,
+        priority: PRIORITY.enqueue,
+        queue: body.queue ?? null,
+        labels: body.labels ?? [],
+      }),
+    );
+    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
+  });
+
+  return app;
+}
+
+/** A string is the original's `KEY=value` list or JSON text; objects and arrays are JSON. */
+export function toCallerParams(params: v.InferOutput<typeof Params>): CallerParams {
+  if (params === undefined) return { kind: "none" };
+  return typeof params === "string"
+    ? readCallerParams(params)
+    : { kind: "json", json: JSON.stringify(params) };
+}
+
+async function find(
+  ports: ServerPorts,
+  fileName: string,
+): Promise<NonNullable<Awaited<ReturnType<typeof currentDefinition>>>> {
+  const stored = await currentDefinition(ports.db, fileName);
+  if (stored === null) throw missing(fileName);
+  return stored;
+}
+
+function missing(fileName: string): Error {
+  return refused("not_found", `there is no workflow "${fileName}"`);
+}
+
+async function publishOrRefuse(
+  ports: ServerPorts,
+  fileName: string,
+  text: string,
+  author: string,
+): Promise<void> {
+  const published = unwrap(await publish(ports, fileName, text, { author, refuseProblems: true }));
+  const errors = errorTexts(published.problems, fileName);
+  if (errors.length > 0) throw refused("bad_request", errors.join("; "));
+}
+
+async function toDagFile(ports: ServerPorts, row: WorkflowRow): Promise<Record<string, unknown>> {
+  const [latest] = await listRuns(ports.db, { name: row.name, limit: 1 });
+  return {
+    fileName: row.fileName,
+    dag: { name: row.name, labels: row.labels },
+    latestDAGRun: latest === undefined ? null : toSummary(latest),
+    suspended: row.suspended,
+    errors: errorTexts(problemsOf(row), row.fileName),
+  };
+}
+
+function problemsOf(row: WorkflowRow): readonly Problem[] {
+  // Written by `publish` only.
+  return Array.isArray(row.problems) ? row.problems as readonly Problem[] : [];
+}
+
+function errorTexts(problems: readonly Problem[], file: string): string[] {
+  return problems.filter((problem) => problem.severity === "error").map((problem) =>
+    formatProblem(problem, file)
+  );
+}

@@ -1,0 +1,169 @@
+/** Step logs (AP-66 to AP-68): by lines, as raw bytes, followed live. Read from the store in bounded pieces. */
+import { Hono } from "hono";
+import * as v from "valibot";
+import type { ServerPorts } from "../../ports.ts";
+import { findLine, getStream, type LogStream, readLog } from "../../store/logs.ts";
+import { getRunById, type RunRow, statusOf } from "../../store/runs.ts";
+import { getSteps } from "../../store/steps.ts";
+import { refused } from "../answer.ts";
+import type { GuardVariables } from "../guard.ts";
+import { findRun, isFinal } from "../runs-read.ts";
+import { sse, type SseWriter } from "../sse.ts";
+import { naturalOf } from "./dag-runs.ts";
+
+const PIECE_BYTES = 262_144;
+const DEFAULT_LINES = 1_000;
+const Stream = v.picklist(["stdout", "stderr"]);
+
+export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
+  const app = new Hono<{ Variables: GuardVariables }>();
+
+  app.get("/:name/:dagRunId/steps/:step/log", async (c) => {
+    const { stream } = await find(ports, c.req.param(), c.req.query("stream"));
+    const query = c.req.query();
+    const total = totalLines(stream);
+    const limit = naturalOf(query["limit"], DEFAULT_LINES, 10_000);
+    const tail = naturalOf(query["tail"], 0, 10_000);
+    const head = naturalOf(query["head"], 0, 10_000);
+    const first = tail > 0
+      ? Math.max(0, total - tail)
+      : Math.max(0, naturalOf(query["offset"], 1, Number.MAX_SAFE_INTEGER) - 1);
+    const count = tail > 0 ? tail : head > 0 ? head : limit;
+    const lines = stream === null ? [] : await readLines(ports, stream, first, count);
+    return c.json({
+      content: lines.join("\n"),
+      lineCount: lines.length,
+      totalLines: total,
+      hasMore: first + lines.length < total,
+    });
+  });
+
+  app.get("/:name/:dagRunId/steps/:step/log/download", async (c) => {
+    const { stream } = await find(ports, c.req.param(), c.req.query("stream"));
+    const name = `${c.req.param("name")}-${c.req.param("dagRunId")}-${c.req.param("step")}.log`.replace(
+      /[^\w.-]/g,
+      "_",
+    );
+    return new Response(stream === null ? null : bytesOf(ports, stream), {
+      headers: {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Disposition": `attachment; filename="${name}"`,
+        "X-Content-Type-Options": "nosniff",
+      },
+    });
+  });
+
+  app.get("/:name/:dagRunId/steps/:step/log/stream", async (c) => {
+    const { run } = await find(ports, c.req.param(), c.req.query("stream"));
+    const from = c.req.header("Last-Event-ID") ?? c.req.query("fromOffset");
+    const offset = naturalOf(from, 0, Number.MAX_SAFE_INTEGER);
+    const place = {
+      runId: run.id,
+      step: c.req.param("step"),
+      stream: v.parse(Stream, c.req.query("stream") ?? "stdout"),
+    };
+    return sse(
+      c.req.raw.signal,
+      ports,
+      (writer, signal) => follow(ports, run, place, offset, writer, signal),
+    );
+  });
+
+  return app;
+}
+
+async function find(
+  ports: ServerPorts,
+  params: { readonly name: string; readonly dagRunId: string; readonly step: string },
+  streamName: string | undefined,
+): Promise<{ run: RunRow; stream: LogStream | null }> {
+  const run = await findRun(ports, params.name, params.dagRunId);
+  const name = streamName ?? "stdout";
+  if (!v.is(Stream, name)) throw refused("bad_request", `stream must be stdout or stderr, got "${name}"`);
+  const [step] = await getSteps(ports.db, run.id, [params.step]);
+  if (step === undefined) {
+    throw refused("not_found", `run ${run.name}:${run.dagRunId} has no step "${params.step}"`);
+  }
+  return { run, stream: await getStream(ports.db, { runId: run.id, step: params.step, stream: name }) };
+}
+
+function totalLines(stream: LogStream | null): number {
+  return stream === null || stream.stored === 0 ? 0 : stream.lines + 1;
+}
+
+async function readLines(
+  ports: ServerPorts,
+  stream: LogStream,
+  first: number,
+  count: number,
+): Promise<string[]> {
+  const start = await findLine(ports.db, stream.id, first);
+  const decoder = new TextDecoder();
+  const lines: string[] = [];
+  let line = start.line;
+  let offset = start.offset;
+  let rest = "";
+  while (lines.length < count) {
+    const piece = await readLog(ports.db, stream.id, offset, PIECE_BYTES);
+    if (piece.length === 0) break;
+    offset += piece.length;
+    const parts = (rest + decoder.decode(piece, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      if (line >= first && lines.length < count) lines.push(part);
+      line++;
+    }
+  }
+  if (lines.length < count && rest !== "" && line >= first) lines.push(rest);
+  return lines;
+}
+
+/** A pull at a time: the reader's pace is the store's. */
+function bytesOf(ports: ServerPorts, stream: LogStream): ReadableStream<Uint8Array> {
+  let offset = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      const piece = await readLog(ports.db, stream.id, offset, PIECE_BYTES);
+      offset += piece.length;
+      if (piece.length === 0) controller.close();
+      else controller.enqueue(piece);
+    },
+  }, { highWaterMark: 0 });
+}
+
+/**
+ * `chunk` events with base64 bytes, the id being the offset after them, so that a reconnect goes on exactly there; `end`
+ * when the step is over and everything was sent.
+ */
+async function follow(
+  ports: ServerPorts,
+  run: RunRow,
+  place: { readonly runId: string; readonly step: string; readonly stream: "stdout" | "stderr" },
+  from: number,
+  writer: SseWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  let offset = from;
+  while (!signal.aborted) {
+    // Looked at before the bytes are read: what was written until then is sent before the end is told.
+    const isOver = await isStepOver(ports, run.id, place.step);
+    const stream = await getStream(ports.db, place);
+    const piece = stream === null
+      ? new Uint8Array()
+      : await readLog(ports.db, stream.id, offset, PIECE_BYTES);
+    if (piece.length > 0) {
+      offset += piece.length;
+      await writer.send("chunk", piece.toBase64(), String(offset));
+      continue;
+    }
+    if (isOver) return await writer.send("end", "", String(offset));
+    await ports.wake.wait([`run:${run.id}`], 1_000, signal);
+  }
+}
+
+async function isStepOver(ports: ServerPorts, runId: string, step: string): Promise<boolean> {
+  const [state] = await getSteps(ports.db, runId, [step]);
+  if (state !== undefined && state.finishedAt !== null && state.status !== "retrying") return true;
+  const run = await getRunById(ports.db, runId);
+  return run === null || isFinal(statusOf(run.status));
+}

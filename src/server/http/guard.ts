@@ -1,0 +1,90 @@
+/** Who is asking, and may they (7.1, 7.3): middleware in front of API and pages. Runner and hook paths have their own. */
+import type { Context, MiddlewareHandler } from "hono";
+import { getCookie } from "hono/cookie";
+import { whoHolds } from "../access/tokens.ts";
+import type { ServerPorts } from "../ports.ts";
+import { bearerOf, isEqualConstantTime } from "../secrets/token.ts";
+import type { ServerSettings } from "../settings.ts";
+
+export interface GuardVariables {
+  /** Name of the caller, for records. */
+  caller: string;
+}
+
+export const SESSION_COOKIE = "dagu_session";
+
+const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
+
+/** `onDenied`: how to say no (JSON for the API, the login page for people). */
+export function guard(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  onDenied: (c: Context, why: "credentials" | "origin") => Response | Promise<Response>,
+): MiddlewareHandler<{ Variables: GuardVariables }> {
+  return async (c, next) => {
+    const caller = await whoAsks(ports, settings, c);
+    if (caller === null) return await onDenied(c, "credentials");
+    // A browser sends credentials by itself: only its own pages may change anything.
+    if (!caller.isExplicit && !SAFE_METHODS.includes(c.req.method) && isForeign(c)) {
+      return await onDenied(c, "origin");
+    }
+    c.set("caller", caller.name);
+    await next();
+  };
+}
+
+interface Caller {
+  readonly name: string;
+  /** The credential was put there by a program, not by a browser on its own. */
+  readonly isExplicit: boolean;
+}
+
+async function whoAsks(ports: ServerPorts, settings: ServerSettings, c: Context): Promise<Caller | null> {
+  const header = c.req.header("Authorization");
+  const bearer = bearerOf(header);
+  if (bearer !== null) {
+    const name = await whoHolds(ports, bearer);
+    return name === null ? null : { name, isExplicit: true };
+  }
+  switch (settings.auth.kind) {
+    case "none":
+      return settings.trustedHosts.includes(hostOf(c)) ? { name: "local", isExplicit: false } : null;
+    case "basic":
+      return isBasic(header, settings.auth) ? { name: settings.auth.username, isExplicit: false } : null;
+    case "token": {
+      const cookie = getCookie(c, SESSION_COOKIE);
+      const name = cookie === undefined ? null : await whoHolds(ports, cookie);
+      return name === null ? null : { name, isExplicit: false };
+    }
+    default:
+      return settings.auth satisfies never;
+  }
+}
+
+/** Name without port, brackets kept. A name that is not ours may be an attacker's that resolves to this machine. */
+function hostOf(c: Context): string {
+  return (c.req.header("Host") ?? new URL(c.req.url).host).replace(/:\d+$/, "").toLowerCase();
+}
+
+function isBasic(
+  header: string | undefined,
+  auth: { readonly username: string; readonly password: string },
+): boolean {
+  const match = /^Basic ([A-Za-z0-9+/=]+)$/.exec(header ?? "");
+  if (match === null) return false;
+  const utf8 = new TextEncoder();
+  try {
+    const given = Uint8Array.fromBase64(match[1] ?? "");
+    return isEqualConstantTime(given, utf8.encode(`${auth.username}:${auth.password}`));
+  } catch {
+    return false;
+  }
+}
+
+function isForeign(c: Context): boolean {
+  const site = c.req.header("Sec-Fetch-Site");
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  const origin = c.req.header("Origin");
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== (c.req.header("Host") ?? new URL(c.req.url).host);
+}

@@ -1,0 +1,27 @@
+/** One run as API, live stream and pages show it. */
+import type { RunStatus } from "../../run/event.ts";
+import { parseWorkflow } from "../../workflow/parse.ts";
+import type { ServerPorts } from "../ports.ts";
+import { getText } from "../store/blobs.ts";
+import { getRun, type RunRow } from "../store/runs.ts";
+import { listSteps } from "../store/steps.ts";
+import { refused } from "./answer.ts";
+import { type RunDetails, toDetails } from "./shapes.ts";
+
+export async function findRun(ports: ServerPorts, name: string, dagRunId: string): Promise<RunRow> {
+  const run = await getRun(ports.db, name, dagRunId);
+  if (run === null) throw refused("not_found", `there is no run ${name}:${dagRunId}`);
+  return run;
+}
+
+export async function readDetails(ports: ServerPorts, run: RunRow): Promise<RunDetails> {
+  const steps = await listSteps(ports.db, run.id);
+  const text = await getText(ports.db, run.digest);
+  const workflow = text === null ? null : parseWorkflow(text, "load").workflow;
+  return toDetails(run, steps, workflow);
+}
+
+/** No event will change a run in this status any more, short of a retry. */
+export function isFinal(status: RunStatus): boolean {
+  return ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"].includes(status);
+}

@@ -1,0 +1,148 @@
+/** Rows -> the JSON that clients of the original know (3.2), with our additions beside it. */
+import * as v from "valibot";
+import { ContainerFacts, RUN_STATUSES, STEP_STATUSES } from "../../run/event.ts";
+import type { Failure } from "../../run/failure.ts";
+import type { Step, Workflow } from "../../workflow/workflow.ts";
+import { failureOf, type RunRow, statusOf } from "../store/runs.ts";
+import type { StepRow } from "../store/steps.ts";
+
+export interface RunSummary {
+  readonly dagRunId: string;
+  readonly name: string;
+  readonly status: number;
+  readonly statusLabel: string;
+  readonly queuedAt: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly params: string;
+  readonly labels: readonly string[];
+  readonly triggerType: string;
+  readonly triggerActor: string;
+  readonly workerId: string;
+  readonly reason: string;
+  readonly autoRetryCount: number;
+  readonly artifactsAvailable: boolean;
+}
+
+export function toSummary(run: RunRow): RunSummary {
+  const params = v.is(v.object({ json: v.string() }), run.params) ? run.params.json : "";
+  return {
+    dagRunId: run.dagRunId,
+    name: run.name,
+    status: run.status,
+    statusLabel: statusOf(run.status),
+    queuedAt: timeOf(run.queuedAt),
+    startedAt: timeOf(run.startedAt),
+    finishedAt: timeOf(run.finishedAt),
+    params,
+    labels: run.labels,
+    triggerType: run.triggerType,
+    triggerActor: run.triggerActor,
+    workerId: run.runnerId ?? "",
+    reason: run.reason,
+    autoRetryCount: 0,
+    artifactsAvailable: false,
+  };
+}
+
+export interface NodeShape {
+  readonly step: {
+    readonly name: string;
+    readonly id?: string;
+    readonly depends: readonly string[];
+    readonly commands: { command: string }[];
+    readonly action: string;
+  };
+  readonly status: number;
+  readonly statusLabel: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly retryCount: number;
+  readonly doneCount: number;
+  readonly exitCode: number | null;
+  readonly error: string;
+  readonly reason: string;
+  readonly failure: Failure | null;
+  readonly container: ContainerFacts | null;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+  readonly logSizes: { readonly stdout: number; readonly stderr: number };
+}
+
+export interface RunDetails extends RunSummary {
+  readonly rootDAGRunName: string;
+  readonly rootDAGRunId: string;
+  readonly log: string;
+  readonly nodes: readonly NodeShape[];
+  readonly onInit?: NodeShape;
+  readonly onExit?: NodeShape;
+  readonly onSuccess?: NodeShape;
+  readonly onFailure?: NodeShape;
+  readonly onAbort?: NodeShape;
+  readonly sourceFileName: string;
+  readonly failure: Failure | null;
+  readonly container: ContainerFacts | null;
+  readonly notes: readonly string[];
+  readonly cancelRequested: boolean;
+}
+
+/** `workflow`: as the run executes it; null when its text cannot be read any more. */
+export function toDetails(run: RunRow, steps: readonly StepRow[], workflow: Workflow | null): RunDetails {
+  const declared = new Map((workflow?.steps ?? []).map((step) => [step.name, step]));
+  const handlers = Object.fromEntries(
+    steps.filter((step) => step.isHandler).map((step) => [step.name, toNode(step, undefined)]),
+  );
+  return {
+    ...toSummary(run),
+    rootDAGRunName: run.name,
+    rootDAGRunId: run.dagRunId,
+    log: "",
+    nodes: steps.filter((step) => !step.isHandler).map((step) => toNode(step, declared.get(step.name))),
+    ...handlers,
+    sourceFileName: run.fileName ?? "",
+    failure: failureOf(run),
+    container: v.is(ContainerFacts, run.container) ? run.container : null,
+    notes: v.is(v.array(v.string()), run.notes) ? run.notes : [],
+    cancelRequested: run.cancelRequestedAt !== null,
+  };
+}
+
+function toNode(step: StepRow, declared: Step | undefined): NodeShape {
+  return {
+    step: {
+      name: step.name,
+      ...(declared?.id == null ? {} : { id: declared.id }),
+      depends: declared?.depends ?? [],
+      commands: declared?.action.name === "run" ? declared.action.texts.map((command) => ({ command })) : [],
+      action: declared?.action.name ?? "",
+    },
+    status: STEP_STATUSES.indexOf(step.status),
+    statusLabel: step.status,
+    startedAt: step.startedAt === null ? "-" : new Date(step.startedAt).toISOString(),
+    finishedAt: step.finishedAt === null ? "-" : new Date(step.finishedAt).toISOString(),
+    retryCount: step.retryCount,
+    doneCount: step.finishedAt === null ? 0 : 1,
+    exitCode: step.exitCode,
+    error: step.failure?.message ?? "",
+    reason: step.reason,
+    failure: step.failure,
+    container: step.container,
+    outputs: { ...step.variables, ...step.outputs },
+    notes: step.notes,
+    logSizes: step.logSizes,
+  };
+}
+
+function timeOf(date: Date | null): string {
+  return date === null ? "" : date.toISOString();
+}
+
+/** Codes of `?status=`; null: one that does not exist. */
+export function statusesOf(codes: readonly string[]): (typeof RUN_STATUSES)[number][] | null {
+  const statuses = codes.map((code) =>
+    /^\d$/.test(code) ? RUN_STATUSES[Number(code)] : RUN_STATUSES.find((status) => status === code)
+  );
+  return statuses.every((status) => status !== undefined)
+    ? statuses.filter((status) => status !== undefined)
+    : null;
+}

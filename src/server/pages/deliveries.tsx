@@ -1,0 +1,99 @@
+import type { FC } from "hono/jsx";
+import type { DecisionRow, DeliveryRow } from "../store/deliveries.ts";
+import { Layout } from "./layout.tsx";
+import { Moment } from "./parts/time.tsx";
+
+/** `/deliveries`: every request at a webhook or an endpoint, and what came of it. */
+export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: string | null }> = (
+  { deliveries, next },
+) => (
+  <Layout title="Deliveries">
+    <h1>Deliveries</h1>
+    {deliveries.length === 0 ? <p class="empty">No request has come in at a webhook yet.</p> : (
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Received</th>
+            <th scope="col">Source</th>
+            <th scope="col">Event</th>
+            <th scope="col">Outcome</th>
+            <th scope="col">Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          {deliveries.map((row) => (
+            <tr>
+              <td>
+                <a href={`/deliveries/${row.id}`}>
+                  <Moment at={row.receivedAt.toISOString()} />
+                </a>
+              </td>
+              <td>{row.kind} {row.sourceName}</td>
+              <td>
+                {[row.event, row.action, row.repo].filter((part) => part !== null && part !== "").join(" · ")}
+              </td>
+              <td>{row.outcome}{row.duplicates > 0 ? ` (+${row.duplicates} repeated)` : ""}</td>
+              <td>{row.reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    )}
+    {next === null ? null : (
+      <p>
+        <a href={`/deliveries?cursor=${next}`}>Older deliveries</a>
+      </p>
+    )}
+  </Layout>
+);
+
+/** `/deliveries/{id}`: why did my push start something, or nothing. */
+export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly DecisionRow[] }> = (
+  { delivery, decisions },
+) => (
+  <Layout title="Delivery">
+    <p class="crumbs">
+      <a href="/deliveries">Deliveries</a> / {delivery.id}
+    </p>
+    <h1>{delivery.kind} {delivery.sourceName}</h1>
+    <dl class="facts">
+      <dt>Received</dt>
+      <dd>
+        <Moment at={delivery.receivedAt.toISOString()} />
+      </dd>
+      <dt>Event</dt>
+      <dd>
+        {[delivery.event, delivery.action, delivery.repo].filter((part) => part !== null && part !== "").join(
+          " · ",
+        )}
+      </dd>
+      <dt>Outcome</dt>
+      <dd>{delivery.outcome} (answered {delivery.httpStatus}) {delivery.reason}</dd>
+    </dl>
+    <h2>Decisions</h2>
+    {decisions.length === 0 ? <p class="empty">No workflow was looked at.</p> : (
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Workflow</th>
+            <th scope="col">Trigger</th>
+            <th scope="col">Matched</th>
+            <th scope="col">Condition that failed</th>
+            <th scope="col">Value seen</th>
+          </tr>
+        </thead>
+        <tbody>
+          {decisions.map((row) => (
+            <tr>
+              <td>{row.workflow}</td>
+              <td>{row.block}</td>
+              <td>{row.matched ? "yes" : "no"}</td>
+              <td>{row.condition}</td>
+              <td>{row.detail}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    )}
+  </Layout>
+);

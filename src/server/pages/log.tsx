@@ -1,0 +1,46 @@
+import type { FC } from "hono/jsx";
+import type { NodeShape, RunSummary } from "../http/shapes.ts";
+import { Layout } from "./layout.tsx";
+import { Status } from "./parts/status.tsx";
+import { runPath } from "./runs.tsx";
+
+export interface LogView {
+  readonly run: RunSummary;
+  readonly node: NodeShape;
+  readonly stream: "stdout" | "stderr";
+  /** The end of the log as text, and the offset up to which it goes. */
+  readonly text: string;
+  readonly offset: number;
+  readonly isCut: boolean;
+  readonly isOver: boolean;
+}
+
+/** `/runs/{name}/{id}/steps/{step}/log`: the tail of one stream, growing while the step runs. */
+export const LogPage: FC<LogView> = ({ run, node, stream, text, offset, isCut, isOver }) => {
+  const step = encodeURIComponent(node.step.name);
+  const api = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${
+    encodeURIComponent(run.dagRunId)
+  }/steps/${step}/log`;
+  const live = `${api}/stream?stream=${stream}&fromOffset=${offset}`;
+  const here = `${runPath(run)}/steps/${step}/log`;
+  return (
+    <Layout title={`${node.step.name} log`} {...(isOver ? {} : { live })}>
+      <p class="crumbs">
+        <a href="/runs">Runs</a> / <a href={runPath(run)}>{run.name} {run.dagRunId}</a> / {node.step.name}
+      </p>
+      <h1>
+        {node.step.name} <Status status={node.statusLabel} />
+      </h1>
+      <nav class="tabs" aria-label="Streams">
+        {(["stdout", "stderr"] as const).map((name) => (
+          <a href={`${here}?stream=${name}`} {...(name === stream ? { "aria-current": "page" } : {})}>
+            {name}
+          </a>
+        ))}
+        <a href={`${api}/download?stream=${stream}`}>Download</a>
+      </nav>
+      {isCut ? <p class="muted">Only the end is shown; the download has all of it.</p> : null}
+      <pre class="log" id="log" role="log" aria-live="off" tabindex={0}>{text}</pre>
+    </Layout>
+  );
+};

@@ -1,0 +1,22 @@
+import type { FC } from "hono/jsx";
+
+const MARKS: Readonly<Record<string, string>> = {
+  succeeded: "✓",
+  partially_succeeded: "✓",
+  failed: "✗",
+  aborted: "■",
+  rejected: "✗",
+  running: "▶",
+  retrying: "↻",
+  waiting: "⏸",
+  queued: "…",
+  skipped: "–",
+  not_started: "·",
+};
+
+/** A status as mark, word and colour: never by colour alone. */
+export const Status: FC<{ status: string }> = ({ status }) => (
+  <span class={`status ${status}`}>
+    <span aria-hidden="true">{MARKS[status] ?? "·"}</span> {status.replaceAll("_", " ")}
+  </span>
+);

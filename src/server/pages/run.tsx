@@ -1,0 +1,138 @@
+import type { FC } from "hono/jsx";
+import type { Failure } from "../../run/failure.ts";
+import type { ContainerFacts } from "../../run/event.ts";
+import type { NodeShape, RunDetails } from "../http/shapes.ts";
+import { Layout } from "./layout.tsx";
+import { Graph } from "./parts/graph.tsx";
+import { Status } from "./parts/status.tsx";
+import { duration, Moment } from "./parts/time.tsx";
+import { runPath } from "./runs.tsx";
+
+/** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
+export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boolean }> = (
+  { run, isFinal, needsApproval },
+) => {
+  const live = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}/stream`;
+  const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
+    node !== undefined
+  );
+  return (
+    <Layout title={`${run.name} ${run.dagRunId}`} {...(isFinal ? {} : { live })}>
+      <p class="crumbs">
+        <a href="/runs">Runs</a> / {run.name}
+      </p>
+      <h1>
+        {run.name} <small>{run.dagRunId}</small>
+      </h1>
+      <dl class="facts">
+        <dt>Status</dt>
+        <dd>
+          <Status status={run.statusLabel} />
+          {run.cancelRequested && !isFinal ? " (stopping)" : ""}
+        </dd>
+        <dt>Trigger</dt>
+        <dd>{run.triggerType}{run.triggerActor === "" ? "" : ` · ${run.triggerActor}`}</dd>
+        <dt>Started</dt>
+        <dd>
+          <Moment at={run.startedAt} />
+        </dd>
+        <dt>Finished</dt>
+        <dd>
+          <Moment at={run.finishedAt} /> {duration(run.startedAt, run.finishedAt)}
+        </dd>
+        {run.container === null ? null : (
+          <>
+            <dt>Container</dt>
+            <dd>
+              <Container facts={run.container} />
+            </dd>
+          </>
+        )}
+      </dl>
+      {run.failure === null ? null : <Why failure={run.failure} />}
+      {needsApproval
+        ? (
+          <form method="post" action={`${runPath(run)}/approval`} class="approval">
+            <p>This run comes from a fork and waits for a person.</p>
+            <button name="decision" value="approve">Approve this commit</button>
+            <button name="decision" value="reject">Reject</button>
+          </form>
+        )
+        : null}
+      {isFinal ? null : (
+        <form method="post" action={`${runPath(run)}/stop`}>
+          <button>Stop the run</button>
+        </form>
+      )}
+      <div class="scroll">
+        <Graph nodes={run.nodes} />
+      </div>
+      <h2>Steps</h2>
+      <Steps run={run} nodes={run.nodes} />
+      {handlers.length === 0 ? null : (
+        <>
+          <h2>Handlers</h2>
+          <Steps run={run} nodes={handlers} />
+        </>
+      )}
+      {run.notes.length === 0 ? null : (
+        <>
+          <h2>Notes</h2>
+          <ul>{run.notes.map((note) => <li>{note}</li>)}</ul>
+        </>
+      )}
+    </Layout>
+  );
+};
+
+const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, nodes }) => (
+  <table>
+    <thead>
+      <tr>
+        <th scope="col">Status</th>
+        <th scope="col">Step</th>
+        <th scope="col">Took</th>
+        <th scope="col">Exit</th>
+        <th scope="col">What happened</th>
+      </tr>
+    </thead>
+    <tbody>
+      {nodes.map((node) => (
+        <tr>
+          <td>
+            <Status status={node.statusLabel} />
+          </td>
+          <td>
+            <a href={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/log`}>{node.step.name}</a>
+            {node.retryCount > 0 ? <span class="muted">{` try ${node.retryCount + 1}`}</span> : null}
+          </td>
+          <td class="number">{duration(node.startedAt, node.finishedAt)}</td>
+          <td class="number">{node.exitCode ?? ""}</td>
+          <td>
+            {node.reason}
+            {node.failure === null ? null : <Why failure={node.failure} />}
+            {node.notes.map((note) => <p class="muted">{note}</p>)}
+            {node.container === null ? null : <Container facts={node.container} />}
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+const Why: FC<{ failure: Failure }> = ({ failure }) => (
+  <div class="failure">
+    <p>
+      <strong>{failure.code}</strong> {failure.message}
+    </p>
+    {failure.remedy === "" ? null : <p>What to do: {failure.remedy}</p>}
+    {failure.engine === undefined
+      ? null
+      : <p class="muted">{`${failure.engine} at ${failure.address ?? ""}`}</p>}
+    {failure.engineText === undefined ? null : <pre>{failure.engineText}</pre>}
+  </div>
+);
+
+const Container: FC<{ facts: ContainerFacts }> = ({ facts }) => (
+  <span class="muted">{`${facts.image} in ${facts.id} on ${facts.engine} (${facts.address})`}</span>
+);

@@ -1,0 +1,133 @@
+/** Step logs: one row for each stream, its bytes in chunks by absolute offset. */
+import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import type { StreamName } from "../../run/ports.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { logChunks, logStreams } from "./schema.ts";
+
+export type LogStream = typeof logStreams.$inferSelect;
+
+export interface LogPlace {
+  readonly runId: string;
+  readonly fence: number;
+  readonly step: string;
+  readonly stream: StreamName;
+}
+
+/** A chunk fits comfortably into one row and one read. */
+const CHUNK_BYTES = 262_144;
+
+/** The stream's row, made if needed, held until the transaction ends. `newId` is used only for a new one. */
+export async function lockStream(tx: Transaction, place: LogPlace, newId: string): Promise<LogStream> {
+  await tx.insert(logStreams).values({
+    id: newId,
+    runId: place.runId,
+    attempt: place.fence,
+    step: place.step,
+    stream: place.stream,
+    nextOffset: 0,
+    stored: 0,
+    lines: 0,
+  }).onConflictDoNothing();
+  const [row] = await tx.select().from(logStreams).where(ofPlace(place)).for("update");
+  if (row === undefined) throw new Error(`log stream of ${place.step} vanished in its own transaction`);
+  return row;
+}
+
+/** Appends what is next; beyond `capBytes` bytes are counted and not stored. */
+export async function appendLog(
+  tx: Transaction,
+  stream: LogStream,
+  bytes: Uint8Array,
+  capBytes: number,
+  isFinal: boolean,
+): Promise<{ nextOffset: number; limitReached: boolean }> {
+  const kept = bytes.subarray(0, Math.max(0, capBytes - stream.stored));
+  let lines = stream.lines;
+  for (let at = 0; at < kept.length; at += CHUNK_BYTES) {
+    const data = kept.subarray(at, at + CHUNK_BYTES);
+    await tx.insert(logChunks).values({
+      streamId: stream.id,
+      off: stream.stored + at,
+      len: data.length,
+      firstLine: lines,
+      data,
+    });
+    lines += countLines(data);
+  }
+  const nextOffset = stream.nextOffset + bytes.length;
+  await tx.update(logStreams)
+    .set({ nextOffset, stored: stream.stored + kept.length, lines, isFinal: stream.isFinal || isFinal })
+    .where(eq(logStreams.id, stream.id));
+  return { nextOffset, limitReached: nextOffset > stream.stored + kept.length };
+}
+
+function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
+}
+
+/** The stream of the run's latest attempt that wrote to it. */
+export async function getStream(
+  db: Executor,
+  place: Omit<LogPlace, "fence">,
+): Promise<LogStream | null> {
+  const [row] = await db.select().from(logStreams).where(and(
+    eq(logStreams.runId, place.runId),
+    eq(logStreams.step, place.step),
+    eq(logStreams.stream, place.stream),
+  )).orderBy(desc(logStreams.attempt)).limit(1);
+  return row ?? null;
+}
+
+/** At most about `maxBytes` from `offset`; empty at the end. */
+export async function readLog(
+  db: Executor,
+  streamId: string,
+  offset: number,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const rows = await db.select({ off: logChunks.off, data: logChunks.data }).from(logChunks)
+    .where(and(eq(logChunks.streamId, streamId), gt(sql`${logChunks.off} + ${logChunks.len}`, offset)))
+    .orderBy(asc(logChunks.off))
+    .limit(Math.max(1, Math.ceil(maxBytes / CHUNK_BYTES)));
+  return concat(rows.map((row) => row.data.subarray(Math.max(0, offset - row.off))));
+}
+
+/** Offset of the chunk in which the zero-based line begins, and the number of lines before it. */
+export async function findLine(
+  db: Executor,
+  streamId: string,
+  line: number,
+): Promise<{ offset: number; line: number }> {
+  const [row] = await db.select({ off: logChunks.off, firstLine: logChunks.firstLine }).from(logChunks)
+    .where(and(eq(logChunks.streamId, streamId), sql`${logChunks.firstLine} <= ${line}`))
+    .orderBy(desc(logChunks.off)).limit(1);
+  // A line may have begun in an earlier chunk than the one that holds its end.
+  const [start] = row === undefined
+    ? []
+    : await db.select({ off: logChunks.off, firstLine: logChunks.firstLine })
+      .from(logChunks)
+      .where(and(eq(logChunks.streamId, streamId), sql`${logChunks.firstLine} < ${Math.max(line, 1)}`))
+      .orderBy(desc(logChunks.off)).limit(1);
+  return start === undefined ? { offset: 0, line: 0 } : { offset: start.off, line: start.firstLine };
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function ofPlace(place: LogPlace) {
+  return and(
+    eq(logStreams.runId, place.runId),
+    eq(logStreams.attempt, place.fence),
+    eq(logStreams.step, place.step),
+    eq(logStreams.stream, place.stream),
+  );
+}

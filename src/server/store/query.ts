@@ -1,0 +1,19 @@
+/** Statements in SQL where that is clearer than the builder: one shape of answer on both drivers. */
+import type { SQL } from "drizzle-orm";
+import type { Executor } from "./db.ts";
+
+/**
+ * Rows as the driver gives them. The caller names what its own SELECT list or RETURNING makes: the statement and the type
+ * stand side by side.
+ */
+export async function query<Row extends Record<string, unknown>>(
+  db: Executor,
+  statement: SQL,
+): Promise<Row[]> {
+  const result: unknown = await db.execute(statement);
+  if (Array.isArray(result)) return [...result];
+  if (typeof result === "object" && result !== null && "rows" in result && Array.isArray(result.rows)) {
+    return result.rows;
+  }
+  throw new Error("the database driver answered with neither rows nor a result that has them");
+}

@@ -1,0 +1,97 @@
+/** Runners, the tokens that admit them, and when they were last seen. */
+import { and, desc, eq, gt, ne, sql } from "drizzle-orm";
+import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
+import { registrationTokens, runners, runnersLive } from "./schema.ts";
+
+export type RunnerRow = typeof runners.$inferSelect;
+
+export async function insertRegistrationToken(
+  db: Executor,
+  token: typeof registrationTokens.$inferInsert,
+): Promise<void> {
+  await db.insert(registrationTokens).values(token);
+}
+
+/** Uses the token up by one; null when it is unknown, spent or expired. */
+export async function spendRegistrationToken(
+  tx: Transaction,
+  digest: string,
+  now: Date,
+): Promise<typeof registrationTokens.$inferSelect | null> {
+  const [row] = await tx.update(registrationTokens).set({ usesLeft: sql`${registrationTokens.usesLeft} - 1` })
+    .where(and(
+      eq(registrationTokens.digest, digest),
+      gt(registrationTokens.usesLeft, 0),
+      gt(registrationTokens.expiresAt, now),
+    )).returning();
+  return row ?? null;
+}
+
+export async function insertRunner(tx: Transaction, runner: typeof runners.$inferInsert): Promise<void> {
+  await tx.insert(runners).values(runner);
+}
+
+export async function runnerByToken(db: Executor, tokenDigest: string): Promise<RunnerRow | null> {
+  const [row] = await db.select().from(runners).where(eq(runners.tokenDigest, tokenDigest));
+  return row ?? null;
+}
+
+export async function setRunnerState(db: Executor, id: string, state: RunnerRow["state"]): Promise<void> {
+  await db.update(runners).set({ state }).where(eq(runners.id, id));
+}
+
+export async function markSeen(
+  db: Executor,
+  seen: { readonly runnerId: string; readonly free: number; readonly spoolBytes?: number },
+  now: Date,
+): Promise<void> {
+  const spool = seen.spoolBytes ?? 0;
+  await db.insert(runnersLive).values({
+    runnerId: seen.runnerId,
+    lastSeenAt: now,
+    free: seen.free,
+    spoolBytes: spool,
+  })
+    .onConflictDoUpdate({
+      target: runnersLive.runnerId,
+      set: {
+        lastSeenAt: now,
+        free: seen.free,
+        ...(seen.spoolBytes === undefined ? {} : { spoolBytes: spool }),
+      },
+    });
+}
+
+export interface ListedRunner extends RunnerRow {
+  readonly lastSeenAt: Date | null;
+  readonly free: number | null;
+}
+
+export async function listRunners(db: Executor): Promise<ListedRunner[]> {
+  const rows = await db.select().from(runners).leftJoin(runnersLive, eq(runners.id, runnersLive.runnerId))
+    .where(ne(runners.state, "gone")).orderBy(desc(runners.id)).limit(1_000);
+  return rows.map((row) => ({
+    ...row.runners,
+    lastSeenAt: row.runners_live?.lastSeenAt ?? null,
+    free: row.runners_live?.free ?? null,
+  }));
+}
+
+/**
+ * Notes that the control plane is up, and answers how many milliseconds it was not noted for (0 the first time). Safe to
+ * call concurrently: the row is updated by one statement.
+ */
+export async function beat(db: Executor, now: Date): Promise<number> {
+  const [row] = await query<{ gap: number }>(
+    db,
+    sql`
+    with before as (select last_at from control_heartbeat where id = 1 for update),
+    written as (
+      insert into control_heartbeat (id, last_at) values (1, ${now.toISOString()}::timestamptz)
+      on conflict (id) do update set last_at = greatest(control_heartbeat.last_at, excluded.last_at) returning 1)
+    select coalesce((select extract(epoch from ${now.toISOString()}::timestamptz - last_at) * 1000 from before), 0)::float8 as gap
+    from written`,
+  );
+  return Math.max(0, row?.gap ?? 0);
+}

@@ -1,0 +1,165 @@
+/** Runs: the row that people and the API look at. */
+import { and, desc, eq, gte, inArray, lt, lte, sql } from "drizzle-orm";
+import * as v from "valibot";
+import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
+import { Failure } from "../../run/failure.ts";
+import { newRunState } from "../../run/state.ts";
+import type { Workflow } from "../../workflow/workflow.ts";
+import { type Blob, putBlob } from "./blobs.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { enqueueRun, ensureSlots } from "./queue.ts";
+import { runInputs, runs } from "./schema.ts";
+import { insertSteps } from "./steps.ts";
+
+export type Trust = "trusted" | "untrusted";
+
+/** A run that was planned and is not stored yet. */
+export interface NewRun {
+  readonly id: string;
+  readonly name: string;
+  readonly dagRunId: string;
+  readonly fileName: string | null;
+  readonly workflow: Workflow;
+  readonly definition: Blob;
+  readonly triggerType: string;
+  readonly triggerActor: string;
+  readonly trust: Trust;
+  readonly queue: string;
+  readonly needsSlot: boolean;
+  readonly priority: number;
+  readonly labels: readonly string[];
+  readonly params: { readonly values: Readonly<Record<string, string>>; readonly json: string };
+  readonly env: Readonly<Record<string, string>>;
+  readonly inputs: readonly (Blob & { readonly name: string })[];
+  readonly deliveryId: string | null;
+  /** Set: the run waits for a person's approval of this commit and is not queued (FK-02). */
+  readonly approvalSha: string | null;
+}
+
+const QUEUED = codeOf("queued");
+const WAITING = codeOf("waiting");
+
+export function codeOf(status: RunStatus): number {
+  return RUN_STATUSES.indexOf(status);
+}
+
+export function statusOf(code: number): RunStatus {
+  const status = RUN_STATUSES[code];
+  if (status === undefined) throw new Error(`run status ${code} is not in the table of statuses`);
+  return status;
+}
+
+/** Everything that a run is at birth, in the caller's transaction. Answers false when the run id is taken (WH-50). */
+export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promise<boolean> {
+  await putBlob(tx, run.definition, now);
+  for (const input of run.inputs) await putBlob(tx, input, now);
+  const waits = run.approvalSha !== null;
+  const inserted = await tx.insert(runs).values({
+    id: run.id,
+    name: run.name,
+    dagRunId: run.dagRunId,
+    fileName: run.fileName,
+    digest: run.definition.digest,
+    status: waits ? WAITING : QUEUED,
+    reason: waits ? "fork_approval_required" : "",
+    triggerType: run.triggerType,
+    triggerActor: run.triggerActor,
+    trust: run.trust,
+    queue: run.queue,
+    needsSlot: run.needsSlot,
+    priority: run.priority,
+    labels: [...run.labels],
+    params: run.params,
+    env: run.env,
+    selector: run.workflow.workerSelector,
+    deliveryId: run.deliveryId,
+    approvalSha: run.approvalSha,
+    createdAt: now,
+    queuedAt: waits ? null : now,
+  }).onConflictDoNothing({ target: [runs.name, runs.dagRunId] }).returning({ id: runs.id });
+  if (inserted.length === 0) return false;
+  if (run.inputs.length > 0) {
+    await tx.insert(runInputs).values(run.inputs.map((input) => ({
+      runId: run.id,
+      name: input.name,
+      digest: input.digest,
+      sizeBytes: input.data.length,
+    })));
+  }
+  await insertSteps(tx, run.id, newRunState(run.workflow));
+  await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
+  if (!waits) await enqueueRun(tx, { ...run, selector: run.workflow.workerSelector }, now);
+  return true;
+}
+
+export type RunRow = typeof runs.$inferSelect;
+
+const LATEST = "latest";
+
+/** By name and run id; `latest` is the newest of that name. */
+export async function getRun(db: Executor, name: string, dagRunId: string): Promise<RunRow | null> {
+  const where = dagRunId === LATEST
+    ? eq(runs.name, name)
+    : and(eq(runs.name, name), eq(runs.dagRunId, dagRunId));
+  const [row] = await db.select().from(runs).where(where).orderBy(desc(runs.id)).limit(1);
+  return row ?? null;
+}
+
+export async function getRunById(db: Executor, id: string): Promise<RunRow | null> {
+  const [row] = await db.select().from(runs).where(eq(runs.id, id));
+  return row ?? null;
+}
+
+/** The row, held until the transaction ends. Lock order: run, attempt, slots, queue. */
+export async function lockRun(tx: Transaction, id: string): Promise<RunRow | null> {
+  const [row] = await tx.select().from(runs).where(eq(runs.id, id)).for("no key update");
+  return row ?? null;
+}
+
+export type RunChange = Partial<Omit<typeof runs.$inferInsert, "id" | "name" | "dagRunId">>;
+
+export async function updateRun(tx: Executor, id: string, change: RunChange): Promise<void> {
+  await tx.update(runs).set({ ...change, version: sql`${runs.version} + 1` }).where(eq(runs.id, id));
+}
+
+export async function getRunInputs(
+  db: Executor,
+  runId: string,
+): Promise<{ name: string; digest: string; sizeBytes: number }[]> {
+  return await db.select({ name: runInputs.name, digest: runInputs.digest, sizeBytes: runInputs.sizeBytes })
+    .from(runInputs).where(eq(runInputs.runId, runId)).orderBy(runInputs.name);
+}
+
+export interface RunFilter {
+  readonly name?: string;
+  readonly nameContains?: string;
+  readonly dagRunId?: string;
+  readonly statuses?: readonly RunStatus[];
+  readonly from?: Date;
+  readonly to?: Date;
+  readonly label?: string;
+  /** Rows older than this id (exclusive): the keyset cursor. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function listRuns(db: Executor, filter: RunFilter): Promise<RunRow[]> {
+  return await db.select().from(runs).where(and(
+    filter.name === undefined ? undefined : eq(runs.name, filter.name),
+    filter.nameContains === undefined ? undefined : sql`strpos(${runs.name}, ${filter.nameContains}) > 0`,
+    filter.dagRunId === undefined ? undefined : eq(runs.dagRunId, filter.dagRunId),
+    filter.statuses === undefined || filter.statuses.length === 0
+      ? undefined
+      : inArray(runs.status, filter.statuses.map(codeOf)),
+    filter.from === undefined ? undefined : gte(runs.createdAt, filter.from),
+    filter.to === undefined ? undefined : lte(runs.createdAt, filter.to),
+    filter.label === undefined ? undefined : sql`${filter.label} = any(${runs.labels})`,
+    filter.before === undefined ? undefined : lt(runs.id, filter.before),
+  )).orderBy(desc(runs.id)).limit(filter.limit);
+}
+
+/** What was stored of a failure, typed again. */
+export function failureOf(row: Pick<RunRow, "failure">): Failure | null {
+  return v.is(Failure, row.failure) ? row.failure : null;
+}

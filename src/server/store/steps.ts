@@ -1,0 +1,93 @@
+/** The steps of a run as the fold of its latest attempt's events left them. */
+import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { STEP_STATUSES } from "../../run/event.ts";
+import type { RunState, StepState } from "../../run/state.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
+import { runSteps } from "./schema.ts";
+
+export interface StepRow extends StepState {
+  readonly isHandler: boolean;
+}
+
+export async function insertSteps(tx: Transaction, runId: string, state: RunState): Promise<void> {
+  const rows = [
+    ...state.steps.map((step) => ({ step, isHandler: false })),
+    ...state.handlers.map((step) => ({ step, isHandler: true })),
+  ]
+    .map(({ step, isHandler }, ord) => ({ runId, step: step.name, ord, isHandler, ...columnsOf(step) }));
+  // One statement holds at most 65,535 values.
+  for (let at = 0; at < rows.length; at += 5_000) {
+    await tx.insert(runSteps).values(rows.slice(at, at + 5_000));
+  }
+}
+
+/** Declared order, handlers last. */
+export async function listSteps(db: Executor, runId: string): Promise<StepRow[]> {
+  const rows = await db.select().from(runSteps).where(eq(runSteps.runId, runId)).orderBy(asc(runSteps.ord));
+  return rows.map(toStep);
+}
+
+export async function getSteps(db: Executor, runId: string, names: readonly string[]): Promise<StepRow[]> {
+  if (names.length === 0) return [];
+  const rows = await db.select().from(runSteps)
+    .where(and(eq(runSteps.runId, runId), inArray(runSteps.step, [...names])))
+    .orderBy(asc(runSteps.ord));
+  return rows.map(toStep);
+}
+
+export async function updateStep(tx: Transaction, runId: string, step: StepState): Promise<void> {
+  await tx.update(runSteps).set(columnsOf(step))
+    .where(and(eq(runSteps.runId, runId), eq(runSteps.step, step.name)));
+}
+
+/** A new attempt starts from nothing. */
+export async function resetSteps(tx: Transaction, runId: string): Promise<void> {
+  await query(
+    tx,
+    sql`
+    update run_steps set status = 0, state = ${JSON.stringify(EMPTY)}::jsonb where run_id = ${runId}`,
+  );
+}
+
+/** Steps that were under way when the attempt was ended from outside take its end (4.3). */
+export async function endOpenSteps(
+  tx: Transaction,
+  runId: string,
+  end: "failed" | "aborted",
+  at: number,
+): Promise<void> {
+  const open = ["running", "retrying", "waiting"];
+  for (const step of (await listSteps(tx, runId)).filter((one) => open.includes(one.status))) {
+    await updateStep(tx, runId, { ...step, status: end, finishedAt: at });
+  }
+}
+
+type Columns = { status: number; state: Omit<StepState, "name" | "status"> };
+
+const EMPTY: Columns["state"] = {
+  startedAt: null,
+  finishedAt: null,
+  retryCount: 0,
+  exitCode: null,
+  failure: null,
+  reason: "",
+  isContinued: false,
+  variables: {},
+  outputs: {},
+  container: null,
+  logSizes: { stdout: 0, stderr: 0 },
+  notes: [],
+};
+
+function columnsOf({ name: _name, status, ...state }: StepState & { isHandler?: boolean }): Columns {
+  const { isHandler: _isHandler, ...rest } = state;
+  return { status: STEP_STATUSES.indexOf(status), state: rest };
+}
+
+function toStep(row: typeof runSteps.$inferSelect): StepRow {
+  const status = STEP_STATUSES[row.status];
+  if (status === undefined) throw new Error(`step status ${row.status} is not in the table of statuses`);
+  // Only `columnsOf` writes this column.
+  return { ...EMPTY, ...(row.state as Columns["state"]), name: row.step, status, isHandler: row.isHandler };
+}

@@ -1,0 +1,89 @@
+/** Definitions by file name; their texts are blobs, their history is the list of digests. */
+import { asc, desc, eq } from "drizzle-orm";
+import type { Problem } from "../../workflow/problem.ts";
+import { type Blob, getText, putBlob } from "./blobs.ts";
+import type { Db, Executor } from "./db.ts";
+import { workflowRevisions, workflows } from "./schema.ts";
+
+export type WorkflowRow = typeof workflows.$inferSelect;
+
+export interface Revision {
+  readonly fileName: string;
+  readonly name: string;
+  readonly blob: Blob;
+  readonly problems: readonly Problem[];
+  readonly labels: readonly string[];
+  readonly hasTriggers: boolean;
+  readonly author: string;
+}
+
+/** Makes the text the current one; the same text again changes nothing. Answers whether something changed. */
+export async function saveRevision(db: Db, revision: Revision, newId: string, now: Date): Promise<boolean> {
+  return await db.transaction(async (tx) => {
+    await putBlob(tx, revision.blob, now);
+    const [before] = await tx.select().from(workflows).where(eq(workflows.fileName, revision.fileName)).for(
+      "update",
+    );
+    const current = {
+      name: revision.name,
+      digest: revision.blob.digest,
+      problems: revision.problems,
+      labels: [...revision.labels],
+      hasTriggers: revision.hasTriggers,
+      updatedAt: now,
+    };
+    if (before !== undefined && before.digest === revision.blob.digest && before.name === revision.name) {
+      return false;
+    }
+    const id = before?.id ?? newId;
+    const [row] = await tx.insert(workflows).values({ id, fileName: revision.fileName, ...current })
+      .onConflictDoUpdate({ target: workflows.fileName, set: current }).returning({ id: workflows.id });
+    await tx.insert(workflowRevisions).values({
+      workflowId: row?.id ?? id,
+      digest: revision.blob.digest,
+      createdAt: now,
+      author: revision.author,
+    }).onConflictDoNothing();
+    return true;
+  });
+}
+
+export async function getWorkflow(db: Executor, fileName: string): Promise<WorkflowRow | null> {
+  const [row] = await db.select().from(workflows).where(eq(workflows.fileName, fileName));
+  return row ?? null;
+}
+
+export async function currentDefinition(
+  db: Executor,
+  fileName: string,
+): Promise<{ readonly name: string; readonly text: string; readonly row: WorkflowRow } | null> {
+  const row = await getWorkflow(db, fileName);
+  if (row === null) return null;
+  const text = await getText(db, row.digest);
+  return text === null ? null : { name: row.name, text, row };
+}
+
+export async function listWorkflows(db: Executor): Promise<WorkflowRow[]> {
+  return await db.select().from(workflows).orderBy(asc(workflows.fileName));
+}
+
+/** Those that a forge event or an endpoint's delivery could start. */
+export async function listTriggered(db: Executor): Promise<WorkflowRow[]> {
+  return await db.select().from(workflows).where(eq(workflows.hasTriggers, true)).orderBy(
+    asc(workflows.fileName),
+  );
+}
+
+/** History stays (AP-24). Answers whether there was one. */
+export async function deleteWorkflow(db: Executor, fileName: string): Promise<boolean> {
+  return (await db.delete(workflows).where(eq(workflows.fileName, fileName)).returning({ id: workflows.id }))
+    .length > 0;
+}
+
+export async function listRevisions(
+  db: Executor,
+  workflowId: string,
+): Promise<(typeof workflowRevisions.$inferSelect)[]> {
+  return await db.select().from(workflowRevisions).where(eq(workflowRevisions.workflowId, workflowId))
+    .orderBy(desc(workflowRevisions.createdAt)).limit(100);
+}

@@ -1,0 +1,25 @@
+/** Everything periodic, as functions of now (DESIGN 3.7): called by a loop on Deno, by cron on the edge, by an HTTP call. */
+import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
+import { sweepLeases } from "./leases.ts";
+
+export const JOBS = { leases: sweepLeases } as const;
+export type JobName = keyof typeof JOBS;
+
+export function isJobName(name: string): name is JobName {
+  return Object.hasOwn(JOBS, name);
+}
+
+/** Runs every job once; one that fails does not keep the others from running. */
+export async function tick(ports: ServerPorts, settings: ServerSettings): Promise<void> {
+  for (const [name, job] of Object.entries(JOBS)) {
+    try {
+      await job(ports, settings);
+    } catch (error) {
+      ports.log.error("job failed", {
+        job: name,
+        error: error instanceof Error ? error.stack : String(error),
+      });
+    }
+  }
+}

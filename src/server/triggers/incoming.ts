@@ -1,0 +1,37 @@
+/** One request as intake sees it, and what it answers. */
+import type { ServerPorts } from "../ports.ts";
+import type { NewDelivery } from "../store/deliveries.ts";
+import { recordedHeaders } from "./payload.ts";
+
+export interface Incoming {
+  readonly headers: Headers;
+  /** Raw bytes; null: larger than the cap, not read. */
+  readonly body: Uint8Array<ArrayBuffer> | null;
+  readonly bodyBytes: number;
+  readonly sourceIp: string | null;
+}
+
+export interface Intake {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** The record's beginning; the caller adds how it ended. */
+export function newDelivery(
+  ports: ServerPorts,
+  incoming: Incoming,
+  of: { readonly source: string; readonly sourceName: string; readonly kind: string },
+): NewDelivery & { readonly receivedAt: Date } {
+  return {
+    id: ports.ids.uuid(),
+    ...of,
+    receivedAt: new Date(ports.clock.now()),
+    sourceIp: incoming.sourceIp,
+    headers: recordedHeaders(incoming.headers),
+    bodyBytes: incoming.bodyBytes,
+    outcome: "refused",
+    reason: "",
+    httpStatus: 500,
+    answer: {},
+  };
+}

@@ -1,0 +1,281 @@
+/**
+ * A forge's event, from delivery to decision (2.14): endpoint, signature, seen before?, normal form, match, and everything
+ * that follows in one transaction. Authenticated deliveries are answered 2xx even when nothing matched (FG-07).
+ */
+import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
+import { parseWorkflow } from "../../workflow/parse.ts";
+import type { ForgeEvent, TriggerBlock } from "../../workflow/trigger.ts";
+import { planRun, PRIORITY } from "../dispatch/start.ts";
+import type { ServerPorts } from "../ports.ts";
+import { open } from "../secrets/seal.ts";
+import type { ServerSettings } from "../settings.ts";
+import { getText } from "../store/blobs.ts";
+import {
+  acceptDelivery,
+  type Decision,
+  findDelivery,
+  type NewDelivery,
+  recordDelivery,
+} from "../store/deliveries.ts";
+import { endpointByPublicId, type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
+import { listTriggered } from "../store/workflows.ts";
+import { normalizeGithub } from "./github.ts";
+import { type Incoming, type Intake, newDelivery } from "./incoming.ts";
+import { parseJson } from "./json.ts";
+import { isSignedBy } from "./signature.ts";
+
+export async function takeGithub(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  publicId: string,
+  incoming: Incoming,
+): Promise<Intake> {
+  const endpoint = await endpointByPublicId(ports.db, publicId);
+  const source = {
+    source: endpoint?.id ?? "unknown",
+    sourceName: endpoint?.name ?? "(unknown endpoint)",
+    kind: "github",
+  };
+  const rawEvent = incoming.headers.get("X-GitHub-Event");
+  const delivery = { ...newDelivery(ports, incoming, source), event: rawEvent };
+  const refused = async (status: number, code: string, message: string): Promise<Intake> => {
+    await recordDelivery(ports.db, {
+      ...delivery,
+      outcome: "refused",
+      reason: message,
+      httpStatus: status,
+      answer: { code, message },
+    });
+    return { status, body: { code, message } };
+  };
+  if (incoming.body === null) {
+    return await refused(
+      413,
+      "payload_too_large",
+      `the body is larger than ${settings.forgeMaxPayloadBytes} bytes`,
+    );
+  }
+  if (endpoint === null || !await isAuthentic(settings, endpoint, incoming.headers, incoming.body)) {
+    return await refused(
+      401,
+      "unauthorized",
+      "the endpoint is unknown, or the signature is missing or wrong",
+    );
+  }
+  if (rawEvent === null) return await refused(400, "wrong_forge", "the header X-GitHub-Event is missing");
+  if (!endpoint.enabled) return await refused(403, "forbidden", "the endpoint is disabled");
+
+  const payload = readJson(incoming.headers, incoming.body);
+  if (payload === undefined) return await refused(400, "bad_request", "the body is not JSON");
+  const deliveryId = incoming.headers.get("X-GitHub-Delivery") ?? "";
+  const event = normalizeGithub(rawEvent, deliveryId, payload.value);
+  if (event === null) {
+    return await refused(400, "bad_request", `the body is not that of a GitHub ${rawEvent} event`);
+  }
+  return await decide(ports, endpoint, event, payload, {
+    ...delivery,
+    dedupeKey: deliveryId === "" ? null : deliveryId,
+    action: event.action,
+    repo: event.repo,
+  });
+}
+
+/** Either active secret may have signed (FG-11). */
+async function isAuthentic(
+  settings: ServerSettings,
+  endpoint: EndpointRow,
+  headers: Headers,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  for (const sealed of [endpoint.secret, endpoint.previousSecret]) {
+    const secret = sealed === null ? null : await open(settings.masterKey, `endpoint ${endpoint.id}`, sealed);
+    if (secret !== null && await isSignedBy(secret, body, headers.get("X-Hub-Signature-256"))) return true;
+  }
+  return false;
+}
+
+interface Payload {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+/** JSON, or the form field `payload` that holds it (FG-13). */
+function readJson(headers: Headers, body: Uint8Array<ArrayBuffer>): Payload | undefined {
+  const isForm = (headers.get("Content-Type") ?? "").startsWith("application/x-www-form-urlencoded");
+  const text = isForm
+    ? new URLSearchParams(new TextDecoder().decode(body)).get("payload") ?? ""
+    : new TextDecoder().decode(body);
+  const value = parseJson(new TextEncoder().encode(text));
+  return value === undefined ? undefined : { value, text };
+}
+
+async function decide(
+  ports: ServerPorts,
+  endpoint: EndpointRow,
+  event: ForgeEvent,
+  payload: Payload,
+  delivery: NewDelivery & { readonly receivedAt: Date },
+): Promise<Intake> {
+  const source = endpoint.id;
+  const seen = delivery.dedupeKey == null ? null : await findDelivery(ports.db, source, delivery.dedupeKey);
+  if (seen !== null && seen.outcome !== "refused") return repeat(seen.answer, seen.httpStatus);
+
+  const quiet = await answerQuietly(ports, endpoint, event, payload, delivery);
+  if (quiet !== null) return quiet;
+
+  const decisions = await decideAll(ports, endpoint, event, payload, delivery.id);
+  const runs = decisions.flatMap((one) =>
+    one.run === null ? [] : [{ dagName: one.run.name, dagRunId: one.run.dagRunId, block: one.block }]
+  );
+  const reason = runs.length > 0
+    ? ""
+    : decisions.length === 0
+    ? "no workflow has a git trigger"
+    : "no trigger matched";
+  const answer = { deliveryId: delivery.id, runs, ...(runs.length > 0 ? {} : { ignored: reason }) };
+  const stored = await acceptDelivery(
+    ports.db,
+    { ...delivery, outcome: runs.length > 0 ? "accepted" : "ignored", reason, httpStatus: 200, answer },
+    decisions,
+    delivery.receivedAt,
+  );
+  if (stored.kind === "duplicate") return repeat(stored.first.answer, stored.first.httpStatus);
+  if (stored.kind === "run_exists") {
+    const message = `run ${stored.run.name}:${stored.run.dagRunId} exists already`;
+    const body = { deliveryId: delivery.id, runs: [], ignored: message };
+    await recordDelivery(ports.db, {
+      ...delivery,
+      outcome: "ignored",
+      reason: message,
+      httpStatus: 200,
+      answer: body,
+    });
+    return { status: 200, body };
+  }
+  await updateEndpoint(ports.db, endpoint.id, { lastDeliveryAt: delivery.receivedAt });
+  if (runs.length > 0) ports.wake.notify("ready");
+  return { status: 200, body: answer };
+}
+
+function repeat(answer: unknown, status: number): Intake {
+  return {
+    status,
+    body: { ...(typeof answer === "object" && answer !== null ? answer : {}), duplicate: true },
+  };
+}
+
+/** Events that never start anything: ping, repositories that are not allowed, kinds that nobody can match (FG-04, FG-30). */
+async function answerQuietly(
+  ports: ServerPorts,
+  endpoint: EndpointRow,
+  event: ForgeEvent,
+  payload: Payload,
+  delivery: NewDelivery,
+): Promise<Intake | null> {
+  const answer = async (
+    outcome: "ping" | "ignored",
+    reason: string,
+    body: Record<string, unknown>,
+  ): Promise<Intake> => {
+    await recordDelivery(ports.db, { ...delivery, outcome, reason, httpStatus: 200, answer: body });
+    return { status: 200, body };
+  };
+  if (event.event === "ping") {
+    const { value } = payload;
+    const hookId = typeof value === "object" && value !== null && "hook_id" in value ? value.hook_id : null;
+    return await answer("ping", "", { pong: true, endpoint: endpoint.name, hookId });
+  }
+  if (!matchesGlobs(endpoint.repos, event.repo)) {
+    return await answer("ignored", "repo_not_allowed", { ignored: "repo_not_allowed" });
+  }
+  if (event.event === "other") {
+    return await answer("ignored", `event ${event.rawEvent} is not one that triggers know`, {
+      ignored: "unknown_event",
+    });
+  }
+  return null;
+}
+
+/** The decision for every git trigger of every workflow, with the run that a match makes (FG-56). */
+async function decideAll(
+  ports: ServerPorts,
+  endpoint: EndpointRow,
+  event: ForgeEvent,
+  payload: Payload,
+  deliveryId: string,
+): Promise<Decision[]> {
+  const decisions: Decision[] = [];
+  for (const row of await listTriggered(ports.db)) {
+    const text = row.suspended ? null : await getText(ports.db, row.digest);
+    const workflow = text === null ? null : parseWorkflow(text, "load").workflow;
+    for (const block of workflow?.triggers ?? []) {
+      if (block.source.kind !== "git") continue;
+      const decision = { workflow: row.fileName, block: block.name };
+      const match = matchGit(block, block.source, event, endpoint.name);
+      if (!match.matched) {
+        decisions.push({
+          ...decision,
+          matched: false,
+          condition: match.condition,
+          detail: match.detail,
+          run: null,
+        });
+      } else {decisions.push({
+          ...decision,
+          ...await planMatch(ports, endpoint, block, row.fileName, event, payload, deliveryId),
+        });}
+    }
+  }
+  return decisions;
+}
+
+async function planMatch(
+  ports: ServerPorts,
+  endpoint: EndpointRow,
+  block: TriggerBlock,
+  fileName: string,
+  event: ForgeEvent,
+  payload: Payload,
+  deliveryId: string,
+): Promise<Pick<Decision, "matched" | "condition" | "detail" | "run">> {
+  const blockPolicy = block.source.kind === "git" ? block.source.fork : null;
+  const policy = blockPolicy ?? endpoint.forkPolicy;
+  if (event.isFork && policy === "ignore") {
+    return {
+      matched: false,
+      condition: "fork",
+      detail: "the endpoint ignores pull requests from forks",
+      run: null,
+    };
+  }
+  const rendered = await renderTrigger(block, event, payload.value);
+  const planned = await planRun(ports.db, ports, {
+    definition: { fileName },
+    params: Object.keys(rendered.params).length === 0
+      ? { kind: "none" }
+      : { kind: "json", json: JSON.stringify(rendered.params) },
+    dagRunId: rendered.dagRunId,
+    triggerType: "webhook",
+    triggerActor: `github:${event.sender}`,
+    needsSlot: true,
+    priority: block.priority ?? PRIORITY.webhook,
+    queue: rendered.queue,
+    labels: rendered.labels,
+    env: eventVariables(event),
+    inputs: [{ name: "WEBHOOK_PAYLOAD", bytes: new TextEncoder().encode(payload.text) }],
+    trust: event.isFork ? "untrusted" : "trusted",
+    deliveryId,
+    approvalSha: event.isFork && policy === "approval" ? event.sha : null,
+    plainId: true,
+  });
+  if (!planned.ok) {
+    return { matched: false, condition: "start", detail: planned.message.slice(0, 500), run: null };
+  }
+  const isWaiting = planned.run.approvalSha !== null;
+  return {
+    matched: true,
+    condition: "",
+    detail: isWaiting ? "waits for approval: the pull request comes from a fork" : "",
+    run: planned.run,
+  };
+}

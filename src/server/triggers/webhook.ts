@@ -1,0 +1,181 @@
+/**
+ * The generic webhook of a workflow, from request to run (section 1): credentials, payload, one transaction, a record of
+ * what was decided. The order of the checks is observable and kept (1.2).
+ */
+import { planRun, PRIORITY, runExists } from "../dispatch/start.ts";
+import type { ServerPorts } from "../ports.ts";
+import { open } from "../secrets/seal.ts";
+import { bearerOf, digestToken, isEqualConstantTime } from "../secrets/token.ts";
+import type { ServerSettings } from "../settings.ts";
+import { newBlob } from "../store/blobs.ts";
+import { acceptDelivery, type NewDelivery, recordDelivery } from "../store/deliveries.ts";
+import { getWebhook, updateWebhook, type WebhookRow } from "../store/endpoints.ts";
+import { currentDefinition } from "../store/workflows.ts";
+import { parseWorkflow } from "../../workflow/parse.ts";
+import type { Incoming, Intake } from "./incoming.ts";
+import { newDelivery } from "./incoming.ts";
+import { pickHeaders, readPayload } from "./payload.ts";
+import { isSignedBy } from "./signature.ts";
+
+const USED_EVERY_MS = 60_000;
+const DEDUPE_HEADER = "Idempotency-Key";
+
+export async function takeWebhook(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  fileName: string,
+  incoming: Incoming,
+): Promise<Intake> {
+  const delivery = newDelivery(ports, incoming, {
+    source: `webhook:${fileName}`,
+    sourceName: fileName,
+    kind: "webhook",
+  });
+  const refused = async (status: number, code: string, message: string): Promise<Intake> => {
+    await recordDelivery(ports.db, {
+      ...delivery,
+      outcome: "refused",
+      reason: message,
+      httpStatus: status,
+      answer: { code, message },
+    });
+    return { status, body: { code, message } };
+  };
+  if (incoming.body === null) {
+    return await refused(
+      413,
+      "payload_too_large",
+      `the body is larger than ${settings.webhookMaxPayloadBytes} bytes`,
+    );
+  }
+  // Unknown workflows get the answer of a bad token, so that names cannot be probed (step 4).
+  const webhook = await getWebhook(ports.db, fileName);
+  if (webhook === null || !await isAuthorised(ports, settings, webhook, incoming, incoming.body)) {
+    return await refused(
+      401,
+      "unauthorized",
+      "the webhook is unknown, or its credentials are missing or wrong",
+    );
+  }
+  if (!webhook.enabled) return await refused(403, "forbidden", "the webhook is disabled");
+  return await start(ports, fileName, webhook, incoming, incoming.body, delivery, refused);
+}
+
+async function start(
+  ports: ServerPorts,
+  fileName: string,
+  webhook: WebhookRow,
+  incoming: Incoming,
+  bytes: Uint8Array<ArrayBuffer>,
+  delivery: NewDelivery,
+  refused: (status: number, code: string, message: string) => Promise<Intake>,
+): Promise<Intake> {
+  const definition = await currentDefinition(ports.db, fileName);
+  if (definition === null) return await refused(404, "not_found", `there is no workflow "${fileName}"`);
+  const read = readPayload(bytes, incoming.headers.get("Content-Type"));
+  if (!read.ok) {
+    return await refused(read.code === "unsupported_media_type" ? 415 : 400, read.code, read.message);
+  }
+  const { payload } = read;
+  const { workflow } = parseWorkflow(definition.text, "load");
+  const utf8 = new TextEncoder();
+  const planned = await planRun(ports.db, ports, {
+    definition: { fileName },
+    params: { kind: "none" },
+    dagRunId: payload.dagRunId,
+    triggerType: "webhook",
+    triggerActor: `webhook:${fileName}`,
+    needsSlot: true,
+    priority: PRIORITY.webhook,
+    inputs: [
+      { name: "WEBHOOK_PAYLOAD", bytes: utf8.encode(payload.text) },
+      {
+        name: "WEBHOOK_HEADERS",
+        bytes: utf8.encode(pickHeaders(incoming.headers, workflow?.forwardHeaders ?? [])),
+      },
+    ],
+    deliveryId: delivery.id,
+    plainId: true,
+  });
+  if (!planned.ok) return await refused(400, planned.code, planned.message);
+
+  const { run } = planned;
+  const answer = { dagRunId: run.dagRunId, dagName: run.name };
+  const { digest } = await newBlob(bytes);
+  const stored = await acceptDelivery(
+    ports.db,
+    {
+      ...delivery,
+      dedupeKey: incoming.headers.get(DEDUPE_HEADER),
+      bodyDigest: digest,
+      outcome: "accepted",
+      reason: "",
+      httpStatus: 200,
+      answer,
+    },
+    [{ workflow: fileName, block: "webhook", matched: true, condition: "", detail: "", run }],
+    delivery.receivedAt,
+  );
+  switch (stored.kind) {
+    case "duplicate":
+      return stored.first.bodyDigest === digest
+        ? { status: stored.first.httpStatus, body: { ...asObject(stored.first.answer), duplicate: true } }
+        : {
+          status: 409,
+          body: { code: "conflict", message: `the ${DEDUPE_HEADER} was used before with another body` },
+        };
+    case "run_exists": {
+      const exists = runExists(stored.run);
+      return await refused(409, exists.code, exists.message);
+    }
+    case "stored":
+      ports.wake.notify("ready");
+      await noteUse(ports, webhook);
+      return { status: 200, body: answer };
+    default:
+      return stored satisfies never;
+  }
+}
+
+/** By auth mode; the token is checked first, then the signature (WH-20 to WH-26). */
+async function isAuthorised(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  webhook: WebhookRow,
+  incoming: Incoming,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  if (webhook.authMode !== "hmac_only") {
+    const token = bearerOf(incoming.headers.get("Authorization"));
+    const expired = webhook.tokenExpiresAt !== null && webhook.tokenExpiresAt.getTime() <= ports.clock.now();
+    if (token === null || expired || !await isToken(token, webhook.tokenDigest)) return false;
+  }
+  if (webhook.authMode === "token_only") return true;
+  const secret = webhook.hmacSecret === null
+    ? null
+    : await open(settings.masterKey, `webhook ${webhook.id}`, webhook.hmacSecret);
+  const isSigned = secret !== null &&
+    await isSignedBy(secret, body, incoming.headers.get("X-Dagu-Signature"));
+  if (isSigned) return true;
+  const isObserved = webhook.authMode === "token_and_hmac" && webhook.enforcementMode === "observe";
+  if (isObserved) {
+    ports.log.warn("webhook signature missing or wrong, observed only", { workflow: webhook.fileName });
+  }
+  return isObserved;
+}
+
+async function isToken(token: string, digest: string): Promise<boolean> {
+  const utf8 = new TextEncoder();
+  return isEqualConstantTime(utf8.encode(await digestToken(token)), utf8.encode(digest));
+}
+
+/** At most once a minute (WH-27). */
+async function noteUse(ports: ServerPorts, webhook: WebhookRow): Promise<void> {
+  const now = ports.clock.now();
+  if (now - (webhook.lastUsedAt?.getTime() ?? 0) < USED_EVERY_MS) return;
+  await updateWebhook(ports.db, webhook.fileName, { lastUsedAt: new Date(now) });
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}

@@ -1,0 +1,183 @@
+/** Does this event start this workflow, and if not, why (control-plane contract 2.6 to 2.8, 2.13). */
+import picomatch from "picomatch";
+import type { ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
+
+export type Match =
+  | { readonly matched: true }
+  /** `condition`: the key of the trigger that did not hold; `detail`: the value that was seen. */
+  | { readonly matched: false; readonly condition: string; readonly detail: string };
+
+const MATCHED: Match = { matched: true };
+
+/** Whether the block's git conditions all hold for the event of an endpoint. */
+export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent, endpoint: string): Match {
+  const pr = event.pullRequest;
+  if (!block.enabled) return no("enabled", "the trigger is switched off");
+  if (git.endpoints.length > 0 && !git.endpoints.includes(endpoint)) return no("endpoint", endpoint);
+  if (!git.events.some((name) => name === event.event)) return no("event", event.event);
+  const actions = git.actions.length > 0 ? git.actions : defaultActions(event.event);
+  if (actions !== null && !actions.includes(event.action)) return no("action", event.action);
+  if (!matchesGlobs(git.repo, event.repo)) return no("repo", event.repo);
+  if (git.branch.length > 0 && !matchesGlobs(git.branch, event.branch)) return no("branch", event.branch);
+  if (git.sourceBranch.length > 0 && !matchesGlobs(git.sourceBranch, pr?.sourceBranch ?? "")) {
+    return no("sourceBranch", pr?.sourceBranch ?? "");
+  }
+  const hasTag = event.event === "tag" || event.event === "release";
+  if (git.tag.length > 0 && !(hasTag && matchesGlobs(git.tag, event.tag))) return no("tag", event.tag);
+  if (!matchesGlobs(git.author, event.author)) return no("author", event.author);
+  if (git.prLabels.length > 0 && !(pr?.labels ?? []).some((label) => matchesGlobs(git.prLabels, label))) {
+    return no("labels", (pr?.labels ?? []).join(", "));
+  }
+  if (git.draft !== null && git.draft !== (pr?.isDraft ?? false)) {
+    return no("draft", String(pr?.isDraft ?? false));
+  }
+  if (git.fork === "ignore" && event.isFork) return no("fork", "the pull request comes from a fork");
+  const marker = block.skipMarkers ? skipMarker(event) : null;
+  if (marker !== null) return no("skipMarkers", marker);
+  return matchPaths(git.paths, event);
+}
+
+/** FG-52; null: any. */
+function defaultActions(event: ForgeEvent["event"]): readonly string[] | null {
+  if (event === "pull_request") return ["opened", "reopened", "updated", "ready"];
+  return event === "release" ? ["published"] : null;
+}
+
+/** One changed path is enough; an incomplete list counts as matched: running once too often beats silently not running (FG-54). */
+function matchPaths(globs: readonly string[], event: ForgeEvent): Match {
+  if (globs.length === 0 || !event.changedPathsComplete) return MATCHED;
+  if (event.changedPaths.some((path) => matchesGlobs(globs, path))) return MATCHED;
+  const shown = event.changedPaths.slice(0, 5).join(", ");
+  return no(
+    "paths",
+    `${event.changedPaths.length} changed: ${shown}${event.changedPaths.length > 5 ? ", ..." : ""}`,
+  );
+}
+
+/** `[skip ci]` and its kin in the head commit's message or the pull request's title (FG-42). */
+function skipMarker(event: ForgeEvent): string | null {
+  if (event.event !== "push" && event.event !== "pull_request") return null;
+  const text = event.event === "push" ? event.message : event.title;
+  return /\[(?:skip ci|ci skip|no ci)\]/i.exec(text)?.[0] ?? null;
+}
+
+/**
+ * The last matching entry decides, `!` excludes; a list of exclusions only implies a leading `**`; an empty list matches
+ * (FG-51).
+ */
+export function matchesGlobs(globs: readonly string[], value: string): boolean {
+  if (globs.length === 0) return true;
+  let isMatched = globs.every((glob) => glob.startsWith("!"));
+  for (const glob of globs) {
+    const isExclusion = glob.startsWith("!");
+    const isHit = picomatch(isExclusion ? glob.slice(1) : glob, {
+      dot: true,
+      nonegate: true,
+      noextglob: true,
+    })(value);
+    if (isHit) isMatched = !isExclusion;
+  }
+  return isMatched;
+}
+
+function no(condition: string, detail: string): Match {
+  return { matched: false, condition, detail: detail.slice(0, 500) };
+}
+
+// ---- what a matching block makes ---------------------------------------------------------------------------------
+
+export interface Rendered {
+  readonly params: Readonly<Record<string, string>>;
+  readonly labels: readonly string[];
+  readonly queue: string | null;
+  readonly dagRunId: string | null;
+}
+
+/** `${event.*}` in the few fields that may hold it; a missing path is an empty string (FG-40, TR-02). */
+export async function renderTrigger(
+  block: TriggerBlock,
+  event: ForgeEvent,
+  payload: unknown,
+): Promise<Rendered> {
+  const facts = { ...eventFacts(event), payload };
+  const text = (template: string): string =>
+    template.replace(/\$\{\s*event\.([A-Za-z0-9_.]+)\s*\}/g, (_match, path: string) => lookUp(facts, path));
+  return {
+    params: Object.fromEntries(Object.entries(block.params).map(([name, value]) => [name, text(value)])),
+    labels: block.labels.map((label) => text(label).toLowerCase()),
+    queue: block.queue === null ? null : text(block.queue),
+    dagRunId: block.dagRunId === null ? null : await toRunId(text(block.dagRunId)),
+  };
+}
+
+function lookUp(facts: Readonly<Record<string, unknown>>, path: string): string {
+  let value: unknown = facts;
+  for (const key of path.split(".")) {
+    value = typeof value === "object" && value !== null && Object.hasOwn(value, key)
+      ? Object.entries(value).find(([name]) => name === key)?.[1]
+      : undefined;
+  }
+  if (value === undefined || value === null) return "";
+  return typeof value === "string"
+    ? value
+    : typeof value === "object"
+    ? JSON.stringify(value)
+    : String(value);
+}
+
+/** A text that is no run id is made one that stays distinct (TR-04). */
+async function toRunId(text: string): Promise<string> {
+  if (/^[-\w]{1,64}$/.test(text) && text !== "latest") return text;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)))
+    .toHex();
+  return `${text.replace(/[^-\w]/g, "-").slice(0, 51)}-${digest.slice(0, 12)}`;
+}
+
+/** The event's facts by the names of 2.6. */
+export function eventFacts(event: ForgeEvent): Readonly<Record<string, string>> {
+  const pr = event.pullRequest;
+  return {
+    forge: event.forge,
+    event: event.event,
+    action: event.action,
+    delivery: event.delivery,
+    repo: event.repo,
+    repoId: event.repoId,
+    cloneUrl: event.cloneUrl,
+    sshUrl: event.sshUrl,
+    webUrl: event.webUrl,
+    defaultBranch: event.defaultBranch,
+    ref: event.ref,
+    branch: event.branch,
+    tag: event.tag,
+    sha: event.sha,
+    before: event.before,
+    forced: String(event.forced),
+    message: event.message,
+    title: event.title,
+    author: event.author,
+    authorEmail: event.authorEmail,
+    sender: event.sender,
+    isFork: String(event.isFork),
+    ...(pr === null ? {} : {
+      prNumber: String(pr.number),
+      prTitle: pr.title,
+      prDraft: String(pr.isDraft),
+      prLabels: pr.labels.join(","),
+      sourceBranch: pr.sourceBranch,
+      sourceRepo: pr.sourceRepo,
+    }),
+  };
+}
+
+/** `cloneUrl` is `DAGU_EVENT_CLONE_URL`; the event itself is `DAGU_EVENT`. */
+export function eventVariables(event: ForgeEvent): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(eventFacts(event)).map(([key, value]) => [
+      key === "event"
+        ? "DAGU_EVENT"
+        : `DAGU_EVENT_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+      value,
+    ]),
+  );
+}

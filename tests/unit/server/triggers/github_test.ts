@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { normalizeGithub } from "../../../../src/server/triggers/github.ts";
+
+/** GitHub's published example bodies, by event. */
+const published: { name: string; examples: Record<string, unknown>[] }[] = createRequire(import.meta.url)(
+  "@octokit/webhooks-examples",
+);
+
+for (const { name, examples } of published) {
+  Deno.test(`FG-01 every published ${name} body has a normal form`, () => {
+    for (const example of examples) {
+      const event = normalizeGithub(name, "d-1", example);
+      assert.notEqual(event, null);
+      assert.equal(event?.rawEvent, name);
+      assert.equal(event?.delivery, "d-1");
+    }
+  });
+}
+
+const branch = {
+  ref: "refs/heads/main",
+  before: "0".repeat(40),
+  after: "a".repeat(40),
+  repository: { id: 7, full_name: "o/r" },
+  commits: [{ id: "a", added: ["x"], modified: ["y"], removed: [] }],
+};
+const cases: [name: string, body: unknown, want: Record<string, unknown>][] = [
+  ["2.5 a push names repository, ref and sha", branch, {
+    event: "push",
+    repo: "o/r",
+    branch: "main",
+    sha: "a".repeat(40),
+    changedPaths: ["x", "y"],
+    changedPathsComplete: true,
+  }],
+  ["2.5 a pushed tag is event tag", { ...branch, ref: "refs/tags/v1" }, {
+    event: "tag",
+    tag: "v1",
+    branch: "",
+  }],
+  ["2.5 a deleted branch is event delete", { ...branch, deleted: true }, { event: "delete", sha: "" }],
+  ["FG-54 a forced push has an incomplete path list", { ...branch, forced: true }, {
+    changedPathsComplete: false,
+  }],
+];
+for (const [name, body, want] of cases) {
+  Deno.test(name, () => {
+    const event: Record<string, unknown> = { ...normalizeGithub("push", "", body) };
+    for (const [key, value] of Object.entries(want)) assert.deepEqual(event[key], value, key);
+  });
+}
+
+const side = (id: number | null) => ({
+  ref: "b",
+  sha: "c".repeat(40),
+  repo: id === null ? null : { id, full_name: "o/r" },
+});
+const forks: [name: string, head: number | null, want: boolean][] = [
+  ["FK-01 the same repository is no fork", 7, false],
+  ["FK-01 another repository is a fork", 8, true],
+  ["FK-01 an unknown head repository is a fork", null, true],
+];
+for (const [name, head, want] of forks) {
+  Deno.test(name, () => {
+    const body = { action: "opened", pull_request: { number: 1, head: side(head), base: side(7) } };
+    assert.equal(normalizeGithub("pull_request", "", body)?.isFork, want);
+  });
+}
+
+for (const body of [null, 1, "x", [], { ref: 5 }]) {
+  Deno.test(`a push body ${JSON.stringify(body)} is answered, never thrown`, () => {
+    assert.doesNotThrow(() => normalizeGithub("push", "", body));
+  });
+}
