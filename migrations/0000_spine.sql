@@ -178,6 +178,7 @@ CREATE TABLE "runners" (
 	"name" text NOT NULL,
 	"machine_id" text NOT NULL,
 	"labels" jsonb NOT NULL,
+	"fixed_labels" jsonb NOT NULL,
 	"capacity" integer NOT NULL,
 	"features" text[] NOT NULL,
 	"version" text NOT NULL,

@@ -17,7 +17,7 @@ import {
 import { getText } from "../store/blobs.ts";
 import type { Db, Transaction } from "../store/db.ts";
 import { type Candidate, dequeueRun, lockCandidates, takeSlot } from "../store/queue.ts";
-import { markSeen, type RunnerRow } from "../store/runners.ts";
+import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { codeOf, getRunById, getRunInputs, lockRun, updateRun } from "../store/runs.ts";
 import { resetSteps } from "../store/steps.ts";
 import { requeueAttempt } from "./requeue.ts";
@@ -40,8 +40,10 @@ export async function claim(
   await expireForgotten(ports, runner, request.held);
   const until = ports.clock.mono() + request.waitMs;
   let pollMs: number = POLL_MS[0];
+  // Who asks for work is not draining any more, whatever it said before it was started anew.
+  if (runner.state === "draining" && request.free > 0) await setRunnerState(ports.db, runner.id, "active");
   while (true) {
-    const attempts = runner.state === "active" ? await claimOnce(ports, settings, runner, request) : [];
+    const attempts = request.free > 0 ? await claimOnce(ports, settings, runner, request) : [];
     const directives = await readDirectives(ports.db, runner.id);
     const leftMs = until - ports.clock.mono();
     if (attempts.length > 0 || directives.length > 0 || leftMs <= 0 || signal.aborted) {
@@ -71,7 +73,6 @@ async function claimOnce(
 ): Promise<Grant[]> {
   const repeated = await claimedBy(ports.db, request.claimId, runner.id);
   if (repeated.length > 0) return await toGrants(ports, settings, repeated);
-  if (request.free === 0) return [];
   const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
   const rows = await Promise.all(ids.map((id) => getAttempt(ports.db, id)));
   return await toGrants(ports, settings, rows.filter((row) => row !== null));
@@ -86,7 +87,7 @@ async function claimInside(
 ): Promise<string[]> {
   const claimed: string[] = [];
   const fullQueues: string[] = [];
-  const labels = isTextRecord(runner.labels) ? runner.labels : {};
+  const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
   while (claimed.length < request.free) {
     const candidates = await lockCandidates(tx, {
       runnerId: runner.id,

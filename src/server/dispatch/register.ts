@@ -26,12 +26,14 @@ export async function registerRunner(
     const spent = await spendRegistrationToken(tx, registrationDigest, now);
     if (spent === null) return null;
     // What the token fixes the runner cannot choose.
-    const labels = { ...request.labels, ...(v.is(Labels, spent.labels) ? spent.labels : {}) };
+    const fixedLabels = v.is(Labels, spent.labels) ? spent.labels : {};
+    const labels = { ...request.labels, ...fixedLabels };
     await insertRunner(tx, {
       id: runnerId,
       name: request.name,
       machineId: request.machineId,
       labels,
+      fixedLabels,
       capacity: request.capacity,
       features: [...request.features],
       version: request.version,

@@ -30,6 +30,8 @@ export interface StartRequest {
   readonly priority: number;
   readonly queue?: string | null;
   readonly labels?: readonly string[];
+  /** Beside the workflow's own `worker_selector`. */
+  readonly selector?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
   readonly trust?: Trust;
@@ -82,6 +84,7 @@ export async function planRun(
       queue: request.queue ?? workflow.queue ?? name,
       needsSlot: request.needsSlot,
       priority: request.priority,
+      selector: { ...workflow.workerSelector, ...request.selector },
       labels: [...new Set([...workflow.labels, ...(request.labels ?? [])])],
       params: bound,
       env: request.env ?? {},

@@ -1,11 +1,12 @@
 import type { FC } from "hono/jsx";
+import { elapsed } from "../../run/elapsed.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { ContainerFacts } from "../../run/event.ts";
 import type { NodeShape, RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Graph } from "./parts/graph.tsx";
 import { Status } from "./parts/status.tsx";
-import { duration, Moment } from "./parts/time.tsx";
+import { Moment } from "./parts/time.tsx";
 import { runPath } from "./runs.tsx";
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
@@ -38,7 +39,7 @@ export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boo
         </dd>
         <dt>Finished</dt>
         <dd>
-          <Moment at={run.finishedAt} /> {duration(run.startedAt, run.finishedAt)}
+          <Moment at={run.finishedAt} /> {elapsed(run.startedAt, run.finishedAt)}
         </dd>
         {run.container === null ? null : (
           <>
@@ -106,7 +107,7 @@ const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, node
             <a href={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/log`}>{node.step.name}</a>
             {node.retryCount > 0 ? <span class="muted">{` try ${node.retryCount + 1}`}</span> : null}
           </td>
-          <td class="number">{duration(node.startedAt, node.finishedAt)}</td>
+          <td class="number">{elapsed(node.startedAt, node.finishedAt)}</td>
           <td class="number">{node.exitCode ?? ""}</td>
           <td>
             {node.reason}

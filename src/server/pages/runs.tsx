@@ -1,8 +1,9 @@
 import type { FC } from "hono/jsx";
+import { elapsed } from "../../run/elapsed.ts";
 import type { RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Status } from "./parts/status.tsx";
-import { duration, Moment } from "./parts/time.tsx";
+import { Moment } from "./parts/time.tsx";
 
 /** `/runs`: newest first. */
 export const RunsPage: FC<{ runs: readonly RunSummary[]; next: string | null }> = ({ runs, next }) => (
@@ -40,7 +41,7 @@ export const RunsPage: FC<{ runs: readonly RunSummary[]; next: string | null }> 
                 <td>
                   <Moment at={run.startedAt} />
                 </td>
-                <td class="number">{duration(run.startedAt, run.finishedAt)}</td>
+                <td class="number">{elapsed(run.startedAt, run.finishedAt)}</td>
               </tr>
             ))}
           </tbody>

@@ -61,17 +61,23 @@ export interface CandidateQuery {
 }
 
 /**
- * The next queue rows that this runner may take, locked; rows that another claim holds are passed over. Labels match by
- * containment: every key of the run's selector must equal the runner's.
+ * The next queue rows that this runner may take, locked; rows that another claim holds are passed over. Every key of the
+ * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
  */
 export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
+  const entries = Object.entries(wanted.labels);
+  const offered = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^!/, ""), value]));
+  const required = Object.fromEntries(
+    entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
+  );
   const rows = await query<{ run_id: string; queue: string; needs_slot: boolean }>(
     tx,
     sql`
     select q.run_id, q.queue, q.needs_slot from run_queue q
     where q.available_at <= ${wanted.now.toISOString()}::timestamptz
-      and q.selector <@ ${JSON.stringify(wanted.labels)}::jsonb
-      and (not q.is_untrusted or ${wanted.labels["accept-untrusted"] === "true"})
+      and q.selector <@ ${JSON.stringify(offered)}::jsonb
+      and q.selector @> ${JSON.stringify(required)}::jsonb
+      and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
       and not (${wanted.runnerId}::uuid = any(q.excluded))
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))

@@ -27,6 +27,7 @@ export interface NewRun {
   readonly queue: string;
   readonly needsSlot: boolean;
   readonly priority: number;
+  readonly selector: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
   readonly params: { readonly values: Readonly<Record<string, string>>; readonly json: string };
   readonly env: Readonly<Record<string, string>>;
@@ -71,7 +72,7 @@ export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promis
     labels: [...run.labels],
     params: run.params,
     env: run.env,
-    selector: run.workflow.workerSelector,
+    selector: run.selector,
     deliveryId: run.deliveryId,
     approvalSha: run.approvalSha,
     createdAt: now,
@@ -88,7 +89,7 @@ export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promis
   }
   await insertSteps(tx, run.id, newRunState(run.workflow));
   await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
-  if (!waits) await enqueueRun(tx, { ...run, selector: run.workflow.workerSelector }, now);
+  if (!waits) await enqueueRun(tx, run, now);
   return true;
 }
 

@@ -170,7 +170,10 @@ export const runners = pgTable("runners", {
   id: uuid().primaryKey(),
   name: text().notNull(),
   machineId: text("machine_id").notNull(),
+  /** As the runner said at registration, for people. A claim says them anew. */
   labels: jsonb().notNull(),
+  /** What its registration token fixes; these win over whatever it says. */
+  fixedLabels: jsonb("fixed_labels").notNull(),
   capacity: integer().notNull(),
   features: text().array().notNull(),
   version: text().notNull(),

@@ -15,7 +15,14 @@ import { findRun, readDetails } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
 import { StartBody, toCallerParams } from "./dags.ts";
 
-const InlineBody = v.object({ ...StartBody.entries, spec: v.string(), name: v.optional(v.string()) });
+const InlineBody = v.object({
+  ...StartBody.entries,
+  spec: v.string(),
+  name: v.optional(v.string()),
+  /** Which runner may take it, beside the workflow's own selector. */
+  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+  enqueue: v.optional(v.boolean(), false),
+});
 const StopBody = v.object({ force: v.optional(v.boolean()) });
 const ApprovalBody = v.object({ decision: v.picklist(["approve", "reject"]) });
 
@@ -39,9 +46,11 @@ export function dagRunRoutes(
         dagRunId: body.dagRunId ?? null,
         triggerType: "manual",
         triggerActor: c.var.caller,
-        needsSlot: false,
-        priority: PRIORITY.start,
+        needsSlot: body.enqueue,
+        priority: body.enqueue ? PRIORITY.enqueue : PRIORITY.start,
+        queue: body.queue ?? null,
         labels: body.labels ?? [],
+        selector: body.workerSelector,
       }),
     );
     return c.json({ dagRunId: started.dagRunId, dagName: started.name });

@@ -1,0 +1,137 @@
+/** The CLI's own calls to the API: of a server over the network, or of this process's control plane in memory. */
+import { UserError } from "./command.ts";
+
+export interface Api {
+  get(path: string): Promise<unknown>;
+  post(path: string, body: unknown): Promise<unknown>;
+  put(path: string, body: unknown): Promise<unknown>;
+  /** The events of a stream, until it ends or the signal aborts. */
+  events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>;
+  /** Where people look. */
+  readonly url: string;
+}
+
+export interface ServerEvent {
+  readonly event: string;
+  readonly data: string;
+  readonly id: string;
+}
+
+export interface ApiOptions {
+  readonly url: string;
+  readonly token: string | null;
+  readonly fetch: (request: Request) => Promise<Response>;
+}
+
+/** An answer that says no. `status` is HTTP's. */
+export class ApiError extends UserError {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+export function newApi(options: ApiOptions): Api {
+  const headers = (): Headers => {
+    const all = new Headers({ Accept: "application/json" });
+    if (options.token !== null) all.set("Authorization", `Bearer ${options.token}`);
+    return all;
+  };
+  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const all = headers();
+    if (body !== undefined) all.set("Content-Type", "application/json");
+    const request = new Request(`${options.url}/api/v1${path}`, {
+      method,
+      headers: all,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const response = await reach(options, request);
+    const text = await response.text();
+    const json = parse(text);
+    if (response.ok) return json;
+    throw toError(response, json, text);
+  };
+  return {
+    url: options.url,
+    get: (path) => call("GET", path),
+    post: (path, body) => call("POST", path, body),
+    put: (path, body) => call("PUT", path, body),
+    events: (path, signal) => follow(options, headers(), path, signal),
+  };
+}
+
+async function reach(options: ApiOptions, request: Request): Promise<Response> {
+  try {
+    return await options.fetch(request);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(`no answer from ${options.url}: ${reason}`, 69);
+  }
+}
+
+function toError(response: Response, json: unknown, text: string): ApiError {
+  if (typeof json === "object" && json !== null && "message" in json && typeof json.message === "string") {
+    const code = "code" in json && typeof json.code === "string" ? json.code : "";
+    return new ApiError(response.status, code, json.message);
+  }
+  return new ApiError(response.status, "", `the server answered ${response.status}: ${text.slice(0, 200)}`);
+}
+
+/** Reconnects where the last event left off, as browsers do, while the signal allows. */
+async function* follow(
+  options: ApiOptions,
+  headers: Headers,
+  path: string,
+  signal: AbortSignal,
+): AsyncIterable<ServerEvent> {
+  let last = "";
+  for (let failures = 0; !signal.aborted && failures < 60;) {
+    if (last !== "") headers.set("Last-Event-ID", last);
+    try {
+      const request = new Request(`${options.url}/api/v1${path}`, { headers, signal });
+      const response = await options.fetch(request);
+      if (!response.ok || response.body === null) {
+        const text = await response.text();
+        throw toError(response, parse(text), text);
+      }
+      for await (const event of readEvents(response.body)) {
+        failures = 0;
+        if (event.id !== "") last = event.id;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ApiError) throw error;
+      failures++;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+async function* readEvents(body: ReadableStream<Uint8Array>): AsyncIterable<ServerEvent> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of body) {
+    const frames = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
+    rest = frames.pop() ?? "";
+    for (const frame of frames) {
+      const fields = new Map(
+        frame.split("\n").map((line) => {
+          const colon = line.indexOf(":");
+          return [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")] as const;
+        }),
+      );
+      const event = fields.get("event");
+      if (event !== undefined) yield { event, data: fields.get("data") ?? "", id: fields.get("id") ?? "" };
+    }
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Arguments -> command, help, exit code. Commands are loaded when they are called, so that `dagu version` does not pay for
+ * a database. Data goes to stdout, everything else to stderr (C-02).
+ */
+import { parseArgs } from "node:util";
+import type { Interrupts } from "./interrupts.ts";
+
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly interrupts: Interrupts;
+  /** Whether stdout is a terminal: colour and progress are for people only. */
+  readonly isTerminal: boolean;
+}
+
+export interface Option {
+  readonly type: "string" | "boolean";
+  readonly short?: string;
+  readonly multiple?: boolean;
+  /** What stands for the value in the help: `DIR`. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface Context extends Invocation {
+  readonly flags: Flags;
+  readonly positionals: readonly string[];
+  /** What came after `--`; null: there was no `--`. */
+  readonly rest: readonly string[] | null;
+}
+
+export interface Flags {
+  text(name: string): string | null;
+  texts(name: string): readonly string[];
+  has(name: string): boolean;
+}
+
+export interface Command {
+  /** `start FILE|NAME [-- PARAMS...]`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** Least and most positional arguments. */
+  readonly arguments: readonly [number, number];
+  run(context: Context): Promise<number>;
+}
+
+/** An error whose text is meant for the person at the terminal. */
+export class UserError extends Error {
+  constructor(message: string, readonly exitCode: number = 1) {
+    super(message);
+  }
+}
+
+const COMMANDS: Readonly<
+  Record<string, { readonly summary: string; load(): Promise<{ command: Command }> }>
+> = {
+  "start-all": {
+    summary: "control plane and runner in one process, on an embedded database",
+    load: () => import("./commands/start-all.ts"),
+  },
+  server: {
+    summary: "the control plane alone, on Postgres or the embedded database",
+    load: () => import("./commands/server.ts"),
+  },
+  worker: {
+    summary: "a runner that claims runs from a control plane (alias: runner)",
+    load: () => import("./commands/worker.ts"),
+  },
+  start: { summary: "run a workflow and follow it to its end", load: () => import("./commands/start.ts") },
+  enqueue: {
+    summary: "queue a workflow's run and return at once",
+    load: () => import("./commands/enqueue.ts"),
+  },
+  status: { summary: "what a run did, step by step", load: () => import("./commands/status.ts") },
+  stop: { summary: "stop a run", load: () => import("./commands/stop.ts") },
+  validate: {
+    summary: "check a workflow file and tell every problem in it",
+    load: () => import("./commands/validate.ts"),
+  },
+  webhook: { summary: "make a workflow startable over HTTP", load: () => import("./commands/webhook.ts") },
+  endpoint: {
+    summary: "make or list the places where a Git forge sends its events",
+    load: () => import("./commands/endpoint.ts"),
+  },
+  token: { summary: "make tokens for runners and for the API", load: () => import("./commands/token.ts") },
+  demo: {
+    summary: "start everything, fire a signed webhook, and show what happened",
+    load: () => import("./commands/demo.ts"),
+  },
+  version: { summary: "print the version", load: () => import("./commands/version.ts") },
+};
+
+const ALIASES: Readonly<Record<string, string>> = {
+  runner: "worker",
+  "--version": "version",
+  "-v": "version",
+};
+
+export async function runCommand(invocation: Invocation): Promise<number> {
+  const [first = "--help", ...args] = invocation.args;
+  const name = ALIASES[first] ?? first;
+  if (name === "--help" || name === "-h" || name === "help") {
+    writeOut(generalHelp());
+    return 0;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) {
+    writeErr(
+      `dagu: there is no command "${first}"${suggestion(first, Object.keys(COMMANDS))}\nTry: dagu --help`,
+    );
+    return 2;
+  }
+  const { command } = await entry.load();
+  try {
+    const context = read(command, args, invocation);
+    if (context === "help") {
+      writeOut(commandHelp(command));
+      return 0;
+    }
+    return await command.run(context);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    writeErr(`dagu ${name}: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+function read(command: Command, args: readonly string[], invocation: Invocation): Context | "help" {
+  const split = args.indexOf("--");
+  const own = split === -1 ? args : args.slice(0, split);
+  const rest = split === -1 ? null : args.slice(split + 1);
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, ...HELP }).map(([key, option]) => [key, {
+      type: option.type,
+      multiple: option.multiple ?? false,
+      ...(option.short === undefined ? {} : { short: option.short }),
+    }]),
+  );
+  const parsed = parseOrExplain(command, own, options);
+  if (parsed.values["help"] === true) return "help";
+  const [least, most] = command.arguments;
+  if (parsed.positionals.length < least) {
+    throw new UserError(`an argument is missing\nUsage: dagu ${command.usage}`, 2);
+  }
+  if (parsed.positionals.length > most) {
+    const extra = parsed.positionals.slice(most).join(" ");
+    const hint = command.usage.includes("--")
+      ? `unexpected arguments after DAG definition: ${extra}; parameters come after '--'`
+      : `unexpected argument ${extra}`;
+    throw new UserError(`${hint}\nUsage: dagu ${command.usage}`, 1);
+  }
+  const { values } = parsed;
+  return {
+    ...invocation,
+    positionals: parsed.positionals,
+    rest,
+    flags: {
+      text: (key) => typeof values[key] === "string" ? values[key] : null,
+      texts: (key) => {
+        const value = values[key];
+        return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
+      },
+      has: (key) => values[key] === true,
+    },
+  };
+}
+
+const HELP: Readonly<Record<string, Option>> = {
+  help: { type: "boolean", short: "h", help: "show this help" },
+};
+
+function parseOrExplain(
+  command: Command,
+  args: readonly string[],
+  options: Record<string, { type: "string" | "boolean"; multiple: boolean; short?: string }>,
+): { values: Record<string, unknown>; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const text = error instanceof Error ? error.message.split(". To specify")[0] ?? "" : String(error);
+    const unknown = /'(--?[\w-]+)'/.exec(text)?.[1] ?? "";
+    throw new UserError(
+      `${text}${
+        suggestion(
+          unknown,
+          Object.keys(options).map((key) => `--${key}`),
+        )
+      }\nUsage: dagu ${command.usage}`,
+      2,
+    );
+  }
+}
+
+/** The nearest known word, when one is near. */
+function suggestion(word: string, known: readonly string[]): string {
+  const near =
+    known.map((one) => ({ one, distance: editDistance(word, one) })).sort((a, b) =>
+      a.distance - b.distance
+    )[0];
+  return near !== undefined && near.distance > 0 && near.distance <= 3 ? `; did you mean "${near.one}"?` : "";
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, char] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      next.push(
+        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (char === other ? 0 : 1)),
+      );
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+// ---- help -------------------------------------------------------------------------------------------------------
+
+function generalHelp(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 2;
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  return `dagu: workflows in sandboxes, driven by events
+
+Usage: dagu COMMAND [OPTIONS]
+
+Commands
+${lines.join("\n")}
+
+Every command tells more with --help. State is kept below $DAGU_HOME (default: ~/.dagu-edge).`;
+}
+
+function commandHelp(command: Command): string {
+  const rows = Object.entries({ ...command.options, ...HELP }).map(([name, option]) => {
+    const short = option.short === undefined ? "    " : `-${option.short}, `;
+    return [
+      `  ${short}--${name}${option.type === "string" ? ` ${option.value ?? "TEXT"}` : ""}`,
+      option.help,
+    ] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return `dagu ${command.usage}
+
+${command.summary}
+
+Options
+${rows.map(([left, right]) => left.padEnd(width) + right).join("\n")}`;
+}
+
+export function writeOut(text: string): void {
+  writeAll(Deno.stdout, text + "\n");
+}
+
+export function writeErr(text: string): void {
+  writeAll(Deno.stderr, text + "\n");
+}
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+}

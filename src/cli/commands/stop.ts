@@ -1,0 +1,22 @@
+import { connect, CONNECT_OPTIONS } from "../connect.ts";
+import { type Command, writeErr } from "../command.ts";
+import { runPath } from "../run-json.ts";
+
+export const command: Command = {
+  usage: "stop NAME",
+  summary:
+    "Stops the latest run of a workflow, or the one of --run-id: running steps get their stop signal, abort and exit handlers run.",
+  options: {
+    "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
+    force: { type: "boolean", help: "without grace" },
+    ...CONNECT_OPTIONS,
+  },
+  arguments: [1, 1],
+  run: async (context) => {
+    await using connection = await connect(context);
+    const run = { name: context.positionals[0] ?? "", dagRunId: context.flags.text("run-id") ?? "latest" };
+    await connection.api.post(`${runPath(run)}/stop`, { force: context.flags.has("force") });
+    writeErr(`stop requested for ${run.name}:${run.dagRunId}`);
+    return 0;
+  },
+};

@@ -1,0 +1,13 @@
+import { type Command, writeOut } from "../command.ts";
+import { VERSION } from "../version.ts";
+
+export const command: Command = {
+  usage: "version",
+  summary: "Prints the version.",
+  options: {},
+  arguments: [0, 0],
+  run: () => {
+    writeOut(VERSION);
+    return Promise.resolve(0);
+  },
+};

@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { systemClock, systemIds } from "../../runner/clock.ts";
+import { readRuntime } from "../../runner/containers/runtime.ts";
+import { openRunner, type Runner } from "../../runner/runner.ts";
+import { type Command, type Context, UserError, writeErr } from "../command.ts";
+import { openHome } from "../home.ts";
+import { openLog } from "../host.ts";
+import { readCapacity, readLabels } from "../local-runner.ts";
+import { VERSION } from "../version.ts";
+
+export const command: Command = {
+  usage: "worker --url URL [--token TOKEN]",
+  summary:
+    "Runs a runner: it claims runs from the control plane at URL over outbound HTTPS and executes them here. It listens\n" +
+    "nowhere. The first start needs a registration token (dagu token runner); later ones use the identity that it kept.\n" +
+    "Docker or Podman is chosen by DAGU_CONTAINER_RUNTIME and DAGU_PODMAN_HOST.",
+  options: {
+    url: { type: "string", value: "URL", help: "control plane (DAGU_RUNNER_URL)" },
+    token: {
+      type: "string",
+      value: "TOKEN",
+      help: "registration token; better: DAGU_RUNNER_REGISTRATION_TOKEN",
+    },
+    name: {
+      type: "string",
+      value: "NAME",
+      help: "name to show (DAGU_RUNNER_NAME, DAGU_WORKER_ID, default: host name)",
+    },
+    labels: {
+      type: "string",
+      short: "l",
+      multiple: true,
+      value: "K=V",
+      help: "label that workflows can select (repeatable; DAGU_RUNNER_LABELS)",
+    },
+    capacity: {
+      type: "string",
+      short: "m",
+      value: "N",
+      help: "runs at once (DAGU_RUNNER_CAPACITY, DAGU_WORKER_MAX_ACTIVE_RUNS)",
+    },
+    "state-dir": {
+      type: "string",
+      value: "DIR",
+      help: "work folders, spool and identity (default $DAGU_HOME/runner)",
+    },
+    once: { type: "boolean", help: "execute one run, then end" },
+  },
+  arguments: [0, 0],
+  run: async (context) => {
+    const { env, flags } = context;
+    const url = flags.text("url") ?? env["DAGU_RUNNER_URL"] ?? "";
+    if (!URL.canParse(url)) {
+      throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL", 2);
+    }
+    const home = await openHome(env);
+    const stateDir = flags.text("state-dir") ?? env["DAGU_RUNNER_STATE_DIR"] ?? home.runnerDir;
+    const token = flags.text("token") ?? env["DAGU_RUNNER_REGISTRATION_TOKEN"] ?? "";
+    if (token === "" && !await hasIdentity(stateDir)) {
+      throw new UserError(
+        "the first start needs a registration token: on the server, dagu token runner; here, DAGU_RUNNER_REGISTRATION_TOKEN or --token",
+      );
+    }
+    await Deno.mkdir(stateDir, { recursive: true, mode: 0o755 });
+    const runner = openRunner({
+      fetch: (request) => fetch(request),
+      baseUrl: url.replace(/\/+$/, ""),
+      token: { kind: "registration", token },
+      stateDir,
+      name: flags.text("name") ?? env["DAGU_RUNNER_NAME"] ?? env["DAGU_WORKER_ID"] ?? Deno.hostname(),
+      labels: { ...readLabels(env), ...readLabels({ DAGU_RUNNER_LABELS: flags.texts("labels").join(",") }) },
+      capacity: readCapacity(
+        flags.text("capacity") === null ? env : { DAGU_RUNNER_CAPACITY: flags.text("capacity") ?? "" },
+      ),
+      runtime: readRuntime(env),
+      hostEnv: env,
+      clock: systemClock(),
+      ids: systemIds(),
+      random: Math.random,
+      log: openLog(env),
+      version: VERSION,
+      once: flags.has("once"),
+    });
+    writeErr(`dagu worker for ${url}`);
+    return await runUntilInterrupted(runner, context);
+  },
+};
+
+async function hasIdentity(stateDir: string): Promise<boolean> {
+  return await Deno.stat(join(stateDir, "runner.json")).then(() => true, () => false);
+}
+
+/** The first interrupt drains: what runs goes on to its end. The second stops it. */
+export async function runUntilInterrupted(runner: Runner, context: Context): Promise<number> {
+  const onFirst = (): void => writeErr("draining: no new runs; once more to stop what runs");
+  const onSecond = (): void => runner.stop();
+  context.interrupts.first.addEventListener("abort", onFirst, { once: true });
+  context.interrupts.second.addEventListener("abort", onSecond, { once: true });
+  const end = await runner.run(context.interrupts.first);
+  switch (end) {
+    case "drained":
+      return 0;
+    case "upgrade_required":
+      writeErr("the control plane speaks a newer protocol: upgrade this runner");
+      return 75;
+    case "state_in_use":
+      writeErr("another runner uses this state folder: give this one its own with --state-dir");
+      return 1;
+    case "unauthorized":
+      writeErr(
+        "the control plane does not know this runner: register it with a new token (dagu token runner)",
+      );
+      return 1;
+    default:
+      return end satisfies never;
+  }
+}

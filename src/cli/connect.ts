@@ -1,0 +1,89 @@
+/** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
+import { type Context, type Option, UserError } from "./command.ts";
+import { type Api, newApi } from "./api-client.ts";
+import { type Home, openHome, readServerRecord } from "./home.ts";
+import { databaseUrl } from "./database.ts";
+import { type Host, openHost, quietLog } from "./host.ts";
+import { writeErr } from "./command.ts";
+
+export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
+  server: { type: "string", value: "URL", help: "control plane to use (DAGU_SERVER)" },
+  "api-key": { type: "string", value: "TOKEN", help: "API token for it; better: the variable DAGU_API_KEY" },
+};
+
+export interface Connection extends AsyncDisposable {
+  readonly api: Api;
+  readonly home: Home;
+  /** The control plane in this process; null: it is another process, with runners of its own. */
+  readonly host: Host | null;
+}
+
+/** Not an address: requests to it go to the control plane in this process. */
+const IN_PROCESS_URL = "http://localhost";
+
+export async function connect(context: Context): Promise<Connection> {
+  const home = await openHome(context.env);
+  const remote = readRemote(context);
+  if (remote !== null) return remoteConnection(home, remote.url, remote.token);
+  for (let isFirst = true;; isFirst = false) {
+    const running = await findRunning(home);
+    if (running !== null) return remoteConnection(home, running.url, running.token);
+    try {
+      return await inProcess(context, home);
+    } catch (error) {
+      if (!(error instanceof UserError) || !error.message.includes("in use by another dagu")) throw error;
+      if (isFirst) writeErr("waiting for another dagu on this DAGU_HOME to end");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (context.interrupts.first.aborted) throw error;
+    }
+  }
+}
+
+function readRemote(context: Context): { url: string; token: string | null } | null {
+  const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
+  if (url === "") return null;
+  if (!URL.canParse(url)) throw new UserError(`"${url}" is not a URL`, 2);
+  return {
+    url: url.replace(/\/+$/, ""),
+    token: context.flags.text("api-key") ?? context.env["DAGU_API_KEY"] ?? null,
+  };
+}
+
+/** A server that holds this home and answers. A record that a killed process left is passed over. */
+async function findRunning(home: Home): Promise<{ url: string; token: string } | null> {
+  const record = await readServerRecord(home);
+  if (record === null) return null;
+  try {
+    const response = await fetch(`${record.url}/livez`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+function remoteConnection(home: Home, url: string, token: string | null): Connection {
+  return {
+    api: newApi({ url, token, fetch }),
+    home,
+    host: null,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function inProcess(context: Context, home: Home): Promise<Connection> {
+  if (databaseUrl(context.env) === null && !await hasData(home)) {
+    writeErr(`making the embedded database below ${home.dir}`);
+  }
+  const host = await openHost({ home, env: context.env, log: quietLog(context.env), auth: { kind: "none" } });
+  return {
+    api: newApi({ url: IN_PROCESS_URL, token: null, fetch: (request) => host.fetch(request) }),
+    home,
+    host,
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  };
+}
+
+async function hasData(home: Home): Promise<boolean> {
+  return await Deno.stat(home.dataDir).then(() => true, () => false);
+}

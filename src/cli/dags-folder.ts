@@ -1,0 +1,84 @@
+/** Keeps the stored definitions in step with a folder of YAML files. */
+import { basename, extname, join } from "node:path";
+import { formatProblem } from "../workflow/problem.ts";
+import { publish } from "../server/definitions/publish.ts";
+import { deleteWorkflow } from "../server/store/workflows.ts";
+import type { ServerPorts } from "../server/ports.ts";
+
+const EXTENSIONS = [".yaml", ".yml"];
+const SETTLE_MS = 200;
+
+export interface DagsFolder extends AsyncDisposable {
+  /** File names that are published. */
+  readonly names: readonly string[];
+}
+
+/** Publishes what is there, then follows changes until disposed. A folder that is not there is made. */
+export async function openDagsFolder(ports: ServerPorts, dir: string): Promise<DagsFolder> {
+  await Deno.mkdir(dir, { recursive: true });
+  const published = new Map<string, string>();
+  await rescan(ports, dir, published);
+  const watcher = Deno.watchFs(dir, { recursive: false });
+  const watching = (async () => {
+    for await (const _event of watcher) {
+      // An editor writes a file in several steps: look when it has settled.
+      await ports.clock.sleep(SETTLE_MS);
+      await rescan(ports, dir, published);
+    }
+  })();
+  return {
+    get names() {
+      return [...published.keys()].sort();
+    },
+    [Symbol.asyncDispose]: async () => {
+      watcher.close();
+      await watching;
+    },
+  };
+}
+
+/** `published`: text by file name, as of the last look. */
+async function rescan(ports: ServerPorts, dir: string, published: Map<string, string>): Promise<void> {
+  const seen = new Set<string>();
+  for (const path of await listFiles(dir)) {
+    const name = basename(path, extname(path));
+    const text = await Deno.readTextFile(path).catch(() => null);
+    if (text === null) continue;
+    seen.add(name);
+    if (published.get(name) === text) continue;
+    published.set(name, text);
+    await publishFile(ports, name, path, text);
+  }
+  for (const name of [...published.keys()].filter((one) => !seen.has(one))) {
+    published.delete(name);
+    await deleteWorkflow(ports.db, name);
+    ports.log.info("definition removed", { workflow: name });
+  }
+}
+
+async function publishFile(ports: ServerPorts, name: string, path: string, text: string): Promise<void> {
+  const outcome = await publish(ports, name, text, { author: "dags folder", refuseProblems: false });
+  if (!outcome.ok) {
+    ports.log.error("definition refused", { file: path, reason: outcome.message });
+    return;
+  }
+  for (const problem of outcome.problems) {
+    const line = formatProblem(problem, path);
+    if (problem.severity === "error") ports.log.error("definition has a problem", { problem: line });
+  }
+  if (outcome.isChanged) {
+    ports.log.info("definition published", { workflow: name, problems: outcome.problems.length });
+  }
+}
+
+async function listFiles(dir: string): Promise<string[]> {
+  const files: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) {
+      if (entry.isFile && EXTENSIONS.includes(extname(entry.name))) files.push(join(dir, entry.name));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return files.sort();
+}

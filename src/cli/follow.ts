@@ -1,0 +1,75 @@
+/** Follows a run to its end: step output live on stderr, each line under its step's name. */
+import * as v from "valibot";
+import { StepStatus } from "../run/event.ts";
+import type { Api } from "./api-client.ts";
+import { nodesOf, RunDetails, runPath } from "./run-json.ts";
+
+const utf8 = new TextEncoder();
+
+export interface FollowOptions {
+  readonly isQuiet: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The run when it is over, with all of its output shown. */
+export async function followRun(
+  api: Api,
+  run: { name: string; dagRunId: string },
+  options: FollowOptions,
+): Promise<RunDetails> {
+  const followed = new Map<string, Promise<void>>();
+  let last: RunDetails | null = null;
+  for await (const { event, data } of api.events(`${runPath(run)}/stream`, options.signal)) {
+    if (event !== "run") continue;
+    const details = v.parse(RunDetails, JSON.parse(data));
+    last = details;
+    if (options.isQuiet) continue;
+    for (const node of nodesOf(details)) {
+      const hasBegun = node.statusLabel !== "not_started" && v.is(StepStatus, node.statusLabel) &&
+        node.startedAt !== "-";
+      if (!hasBegun || followed.has(node.step.name)) continue;
+      followed.set(node.step.name, followStep(api, run, node.step.name, options.signal));
+    }
+  }
+  await Promise.all(followed.values());
+  if (last === null) throw new Error("the run's stream ended before it told anything");
+  return last;
+}
+
+async function followStep(
+  api: Api,
+  run: { name: string; dagRunId: string },
+  step: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all((["stdout", "stderr"] as const).map(async (stream) => {
+    const write = newLineWriter(`${step} │ `);
+    const path = `${runPath(run)}/steps/${encodeURIComponent(step)}/log/stream?stream=${stream}`;
+    for await (const { event, data } of api.events(path, signal)) {
+      if (event === "chunk") write.bytes(Uint8Array.fromBase64(data));
+    }
+    write.end();
+  }));
+}
+
+/** Whole lines go out at once, so that steps that run together do not tear each other's. */
+function newLineWriter(prefix: string): { bytes(bytes: Uint8Array): void; end(): void } {
+  const decoder = new TextDecoder();
+  let rest = "";
+  const print = (lines: readonly string[]): void => {
+    if (lines.length === 0) return;
+    const bytes = utf8.encode(lines.map((line) => `${prefix}${line}\n`).join(""));
+    for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+  };
+  return {
+    bytes(bytes) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      print(lines);
+    },
+    end() {
+      if (rest !== "") print([rest]);
+      rest = "";
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/** The control plane on Deno: opens what it needs, builds the ports, and is the app behind a socket or in memory. */
+import type { Log } from "../run/ports.ts";
+import { newLog } from "../runner/log.ts";
+import { systemClock, systemIds } from "../runner/clock.ts";
+import type { ServerPorts, Wake } from "../server/ports.ts";
+import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
+import { UserError } from "./command.ts";
+import { type Channel, type Database, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
+import { type Home, lockHome, readMasterKey, readServerRecord } from "./home.ts";
+import { VERSION } from "./version.ts";
+import { newMemoryWake } from "./wake.ts";
+
+export interface Host extends AsyncDisposable {
+  readonly ports: ServerPorts;
+  readonly settings: ServerSettings;
+  /** The control plane, without any socket between (DESIGN 3.4). */
+  fetch(request: Request): Promise<Response>;
+}
+
+export interface HostOptions {
+  readonly home: Home;
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: Log;
+  readonly auth: AuthMode;
+  readonly publicUrl?: string;
+}
+
+/** Fails with words for the person when the embedded database is in use by another process. */
+export async function openHost(options: HostOptions): Promise<Host> {
+  await using built = new AsyncDisposableStack();
+  const [database, { createApp }, masterKey] = await Promise.all([
+    openDatabase(options, built),
+    import("../server/app.ts"),
+    readMasterKey(options.home, options.env),
+  ]);
+  built.use(database);
+  const clock = systemClock();
+  const background = new Set<Promise<void>>();
+  const ports: ServerPorts = {
+    db: database.db,
+    clock,
+    ids: systemIds(),
+    log: options.log,
+    wake: await joinWake(newMemoryWake(clock), database.channel),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    background: (work) => {
+      background.add(work);
+      void work.finally(() => background.delete(work));
+    },
+  };
+  const settings = readSettings(options, masterKey);
+  const app = createApp(ports, settings);
+  const kept = built.move();
+  return {
+    ports,
+    settings,
+    fetch: async (request) => await app.fetch(request),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.allSettled(background);
+      await kept.disposeAsync();
+    },
+  };
+}
+
+async function openDatabase(options: HostOptions, built: AsyncDisposableStack): Promise<Database> {
+  const url = databaseUrl(options.env);
+  if (url !== null) return await openPostgres(url);
+  const lock = await lockHome(options.home);
+  if (lock === null) {
+    const running = await readServerRecord(options.home);
+    const where = running === null ? "" : ` (process ${running.pid}, ${running.url})`;
+    throw new UserError(
+      `the embedded database below ${options.home.dir} is in use by another dagu${where}\n` +
+        "Stop that one, set DAGU_HOME to another folder, or set DATABASE_URL to share a Postgres.",
+    );
+  }
+  built.use(lock);
+  return await openEmbedded(options.home);
+}
+
+/** What one process notifies, the others on the same Postgres hear too. */
+async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
+  if (channel === null) return memory;
+  await channel.subscribe((topic) => memory.notify(topic));
+  return {
+    wait: memory.wait,
+    notify: (topic) => {
+      memory.notify(topic);
+      channel.publish(topic);
+    },
+  };
+}
+
+function readSettings(options: HostOptions, masterKey: Uint8Array): ServerSettings {
+  const { env } = options;
+  return {
+    ...SERVER_DEFAULTS,
+    version: VERSION,
+    publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
+    auth: options.auth,
+    masterKey,
+    webhookMaxPayloadBytes: readBytes(
+      env,
+      "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
+      SERVER_DEFAULTS.webhookMaxPayloadBytes,
+    ),
+    internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
+  };
+}
+
+function readBytes(env: Readonly<Record<string, string>>, name: string, fallback: number): number {
+  const text = env[name]?.trim() ?? "";
+  if (text === "") return fallback;
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UserError(`${name} must be a number of bytes, got "${text}"`);
+  return Number(text);
+}
+
+/** Logs of the process: `DAGU_LOG_FORMAT` text or json, on stderr. */
+export function openLog(env: Readonly<Record<string, string>>): Log {
+  return newLog(env["DAGU_LOG_FORMAT"] === "json" ? "json" : "text", systemClock());
+}
+
+/** A log that only lets through what somebody must act on: for commands whose stderr is a person's terminal. */
+export function quietLog(env: Readonly<Record<string, string>>): Log {
+  const log = openLog(env);
+  return env["DAGU_DEBUG"] === "true" ? log : { ...log, info: () => {}, warn: () => {} };
+}

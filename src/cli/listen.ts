@@ -1,0 +1,110 @@
+/** The control plane behind a socket, with its periodic work and, if asked for, its folder of definitions. */
+import { tick } from "../server/tick/tick.ts";
+import type { AuthMode } from "../server/settings.ts";
+import { type Context, type Option, UserError } from "./command.ts";
+import type { Host } from "./host.ts";
+
+export const LISTEN_OPTIONS: Readonly<Record<string, Option>> = {
+  host: {
+    type: "string",
+    short: "s",
+    value: "ADDRESS",
+    help: "address to listen on (DAGU_HOST, default 127.0.0.1)",
+  },
+  port: { type: "string", short: "p", value: "PORT", help: "port to listen on (DAGU_PORT, default 8080)" },
+  dags: {
+    type: "string",
+    short: "d",
+    value: "DIR",
+    help: "folder whose YAML files are the definitions (DAGU_DAGS_DIR, default $DAGU_HOME/dags)",
+  },
+};
+
+export interface Listen {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export function readListen(context: Context): Listen {
+  const hostname = context.flags.text("host") ?? context.env["DAGU_HOST"] ?? "127.0.0.1";
+  const text = context.flags.text("port") ?? context.env["DAGU_PORT"] ?? "8080";
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`, 2);
+  return { hostname, port: Number(text) };
+}
+
+const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
+
+/**
+ * `DAGU_AUTH_MODE`: none, basic or token. Without it, a loopback address needs no credentials; any other address is refused,
+ * since whoever reaches the API can run commands on the runners.
+ */
+export function readAuth(env: Readonly<Record<string, string>>, hostname: string): AuthMode {
+  const mode = env["DAGU_AUTH_MODE"]?.trim().toLowerCase() ?? "";
+  switch (mode) {
+    case "basic": {
+      const username = env["DAGU_AUTH_BASIC_USERNAME"] ?? "";
+      const password = env["DAGU_AUTH_BASIC_PASSWORD"] ?? "";
+      if (username === "" || password === "") {
+        throw new UserError(
+          "DAGU_AUTH_MODE=basic needs DAGU_AUTH_BASIC_USERNAME and DAGU_AUTH_BASIC_PASSWORD",
+        );
+      }
+      return { kind: "basic", username, password };
+    }
+    case "token":
+      return { kind: "token" };
+    case "":
+    case "none":
+      if (LOOPBACK.includes(hostname)) return { kind: "none" };
+      throw new UserError(
+        `listening on ${hostname} needs credentials: whoever reaches the API can run commands on the runners\n` +
+          "Set DAGU_AUTH_MODE=token (then: dagu token create), or DAGU_AUTH_MODE=basic with DAGU_AUTH_BASIC_USERNAME and DAGU_AUTH_BASIC_PASSWORD.",
+      );
+    default:
+      throw new UserError(`DAGU_AUTH_MODE is "${mode}"; it can be none, basic or token`);
+  }
+}
+
+export interface Listening extends AsyncDisposable {
+  /** Where it answers, with the port that it really has. */
+  readonly url: string;
+}
+
+const TICK_MS = 10_000;
+
+export function listen(host: Host, at: Listen): Listening {
+  const stop = new AbortController();
+  const server = serve(host, at);
+  const ticking = (async () => {
+    while (!stop.signal.aborted) {
+      await tick(host.ports, host.settings);
+      await host.ports.clock.sleep(TICK_MS, stop.signal);
+    }
+  })();
+  const name = at.hostname.includes(":")
+    ? `[${at.hostname}]`
+    : at.hostname === "0.0.0.0"
+    ? "127.0.0.1"
+    : at.hostname;
+  return {
+    url: `http://${name}:${server.addr.port}`,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await ticking;
+      // Long polls and event streams end by themselves only when nobody waits: cut them.
+      await Promise.race([server.shutdown(), host.ports.clock.sleep(1_000)]);
+    },
+  };
+}
+
+function serve(host: Host, at: Listen): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve(
+      { hostname: at.hostname, port: at.port, onListen: () => {} },
+      (request) => host.fetch(request),
+    );
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new UserError(`port ${at.port} on ${at.hostname} is taken; choose another with --port`);
+  }
+}

@@ -1,0 +1,65 @@
+/** A runner in this process, joined to its control plane by an in-memory fetch: the same code as over the network. */
+import { openRunner, type Runner } from "../runner/runner.ts";
+import { readRuntime } from "../runner/containers/runtime.ts";
+import { systemClock, systemIds } from "../runner/clock.ts";
+import type { Log } from "../run/ports.ts";
+import { createRegistrationToken } from "../server/dispatch/register.ts";
+import type { Home } from "./home.ts";
+import type { Host } from "./host.ts";
+import { VERSION } from "./version.ts";
+
+/** Not an address: it names the control plane of this home in the runner's identity. */
+const LOCAL_URL = "http://local.dagu";
+const MINUTE_MS = 60_000;
+
+export interface LocalRunnerOptions {
+  readonly host: Host;
+  readonly home: Home;
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: Log;
+  readonly capacity: number;
+  /** Beside those of the environment. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** One run, then done. */
+  readonly once: boolean;
+}
+
+export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runner> {
+  const { host, home, env } = options;
+  const { token } = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
+  await Deno.mkdir(home.runnerDir, { recursive: true, mode: 0o755 });
+  return openRunner({
+    fetch: (request) => host.fetch(request),
+    baseUrl: LOCAL_URL,
+    token: { kind: "registration", token },
+    stateDir: home.runnerDir,
+    name: env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname(),
+    labels: { ...readLabels(env), ...options.labels },
+    capacity: options.capacity,
+    runtime: readRuntime(env),
+    hostEnv: env,
+    clock: systemClock(),
+    ids: systemIds(),
+    random: Math.random,
+    log: options.log,
+    version: VERSION,
+    once: options.once,
+    compress: false,
+  });
+}
+
+/** `k=v,k=v` of `DAGU_WORKER_LABELS` or `DAGU_RUNNER_LABELS`, and what the other variables say. */
+export function readLabels(env: Readonly<Record<string, string>>): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const pair of (env["DAGU_RUNNER_LABELS"] ?? env["DAGU_WORKER_LABELS"] ?? "").split(",")) {
+    const [key = "", value = ""] = pair.split("=", 2).map((part) => part.trim());
+    if (key !== "") labels[key] = value;
+  }
+  if (env["DAGU_RUNNER_ACCEPT_UNTRUSTED"] === "true") labels["accept-untrusted"] = "true";
+  return labels;
+}
+
+export function readCapacity(env: Readonly<Record<string, string>>): number {
+  const text = env["DAGU_RUNNER_CAPACITY"] ?? env["DAGU_WORKER_MAX_ACTIVE_RUNS"] ?? "";
+  return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : Math.max(2, navigator.hardwareConcurrency);
+}

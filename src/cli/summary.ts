@@ -1,0 +1,45 @@
+/** What a run did, as text (C-10). */
+import { elapsed } from "../run/elapsed.ts";
+import { formatFailure } from "./failure-text.ts";
+import { type Node, nodesOf, type RunDetails } from "./run-json.ts";
+
+const DISPLAY: Readonly<Record<string, string>> = {
+  not_started: "Not Started",
+  running: "Running",
+  failed: "Failed",
+  aborted: "Aborted",
+  succeeded: "Succeeded",
+  queued: "Queued",
+  partially_succeeded: "Partially Succeeded",
+  waiting: "Waiting",
+  rejected: "Rejected",
+};
+
+const FINAL = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
+
+export function summarize(run: RunDetails): string {
+  const display = DISPLAY[run.statusLabel] ?? run.statusLabel;
+  const nodes = nodesOf(run);
+  const lines = [
+    `${display} - ${run.startedAt === "" ? run.finishedAt : run.startedAt}`,
+    `dag: ${run.name} (${elapsed(run.startedAt, run.finishedAt) || "0.0 s"})`,
+    ...nodes.flatMap((node, index) => nodeLines(node, index === nodes.length - 1)),
+    ...(run.failure === null ? [] : formatFailure(run.failure).map((line) => `error: ${line}`)),
+    ...run.notes.map((note) => `note: ${note}`),
+    `${FINAL.includes(run.statusLabel) ? "Result" : "Status"}: ${display}`,
+  ];
+  return lines.join("\n");
+}
+
+function nodeLines(node: Node, isLast: boolean): string[] {
+  const took = elapsed(node.startedAt, node.finishedAt);
+  const head = `${isLast ? "└─" : "├─"}${node.step.name}${
+    took === "" ? "" : ` (${took})`
+  } [${node.statusLabel}]`;
+  const below = [
+    ...node.step.commands.flatMap(({ command }) => command.trimEnd().split("\n")).slice(0, 5),
+    ...(node.reason === "" ? [] : [node.reason]),
+    ...(node.failure === null ? [] : formatFailure(node.failure).map((line) => `error: ${line}`)),
+  ];
+  return [head, ...below.map((line) => `${isLast ? "  " : "│ "}  ${line}`)];
+}

@@ -1,0 +1,35 @@
+/** A workflow argument: a path, a path without extension, or a name in the definitions folder (C-04). */
+import { basename, extname, join } from "node:path";
+import { UserError } from "./command.ts";
+
+export interface WorkflowFile {
+  readonly path: string;
+  /** Stem of the file: the workflow's name unless it says otherwise. */
+  readonly stem: string;
+  readonly text: string;
+}
+
+export async function readWorkflowFile(argument: string, dagsDir: string): Promise<WorkflowFile> {
+  const places = [
+    argument,
+    `${argument}.yaml`,
+    `${argument}.yml`,
+    join(dagsDir, `${argument}.yaml`),
+    join(dagsDir, `${argument}.yml`),
+  ];
+  for (const path of places) {
+    const text = await readIfFile(path);
+    if (text !== null) return { path, stem: basename(path, extname(path)), text };
+  }
+  throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
+}
+
+async function readIfFile(path: string): Promise<string | null> {
+  try {
+    const info = await Deno.stat(path);
+    return info.isFile ? await Deno.readTextFile(path) : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

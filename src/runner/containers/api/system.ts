@@ -1,0 +1,17 @@
+/** `/info`. */
+import * as v from "valibot";
+import type { Reply } from "./error.ts";
+import type { Socket } from "./socket.ts";
+
+const Info = v.object({
+  OSType: v.optional(v.string(), "linux"),
+  Architecture: v.optional(v.string(), ""),
+  SecurityOptions: v.nullish(v.array(v.string()), []),
+  CgroupVersion: v.optional(v.string(), ""),
+});
+export type SystemInfo = v.InferOutput<typeof Info>;
+
+/** Costs Podman 0.2 s: for the doctor, not for every run. */
+export function systemInfo(socket: Socket, signal: AbortSignal): Promise<Reply<SystemInfo>> {
+  return socket.request({ operation: "info", method: "GET", path: "/info" }, Info, signal);
+}

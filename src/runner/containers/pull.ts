@@ -1,0 +1,182 @@
+/** Seeing to it that the image is there, by policy (containers contract 6). */
+import type { Reporter } from "../../run/ports.ts";
+import { parseImage } from "../../workflow/image.ts";
+import type { PullPolicy } from "../../workflow/workflow.ts";
+import { type EngineError, isMissing, type Reply } from "./api/error.ts";
+import { type InspectedImage, inspectImage, pullImage } from "./api/image.ts";
+import { findCredentials, registryOf } from "./credentials.ts";
+import { diagnose, found } from "./diagnose.ts";
+import type { Engine } from "./engine.ts";
+import { type Diagnosis, type Made, unmade } from "./outcome.ts";
+import { isSamePlatform, platformOf } from "./platform.ts";
+import { untilAborted } from "./waiting.ts";
+
+export interface WantedImage {
+  readonly image: string;
+  readonly policy: PullPolicy;
+  /** null: the engine's own. */
+  readonly platform: string | null;
+}
+
+/** Pulls in flight by what they bring: concurrent steps share one (6.1.6). */
+export type SharedPulls = Map<string, SharedPull>;
+
+interface SharedPull {
+  readonly end: Promise<Reply<null>>;
+  /** Nobody waits any more: the pull is given up. */
+  readonly abandon: AbortController;
+  waiting: number;
+}
+
+export function newSharedPulls(): SharedPulls {
+  return new Map();
+}
+
+/** The image as the engine has it now, or why it does not. */
+export async function ensureImage(
+  engine: Engine,
+  wanted: WantedImage,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Made<InspectedImage>> {
+  const { image, policy } = wanted;
+  if (parseImage(image) === null) {
+    const message = `"${image}" is not an image reference`;
+    const remedy = "for example alpine:3.20, in lowercase";
+    return unmade(found(engine, { code: "IMAGE_REFERENCE_INVALID", message, remedy }, { image }));
+  }
+  const local = await lookUp(engine, image, signal);
+  if (!local.ok) return local;
+  const fits = local.value !== null && isSamePlatform(local.value, wanted.platform);
+  if (policy === "never") {
+    if (local.value === null) return missing(engine, image);
+    return fits ? { ok: true, value: local.value } : otherPlatform(engine, wanted, local.value);
+  }
+  if (policy === "missing" && fits && local.value !== null) return { ok: true, value: local.value };
+  const failure = await pull(engine, wanted, signal);
+  if (failure !== null) {
+    if (policy !== "fallback" || !fits || local.value === null || signal.aborted) {
+      return { ok: false, error: failure };
+    }
+    await report.note("warn", `${image}: the local copy is used, since ${failure.failure.message}`);
+    return { ok: true, value: local.value };
+  }
+  const pulled = await lookUp(engine, image, signal);
+  if (!pulled.ok) return pulled;
+  if (pulled.value === null) return missing(engine, image);
+  return isSamePlatform(pulled.value, wanted.platform)
+    ? { ok: true, value: pulled.value }
+    : otherPlatform(engine, wanted, pulled.value);
+}
+
+/** Digest of what is used, for the record; "" when the engine knows none. */
+export function digestOf(image: InspectedImage): string {
+  return image.RepoDigests?.[0]?.split("@")[1] ?? image.Id;
+}
+
+async function lookUp(
+  engine: Engine,
+  image: string,
+  signal: AbortSignal,
+): Promise<Made<InspectedImage | null>> {
+  const reply = await inspectImage(engine.socket, image, signal);
+  if (reply.ok) return { ok: true, value: reply.value };
+  if (isMissing(reply.error) || isUnknownImage(reply.error)) return { ok: true, value: null };
+  return { ok: false, error: diagnose(engine, reply.error, { image }) };
+}
+
+function isUnknownImage(error: EngineError): boolean {
+  return error.kind === "answered" && /no such image|image not known/i.test(error.cause + error.message);
+}
+
+async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): Promise<Diagnosis | null> {
+  const { image } = wanted;
+  const registry = registryOf(image);
+  const credentials = findCredentials(engine.runtime.authConfig, registry);
+  if (credentials === null) {
+    const message = `the credentials for ${registry} in DOCKER_AUTH_CONFIG of the runner cannot be read`;
+    const finding = { code: "IMAGE_AUTH_FAILED", message, remedy: "write a Docker config JSON" } as const;
+    return unmade(found(engine, finding, { image })).error;
+  }
+  const reply = await sharePull(engine, wanted, credentials.header, signal);
+  return reply.ok ? null : pullFailure(engine, wanted, reply.error, credentials.source);
+}
+
+/** One request for all who want the same; it is given up when the last of them was stopped. */
+async function sharePull(
+  engine: Engine,
+  wanted: WantedImage,
+  auth: string | null,
+  signal: AbortSignal,
+): Promise<Reply<null>> {
+  const key = JSON.stringify([wanted.image, wanted.platform]);
+  const shared = engine.pulls.get(key) ?? startPull(engine, wanted, auth, key);
+  shared.waiting++;
+  try {
+    return await untilAborted(shared.end, signal, () => ({
+      ok: false,
+      error: {
+        kind: "aborted",
+        operation: "image pull",
+        status: null,
+        cause: "",
+        message: "stopped",
+        file: null,
+      },
+    }));
+  } finally {
+    if (--shared.waiting === 0) shared.abandon.abort();
+  }
+}
+
+function startPull(engine: Engine, wanted: WantedImage, auth: string | null, key: string): SharedPull {
+  const parsed = parseImage(wanted.image);
+  // An empty tag would ask some engines for every tag (6.1.5).
+  const tag = parsed?.digest ?? parsed?.tag ?? "latest";
+  const name = wanted.image.replace(/@[^@]+$/, "").replace(/:[^:/]+$/, "");
+  const abandon = new AbortController();
+  const end = pullImage(engine.socket, { name, tag, platform: wanted.platform, auth }, abandon.signal)
+    .finally(() => engine.pulls.delete(key));
+  const shared = { end, abandon, waiting: 0 };
+  engine.pulls.set(key, shared);
+  return shared;
+}
+
+function pullFailure(engine: Engine, wanted: WantedImage, error: EngineError, source: string): Diagnosis {
+  const { image } = wanted;
+  const diagnosis = diagnose(engine, error, { image, credentials: source });
+  const { code } = diagnosis.failure;
+  const isExact = code.startsWith("IMAGE_") || code.startsWith("ENGINE_") || code === "CANCELLED";
+  if (isExact && error.kind !== "broken") return diagnosis;
+  return {
+    ...diagnosis,
+    failure: {
+      ...diagnosis.failure,
+      code: "IMAGE_PULL_FAILED",
+      message: `cannot pull image "${image}" (pull_policy ${wanted.policy})`,
+      remedy: "check the network of the engine (not of the runner), the registry and its certificate",
+    },
+  };
+}
+
+function missing(engine: Engine, image: string): { ok: false; error: Diagnosis } {
+  const { kind } = engine.runtime;
+  const hint = kind === "podman" && !image.includes("/")
+    ? `; a locally built one may be called localhost/${image}`
+    : "";
+  const message =
+    `image "${image}" is not in the store of ${kind} at ${engine.address}, and pull_policy is never`;
+  const remedy = `${kind} pull ${image} into this engine, or pull_policy: missing${hint}`;
+  return unmade(found(engine, { code: "IMAGE_MISSING", message, remedy }, { image }));
+}
+
+function otherPlatform(
+  engine: Engine,
+  wanted: WantedImage,
+  local: InspectedImage,
+): { ok: false; error: Diagnosis } {
+  const { image, platform } = wanted;
+  const message = `image "${image}" is for ${platformOf(local)}, not for ${platform}`;
+  const remedy = "pull the image for that platform, or correct platform";
+  return unmade(found(engine, { code: "IMAGE_PLATFORM_MISMATCH", message, remedy }, { image }));
+}

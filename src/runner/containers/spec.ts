@@ -1,0 +1,123 @@
+/** A workflow's container, resolved -> the body of the engine's create call. */
+import type { Failure } from "../../run/failure.ts";
+import { parsePort } from "../../workflow/port.ts";
+import type { Healthcheck, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
+import { type Labels, toEngineLabels } from "./labels.ts";
+import { type Mount, resolveMounts } from "./mounts.ts";
+
+export interface ContainerRequest {
+  /** Every string resolved. */
+  readonly container: ImageContainer;
+  /** null: the image's own. Never an empty list: Podman ignores one (engine notes 5). */
+  readonly entrypoint: readonly string[] | null;
+  readonly command: readonly string[] | null;
+  /** Layers below `container.env` (4.7). */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute folder for relative volumes (2.6.3). */
+  readonly baseDir: string;
+  readonly labels: Labels;
+  readonly limits: ResourceLimits;
+  /** Filtered environment of the runner, for volume sources. */
+  readonly hostEnv: Readonly<Record<string, string>>;
+  /** Raw engine objects of `docker.run` (5.1). */
+  readonly raw?: {
+    readonly container: Readonly<Record<string, unknown>>;
+    readonly host: Readonly<Record<string, unknown>>;
+    readonly network: Readonly<Record<string, unknown>>;
+  };
+}
+
+type Json = Record<string, unknown>;
+
+/** `withInit`: an init process reaps orphans and passes signals on; some engines have none (2.10.2). */
+export async function toCreateBody(request: ContainerRequest, withInit: boolean): Promise<Json | Failure> {
+  const { container, raw } = request;
+  const mounts = await resolveMounts(container.volumes, request);
+  if ("code" in mounts) return mounts;
+  const ports = readPorts(container.ports);
+  if ("code" in ports) return ports;
+  const env = {
+    ...request.env,
+    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
+  };
+  const rawEnv = raw?.container["Env"];
+  const host = hostConfig(request, mounts, ports, withInit);
+  return {
+    ...(container.workingDir === null ? {} : { WorkingDir: container.workingDir }),
+    ...(container.user === null ? {} : { User: container.user }),
+    ...raw?.container,
+    Image: container.image,
+    Env: [
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      ...(Array.isArray(rawEnv) ? rawEnv : []),
+    ],
+    ...(request.entrypoint === null ? {} : { Entrypoint: request.entrypoint }),
+    ...(request.command === null ? {} : { Cmd: request.command }),
+    Labels: {
+      ...asRecord(raw?.container["Labels"]),
+      ...toEngineLabels(request.labels, container.keepContainer),
+    },
+    ...(container.healthcheck === null ? {} : { Healthcheck: toHealthcheck(container.healthcheck) }),
+    ExposedPorts: { ...asRecord(raw?.container["ExposedPorts"]), ...ports.exposed },
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: host,
+    ...(raw === undefined || Object.keys(raw.network).length === 0 ? {} : { NetworkingConfig: raw.network }),
+  };
+}
+
+function hostConfig(
+  request: ContainerRequest,
+  mounts: readonly Mount[],
+  ports: Ports,
+  withInit: boolean,
+): Json {
+  const { container, raw, limits } = request;
+  const { AutoRemove: _autoRemove, Resources: resources, ...host } = asRecord(raw?.host);
+  const binds = mounts.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ":ro" : ""}`);
+  return {
+    ...(withInit ? { Init: true } : {}),
+    ...asRecord(resources),
+    ...host,
+    Binds: [...(Array.isArray(host["Binds"]) ? host["Binds"] : []), ...binds],
+    ...(container.network === null ? {} : { NetworkMode: container.network }),
+    ...(container.restartPolicy === null ? {} : { RestartPolicy: { Name: container.restartPolicy } }),
+    PortBindings: { ...asRecord(host["PortBindings"]), ...ports.bindings },
+    ...(limits.cpu === null ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
+    ...(limits.memoryBytes === null ? {} : { Memory: limits.memoryBytes }),
+  };
+}
+
+interface Ports {
+  readonly exposed: Readonly<Record<string, Json>>;
+  readonly bindings: Readonly<Record<string, { HostIp: string; HostPort: string }[]>>;
+}
+
+function readPorts(texts: readonly string[]): Ports | Failure {
+  const exposed: Record<string, Json> = {};
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const text of texts) {
+    const port = parsePort(text);
+    if ("error" in port) return { code: "SPEC_INVALID", message: port.error, remedy: "for example 8080:80" };
+    const key = `${port.containerPort}/${port.protocol}`;
+    exposed[key] = {};
+    if (port.hostPort !== null) bindings[key] = [{ HostIp: port.hostIp, HostPort: String(port.hostPort) }];
+  }
+  return { exposed, bindings };
+}
+
+const MS_NS = 1_000_000;
+
+function toHealthcheck(check: Healthcheck): Json {
+  return {
+    Test: check.test,
+    ...(check.intervalMs === null ? {} : { Interval: Math.round(check.intervalMs * MS_NS) }),
+    ...(check.timeoutMs === null ? {} : { Timeout: Math.round(check.timeoutMs * MS_NS) }),
+    ...(check.startPeriodMs === null ? {} : { StartPeriod: Math.round(check.startPeriodMs * MS_NS) }),
+    ...(check.retries === null ? {} : { Retries: check.retries }),
+  };
+}
+
+function asRecord(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
