@@ -6,6 +6,7 @@ import type { Outcome } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import type { ContainerRequest } from "../containers/spec.ts";
+import type { StopRules } from "../containers/stop.ts";
 import { execEnvironment, ownEnvironment } from "./environment.ts";
 import { stepDir } from "./host.ts";
 import { failed, failedWith, isFailure, succeeded } from "./outcome.ts";
@@ -70,11 +71,19 @@ async function runInNew(
 ): Promise<Outcome> {
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
-  const [command] = commands;
+  const [command, ...others] = commands;
   if (command === undefined) return succeeded(null);
-  const request = ownRequest(container, work, ownEnvironment(kind, work.call), command);
-  const { runStepContainer } = await import("../containers/step-container.ts");
-  return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
+  const env = ownEnvironment(kind, work.call);
+  const { runStepCommands, runStepContainer } = await import("../containers/step-container.ts");
+  const { sink, report, signal } = work;
+  if (others.length === 0) {
+    const request = ownRequest(container, work, env, command);
+    return await runStepContainer(engine, request, stopRules(work), sink, report, signal);
+  }
+  // The container only holds them: `startup` says what its own process is (4.5.1).
+  const request = ownRequest(container, work, env, { argv: null, keepsEntrypoint: true });
+  const argvs = commands.map(({ argv }) => argv ?? []);
+  return await runStepCommands(engine, request, argvs, stopRules(work), sink, report, signal);
 }
 
 /** A create request for a container of this step. Relative volumes are meant against the step's directory (2.6.3). */
@@ -123,6 +132,6 @@ export function nameCommand(outcome: Outcome, index: number): Outcome {
   return { ...outcome, failure: { ...outcome.failure, message } };
 }
 
-export function stopRules(work: Work): { readonly signal: string; readonly graceMs: number } {
-  return { signal: work.call.signalOnStop, graceMs: work.call.graceMs };
+export function stopRules(work: Work): StopRules {
+  return { signal: work.call.signalOnStop, graceMs: work.call.graceMs, hurry: work.attempt.hurry };
 }

@@ -2,10 +2,10 @@
 import type { Reporter } from "../../run/ports.ts";
 import { parseImage } from "../../workflow/image.ts";
 import type { PullPolicy } from "../../workflow/workflow.ts";
-import { type EngineError, isMissing, type Reply } from "./api/error.ts";
+import { type EngineError, engineError, isMissing, type Reply } from "./api/error.ts";
 import { type InspectedImage, inspectImage, pullImage } from "./api/image.ts";
 import { findCredentials, registryOf } from "./credentials.ts";
-import { diagnose, found } from "./diagnose.ts";
+import { describe, diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 import { type Diagnosis, type Made, unmade } from "./outcome.ts";
 import { isSamePlatform, platformOf } from "./platform.ts";
@@ -43,7 +43,7 @@ export async function ensureImage(
   if (parseImage(image) === null) {
     const message = `"${image}" is not an image reference`;
     const remedy = "for example alpine:3.20, in lowercase";
-    return unmade(found(engine, { code: "IMAGE_REFERENCE_INVALID", message, remedy }, { image }));
+    return unmade(describe(engine.runtime, { code: "IMAGE_REFERENCE_INVALID", message, remedy }, { image }));
   }
   const local = await lookUp(engine, image, signal);
   if (!local.ok) return local;
@@ -82,7 +82,7 @@ async function lookUp(
   const reply = await inspectImage(engine.socket, image, signal);
   if (reply.ok) return { ok: true, value: reply.value };
   if (isMissing(reply.error) || isUnknownImage(reply.error)) return { ok: true, value: null };
-  return { ok: false, error: diagnose(engine, reply.error, { image }) };
+  return { ok: false, error: diagnose(engine.runtime, reply.error, { image }, signal) };
 }
 
 function isUnknownImage(error: EngineError): boolean {
@@ -96,10 +96,17 @@ async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): P
   if (credentials === null) {
     const message = `the credentials for ${registry} in DOCKER_AUTH_CONFIG of the runner cannot be read`;
     const finding = { code: "IMAGE_AUTH_FAILED", message, remedy: "write a Docker config JSON" } as const;
-    return unmade(found(engine, finding, { image })).error;
+    return unmade(describe(engine.runtime, finding, { image })).error;
   }
   const reply = await sharePull(engine, wanted, credentials.header, signal);
-  return reply.ok ? null : pullFailure(engine, wanted, reply.error, credentials.source);
+  if (reply.ok) return null;
+  const subject = {
+    image,
+    policy: wanted.policy,
+    platform: wanted.platform,
+    credentials: credentials.source,
+  };
+  return diagnose(engine.runtime, reply.error, subject, signal);
 }
 
 /** One request for all who want the same; it is given up when the last of them was stopped. */
@@ -113,17 +120,8 @@ async function sharePull(
   const shared = engine.pulls.get(key) ?? startPull(engine, wanted, auth, key);
   shared.waiting++;
   try {
-    return await untilAborted(shared.end, signal, () => ({
-      ok: false,
-      error: {
-        kind: "aborted",
-        operation: "image pull",
-        status: null,
-        cause: "",
-        message: "stopped",
-        file: null,
-      },
-    }));
+    const stopped = engineError("aborted", "image pull", "stopped");
+    return await untilAborted(shared.end, signal, () => ({ ok: false, error: stopped }));
   } finally {
     if (--shared.waiting === 0) shared.abandon.abort();
   }
@@ -142,23 +140,6 @@ function startPull(engine: Engine, wanted: WantedImage, auth: string | null, key
   return shared;
 }
 
-function pullFailure(engine: Engine, wanted: WantedImage, error: EngineError, source: string): Diagnosis {
-  const { image } = wanted;
-  const diagnosis = diagnose(engine, error, { image, credentials: source });
-  const { code } = diagnosis.failure;
-  const isExact = code.startsWith("IMAGE_") || code.startsWith("ENGINE_") || code === "CANCELLED";
-  if (isExact && error.kind !== "broken") return diagnosis;
-  return {
-    ...diagnosis,
-    failure: {
-      ...diagnosis.failure,
-      code: "IMAGE_PULL_FAILED",
-      message: `cannot pull image "${image}" (pull_policy ${wanted.policy})`,
-      remedy: "check the network of the engine (not of the runner), the registry and its certificate",
-    },
-  };
-}
-
 function missing(engine: Engine, image: string): { ok: false; error: Diagnosis } {
   const { kind } = engine.runtime;
   const hint = kind === "podman" && !image.includes("/")
@@ -167,7 +148,7 @@ function missing(engine: Engine, image: string): { ok: false; error: Diagnosis }
   const message =
     `image "${image}" is not in the store of ${kind} at ${engine.address}, and pull_policy is never`;
   const remedy = `${kind} pull ${image} into this engine, or pull_policy: missing${hint}`;
-  return unmade(found(engine, { code: "IMAGE_MISSING", message, remedy }, { image }));
+  return unmade(describe(engine.runtime, { code: "IMAGE_MISSING", message, remedy }, { image }));
 }
 
 function otherPlatform(
@@ -178,5 +159,5 @@ function otherPlatform(
   const { image, platform } = wanted;
   const message = `image "${image}" is for ${platformOf(local)}, not for ${platform}`;
   const remedy = "pull the image for that platform, or correct platform";
-  return unmade(found(engine, { code: "IMAGE_PLATFORM_MISMATCH", message, remedy }, { image }));
+  return unmade(describe(engine.runtime, { code: "IMAGE_PLATFORM_MISMATCH", message, remedy }, { image }));
 }

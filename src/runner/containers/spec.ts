@@ -2,8 +2,9 @@
 import type { Failure } from "../../run/failure.ts";
 import { parsePort } from "../../workflow/port.ts";
 import type { Healthcheck, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
-import { type Labels, toEngineLabels } from "./labels.ts";
-import { type Mount, resolveMounts } from "./mounts.ts";
+import { type Labels, newLabels, type Role } from "./labels.ts";
+import type { Mount } from "./mounts.ts";
+import { type Made, unmade } from "./outcome.ts";
 
 export interface ContainerRequest {
   /** Every string resolved. */
@@ -30,19 +31,22 @@ export interface ContainerRequest {
 type Json = Record<string, unknown>;
 
 /** `withInit`: an init process reaps orphans and passes signals on; some engines have none (2.10.2). */
-export async function toCreateBody(request: ContainerRequest, withInit: boolean): Promise<Json | Failure> {
+export function newCreateBody(
+  request: ContainerRequest,
+  mounts: readonly Mount[],
+  role: Role,
+  withInit: boolean,
+): Made<Json> {
   const { container, raw } = request;
-  const mounts = await resolveMounts(container.volumes, request);
-  if ("code" in mounts) return mounts;
   const ports = readPorts(container.ports);
-  if ("code" in ports) return ports;
+  if ("code" in ports) return unmade(ports);
   const env = {
     ...request.env,
     ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
   };
   const rawEnv = raw?.container["Env"];
   const host = hostConfig(request, mounts, ports, withInit);
-  return {
+  const body = {
     ...(container.workingDir === null ? {} : { WorkingDir: container.workingDir }),
     ...(container.user === null ? {} : { User: container.user }),
     ...raw?.container,
@@ -55,7 +59,7 @@ export async function toCreateBody(request: ContainerRequest, withInit: boolean)
     ...(request.command === null ? {} : { Cmd: request.command }),
     Labels: {
       ...asRecord(raw?.container["Labels"]),
-      ...toEngineLabels(request.labels, container.keepContainer),
+      ...newLabels(request.labels, role, container.keepContainer),
     },
     ...(container.healthcheck === null ? {} : { Healthcheck: toHealthcheck(container.healthcheck) }),
     ExposedPorts: { ...asRecord(raw?.container["ExposedPorts"]), ...ports.exposed },
@@ -64,6 +68,7 @@ export async function toCreateBody(request: ContainerRequest, withInit: boolean)
     HostConfig: host,
     ...(raw === undefined || Object.keys(raw.network).length === 0 ? {} : { NetworkingConfig: raw.network }),
   };
+  return { ok: true, value: body };
 }
 
 function hostConfig(

@@ -39,3 +39,8 @@ export async function untilStopped<T>(
   if (!await settlesWithin(work, AFTER_KILL_MS)) giveUp();
   return await work;
 }
+
+/** The result of work that others wait for, too: after an abort it goes on without us. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, stopped: () => T): Promise<T> {
+  return await settlesWithin(work, Number.POSITIVE_INFINITY, signal) ? await work : stopped();
+}

@@ -20,7 +20,8 @@ const cases: readonly Case[] = [
   },
   {
     name: "S-18 a failure aborts dependents transitively, unrelated branches go on",
-    yaml: "steps: [{id: a, run: x}, {id: b, run: x, depends: a}, {id: c, run: x, depends: b}, {id: d, run: x}]",
+    yaml:
+      "steps: [{id: a, run: x}, {id: b, run: x, depends: a}, {id: c, run: x, depends: b}, {id: d, run: x}]",
     options: { script: { a: FAIL } },
     status: "failed",
     steps: { a: "failed", b: "aborted", c: "aborted", d: "succeeded" },
@@ -80,7 +81,13 @@ const cases: readonly Case[] = [
 handler_on: {init: {run: x}, abort: {run: x}, exit: {run: x}, failure: {run: x}}
 steps: [{id: a, run: x}]`,
     status: "aborted",
-    steps: { a: "not_started", onInit: "not_started", onAbort: "succeeded", onExit: "succeeded", onFailure: "not_started" },
+    steps: {
+      a: "not_started",
+      onInit: "not_started",
+      onAbort: "succeeded",
+      onExit: "succeeded",
+      onFailure: "not_started",
+    },
   },
   {
     name: "S-16 a cycle fails the run before any step",
@@ -133,7 +140,8 @@ steps: [{id: a, run: x}]`,
   },
   {
     name: "3.1.3 the root container does not come up: failed, every step not_started, no handler",
-    yaml: "container: {image: 'alpine:3.20'}\nhandler_on: {failure: {run: x}, exit: {run: x}}\nsteps: [{id: a, run: x}]",
+    yaml:
+      "container: {image: 'alpine:3.20'}\nhandler_on: {failure: {run: x}, exit: {run: x}}\nsteps: [{id: a, run: x}]",
     options: { openFailure: { code: "ENGINE_UNREACHABLE", message: "no socket", remedy: "start it" } },
     status: "failed",
     steps: { a: "not_started", onFailure: "not_started", onExit: "not_started" },
@@ -213,7 +221,10 @@ Deno.test("4.6.3 more output than max_output_size fails the step", async () => {
   const played = await play("max_output_size: 10\nsteps: [{id: a, run: x, output: OUT}]", {
     script: { a: [{ stdout: "x".repeat(11) }] },
   });
-  assert.match(played.state.steps[0]?.failure?.message ?? "", /output exceeded maximum size limit of 10 bytes/);
+  assert.match(
+    played.state.steps[0]?.failure?.message ?? "",
+    /output exceeded maximum size limit of 10 bytes/,
+  );
 });
 
 Deno.test("S-11 steps without depends start together", async () => {
@@ -296,7 +307,8 @@ Deno.test("2.6 facts of the event are variables and references", async () => {
 Deno.test("the state is the fold of the events that were told", async () => {
   const { newRunState, reduce } = await import("../../../src/run/state.ts");
   const { workflowOf } = await import("../../support/scripted-run.ts");
-  const yaml = "handler_on: {exit: {run: x}}\nsteps: [{id: a, run: x, output: O}, {id: b, run: x, depends: a}]";
+  const yaml =
+    "handler_on: {exit: {run: x}}\nsteps: [{id: a, run: x, output: O}, {id: b, run: x, depends: a}]";
   const played = await play(yaml, { script: { b: FAIL } });
   const folded = played.events.reduce(
     (state, event) => reduce(state, { ...event, at: 0 }),

@@ -11,9 +11,6 @@ export interface Connection extends AsyncDisposable {
   agent(): Promise<Reply<Agent>>;
 }
 
-/** Time for the connection itself; what follows has limits of its own. */
-const CONNECT_MS = 10_000;
-
 export function openConnection(address: Address): Connection {
   let opened: Promise<Reply<Agent>> | null = null;
   return {
@@ -54,9 +51,9 @@ async function openAgent(address: Address): Promise<Reply<Agent>> {
   }
 }
 
-/** Every request says how long it may take: most have a limit, streams and waits have none. */
+/** Without undici's own time limits: their timer is shared and outlives the client. `socket.ts` keeps the time. */
 function newAgent(connect: Record<string, unknown>): Agent {
-  return new Agent({ connect: { timeout: CONNECT_MS, ...connect }, headersTimeout: 0, bodyTimeout: 0 });
+  return new Agent({ connect: { timeout: 0, ...connect }, headersTimeout: 0, bodyTimeout: 0 });
 }
 
 async function readCertificates(tls: Tls): Promise<Record<string, unknown>> {

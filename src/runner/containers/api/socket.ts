@@ -58,23 +58,25 @@ export function openSocket(runtime: Runtime, answerMs: number = ANSWER_MS): Sock
     const who = await identity(signal);
     if (!who.ok) return { ok: false, error: { ...who.error, operation: call.operation } };
     const path = `/v${who.value.apiVersion}${call.path}`;
-    return await exchange(connection, { answerMs, ...call, path }, signal);
+    return await exchange(connection, { ...call, path }, signal);
   };
 
   return {
     identity,
-    request: async (call, schema, signal) => {
-      const reply = await open(call, signal);
-      return reply.ok ? await readAnswer(reply.value, call.operation, schema, signal) : reply;
-    },
-    head: async (call, signal) => {
-      const reply = await open(call, signal);
-      if (!reply.ok) return reply;
-      await reply.value.body.dump();
-      return { ok: true, value: textHeaders(reply.value.headers) };
-    },
+    request: (call, schema, signal) =>
+      inTime(call, answerMs, signal, async (inner) => {
+        const reply = await open(call, inner);
+        return reply.ok ? await readAnswer(reply.value, call.operation, schema, inner) : reply;
+      }),
+    head: (call, signal) =>
+      inTime(call, answerMs, signal, async (inner) => {
+        const reply = await open(call, inner);
+        if (!reply.ok) return reply;
+        await reply.value.body.dump();
+        return { ok: true, value: textHeaders(reply.value.headers) };
+      }),
     stream: async (call, signal) => {
-      const reply = await open({ answerMs: null, ...call }, signal);
+      const reply = await open(call, signal);
       return reply.ok ? { ok: true, value: newByteStream(reply.value.body, call.operation, signal) } : reply;
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
@@ -83,21 +85,44 @@ export function openSocket(runtime: Runtime, answerMs: number = ANSWER_MS): Sock
 
 type Answer = Dispatcher.ResponseData;
 
-async function ask(
+function ask(
   connection: Connection,
   runtime: Runtime,
   answerMs: number,
   signal: AbortSignal,
 ): Promise<Reply<Identity>> {
-  const operation = "ping";
-  const reply = await exchange(connection, { operation, method: "GET", path: "/_ping", answerMs }, signal);
-  if (!reply.ok) return reply;
-  const text = await readText(reply.value, operation, signal);
-  if (!text.ok) return text;
-  const identity = readIdentity(textHeaders(reply.value.headers));
-  if (identity !== null) return pickVersion(identity, runtime.apiVersion);
-  const message = `the answer has no Api-Version and begins with ${quoted(text.value)}`;
-  return { ok: false, error: engineError("foreign", operation, message) };
+  const call: Call = { operation: "ping", method: "GET", path: "/_ping" };
+  return inTime(call, answerMs, signal, async (inner) => {
+    const reply = await exchange(connection, call, inner);
+    if (!reply.ok) return reply;
+    const text = await readText(reply.value, call.operation, inner);
+    if (!text.ok) return text;
+    const identity = readIdentity(textHeaders(reply.value.headers));
+    if (identity !== null) return pickVersion(identity, runtime.apiVersion);
+    const message = `the answer has no Api-Version and begins with ${quoted(text.value)}`;
+    return { ok: false, error: engineError("foreign", call.operation, message) };
+  });
+}
+
+/** A deadline of our own: undici's shared timers outlive the client that set them. It covers the body, too. */
+async function inTime<T>(
+  call: Call,
+  defaultMs: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Reply<T>>,
+): Promise<Reply<T>> {
+  const answerMs = call.answerMs === undefined ? defaultMs : call.answerMs;
+  if (answerMs === null) return await work(signal);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), answerMs);
+  try {
+    const reply = await work(AbortSignal.any([signal, late.signal]));
+    if (reply.ok || reply.error.kind !== "aborted" || signal.aborted) return reply;
+    const message = `no answer to ${call.method} ${call.path} within ${answerMs} ms`;
+    return { ok: false, error: engineError("silent", call.operation, message) };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A connection that the engine had already given up fails at once: what may be repeated is tried a second time. */
@@ -124,8 +149,6 @@ async function tryExchange(connection: Connection, call: Call, signal: AbortSign
         ...call.headers,
       },
       body: call.body === undefined ? null : JSON.stringify(call.body),
-      headersTimeout: call.answerMs ?? 0,
-      bodyTimeout: call.answerMs ?? 0,
       signal,
     });
     const isSuccess = answer.statusCode < 300 || answer.statusCode === 304;
@@ -133,14 +156,11 @@ async function tryExchange(connection: Connection, call: Call, signal: AbortSign
       ? { ok: true, value: answer }
       : { ok: false, error: await refusal(answer, operation, signal) };
   } catch (thrown) {
-    return { ok: false, error: await withFile(thrownError(thrown, operation, signal), connection, call) };
+    return { ok: false, error: await withFile(thrownError(thrown, operation, signal), connection) };
   }
 }
 
-async function withFile(error: EngineError, connection: Connection, call: Call): Promise<EngineError> {
-  if (error.kind === "silent") {
-    return { ...error, message: `no answer to ${call.method} ${call.path} within ${call.answerMs ?? 0} ms` };
-  }
+async function withFile(error: EngineError, connection: Connection): Promise<EngineError> {
   if (error.kind !== "unreachable" || connection.path === null) return error;
   return { ...error, file: await lookAtSocket(connection.path) };
 }
@@ -227,6 +247,5 @@ function parseJson(text: string): unknown {
 
 /** The first bytes of what nobody expected, safe to show. */
 function quoted(text: string): string {
-  // deno-lint-ignore no-control-regex
   return JSON.stringify(text.slice(0, 80).replaceAll(/[^\x20-\x7e\n\t]/g, "?"));
 }

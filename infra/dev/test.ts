@@ -1,0 +1,56 @@
+/**
+ * The test command: brings up what the tests run on, runs them, and ends with one plain line `N passed, N failed`.
+ * Arguments are handed to `deno test` (a folder, --filter).
+ */
+const root = new URL("../../", import.meta.url);
+
+const up = new Deno.Command("bash", {
+  args: ["infra/dev/up"],
+  cwd: root,
+  stdout: "piped",
+  stderr: "inherit",
+});
+const brought = await up.output();
+if (!brought.success) {
+  console.error("infra/dev/up failed: the tests need Docker, Podman, Postgres and Chromium");
+  console.log("0 passed, 1 failed");
+  Deno.exit(1);
+}
+const exported = Object.fromEntries(
+  new TextDecoder().decode(brought.stdout).split("\n").flatMap((line) => {
+    const match = /^export (\w+)=(.*)$/.exec(line);
+    return match === null ? [] : [[match[1] ?? "", match[2] ?? ""]];
+  }),
+);
+
+const targets = Deno.args.some((arg) => !arg.startsWith("-")) ? [] : ["tests/"];
+const tests = new Deno.Command(Deno.execPath(), {
+  args: ["test", "-A", "--parallel", "--ignore=tests/bench", ...Deno.args, ...targets],
+  cwd: root,
+  env: { ...exported, NO_COLOR: "1", DENO_JOBS: Deno.env.get("DENO_JOBS") ?? "2" },
+  stdout: "piped",
+  stderr: "inherit",
+}).spawn();
+
+let passed = 0;
+let failed = 0;
+let hasSummary = false;
+let rest = "";
+const decoder = new TextDecoder();
+for await (const bytes of tests.stdout) {
+  await Deno.stdout.write(bytes);
+  const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) {
+    const match = /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed/.exec(line);
+    if (match === null) continue;
+    passed = Number(match[1]);
+    failed = Number(match[2]);
+    hasSummary = true;
+  }
+}
+const { success } = await tests.status;
+// A file that does not even load has no test to count.
+if (!hasSummary || (!success && failed === 0)) failed += 1;
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(success ? 0 : 1);

@@ -1,0 +1,143 @@
+/**
+ * The door on edge runtimes (workerd): the same control plane, a database client for each request. Settings come from the
+ * platform's bindings; the schema must be there already (`dagu server` on the same database applies the migrations).
+ */
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import * as v from "valibot";
+import { uuidV7 } from "./run/ids.ts";
+import type { Clock, Log } from "./run/ports.ts";
+import { createApp } from "./server/app.ts";
+import type { ServerPorts } from "./server/ports.ts";
+import { SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
+import type { Db } from "./server/store/db.ts";
+import * as schema from "./server/store/schema.ts";
+import { tick } from "./server/tick/tick.ts";
+
+/** What the platform must bind. `HYPERDRIVE` (a pooler) wins over `DATABASE_URL`. */
+const Bindings = v.object({
+  DATABASE_URL: v.optional(v.string()),
+  HYPERDRIVE: v.optional(v.object({ connectionString: v.string() })),
+  DAGU_PUBLIC_URL: v.optional(v.string(), ""),
+  DAGU_ENCRYPTION_KEYS: v.pipe(v.string(), v.base64("must be the base64 form of 32 bytes")),
+  DAGU_INTERNAL_TOKEN: v.optional(v.string()),
+  /** On the edge there is no loopback: `token` or `basic`. */
+  DAGU_AUTH_MODE: v.optional(v.picklist(["token", "basic"]), "token"),
+  DAGU_AUTH_BASIC_USERNAME: v.optional(v.string(), ""),
+  DAGU_AUTH_BASIC_PASSWORD: v.optional(v.string(), ""),
+});
+type Bindings = v.InferOutput<typeof Bindings>;
+
+interface ExecutionContext {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+export default {
+  async fetch(request: Request, bindings: unknown, context: ExecutionContext): Promise<Response> {
+    const parsed = v.safeParse(Bindings, bindings);
+    if (!parsed.success) {
+      return misconfigured(parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`));
+    }
+    const plane = openPlane(parsed.output, context);
+    const response = await createApp(plane.ports, plane.settings).fetch(request);
+    // A stream goes on reading the database after this function has returned.
+    const { answer, read } = tapBody(response);
+    context.waitUntil(read.then(() => plane.close()));
+    return answer;
+  },
+
+  async scheduled(_event: unknown, bindings: unknown, context: ExecutionContext): Promise<void> {
+    const plane = openPlane(v.parse(Bindings, bindings), context);
+    await tick(plane.ports, plane.settings);
+    await plane.close();
+  },
+};
+
+interface Plane {
+  readonly ports: ServerPorts;
+  readonly settings: ServerSettings;
+  close(): Promise<void>;
+}
+
+/** A pool across requests is not possible here: a pooler in front of Postgres is its place. */
+function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
+  const url = bindings.HYPERDRIVE?.connectionString ?? bindings.DATABASE_URL ?? "";
+  const client = postgres(url, { max: 4, fetch_types: false, prepare: false, onnotice: () => {} });
+  const clock = edgeClock();
+  return {
+    ports: {
+      // The handle is this at run time; only the type of raw results differs, which `query.ts` absorbs.
+      db: drizzle(client, { schema }) as unknown as Db,
+      clock,
+      ids: { uuid: () => uuidV7(clock.now(), crypto.getRandomValues(new Uint8Array(10))) },
+      log: edgeLog(),
+      wake: {
+        notify: () => {},
+        wait: async (_topics, ms, signal) => {
+          await clock.sleep(ms, signal);
+          return false;
+        },
+      },
+      random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      background: (work) => context.waitUntil(work),
+    },
+    settings: toSettings(bindings),
+    close: () => client.end({ timeout: 5 }),
+  };
+}
+
+/** The same answer, and a promise of the moment at which its body has been read or let go. */
+function tapBody(response: Response): { answer: Response; read: Promise<void> } {
+  if (response.body === null) return { answer: response, read: Promise.resolve() };
+  const through = new TransformStream<Uint8Array, Uint8Array>();
+  const read = response.body.pipeTo(through.writable).catch(() => {});
+  return { answer: new Response(through.readable, response), read };
+}
+
+function toSettings(bindings: Bindings): ServerSettings {
+  return {
+    ...SERVER_DEFAULTS,
+    version: "edge",
+    publicUrl: bindings.DAGU_PUBLIC_URL.replace(/\/+$/, ""),
+    auth: bindings.DAGU_AUTH_MODE === "basic"
+      ? {
+        kind: "basic",
+        username: bindings.DAGU_AUTH_BASIC_USERNAME,
+        password: bindings.DAGU_AUTH_BASIC_PASSWORD,
+      }
+      : { kind: "token" },
+    masterKey: Uint8Array.fromBase64(bindings.DAGU_ENCRYPTION_KEYS.split(",")[0] ?? ""),
+    internalToken: bindings.DAGU_INTERNAL_TOKEN ?? null,
+  };
+}
+
+function edgeClock(): Clock {
+  return {
+    now: () => Date.now(),
+    mono: () => performance.now(),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted === true) return resolve();
+        const timer = setTimeout(resolve, ms);
+        signal?.addEventListener("abort", () => {
+          clearTimeout(timer);
+          resolve();
+        }, { once: true });
+      }),
+  };
+}
+
+/** The platform collects what is written to the console. */
+function edgeLog(): Log {
+  const line = (level: string) => (message: string, facts?: Readonly<Record<string, unknown>>): void =>
+    // deno-lint-ignore no-console -- on the edge the console is the log
+    console.log(JSON.stringify({ level, message, ...facts }));
+  return { info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+function misconfigured(problems: readonly string[]): Response {
+  return Response.json({
+    code: "internal_error",
+    message: `the deployment lacks settings: ${problems.join("; ")}`,
+  }, { status: 500 });
+}

@@ -1,0 +1,116 @@
+/** From a request to a container that exists: mounts, image, name, create. What fails on the way leaves nothing. */
+import type { ContainerFacts } from "../../run/event.ts";
+import type { Reporter } from "../../run/ports.ts";
+import { createContainer, inspectContainer, removeContainer, startContainer } from "./api/container.ts";
+import { type EngineError, isLost } from "./api/error.ts";
+import { diagnose, isInitMissing, type Subject } from "./diagnose.ts";
+import type { Engine } from "./engine.ts";
+import { readMarks, type Role } from "./labels.ts";
+import { resolveMounts } from "./mounts.ts";
+import { newContainerName, shortId } from "./names.ts";
+import { type Diagnosis, isFailure, type Made, stopFailure, unmade } from "./outcome.ts";
+import { digestOf, ensureImage } from "./pull.ts";
+import { removeQuietly } from "./release.ts";
+import { type ContainerRequest, newCreateBody } from "./spec.ts";
+
+export interface CreatedContainer {
+  readonly id: string;
+  readonly facts: ContainerFacts;
+  readonly subject: Subject;
+}
+
+/** A create that was sent is waited for, whoever stops us: its answer is the only way to the id. */
+const UNSTOPPED = new AbortController().signal;
+
+export async function makeContainer(
+  engine: Engine,
+  request: ContainerRequest,
+  role: Role,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Made<CreatedContainer>> {
+  const { container } = request;
+  const mounts = await resolveMounts(container.volumes, request);
+  if (isFailure(mounts)) return unmade(mounts);
+  const wanted = { image: container.image, policy: container.pullPolicy, platform: container.platform };
+  const image = await ensureImage(engine, wanted, report, signal);
+  if (!image.ok) return image;
+  const name = container.containerName ?? newContainerName(request.labels);
+  const subject = subjectOf(request, name);
+
+  const create = async (withInit: boolean): Promise<Made<string> | EngineError> => {
+    const body = newCreateBody(request, mounts, role, withInit);
+    if (!body.ok) return body;
+    const reply = await createContainer(engine.socket, name, body.value, container.platform, UNSTOPPED);
+    return reply.ok ? { ok: true, value: reply.value.Id } : reply.error;
+  };
+
+  if (signal.aborted) return unmade(stopFailure(signal));
+  let created = await create(engine.init.isThere);
+  if (!("ok" in created) && engine.init.isThere && isInitMissing(created)) {
+    engine.init.isThere = false;
+    await report.note("warn", "the engine has no init binary: containers run without one (F45)");
+    created = await create(false);
+  }
+  if (!("ok" in created) && role === "step" && await makeWay(engine, request)) {
+    created = await create(engine.init.isThere);
+  }
+  if (!("ok" in created)) {
+    // Whether it was made is unknown then; ours have names that nobody else uses.
+    if (isLost(created) && container.containerName === null) await removeQuietly(engine, name, report);
+    return { ok: false, error: diagnose(engine.runtime, created, subject, signal) };
+  }
+  if (!created.ok) return created;
+  const id = created.value;
+  const facts: ContainerFacts = {
+    engine: engine.runtime.kind,
+    address: engine.address,
+    id: shortId(id),
+    name,
+    image: container.image,
+    digest: digestOf(image.value),
+  };
+  if (!signal.aborted) return { ok: true, value: { id, facts, subject: { ...subject, container: id } } };
+  await removeQuietly(engine, id, report);
+  return unmade(stopFailure(signal));
+}
+
+/** null: it runs, or has run already. */
+export async function start(
+  engine: Engine,
+  container: CreatedContainer,
+  signal: AbortSignal,
+): Promise<Diagnosis | null> {
+  const reply = await startContainer(engine.socket, container.id, signal);
+  return reply.ok ? null : diagnose(engine.runtime, reply.error, container.subject, signal);
+}
+
+/** A stopped container of the same workflow that holds our name is taken away; anybody else's stays (4.3.1). */
+async function makeWay(engine: Engine, { container, labels }: ContainerRequest): Promise<boolean> {
+  if (container.containerName === null) return false;
+  const holder = await inspectContainer(engine.socket, container.containerName, UNSTOPPED);
+  if (!holder.ok || holder.value.State.Running) return false;
+  const marks = readMarks(holder.value.Config.Labels ?? null);
+  if (marks?.workflow !== labels.workflow) return false;
+  return (await removeContainer(engine.socket, holder.value.Id, false, UNSTOPPED)).ok;
+}
+
+function subjectOf({ container, entrypoint, command, raw }: ContainerRequest, name: string): Subject {
+  const mode = raw?.host["NetworkMode"];
+  const program = entrypoint?.[0] ?? command?.[0];
+  return {
+    image: container.image,
+    name,
+    user: container.user ?? textOf(raw?.container["User"]),
+    network: container.network ?? textOf(mode),
+    platform: container.platform,
+    policy: container.pullPolicy,
+    ports: container.ports,
+    workingDir: container.workingDir,
+    ...(program === undefined ? {} : { program }),
+  };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

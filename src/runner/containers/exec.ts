@@ -1,0 +1,191 @@
+/** One command in a container that runs already (containers contract 3.4). */
+import type { Outcome, OutputSink } from "../../run/ports.ts";
+import { inspectContainer } from "./api/container.ts";
+import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
+import { createExec, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
+import type { ByteStream } from "./api/socket.ts";
+import { describe, diagnose, diagnoseWords, type Subject } from "./diagnose.ts";
+import type { Engine } from "./engine.ts";
+import { killTree, TOKEN_VARIABLE } from "./kill-tree.ts";
+import { newExecToken } from "./names.ts";
+import { exitMessage, failedBy, newTailedSink, SETUP_EXIT_CODE, stopFailure, SUCCEEDED } from "./outcome.ts";
+import { drain, newLaunchGuard } from "./output.ts";
+import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
+import { pause, settlesWithin, untilStopped } from "./waiting.ts";
+
+export interface ExecRequest {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDir: string | null;
+  readonly user: string | null;
+}
+
+/** Resolves when nothing of the command is left, or when it says that something may be (3.7.4). */
+export async function runExec(
+  engine: Engine,
+  id: string,
+  about: Subject,
+  request: ExecRequest,
+  stop: StopRules,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const stopped = { failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE };
+  if (signal.aborted) return failedBy(stopped);
+  const [program] = request.argv;
+  const subject = { ...about, container: id, user: request.user, workingDir: request.workingDir };
+  if (program === undefined) return noCommand(engine, subject);
+  const named = { ...subject, program };
+  const down = await notRunning(engine, id, named, signal);
+  if (down !== null) return down;
+
+  const token = newExecToken();
+  // The answers of create and start say what is there to be stopped: they are waited for, whoever stops us.
+  const listening = new AbortController();
+  const created = await createExec(engine.socket, id, toBody(request, token), listening.signal);
+  if (!created.ok) return failedBy(diagnose(engine.runtime, created.error, named, signal));
+  const started = await startExec(engine.socket, created.value, listening.signal);
+  if (!started.ok) return failedBy(diagnose(engine.runtime, started.error, named, signal));
+
+  const tailed = newTailedSink(sink);
+  const guard = newLaunchGuard(tailed);
+  const work = readExec(engine, created.value, started.value, guard, listening.signal);
+  let isSwept = true;
+  const ended = await untilStopped(work, signal, async () => {
+    isSwept = await stopTree(engine, id, token, request.user, stop, signal);
+  }, () => listening.abort());
+
+  const exitCode = ended.ok ? ended.value.ExitCode : null;
+  const words = await guard.settle(exitCode ?? SETUP_EXIT_CODE);
+  if (signal.aborted) return { exitCode, failure: stopFailureOf(signal, isSwept), outputFile: null };
+  if (!ended.ok) return await judgeLost(engine, id, named, ended.error, signal);
+  if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
+  if (exitCode === 0) return SUCCEEDED;
+  const code = exitCode ?? SETUP_EXIT_CODE;
+  if (code === SIGKILL_CODE && !await isRunning(engine, id)) return lostContainer(engine, named, code);
+  const message = exitMessage(code, tailed.tail());
+  const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
+  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: code });
+}
+
+const SIGKILL_CODE = 137;
+
+function toBody(request: ExecRequest, token: string): Parameters<typeof createExec>[2] {
+  const env = { ...request.env, [TOKEN_VARIABLE]: token };
+  return {
+    Cmd: request.argv,
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...(request.user === null ? {} : { User: request.user }),
+    ...(request.workingDir === null ? {} : { WorkingDir: request.workingDir }),
+  };
+}
+
+const SETTLE_MS: readonly number[] = [0, 1, 5, 20, 50, 100, 200];
+
+/** The code means something only after the last byte (3.4.6); a command may close its outputs before it ends. */
+async function readExec(
+  engine: Engine,
+  exec: string,
+  stream: ByteStream,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<Reply<InspectedExec>> {
+  const broken = await drain(stream, false, "exec start", sink, { stdout: 0, stderr: 0 });
+  if (broken !== null) return { ok: false, error: broken };
+  for (let turn = 0;; turn++) {
+    await pause(SETTLE_MS[turn] ?? 250, signal);
+    const reply = await inspectExec(engine.socket, exec, signal);
+    if (!reply.ok || !reply.value.Running) return reply;
+  }
+}
+
+async function stopTree(
+  engine: Engine,
+  id: string,
+  token: string,
+  user: string | null,
+  stop: StopRules,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const graceMs = graceOf(stop, signal);
+  if (graceMs === 0) return await killTree(engine, id, token, user, "KILL", 0);
+  const polite = killTree(engine, id, token, user, signalName(stop), graceMs);
+  const isOver = await settlesWithin(polite, Number.POSITIVE_INFINITY, hurryOf(stop));
+  return isOver ? await polite : await killTree(engine, id, token, user, "KILL", 0);
+}
+
+function stopFailureOf(signal: AbortSignal, isSwept: boolean): ReturnType<typeof stopFailure> {
+  const failure = stopFailure(signal);
+  if (isSwept) return failure;
+  const remedy = "look into the container and kill them; stopping needs sh, tr and grep in it";
+  return { ...failure, message: `${failure.message}; processes may be left in the container`, remedy };
+}
+
+/** 3.4.1: says why at once what the engine would say in its own words. */
+async function notRunning(
+  engine: Engine,
+  id: string,
+  subject: Subject,
+  signal: AbortSignal,
+): Promise<Outcome | null> {
+  const reply = await inspectContainer(engine.socket, id, signal);
+  if (!reply.ok) {
+    if (!isMissing(reply.error)) return failedBy(diagnose(engine.runtime, reply.error, subject, signal));
+    return down(engine, subject, `container ${subject.name ?? id} is gone`);
+  }
+  const { State } = reply.value;
+  if (State.Paused) return down(engine, subject, `container ${subject.name ?? id} is paused`);
+  if (State.Running) return null;
+  const end = `exited with code ${State.ExitCode} at ${State.FinishedAt}`;
+  return down(engine, subject, `container ${subject.name ?? id} does not run: it ${end}`);
+}
+
+function down(engine: Engine, subject: Subject, message: string): Outcome {
+  const found = {
+    code: "CONTAINER_NOT_RUNNING",
+    message,
+    remedy: "it is not started again within a run",
+  } as const;
+  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: SETUP_EXIT_CODE });
+}
+
+function noCommand(engine: Engine, subject: Subject): Outcome {
+  const found = {
+    code: "SPEC_INVALID",
+    message: "there is no command to execute",
+    remedy: "write one",
+  } as const;
+  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: SETUP_EXIT_CODE });
+}
+
+async function judgeLost(
+  engine: Engine,
+  id: string,
+  subject: Subject,
+  error: EngineError,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (isMissing(error) || (!isLost(error) && !await isRunning(engine, id))) {
+    return lostContainer(engine, subject, SETUP_EXIT_CODE);
+  }
+  if (!isLost(error)) return failedBy(diagnose(engine.runtime, error, subject, signal));
+  const message = `the connection to ${engine.runtime.kind} was lost while the command ran`;
+  const remedy = "the command may still run in the container";
+  const found = { code: "ENGINE_LOST", message, remedy } as const;
+  const failure = describe(engine.runtime, found, subject, error.message);
+  return failedBy({ failure, exitCode: SETUP_EXIT_CODE });
+}
+
+function lostContainer(engine: Engine, subject: Subject, exitCode: number): Outcome {
+  const message = `container ${subject.name ?? ""} was stopped or removed while the command ran in it`;
+  const remedy = "find out who stopped it; later steps cannot use it";
+  const failure = describe(engine.runtime, { code: "CONTAINER_LOST", message, remedy }, subject);
+  return failedBy({ failure, exitCode });
+}
+
+const LOOK_MS = 10_000;
+
+async function isRunning(engine: Engine, id: string): Promise<boolean> {
+  const reply = await inspectContainer(engine.socket, id, AbortSignal.timeout(LOOK_MS));
+  return reply.ok && reply.value.State.Running;
+}

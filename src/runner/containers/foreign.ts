@@ -1,0 +1,55 @@
+/** Somebody else's container, waited for until it runs (2.3.3, F53, F54). */
+import type { ContainerFacts } from "../../run/event.ts";
+import { inspectContainer, type Inspected } from "./api/container.ts";
+import { isMissing } from "./api/error.ts";
+import { describe, diagnose } from "./diagnose.ts";
+import type { Engine } from "./engine.ts";
+import { shortId } from "./names.ts";
+import { type Made, stopFailure, unmade } from "./outcome.ts";
+import { pause } from "./waiting.ts";
+
+export interface ForeignContainer {
+  readonly id: string;
+  readonly facts: ContainerFacts;
+}
+
+const POLL_MS = 500;
+
+export async function findForeign(
+  engine: Engine,
+  target: string,
+  signal: AbortSignal,
+): Promise<Made<ForeignContainer>> {
+  const until = performance.now() + engine.limits.readyMs;
+  const subject = { name: target };
+  while (true) {
+    const reply = await inspectContainer(engine.socket, target, signal);
+    if (signal.aborted) return unmade(stopFailure(signal));
+    if (reply.ok && reply.value.State.Running && !reply.value.State.Paused) {
+      return { ok: true, value: { id: reply.value.Id, facts: factsOf(engine, reply.value) } };
+    }
+    if (!reply.ok && !isMissing(reply.error)) {
+      return { ok: false, error: diagnose(engine.runtime, reply.error, subject, signal) };
+    }
+    const isPaused = reply.ok && reply.value.State.Paused;
+    if (isPaused || performance.now() >= until) {
+      const state = reply.ok ? reply.value.State.Status : "not found";
+      const waited = isPaused ? "" : ` after ${Math.round(engine.limits.readyMs / 1000)} s`;
+      const message = `container ${target} does not run${waited}: ${state}`;
+      const remedy = isPaused ? `${engine.runtime.kind} unpause ${target}` : "start it, or correct its name";
+      return unmade(describe(engine.runtime, { code: "CONTAINER_NOT_RUNNING", message, remedy }, subject));
+    }
+    await pause(POLL_MS, signal);
+  }
+}
+
+function factsOf(engine: Engine, { Id, Name, Image, Config }: Inspected): ContainerFacts {
+  return {
+    engine: engine.runtime.kind,
+    address: engine.address,
+    id: shortId(Id),
+    name: Name.replace(/^\//, ""),
+    image: Config.Image,
+    digest: Image,
+  };
+}

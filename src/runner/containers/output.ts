@@ -1,0 +1,94 @@
+/** Bytes from an engine's stream to a step's log: apart, exact, and never faster than the log takes them. */
+import type { OutputSink, StreamName } from "../../run/ports.ts";
+import { type EngineError, StreamError } from "./api/error.ts";
+import { rawPieces, splitFrames } from "./api/frames.ts";
+import type { ByteStream } from "./api/socket.ts";
+
+/** How much of each stream has been read, for going on after a lost connection. */
+export type Counts = Record<StreamName, number>;
+
+/** Reads to the end. `skip`: bytes at the beginning that were read before. The error that broke the stream; null: none. */
+export async function drain(
+  stream: ByteStream,
+  isTerminal: boolean,
+  operation: string,
+  sink: OutputSink,
+  counts: Counts,
+  skip: Counts = { stdout: 0, stderr: 0 },
+): Promise<EngineError | null> {
+  using source = stream;
+  const left = { ...skip };
+  try {
+    for await (const piece of isTerminal ? rawPieces(source) : splitFrames(source, operation)) {
+      const known = Math.min(left[piece.stream], piece.bytes.length);
+      left[piece.stream] -= known;
+      if (known === piece.bytes.length) continue;
+      counts[piece.stream] += piece.bytes.length - known;
+      await sink.write(piece.stream, piece.bytes.subarray(known));
+    }
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof StreamError) return thrown.error;
+    throw thrown;
+  }
+}
+
+/** What an engine or an init process writes into the output when the program cannot be started (engine notes 3). */
+const LAUNCH_WORDS: readonly string[] = [
+  "[FATAL tini ",
+  "ERROR (catatonit:",
+  "OCI runtime exec failed: ",
+  "unable to find user ",
+  "unable to find group ",
+  "Error: ",
+];
+const LAUNCH_TEXT_MAX = 8_192;
+/** catatonit has one code for everything. */
+const CATATONIT_CODE = 1;
+
+export interface LaunchGuard extends OutputSink {
+  /**
+   * After the last byte: words of a launch that failed, which are kept out of the log; null: what was held back was the
+   * program's own, and has been passed on.
+   */
+  settle(exitCode: number): Promise<string | null>;
+}
+
+/** Holds back the very first bytes while they may be such words; a program's own output is passed on as soon as it is none. */
+export function newLaunchGuard(sink: OutputSink): LaunchGuard {
+  let held: { readonly stream: StreamName; readonly bytes: Uint8Array }[] | null = [];
+  const text = (): string => (held ?? []).map(({ bytes }) => new TextDecoder().decode(bytes)).join("");
+  const passOn = async (): Promise<void> => {
+    const pieces = held ?? [];
+    held = null;
+    for (const { stream, bytes } of pieces) await sink.write(stream, bytes);
+  };
+  return {
+    write: async (stream, bytes) => {
+      if (held === null) return await sink.write(stream, bytes);
+      held.push({ stream, bytes: bytes.slice() });
+      if (!isPossible(text())) await passOn();
+    },
+    settle: async (exitCode) => {
+      const words = text();
+      if (isLaunchFailure(words, exitCode)) return words;
+      await passOn();
+      return null;
+    },
+  };
+}
+
+function isPossible(text: string): boolean {
+  if (text.length > LAUNCH_TEXT_MAX) return false;
+  return LAUNCH_WORDS.some((words) => text.startsWith(words) || words.startsWith(text));
+}
+
+function isLaunchFailure(text: string, exitCode: number): boolean {
+  if (/^ERROR \(catatonit:\d+\): failed to exec pid1: [^\n]*\n$/.test(text)) {
+    return exitCode === CATATONIT_CODE;
+  }
+  if (exitCode !== 126 && exitCode !== 127) return false;
+  return /^\[FATAL tini \(\d+\)\] exec .* failed: [^\n]*\n$/.test(text) ||
+    /^OCI runtime exec failed: |^unable to find (?:user|group) /.test(text) ||
+    /^Error: .*(?:exec failed|OCI |crun: )/s.test(text);
+}

@@ -1,0 +1,156 @@
+/** Waiting for a background container to be of use (containers contract 2.11). */
+import type { Reporter } from "../../run/ports.ts";
+import type { Failure } from "../../run/failure.ts";
+import type { ImageContainer } from "../../workflow/workflow.ts";
+import { followLogs, inspectContainer, type Inspected } from "./api/container.ts";
+import { StreamError } from "./api/error.ts";
+import { splitFrames } from "./api/frames.ts";
+import type { CreatedContainer } from "./created.ts";
+import { describe, diagnose } from "./diagnose.ts";
+import type { Engine } from "./engine.ts";
+import { hasHealthcheck, newHealthProbe } from "./health.ts";
+import { stopFailure } from "./outcome.ts";
+import { pause } from "./waiting.ts";
+
+const POLL_MS = 500;
+/** Right after the start things are quick: the first looks are close together. */
+const FIRST_POLL_MS = 20;
+const TAIL_BYTES = 1_024;
+const LINE_MAX = 1_048_576;
+
+/** One budget for all of it (2.11.1). null: ready. */
+export async function waitUntilReady(
+  engine: Engine,
+  made: CreatedContainer,
+  wanted: Pick<ImageContainer, "waitFor" | "logPattern">,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Failure | null> {
+  const budget = AbortSignal.timeout(engine.limits.readyMs);
+  const waiting = AbortSignal.any([signal, budget]);
+  const failure = await waitForState(engine, made, wanted.waitFor, report, waiting, signal) ??
+    (wanted.logPattern === null ? null : await waitForLine(engine, made, wanted.logPattern, waiting, signal));
+  return failure;
+}
+
+async function waitForState(
+  engine: Engine,
+  made: CreatedContainer,
+  waitFor: ImageContainer["waitFor"],
+  report: Reporter,
+  waiting: AbortSignal,
+  signal: AbortSignal,
+): Promise<Failure | null> {
+  let last = "not asked yet";
+  let probe: ReturnType<typeof newHealthProbe> | null = null;
+  for (let pauseMs = FIRST_POLL_MS; !waiting.aborted; pauseMs = Math.min(POLL_MS, pauseMs * 2)) {
+    const reply = await inspectContainer(engine.socket, made.id, waiting);
+    if (!reply.ok) {
+      if (waiting.aborted) break;
+      return diagnose(engine.runtime, reply.error, made.subject, signal).failure;
+    }
+    const { State } = reply.value;
+    if (!State.Running && State.Status !== "created") return await ended(engine, made, reply.value);
+    last = State.Status;
+    if (State.Running) {
+      if (waitFor === "running") return null;
+      if (!hasHealthcheck(reply.value)) {
+        await report.note("warn", "wait_for is healthy, but neither image nor container has a healthcheck");
+        return null;
+      }
+      probe ??= newHealthProbe(engine, made.id);
+      const health = await probe(reply.value, waiting);
+      last = `${State.Status}, ${health.status}`;
+      if (health.status === "healthy") return null;
+      if (health.status === "unhealthy") {
+        const message = `the container is unhealthy; its last probe said: ${health.output.trim()}`;
+        return failureOf(engine, made, "READINESS_FAILED", message, "see what the healthcheck needs");
+      }
+    }
+    await pause(pauseMs, waiting);
+  }
+  return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, waitFor, last);
+}
+
+async function waitForLine(
+  engine: Engine,
+  made: CreatedContainer,
+  patternText: string,
+  waiting: AbortSignal,
+  signal: AbortSignal,
+): Promise<Failure | null> {
+  const pattern = readPattern(patternText);
+  if (pattern === null) {
+    const message = `log_pattern is not a regular expression: ${patternText}`;
+    return failureOf(engine, made, "SPEC_INVALID", message, "correct the pattern");
+  }
+  const what = `log_pattern ${patternText}`;
+  const logs = await followLogs(engine.socket, made.id, true, waiting);
+  if (logs.ok) {
+    using stream = logs.value;
+    const lines = { stdout: "", stderr: "" };
+    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    try {
+      for await (const piece of splitFrames(stream, "container logs")) {
+        const parts = (lines[piece.stream] + decoders[piece.stream].decode(piece.bytes, { stream: true }))
+          .split("\n");
+        // A line without its end may hold the pattern already: a prompt has none.
+        if (parts.some((line) => pattern.test(line))) return null;
+        lines[piece.stream] = (parts.at(-1) ?? "").slice(-LINE_MAX);
+      }
+      const message = `the log ended without a line that matches ${patternText}`;
+      return failureOf(engine, made, "READINESS_FAILED", message, "is the command long-running?");
+    } catch (thrown) {
+      if (!(thrown instanceof StreamError)) throw thrown;
+      if (!waiting.aborted) return diagnose(engine.runtime, thrown.error, made.subject, signal).failure;
+    }
+  } else if (!waiting.aborted) return diagnose(engine.runtime, logs.error, made.subject, signal).failure;
+  return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, what, "no line matched");
+}
+
+function readPattern(text: string): RegExp | null {
+  try {
+    return new RegExp(text);
+  } catch {
+    return null;
+  }
+}
+
+/** F50: with its code and the end of its log. */
+async function ended(engine: Engine, made: CreatedContainer, { State }: Inspected): Promise<Failure> {
+  const tail = await logTail(engine, made.id);
+  const said = tail === "" ? "" : `; its log ends with:\n${tail}`;
+  const message = `the container's main process ended with code ${State.ExitCode} (${State.Status})${said}`;
+  return failureOf(engine, made, "READINESS_FAILED", message, "is its command long-running?");
+}
+
+async function logTail(engine: Engine, id: string): Promise<string> {
+  const logs = await followLogs(engine.socket, id, false, AbortSignal.timeout(POLL_MS * 10));
+  if (!logs.ok) return "";
+  using stream = logs.value;
+  let text = "";
+  try {
+    for await (const { bytes } of splitFrames(stream, "container logs")) {
+      text = (text + new TextDecoder().decode(bytes)).slice(-TAIL_BYTES);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof StreamError)) throw thrown;
+  }
+  return text.trimEnd();
+}
+
+function timeoutFailure(engine: Engine, made: CreatedContainer, what: string, last: string): Failure {
+  const seconds = Math.round(engine.limits.readyMs / 1000);
+  const message = `the container was not ready (${what}) within ${seconds} s; last state: ${last}`;
+  return failureOf(engine, made, "READINESS_TIMEOUT", message, "see what it waits for in its log");
+}
+
+function failureOf(
+  engine: Engine,
+  made: CreatedContainer,
+  code: Failure["code"],
+  message: string,
+  remedy: string,
+): Failure {
+  return describe(engine.runtime, { code, message, remedy }, made.subject);
+}

@@ -1,0 +1,56 @@
+/** The end of a container, on deadlines of its own: nothing that stopped the work may keep us from cleaning up (3.8.1). */
+import type { Reporter } from "../../run/ports.ts";
+import { killContainer, removeContainer, stopContainer } from "./api/container.ts";
+import { type EngineError, isMissing, type Reply } from "./api/error.ts";
+import type { Engine } from "./engine.ts";
+import { shortId } from "./names.ts";
+
+const PHASE_MS = 10_000;
+const STOP_GRACE_SEC = 5;
+
+/** After its work has ended. What is meant to stay is only stopped. */
+export async function release(
+  engine: Engine,
+  id: string,
+  isKept: boolean,
+  report: Reporter,
+): Promise<void> {
+  if (isKept) return await complain(await kill(engine, id), id, report);
+  await removeQuietly(engine, id, report);
+}
+
+/** Of a container that holds several commands: it is asked to end first, as an image may have something to tidy. */
+export async function releaseBackground(
+  engine: Engine,
+  id: string,
+  isKept: boolean,
+  report: Reporter,
+): Promise<void> {
+  const stopped = await stopContainer(engine.socket, id, STOP_GRACE_SEC, AbortSignal.timeout(PHASE_MS));
+  if (isKept) return await complain(stopped, id, report);
+  await removeQuietly(engine, id, report);
+}
+
+export async function removeQuietly(engine: Engine, target: string, report: Reporter): Promise<void> {
+  const removed = await removeContainer(engine.socket, target, true, AbortSignal.timeout(PHASE_MS));
+  await complain(removed, target, report);
+}
+
+function kill(engine: Engine, id: string): Promise<Reply<unknown>> {
+  return killContainer(engine.socket, id, "KILL", AbortSignal.timeout(PHASE_MS));
+}
+
+/** A failed clean-up changes no result (3.8.4); the reaper of the next start tries again. */
+async function complain(reply: Reply<unknown>, target: string, report: Reporter): Promise<void> {
+  if (reply.ok || isDone(reply.error)) return;
+  const text = reply.error.message;
+  await report.note("warn", `CLEANUP_FAILED: container ${shortId(target)} may be left: ${text}`);
+}
+
+/** Gone, stopped, or somebody else is at it: all that was wanted (3.8.2, F71). */
+function isDone(error: EngineError): boolean {
+  return isMissing(error) ||
+    /is not running|can only kill running|state improper|removal .* already in progress/i.test(
+      error.cause + error.message,
+    );
+}

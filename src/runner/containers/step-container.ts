@@ -1,0 +1,207 @@
+/** A container of one step (containers contract 4): made, run to its end, taken away. */
+import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
+import { attachContainer, type Inspected, killContainer } from "./api/container.ts";
+import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
+import { openBackground } from "./background.ts";
+import { type CreatedContainer, makeContainer, start } from "./created.ts";
+import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
+import { readToEnd } from "./ending.ts";
+import type { Engine } from "./engine.ts";
+import { runExec } from "./exec.ts";
+import {
+  exitMessage,
+  failedBy,
+  newTailedSink,
+  SETUP_EXIT_CODE,
+  stopFailure,
+  SUCCEEDED,
+  type TailedSink,
+} from "./outcome.ts";
+import { type LaunchGuard, newLaunchGuard } from "./output.ts";
+import { release } from "./release.ts";
+import type { ContainerRequest } from "./spec.ts";
+import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
+import { settlesWithin, untilStopped } from "./waiting.ts";
+
+/** One command, or what the image does by itself. Resolves when nothing of it is left, but for a container that is kept. */
+export async function runStepContainer(
+  engine: Engine,
+  request: ContainerRequest,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (signal.aborted) return failedBy({ failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE });
+  const made = await makeContainer(engine, request, "step", report, signal);
+  if (!made.ok) return failedBy(made.error);
+  try {
+    await report.container(made.value.facts);
+    return await runMade(engine, request, made.value, stop, sink, report, signal);
+  } finally {
+    await release(engine, made.value.id, request.container.keepContainer, report);
+  }
+}
+
+/** Several commands, one exec each, in a container that is started in the background for them (4.5). */
+export async function runStepCommands(
+  engine: Engine,
+  request: ContainerRequest,
+  commands: readonly (readonly string[])[],
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (signal.aborted) return failedBy({ failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE });
+  const opened = await openBackground(engine, request, "background", report, signal);
+  if (!opened.ok) return failedBy(opened.error);
+  await using background = opened.value;
+  const { id, facts } = background;
+  const { user, workingDir } = request.container;
+  const about = { image: facts.image, name: facts.name };
+  for (const [index, argv] of commands.entries()) {
+    // The container has the environment already.
+    const exec = { argv, env: {}, user, workingDir };
+    const outcome = await runExec(engine, id, about, exec, stop, sink, signal);
+    if (outcome.failure === null) continue;
+    const message = `command ${index + 1} failed: ${outcome.failure.message}`;
+    return { ...outcome, failure: { ...outcome.failure, message } };
+  }
+  return SUCCEEDED;
+}
+
+async function runMade(
+  engine: Engine,
+  request: ContainerRequest,
+  container: CreatedContainer,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { id, subject } = container;
+  // The process's end outlives a stop: it holds the last output and the exit code.
+  const listening = new AbortController();
+  // Attached before the start, nothing is missed; headers come at once (engine notes 1).
+  const attached = await attachContainer(engine.socket, id, listening.signal);
+  if (!attached.ok) return failedBy(diagnose(engine.runtime, attached.error, subject, signal));
+  const refused = await start(engine, container, signal);
+  if (refused !== null) {
+    attached.value[Symbol.dispose]();
+    return failedBy(refused);
+  }
+  const tailed = newTailedSink(sink);
+  const guard = newLaunchGuard(tailed);
+  const isTerminal = request.raw?.container["Tty"] === true;
+  const work = readToEnd(engine, id, attached.value, isTerminal, guard, listening.signal);
+  const ended = await untilStopped(
+    work,
+    signal,
+    () => stopByRules(engine, id, work, stop, signal, report),
+    () => listening.abort(),
+  );
+  const how = { tailed, guard, report, signal };
+  return ended.ok
+    ? await judge(engine, container, ended.value, how)
+    : await judgeLost(engine, container, ended, how);
+}
+
+interface How {
+  readonly tailed: TailedSink;
+  readonly guard: LaunchGuard;
+  readonly report: Reporter;
+  readonly signal: AbortSignal;
+}
+
+const SIGKILL_CODE = 137;
+
+async function judge(
+  engine: Engine,
+  { subject }: CreatedContainer,
+  { State, HostConfig }: Inspected,
+  { tailed, guard, report, signal }: How,
+): Promise<Outcome> {
+  const exitCode = State.ExitCode;
+  const words = await guard.settle(exitCode);
+  if (words !== null) {
+    return failedBy(diagnoseWords(engine.runtime, "container start", words, subject));
+  }
+  if (signal.aborted) return { exitCode, failure: stopFailure(signal), outputFile: null };
+  if (exitCode === 0) {
+    if (State.OOMKilled) await report.note("warn", "a process in the container was killed for memory (F57)");
+    return SUCCEEDED;
+  }
+  // Podman's flag is not reliable: a limit and a kill that was not ours are as good (F56).
+  const isKilled = exitCode === SIGKILL_CODE;
+  const isOutOfMemory = State.OOMKilled || (isKilled && HostConfig.Memory > 0);
+  if (isOutOfMemory) {
+    const limit = HostConfig.Memory > 0 ? `${Math.round(HostConfig.Memory / 2 ** 20)}Mi` : "of the machine";
+    const message = `killed for memory, limit ${limit}\n${exitMessage(exitCode, tailed.tail())}`;
+    const found = { code: "OOM_KILLED", message, remedy: "raise resources.limits.memory" } as const;
+    return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+  }
+  const outside = isKilled ? "killed from outside (SIGKILL)\n" : "";
+  const message = outside + exitMessage(exitCode, tailed.tail());
+  const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
+  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+}
+
+/** The engine could not say how it ended: never a success (F59, F62). */
+async function judgeLost(
+  engine: Engine,
+  { subject }: CreatedContainer,
+  { error }: Extract<Reply<Inspected>, { ok: false }>,
+  { guard, signal }: How,
+): Promise<Outcome> {
+  await guard.settle(SETUP_EXIT_CODE);
+  if (signal.aborted) return { exitCode: null, failure: stopFailure(signal), outputFile: null };
+  const found = lossOf(engine, error);
+  if (found === null) return failedBy(diagnose(engine.runtime, error, subject, signal));
+  return failedBy({
+    failure: describe(engine.runtime, found, subject, error.message),
+    exitCode: SETUP_EXIT_CODE,
+  });
+}
+
+function lossOf(engine: Engine, error: EngineError): Parameters<typeof describe>[1] | null {
+  const { kind } = engine.runtime;
+  if (isMissing(error)) {
+    const message = "the container was removed while its command ran";
+    return {
+      code: "CONTAINER_LOST",
+      message,
+      remedy: `find out who removes containers of ${kind} on that machine`,
+    };
+  }
+  if (!isLost(error)) return null;
+  const seconds = Math.round(engine.limits.reconnectMs / 1000);
+  const message = `${kind} went away while the command ran and was not back within ${seconds} s`;
+  return {
+    code: "ENGINE_LOST",
+    message,
+    remedy: "see why the engine stopped; the command may have gone on without us",
+  };
+}
+
+/** First signal, grace, SIGKILL (4.8). The kill is sent however long the grace was. */
+async function stopByRules(
+  engine: Engine,
+  id: string,
+  work: Promise<unknown>,
+  stop: StopRules,
+  signal: AbortSignal,
+  report: Reporter,
+): Promise<void> {
+  const graceMs = graceOf(stop, signal);
+  const kill = (name: string): Promise<unknown> =>
+    killContainer(engine.socket, id, name, AbortSignal.timeout(KILL_MS));
+  if (graceMs > 0) {
+    await kill(signalName(stop));
+    if (await settlesWithin(work, graceMs, hurryOf(stop))) return;
+    await report.note("warn", `killed after ${graceMs / 1000} s: it did not end by ${stop.signal} (F69)`);
+  }
+  await kill("KILL");
+}
+
+const KILL_MS = 10_000;

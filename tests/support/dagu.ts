@@ -1,0 +1,111 @@
+/** The real `dagu`, as a process of its own. */
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+
+/** What a process of ours inherits from the test's environment: enough to run Deno, nothing that selects an engine. */
+const INHERITED = [
+  "PATH",
+  "HOME",
+  "DENO_DIR",
+  "TMPDIR",
+  "LANG",
+  "npm_config_registry",
+  "NPM_CONFIG_REGISTRY",
+];
+
+export interface DaguOptions {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+function command(options: DaguOptions, output: "piped" | "null"): Deno.Command {
+  const env: Record<string, string> = { NO_COLOR: "1" };
+  for (const name of INHERITED) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", CONFIG, MAIN, ...options.args],
+    env: { ...env, ...options.env },
+    clearEnv: true,
+    stdin: "null",
+    stdout: output,
+    stderr: output,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+}
+
+export interface DaguResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** To its end. */
+export async function dagu(options: DaguOptions): Promise<DaguResult> {
+  const output = await command(options, "piped").output();
+  const decoder = new TextDecoder();
+  return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+}
+
+export interface RunningDagu extends AsyncDisposable {
+  readonly pid: number;
+  /** Everything that it has written to stderr so far. */
+  stderr(): string;
+  /** Resolves when stderr holds the text; rejects with all of it when the process ends before. */
+  said(text: string): Promise<void>;
+  kill(signal: Deno.Signal): void;
+  readonly status: Promise<Deno.CommandStatus>;
+}
+
+/** In the background; ended with SIGKILL at disposal if it still runs. */
+export function spawnDagu(options: DaguOptions): RunningDagu {
+  const child = command(options, "piped").spawn();
+  let text = "";
+  let isOver = false;
+  const listeners = new Set<() => void>();
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of child.stderr) {
+      text += decoder.decode(bytes, { stream: true });
+      for (const listener of listeners) listener();
+    }
+    isOver = true;
+    for (const listener of listeners) listener();
+  })();
+  const draining = child.stdout.pipeTo(new WritableStream()).catch(() => {});
+  return {
+    pid: child.pid,
+    status: child.status,
+    stderr: () => text,
+    said: (wanted) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (text.includes(wanted)) resolve();
+          else if (isOver) reject(new Error(`dagu ended without saying "${wanted}":\n${text}`));
+          else return;
+          listeners.delete(look);
+        };
+        listeners.add(look);
+        look();
+      }),
+    kill: (signal) => child.kill(signal),
+    [Symbol.asyncDispose]: async () => {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+      await Promise.all([child.status, reading, draining]);
+    },
+  };
+}
+
+/** A port that nobody listens on now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

@@ -1,0 +1,64 @@
+/** A control plane for tests: ports on a given database, fixed settings, requests without a socket. */
+import { systemClock, systemIds } from "../../src/runner/clock.ts";
+import type { Clock, Log } from "../../src/run/ports.ts";
+import { newMemoryWake } from "../../src/cli/wake.ts";
+import { createApp } from "../../src/server/app.ts";
+import type { ServerPorts } from "../../src/server/ports.ts";
+import { SERVER_DEFAULTS, type ServerSettings } from "../../src/server/settings.ts";
+import type { Db } from "../../src/server/store/db.ts";
+
+export const TEST_SETTINGS: ServerSettings = {
+  ...SERVER_DEFAULTS,
+  version: "test",
+  auth: { kind: "none" },
+  masterKey: new Uint8Array(32).fill(7),
+};
+
+export function newTestPorts(db: Db, clock: Clock = systemClock(), log: Log = silentLog()): ServerPorts {
+  return {
+    db,
+    clock,
+    ids: systemIds(),
+    log,
+    wake: newMemoryWake(clock),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    background: () => {},
+  };
+}
+
+function silentLog(): Log {
+  return { info: () => {}, warn: () => {}, error: () => {} };
+}
+
+export interface TestServer {
+  readonly ports: ServerPorts;
+  readonly settings: ServerSettings;
+  request(method: string, path: string, options?: RequestOptions): Promise<Response>;
+}
+
+export interface RequestOptions {
+  /** Text goes as it is; anything else as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function newTestServer(
+  db: Db,
+  settings: Partial<ServerSettings> = {},
+  ports = newTestPorts(db),
+): TestServer {
+  const all = { ...TEST_SETTINGS, ...settings };
+  const app = createApp(ports, all);
+  return {
+    ports,
+    settings: all,
+    request: async (method, path, { body, headers } = {}) =>
+      await app.fetch(
+        new Request(`http://localhost${path}`, {
+          method,
+          headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+          ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        }),
+      ),
+  };
+}
