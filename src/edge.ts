@@ -130,7 +130,6 @@ function edgeClock(): Clock {
 /** The platform collects what is written to the console. */
 function edgeLog(): Log {
   const line = (level: string) => (message: string, facts?: Readonly<Record<string, unknown>>): void =>
-    // deno-lint-ignore no-console -- on the edge the console is the log
     console.log(JSON.stringify({ level, message, ...facts }));
   return { info: line("info"), warn: line("warn"), error: line("error") };
 }

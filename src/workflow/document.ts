@@ -85,7 +85,7 @@ function offsetOf(document: Document.Parsed, path: Path): number {
 function nestsTooDeep(text: string): boolean {
   let flow = 0;
   for (const line of text.split("\n")) {
-    const dashes = /^[\s?:-]*/.exec(line)?.[0].replace(/[^-?]/g, "").length ?? 0;
+    const dashes = /^[\s?:-]*/.exec(line)?.[0].replace(/[^?\-]/g, "").length ?? 0;
     if (dashes > MAX_DEPTH || (/^ */.exec(line)?.[0].length ?? 0) > MAX_DEPTH * 20) return true;
     for (const char of line) {
       if (char === "[" || char === "{") flow++;

@@ -22,7 +22,8 @@ export async function checkEngine(
   const known = { ...base, apiVersion, ...(engineVersion === "" ? {} : { engineVersion }) };
   const info = await systemInfo(engine.socket, signal);
   if (!info.ok) return { ...known, problem: problemOf(engine, info.error, signal) };
-  const rootless = (info.value.SecurityOptions ?? []).some((option) => option.includes("rootless"));
+  const { Rootless, SecurityOptions } = info.value;
+  const rootless = Rootless || (SecurityOptions ?? []).some((option) => option.includes("name=rootless"));
   const problem = await checkSharedFolder(engine, workDir, signal);
   return { ...known, rootless, ...(problem === null ? {} : { problem }) };
 }

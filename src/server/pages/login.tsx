@@ -10,7 +10,7 @@ export const LoginPage: FC<{ isWrong: boolean; next: string }> = ({ isWrong, nex
       <label for="token">API token</label>
       <input id="token" name="token" type="password" autocomplete="current-password" required autofocus />
       {isWrong ? <p role="alert" class="failure">The token is unknown, revoked or expired.</p> : null}
-      <button>Sign in</button>
+      <button type="submit">Sign in</button>
       <p class="muted">
         Make one on the server with <code>dagu token create</code>.
       </p>

@@ -155,7 +155,7 @@ async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
   const next = localPath(String(form.get("next") ?? ""));
   const name = typeof token === "string" && token !== "" ? await whoHolds(ports, token.trim()) : null;
   if (name === null || typeof token !== "string") {
-    return c.html(<LoginPage isWrong={true} next={next} />, 401);
+    return c.html(<LoginPage isWrong next={next} />, 401);
   }
   setCookie(c, SESSION_COOKIE, token.trim(), {
     httpOnly: true,

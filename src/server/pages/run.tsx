@@ -55,14 +55,14 @@ export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boo
         ? (
           <form method="post" action={`${runPath(run)}/approval`} class="approval">
             <p>This run comes from a fork and waits for a person.</p>
-            <button name="decision" value="approve">Approve this commit</button>
-            <button name="decision" value="reject">Reject</button>
+            <button type="submit" name="decision" value="approve">Approve this commit</button>
+            <button type="submit" name="decision" value="reject">Reject</button>
           </form>
         )
         : null}
       {isFinal ? null : (
         <form method="post" action={`${runPath(run)}/stop`}>
-          <button>Stop the run</button>
+          <button type="submit">Stop the run</button>
         </form>
       )}
       <div class="scroll">

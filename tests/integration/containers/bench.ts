@@ -55,6 +55,7 @@ export function onEachEngine(
       await using engine = openEngine(runtimeAt(socketPath, kind.isPodman), options.limits);
       const folder = await Deno.makeTempDir({ dir: "/tmp" });
       await Deno.chmod(folder, 0o777);
+      await giveToEngine(folder, socketPath);
       const labels = newTestLabels();
       const bench = newBench(engine, { ...kind, socketPath, folder, labels });
       try {
@@ -66,6 +67,12 @@ export function onEachEngine(
       }
     });
   }
+}
+
+/** A rootless engine writes as its own user; the runner gives it its folders, too. */
+async function giveToEngine(folder: string, socketPath: string): Promise<void> {
+  const { uid, gid } = await Deno.stat(socketPath);
+  if (Deno.uid() === 0 && uid !== null && gid !== null) await Deno.chown(folder, uid, gid);
 }
 
 export function runtimeAt(socketPath: string, isPodman: boolean): Runtime {
@@ -223,9 +230,11 @@ export function textOf(outcome: Outcome): string {
   return failure === null ? "" : `${failure.message} | ${failure.remedy} | ${failure.engineText ?? ""}`;
 }
 
-export async function exists(engine: Engine, target: string): Promise<string | null> {
+/** The container's state; Podman's "stopped" is "exited" before its clean-up (2.11.2). null: there is none. */
+export async function stateOf(engine: Engine, target: string): Promise<string | null> {
   const reply = await inspectContainer(engine.socket, target, IDLE);
-  return reply.ok ? reply.value.State.Status : null;
+  if (!reply.ok) return null;
+  return reply.value.State.Status === "stopped" ? "exited" : reply.value.State.Status;
 }
 
 /** Asks until it is so; the engine changes its mind in its own time. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { removeContainer } from "../../../src/runner/containers/api/container.ts";
 import { runStepCommands } from "../../../src/runner/containers/step-container.ts";
-import { CANCEL, collect, exists, exitOf, IDLE, onEachEngine, reporter, STOP, textOf } from "./bench.ts";
+import { CANCEL, collect, exitOf, IDLE, onEachEngine, reporter, stateOf, STOP, textOf } from "./bench.ts";
 
 onEachEngine("AC-40 4.5 several commands share one container and end at the first failure", async (bench) => {
   const out = collect();
@@ -23,7 +23,7 @@ onEachEngine("AC-78 4.5.2 several commands in a kept container: it is stopped an
   const outcome = await runStepCommands(bench.engine, request, commands, STOP, collect(), report, IDLE);
   assert.equal(exitOf(outcome), "0", textOf(outcome));
   const [kept = ""] = await bench.left();
-  assert.equal(await exists(bench.engine, kept), "exited");
+  assert.equal(await stateOf(bench.engine, kept), "exited");
   await removeContainer(bench.engine.socket, kept, true, IDLE);
 });
 

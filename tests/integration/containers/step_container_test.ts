@@ -9,13 +9,13 @@ import {
   CANCEL,
   collect,
   type Collected,
-  exists,
   exitOf,
   IDLE,
   IMAGE,
   onEachEngine,
   type Reported,
   reporter,
+  stateOf,
   STOP,
   textOf,
   TIMEOUT,
@@ -124,7 +124,7 @@ onEachEngine(
     await until(() => Promise.resolve(got > 0), "first bytes");
     const before = Deno.memoryUsage().rss;
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    assert.equal(await exists(bench.engine, id), "running");
+    assert.equal(await stateOf(bench.engine, id), "running");
     assert.ok(Deno.memoryUsage().rss - before < 24 * 1024 * 1024, "memory grows with what nobody takes");
     gate.resolve();
     assert.equal(exitOf(await running), "0");
@@ -339,7 +339,7 @@ onEachEngine("4.9 keep_container leaves it as exited", async (bench) => {
   const { outcome } = await run(bench, bench.shell("exit 2", { keepContainer: true }));
   assert.equal(exitOf(outcome), "2 COMMAND_FAILED");
   const [kept = ""] = await bench.left();
-  assert.equal(await exists(bench.engine, kept), "exited");
+  assert.equal(await stateOf(bench.engine, kept), "exited");
   await removeContainer(bench.engine.socket, kept, true, IDLE);
 });
 

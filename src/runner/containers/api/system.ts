@@ -7,6 +7,8 @@ const Info = v.object({
   OSType: v.optional(v.string(), "linux"),
   Architecture: v.optional(v.string(), ""),
   SecurityOptions: v.nullish(v.array(v.string()), []),
+  /** Podman's way of saying it; Docker has `name=rootless` among the options. */
+  Rootless: v.optional(v.boolean(), false),
   CgroupVersion: v.optional(v.string(), ""),
 });
 export type SystemInfo = v.InferOutput<typeof Info>;
