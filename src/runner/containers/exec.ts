@@ -53,7 +53,11 @@ export async function runExec(
   let isSwept = true;
   const ended = await untilStopped(work, signal, async () => {
     isSwept = await stopTree(engine, id, token, request.user, stop, signal);
-  }, () => listening.abort());
+  }, () => listening.abort()).catch(async (thrown) => {
+    // The log took no more bytes: the command would go on without us.
+    await killTree(engine, id, token, request.user, "KILL", 0);
+    throw thrown;
+  });
 
   const exitCode = ended.ok ? ended.value.ExitCode : null;
   const words = await guard.settle(exitCode ?? SETUP_EXIT_CODE);

@@ -12,7 +12,10 @@ import { hasHealthcheck, newHealthProbe } from "./health.ts";
 import { stopFailure } from "./outcome.ts";
 import { pause } from "./waiting.ts";
 
+type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern">;
+
 const POLL_MS = 500;
+const SECOND_LOOK_MS = 200;
 /** Right after the start things are quick: the first looks are close together. */
 const FIRST_POLL_MS = 20;
 const TAIL_BYTES = 1_024;
@@ -22,26 +25,27 @@ const LINE_MAX = 1_048_576;
 export async function waitUntilReady(
   engine: Engine,
   made: CreatedContainer,
-  wanted: Pick<ImageContainer, "waitFor" | "logPattern">,
+  wanted: Wanted,
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Failure | null> {
   const budget = AbortSignal.timeout(engine.limits.readyMs);
   const waiting = AbortSignal.any([signal, budget]);
-  const failure = await waitForState(engine, made, wanted.waitFor, report, waiting, signal) ??
+  return await waitForState(engine, made, wanted, report, waiting, signal) ??
     (wanted.logPattern === null ? null : await waitForLine(engine, made, wanted.logPattern, waiting, signal));
-  return failure;
 }
 
 async function waitForState(
   engine: Engine,
   made: CreatedContainer,
-  waitFor: ImageContainer["waitFor"],
+  wanted: Wanted,
   report: Reporter,
   waiting: AbortSignal,
   signal: AbortSignal,
 ): Promise<Failure | null> {
+  const { waitFor } = wanted;
   let last = "not asked yet";
+  let isSettled = false;
   let probe: ReturnType<typeof newHealthProbe> | null = null;
   for (let pauseMs = FIRST_POLL_MS; !waiting.aborted; pauseMs = Math.min(POLL_MS, pauseMs * 2)) {
     const reply = await inspectContainer(engine.socket, made.id, waiting);
@@ -53,7 +57,13 @@ async function waitForState(
     if (!State.Running && State.Status !== "created") return await ended(engine, made, reply.value);
     last = State.Status;
     if (State.Running) {
-      if (waitFor === "running") return null;
+      if (waitFor === "running") {
+        // A process of the author's that fails at once runs for a moment, too: it is looked at twice (F50).
+        if (isSettled || wanted.startup === "keepalive") return null;
+        isSettled = true;
+        await pause(SECOND_LOOK_MS, waiting);
+        continue;
+      }
       if (!hasHealthcheck(reply.value)) {
         await report.note("warn", "wait_for is healthy, but neither image nor container has a healthcheck");
         return null;

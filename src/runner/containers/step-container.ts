@@ -1,6 +1,6 @@
 /** A container of one step (containers contract 4): made, run to its end, taken away. */
 import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
-import { attachContainer, type Inspected, killContainer } from "./api/container.ts";
+import { attachContainer, inspectContainer, type Inspected, killContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
 import { openBackground } from "./background.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
@@ -21,7 +21,7 @@ import { type LaunchGuard, newLaunchGuard } from "./output.ts";
 import { release } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
 import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
-import { settlesWithin, untilStopped } from "./waiting.ts";
+import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
 /** One command, or what the image does by itself. Resolves when nothing of it is left, but for a container that is kept. */
 export async function runStepContainer(
@@ -118,7 +118,7 @@ const SIGKILL_CODE = 137;
 
 async function judge(
   engine: Engine,
-  { subject }: CreatedContainer,
+  { id, subject }: CreatedContainer,
   { State, HostConfig }: Inspected,
   { tailed, guard, report, signal }: How,
 ): Promise<Outcome> {
@@ -134,6 +134,10 @@ async function judge(
   }
   // Podman's flag is not reliable: a limit and a kill that was not ours are as good (F56).
   const isKilled = exitCode === SIGKILL_CODE;
+  if (isKilled && !State.OOMKilled && await vanishes(engine, id)) {
+    const found = removedFinding(engine);
+    return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+  }
   const isOutOfMemory = State.OOMKilled || (isKilled && HostConfig.Memory > 0);
   if (isOutOfMemory) {
     const limit = HostConfig.Memory > 0 ? `${Math.round(HostConfig.Memory / 2 ** 20)}Mi` : "of the machine";
@@ -164,16 +168,31 @@ async function judgeLost(
   });
 }
 
-function lossOf(engine: Engine, error: EngineError): Parameters<typeof describe>[1] | null {
-  const { kind } = engine.runtime;
-  if (isMissing(error)) {
-    const message = "the container was removed while its command ran";
-    return {
-      code: "CONTAINER_LOST",
-      message,
-      remedy: `find out who removes containers of ${kind} on that machine`,
-    };
+const VANISH_MS: readonly number[] = [20, 60, 150, 300];
+const LOOK_MS = 10_000;
+
+/** A removal by force kills first: the code is there before the container is gone (F59). */
+async function vanishes(engine: Engine, id: string): Promise<boolean> {
+  const deadline = AbortSignal.timeout(LOOK_MS);
+  for (const ms of VANISH_MS) {
+    await pause(ms, deadline);
+    const reply = await inspectContainer(engine.socket, id, deadline);
+    if (reply.ok ? /removing|dead/.test(reply.value.State.Status) : isMissing(reply.error)) return true;
   }
+  return false;
+}
+
+type Finding = Parameters<typeof describe>[1];
+
+function removedFinding({ runtime }: Engine): Finding {
+  const message = "the container was removed while its command ran";
+  const remedy = `find out who removes containers of ${runtime.kind} on that machine`;
+  return { code: "CONTAINER_LOST", message, remedy };
+}
+
+function lossOf(engine: Engine, error: EngineError): Finding | null {
+  const { kind } = engine.runtime;
+  if (isMissing(error)) return removedFinding(engine);
   if (!isLost(error)) return null;
   const seconds = Math.round(engine.limits.reconnectMs / 1000);
   const message = `${kind} went away while the command ran and was not back within ${seconds} s`;

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { addRunner, claimNow, claimOne, onEveryDatabase, queueRun, readRun } from "../../support/dispatch.ts";
+import { STARTED, SUCCEEDED, tell } from "../../support/dispatch.ts";
+
+onEveryDatabase("CL-06 eight claimers at once take each of 500 runs exactly once", async (bench) => {
+  const queued = new Set<string>();
+  await Promise.all(Array.from({ length: 500 }, async () => queued.add((await queueRun(bench)).dagRunId)));
+  const claimed: string[] = [];
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    const runner = await addRunner(bench);
+    while (claimed.length < queued.size) {
+      const { attempts } = await claimNow(bench, runner, { free: 7 });
+      claimed.push(...attempts.map((grant) => grant.run.dagRunId));
+    }
+  }));
+  assert.equal(claimed.length, 500);
+  assert.deepEqual(new Set(claimed), queued);
+});
+
+onEveryDatabase("QU-13 a thousand runs go by priority, then by age", async (bench) => {
+  const runner = await addRunner(bench);
+  for (let batch = 0; batch < 10; batch++) {
+    await Promise.all(
+      Array.from(
+        { length: 100 },
+        (_, n) => queueRun(bench, { dagRunId: `b${batch}-${n}`, priority: n % 2 === 0 ? 5 : 1 }),
+      ),
+    );
+    await bench.time.advance(1_000);
+  }
+  const order: string[] = [];
+  while (order.length < 1_000) {
+    const { attempts } = await claimNow(bench, runner, { free: 50 });
+    assert.equal(attempts.length, 50);
+    order.push(...attempts.map((grant) => grant.run.dagRunId).sort());
+  }
+  const keys = order.map((id) => `${Number(id.split("-")[1]) % 2 === 0 ? 5 : 1} ${id.split("-")[0]}`);
+  assert.deepEqual(keys, keys.toSorted());
+});
+
+onEveryDatabase("CL-09 a repeated claim answers the same attempts with the same tokens", async (bench) => {
+  const runner = await addRunner(bench);
+  await queueRun(bench);
+  await queueRun(bench);
+  const claimId = bench.ports.ids.uuid();
+  const first = await claimNow(bench, runner, { claimId });
+  const again = await claimNow(bench, runner, { claimId });
+  assert.equal(first.attempts.length, 1);
+  assert.deepEqual(again.attempts, first.attempts);
+});
+
+onEveryDatabase(
+  "CL-09 copies of one claim that arrive at once take no more than it asked for",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    await Promise.all(Array.from({ length: 20 }, () => queueRun(bench)));
+    const claimId = bench.ports.ids.uuid();
+    const replies = await Promise.all(
+      Array.from({ length: 6 }, () => claimNow(bench, runner, { claimId, free: 2 })),
+    );
+    const attempts = new Set(replies.flatMap((reply) => reply.attempts.map((grant) => grant.attemptId)));
+    assert.equal(attempts.size, 2);
+  },
+);
+
+onEveryDatabase("M3 another runner's claim of the same id is another claim", async (bench) => {
+  const [one, other] = [await addRunner(bench), await addRunner(bench)];
+  await queueRun(bench);
+  const claimId = bench.ports.ids.uuid();
+  assert.equal((await claimNow(bench, one, { claimId })).attempts.length, 1);
+  assert.equal((await claimNow(bench, other, { claimId })).attempts.length, 0);
+});
+
+onEveryDatabase("QU-01 never more runs of a queue at once than it is wide", async (bench) => {
+  const text = 'max_active_runs: 3\nsteps: [{id: a, run: "true"}]';
+  const definition = { text, name: "wide" };
+  for (let n = 0; n < 12; n++) await queueRun(bench, { definition, needsSlot: true });
+  const runners = await Promise.all(Array.from({ length: 4 }, () => addRunner(bench)));
+  let done = 0;
+  while (done < 12) {
+    const replies = await Promise.all(runners.map((runner) => claimNow(bench, runner, { free: 4 })));
+    const running = replies.flatMap((reply, n) => reply.attempts.map((grant) => ({ grant, n })));
+    assert.ok(running.length > 0 && running.length <= 3, `${running.length} at once`);
+    for (const { grant, n } of running) {
+      const runner = runners[n];
+      assert.ok(runner);
+      assert.ok((await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED])).ok);
+      done++;
+    }
+  }
+});
+
+onEveryDatabase("QU-01 start ignores the width of the queue", async (bench) => {
+  const runner = await addRunner(bench);
+  await queueRun(bench, { needsSlot: true });
+  await queueRun(bench, { needsSlot: true });
+  await queueRun(bench, { needsSlot: false });
+  const { attempts } = await claimNow(bench, runner, { free: 5 });
+  assert.equal(attempts.length, 2);
+});
+
+onEveryDatabase("QU-01 a full queue does not hold up the others", async (bench) => {
+  const runner = await addRunner(bench);
+  for (let n = 0; n < 5; n++) await queueRun(bench, { needsSlot: true, queue: "full" });
+  await queueRun(bench, { needsSlot: true, queue: "idle", priority: 9 });
+  const { attempts } = await claimNow(bench, runner, { free: 2 });
+  assert.deepEqual(attempts.map((grant) => grant.run.queue), ["full", "idle"]);
+});
+
+const LABEL_CASES: [
+  name: string,
+  selector: Record<string, string>,
+  labels: Record<string, string>,
+  want: number,
+][] = [
+  ["no selector, no labels", {}, {}, 1],
+  ["selector that the runner has", { zone: "a" }, { zone: "a", gpu: "1" }, 1],
+  ["selector with another value", { zone: "a" }, { zone: "b" }, 0],
+  ["selector that the runner lacks", { zone: "a" }, {}, 0],
+  ["two of which one holds", { zone: "a", gpu: "1" }, { zone: "a" }, 0],
+  ["an exclusive label that is not selected", {}, { "!gpu": "1" }, 0],
+  ["an exclusive label that is selected", { gpu: "1" }, { "!gpu": "1" }, 1],
+];
+onEveryDatabase("M3 a run goes to runners that have every label of its selector", async (bench) => {
+  for (const [name, selector, labels, want] of LABEL_CASES) {
+    const run = await queueRun(bench, { selector });
+    const runner = await addRunner(bench);
+    const { attempts } = await claimNow(bench, runner, { labels });
+    assert.equal(attempts.length, want, name);
+    if (want === 0) {
+      const sweeper = await addRunner(bench);
+      await claimNow(bench, sweeper, { labels: selector });
+    }
+    assert.equal((await readRun(bench, run.id)).word, "not_started", name);
+  }
+});
+
+onEveryDatabase("FK-02 untrusted runs go only to runners that accept them", async (bench) => {
+  await queueRun(bench, { trust: "untrusted" });
+  assert.equal((await claimNow(bench, await addRunner(bench))).attempts.length, 0);
+  const willing = await addRunner(bench);
+  assert.equal(
+    (await claimNow(bench, willing, { labels: { "accept-untrusted": "true" } })).attempts.length,
+    1,
+  );
+});
+
+onEveryDatabase("M1 what a registration token fixes the runner cannot say otherwise", async (bench) => {
+  await queueRun(bench, { selector: { zone: "secret" } });
+  const fixed = await addRunner(bench, { zone: "public" });
+  assert.equal((await claimNow(bench, fixed, { labels: { zone: "secret" } })).attempts.length, 0);
+});
+
+onEveryDatabase("CL-06 a waiting claim hears of a new run and of its own abort", async (bench) => {
+  const runner = await addRunner(bench);
+  const waiting = claimNow(bench, runner, { waitMs: 20_000 });
+  await bench.time.advance(100);
+  await queueRun(bench);
+  assert.equal((await bench.time.runUntil(waiting)).attempts.length, 1);
+  assert.ok(bench.time.clock.mono() < 5_000);
+});
+
+onEveryDatabase("CL-06 a claim for nothing returns after its time", async (bench) => {
+  const runner = await addRunner(bench);
+  const { attempts } = await bench.time.runUntil(claimNow(bench, runner, { waitMs: 7_000 }));
+  assert.deepEqual(attempts, []);
+  assert.equal(bench.time.clock.mono(), 7_000);
+});
+
+onEveryDatabase("M3 the grant carries definition, parameters and inputs as stored", async (bench) => {
+  const text = 'params: {WHO: you}\nlabels: [x=1]\nsteps: [{id: a, run: "echo ${WHO}"}]';
+  await queueRun(bench, {
+    definition: { text, name: "full" },
+    params: { kind: "json", json: '{"WHO":"me"}' },
+    env: { A: "ä" },
+    inputs: [{ name: "WEBHOOK_PAYLOAD", bytes: new TextEncoder().encode("{}") }],
+  });
+  const grant = await claimOne(bench, await addRunner(bench));
+  assert.equal(grant.definition.yaml, text);
+  assert.deepEqual(grant.params.values, { WHO: "me" });
+  assert.deepEqual(grant.env, { A: "ä" });
+  assert.deepEqual(grant.inputs.map(({ name, sizeBytes }) => [name, sizeBytes]), [["WEBHOOK_PAYLOAD", 2]]);
+  assert.equal(grant.fence, 1);
+});
