@@ -26,6 +26,10 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
     c.json({ code: "not_found", message: `there is nothing at ${c.req.method} ${c.req.path}` }, 404)
   );
   app.use(async (c, next) => {
+    // Postgres has no NUL in texts, and no name of ours holds one.
+    if (/%00/.test(c.req.url)) {
+      return c.json({ code: "bad_request", message: "the address holds a NUL character" }, 400);
+    }
     await next();
     c.res.headers.set("X-Request-Id", ports.ids.uuid());
   });

@@ -1,5 +1,6 @@
 /** A container that is started to hold several commands: the root container of a run, or a step's with a list (2.10). */
 import type { ContainerFacts } from "../../run/event.ts";
+import type { Failure } from "../../run/failure.ts";
 import type { Reporter } from "../../run/ports.ts";
 import type { ImageContainer } from "../../workflow/workflow.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
@@ -66,5 +67,11 @@ async function bringUp(
   const refused = await start(engine, made, signal);
   if (refused !== null) return refused;
   const failure = await waitUntilReady(engine, made, container, report, signal);
-  return failure === null ? null : { failure, exitCode: SETUP_EXIT_CODE };
+  return failure === null ? null : { failure, exitCode: exitCodeOf(failure) };
+}
+
+/** The same codes on both engines, although catatonit ends with 1 for everything (0.3). */
+function exitCodeOf({ code }: Failure): number {
+  if (code === "COMMAND_NOT_FOUND") return 127;
+  return code === "COMMAND_NOT_EXECUTABLE" ? 126 : SETUP_EXIT_CODE;
 }

@@ -58,7 +58,10 @@ export async function makeContainer(
   if (!("ok" in created)) {
     // Whether it was made is unknown then; ours have names that nobody else uses.
     if (isLost(created) && container.containerName === null) await removeQuietly(engine, name, report);
-    return { ok: false, error: diagnose(engine.runtime, created, subject, signal) };
+    return {
+      ok: false,
+      error: await withHolder(engine, name, diagnose(engine.runtime, created, subject, signal)),
+    };
   }
   if (!created.ok) return created;
   const id = created.value;
@@ -93,6 +96,17 @@ async function makeWay(engine: Engine, { container, labels }: ContainerRequest):
   const marks = readMarks(holder.value.Config.Labels ?? null);
   if (marks?.workflow !== labels.workflow) return false;
   return (await removeContainer(engine.socket, holder.value.Id, false, UNSTOPPED)).ok;
+}
+
+/** F36: whoever has the name is shown with its state. */
+async function withHolder(engine: Engine, name: string, diagnosis: Diagnosis): Promise<Diagnosis> {
+  const { failure } = diagnosis;
+  if (failure.code !== "NAME_IN_USE") return diagnosis;
+  const holder = await inspectContainer(engine.socket, name, UNSTOPPED);
+  if (!holder.ok) return diagnosis;
+  const { Id, State } = holder.value;
+  const message = `${failure.message} (${shortId(Id)}, ${State.Status})`;
+  return { ...diagnosis, failure: { ...failure, message } };
 }
 
 function subjectOf({ container, entrypoint, command, raw }: ContainerRequest, name: string): Subject {

@@ -10,6 +10,7 @@ import { killTree, TOKEN_VARIABLE } from "./kill-tree.ts";
 import { newExecToken } from "./names.ts";
 import { exitMessage, failedBy, newTailedSink, SETUP_EXIT_CODE, stopFailure, SUCCEEDED } from "./outcome.ts";
 import { drain, newLaunchGuard } from "./output.ts";
+import { isVanishing } from "./release.ts";
 import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
 import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
@@ -66,7 +67,8 @@ export async function runExec(
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
   if (exitCode === 0) return SUCCEEDED;
   const code = exitCode ?? SETUP_EXIT_CODE;
-  if (code === SIGKILL_CODE && !await isRunning(engine, id)) return lostContainer(engine, named, code);
+  const isDown = code === SIGKILL_CODE && (!await isRunning(engine, id) || await isVanishing(engine, id));
+  if (isDown) return lostContainer(engine, named, code);
   const message = exitMessage(code, tailed.tail());
   const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
   return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: code });

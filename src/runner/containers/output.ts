@@ -83,12 +83,14 @@ function isPossible(text: string): boolean {
   return LAUNCH_WORDS.some((words) => text.startsWith(words) || words.startsWith(text));
 }
 
-function isLaunchFailure(text: string, exitCode: number): boolean {
+/** Exact, and with the code that goes with it: a program may well print words like these. */
+export function isLaunchFailure(text: string, exitCode: number): boolean {
   if (/^ERROR \(catatonit:\d+\): failed to exec pid1: [^\n]*\n$/.test(text)) {
     return exitCode === CATATONIT_CODE;
   }
   if (exitCode !== 126 && exitCode !== 127) return false;
   return /^\[FATAL tini \(\d+\)\] exec .* failed: [^\n]*\n$/.test(text) ||
-    /^OCI runtime exec failed: |^unable to find (?:user|group) /.test(text) ||
-    /^Error: .*(?:exec failed|OCI |crun: )/s.test(text);
+    // Docker ends its line like a terminal would.
+    /^(?:OCI runtime exec failed: |unable to find (?:user|group) ).*\r\n$/s.test(text) ||
+    /^Error: .*(?:exec failed: |crun: ).*OCI /s.test(text);
 }

@@ -106,7 +106,10 @@ async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): P
     platform: wanted.platform,
     credentials: credentials.source,
   };
-  return diagnose(engine.runtime, reply.error, subject, signal);
+  // A stream that breaks or makes no sense is the pull's failure, whatever its cause (6.1.4).
+  const isCut = reply.error.kind === "broken";
+  const error: EngineError = isCut ? { ...reply.error, kind: "answered" } : reply.error;
+  return diagnose(engine.runtime, error, subject, signal);
 }
 
 /** One request for all who want the same; it is given up when the last of them was stopped. */

@@ -6,10 +6,11 @@ import { followLogs, inspectContainer, type Inspected } from "./api/container.ts
 import { StreamError } from "./api/error.ts";
 import { splitFrames } from "./api/frames.ts";
 import type { CreatedContainer } from "./created.ts";
-import { describe, diagnose } from "./diagnose.ts";
+import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 import { hasHealthcheck, newHealthProbe } from "./health.ts";
 import { stopFailure } from "./outcome.ts";
+import { isLaunchFailure } from "./output.ts";
 import { pause } from "./waiting.ts";
 
 type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern">;
@@ -108,6 +109,10 @@ async function waitForLine(
         if (parts.some((line) => pattern.test(line))) return null;
         lines[piece.stream] = (parts.at(-1) ?? "").slice(-LINE_MAX);
       }
+      // The log may end a moment before the engine knows that the process did.
+      await pause(SECOND_LOOK_MS, waiting);
+      const now = await inspectContainer(engine.socket, made.id, waiting);
+      if (now.ok && !now.value.State.Running) return await ended(engine, made, now.value);
       const message = `the log ended without a line that matches ${patternText}`;
       return failureOf(engine, made, "READINESS_FAILED", message, "is the command long-running?");
     } catch (thrown) {
@@ -129,7 +134,10 @@ function readPattern(text: string): RegExp | null {
 /** F50: with its code and the end of its log. */
 async function ended(engine: Engine, made: CreatedContainer, { State }: Inspected): Promise<Failure> {
   const tail = await logTail(engine, made.id);
-  const said = tail === "" ? "" : `; its log ends with:\n${tail}`;
+  if (isLaunchFailure(tail, State.ExitCode)) {
+    return diagnoseWords(engine.runtime, "container start", tail, made.subject).failure;
+  }
+  const said = tail === "" ? "" : `; its log ends with:\n${tail.trimEnd()}`;
   const message = `the container's main process ended with code ${State.ExitCode} (${State.Status})${said}`;
   return failureOf(engine, made, "READINESS_FAILED", message, "is its command long-running?");
 }
@@ -146,7 +154,7 @@ async function logTail(engine: Engine, id: string): Promise<string> {
   } catch (thrown) {
     if (!(thrown instanceof StreamError)) throw thrown;
   }
-  return text.trimEnd();
+  return text;
 }
 
 function timeoutFailure(engine: Engine, made: CreatedContainer, what: string, last: string): Failure {

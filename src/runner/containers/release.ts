@@ -1,9 +1,10 @@
 /** The end of a container, on deadlines of its own: nothing that stopped the work may keep us from cleaning up (3.8.1). */
 import type { Reporter } from "../../run/ports.ts";
-import { killContainer, removeContainer, stopContainer } from "./api/container.ts";
+import { inspectContainer, killContainer, removeContainer, stopContainer } from "./api/container.ts";
 import { type EngineError, isMissing, type Reply } from "./api/error.ts";
 import type { Engine } from "./engine.ts";
 import { shortId } from "./names.ts";
+import { pause } from "./waiting.ts";
 
 const PHASE_MS = 10_000;
 const STOP_GRACE_SEC = 5;
@@ -29,6 +30,19 @@ export async function releaseBackground(
   const stopped = await stopContainer(engine.socket, id, STOP_GRACE_SEC, AbortSignal.timeout(PHASE_MS));
   if (isKept) return await complain(stopped, id, report);
   await removeQuietly(engine, id, report);
+}
+
+const VANISH_MS: readonly number[] = [0, 20, 60, 150, 300];
+
+/** Whether somebody else is taking it away: a removal by force kills first, and the code is there before it is gone (F59). */
+export async function isVanishing(engine: Engine, id: string): Promise<boolean> {
+  const deadline = AbortSignal.timeout(PHASE_MS);
+  for (const ms of VANISH_MS) {
+    await pause(ms, deadline);
+    const reply = await inspectContainer(engine.socket, id, deadline);
+    if (reply.ok ? /removing|dead/.test(reply.value.State.Status) : isMissing(reply.error)) return true;
+  }
+  return false;
 }
 
 export async function removeQuietly(engine: Engine, target: string, report: Reporter): Promise<void> {

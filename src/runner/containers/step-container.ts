@@ -1,6 +1,6 @@
 /** A container of one step (containers contract 4): made, run to its end, taken away. */
 import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
-import { attachContainer, inspectContainer, type Inspected, killContainer } from "./api/container.ts";
+import { attachContainer, type Inspected, killContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
 import { openBackground } from "./background.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
@@ -18,10 +18,10 @@ import {
   type TailedSink,
 } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
-import { release } from "./release.ts";
+import { isVanishing, release } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
 import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
-import { pause, settlesWithin, untilStopped } from "./waiting.ts";
+import { settlesWithin, untilStopped } from "./waiting.ts";
 
 /** One command, or what the image does by itself. Resolves when nothing of it is left, but for a container that is kept. */
 export async function runStepContainer(
@@ -134,7 +134,7 @@ async function judge(
   }
   // Podman's flag is not reliable: a limit and a kill that was not ours are as good (F56).
   const isKilled = exitCode === SIGKILL_CODE;
-  if (isKilled && !State.OOMKilled && await vanishes(engine, id)) {
+  if (isKilled && !State.OOMKilled && await isVanishing(engine, id)) {
     const found = removedFinding(engine);
     return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
   }
@@ -166,20 +166,6 @@ async function judgeLost(
     failure: describe(engine.runtime, found, subject, error.message),
     exitCode: SETUP_EXIT_CODE,
   });
-}
-
-const VANISH_MS: readonly number[] = [20, 60, 150, 300];
-const LOOK_MS = 10_000;
-
-/** A removal by force kills first: the code is there before the container is gone (F59). */
-async function vanishes(engine: Engine, id: string): Promise<boolean> {
-  const deadline = AbortSignal.timeout(LOOK_MS);
-  for (const ms of VANISH_MS) {
-    await pause(ms, deadline);
-    const reply = await inspectContainer(engine.socket, id, deadline);
-    if (reply.ok ? /removing|dead/.test(reply.value.State.Status) : isMissing(reply.error)) return true;
-  }
-  return false;
 }
 
 type Finding = Parameters<typeof describe>[1];

@@ -12,6 +12,7 @@ import {
   getAttempt,
   insertAttempt,
   liveOfRunner,
+  lockClaim,
   openDirectives,
 } from "../store/attempts.ts";
 import { getText } from "../store/blobs.ts";
@@ -71,8 +72,6 @@ async function claimOnce(
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<Grant[]> {
-  const repeated = await claimedBy(ports.db, request.claimId, runner.id);
-  if (repeated.length > 0) return await toGrants(ports, settings, repeated);
   const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
   const rows = await Promise.all(ids.map((id) => getAttempt(ports.db, id)));
   return await toGrants(ports, settings, rows.filter((row) => row !== null));
@@ -85,6 +84,9 @@ async function claimInside(
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<string[]> {
+  await lockClaim(tx, request.claimId);
+  const repeated = await claimedBy(tx, request.claimId, runner.id);
+  if (repeated.length > 0) return repeated.map((attempt) => attempt.id);
   const claimed: string[] = [];
   const fullQueues: string[] = [];
   const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };

@@ -175,7 +175,7 @@ async function read<S extends v.GenericSchema>(
 ): Promise<v.InferOutput<S> | Response> {
   const body = await readInflatedBody(c.req.raw, maxBytes);
   if (!body.ok) return bodyError(body.reason, maxBytes);
-  const parsed = v.safeParse(schema, parseJson(body.bytes));
+  const parsed = v.safeParse(schema, parseJson(body.bytes, "replace"));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue);

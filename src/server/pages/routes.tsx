@@ -44,7 +44,7 @@ export function pageRoutes(
         "Cache-Control": "no-cache",
       }),
   );
-  app.get("/login", (c) => c.html(<LoginPage isWrong={false} next={localPath(c.req.query("next"))} />));
+  app.get("/login", (c) => render(c, <LoginPage isWrong={false} next={localPath(c.req.query("next"))} />));
   app.post("/login", (c) => signIn(ports, c));
   app.post("/logout", (c) => {
     deleteCookie(c, SESSION_COOKIE);
@@ -62,7 +62,8 @@ export function pageRoutes(
       ...(v.is(Cursor, cursor) ? { before: cursor } : {}),
     });
     const page = rows.slice(0, PAGE_SIZE);
-    return c.html(
+    return render(
+      c,
       <RunsPage runs={page.map(toSummary)} next={rows.length > PAGE_SIZE ? page.at(-1)?.id ?? null : null} />,
     );
   });
@@ -71,7 +72,8 @@ export function pageRoutes(
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     const status = statusOf(run.status);
     const details = await readDetails(ports, run);
-    return c.html(
+    return render(
+      c,
       <RunPage
         run={details}
         isFinal={isFinal(status)}
@@ -101,7 +103,7 @@ export function pageRoutes(
     const tail = await readTail(ports, run.id, node.step.name, stream);
     const isOver = isFinal(statusOf(run.status)) ||
       (node.finishedAt !== "-" && node.statusLabel !== "retrying");
-    return c.html(<LogPage run={details} node={node} stream={stream} {...tail} isOver={isOver} />);
+    return render(c, <LogPage run={details} node={node} stream={stream} {...tail} isOver={isOver} />);
   });
 
   app.get("/deliveries", async (c) => {
@@ -111,7 +113,8 @@ export function pageRoutes(
       ...(v.is(Cursor, cursor) ? { before: cursor } : {}),
     });
     const page = rows.slice(0, PAGE_SIZE);
-    return c.html(
+    return render(
+      c,
       <DeliveriesPage deliveries={page} next={rows.length > PAGE_SIZE ? page.at(-1)?.id ?? null : null} />,
     );
   });
@@ -119,10 +122,15 @@ export function pageRoutes(
   app.get("/deliveries/:id", async (c) => {
     const id = c.req.param("id");
     const found = v.is(Cursor, id) ? await getDelivery(ports.db, id) : null;
-    return found === null ? await c.notFound() : c.html(<DeliveryPage {...found} />);
+    return found === null ? await c.notFound() : render(c, <DeliveryPage {...found} />);
   });
 
   return app;
+}
+
+/** A whole document. Pages are synchronous components, so their text is there at once. */
+function render(c: Context, page: { toString(): string }, status: 200 | 401 | 403 = 200): Response {
+  return c.body(`<!DOCTYPE html>${page.toString()}`, status, { "Content-Type": "text/html; charset=utf-8" });
 }
 
 async function readTail(
@@ -155,7 +163,7 @@ async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
   const next = localPath(String(form.get("next") ?? ""));
   const name = typeof token === "string" && token !== "" ? await whoHolds(ports, token.trim()) : null;
   if (name === null || typeof token !== "string") {
-    return c.html(<LoginPage isWrong next={next} />, 401);
+    return render(c, <LoginPage isWrong next={next} />, 401);
   }
   setCookie(c, SESSION_COOKIE, token.trim(), {
     httpOnly: true,
@@ -176,14 +184,15 @@ function deny(
   c: Context,
   why: "credentials" | "origin",
 ): Response | Promise<Response> {
-  if (why === "origin") return c.html(<DeniedPage message="This request came from another site." />, 403);
+  if (why === "origin") return render(c, <DeniedPage message="This request came from another site." />, 403);
   switch (settings.auth.kind) {
     case "token":
       return c.redirect(`/login?next=${encodeURIComponent(new URL(c.req.url).pathname)}`, 303);
     case "basic":
       return c.text("credentials are needed", 401, { "WWW-Authenticate": 'Basic realm="dagu-edge"' });
     case "none":
-      return c.html(
+      return render(
+        c,
         <DeniedPage message="Without credentials this server only answers under a loopback name." />,
         401,
       );

@@ -73,6 +73,11 @@ export async function claimedBy(db: Executor, claimId: string, runnerId: string)
   ).orderBy(asc(attempts.id));
 }
 
+/** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
+export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
+  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held`);
+}
+
 export async function liveOfRunner(db: Executor, runnerId: string): Promise<AttemptRow[]> {
   return await db.select().from(attempts)
     .where(and(eq(attempts.runnerId, runnerId), inArray(attempts.state, [...LIVE_STATES])))

@@ -20,53 +20,61 @@ export interface Decision {
 export type Accepted =
   | { readonly kind: "stored" }
   /** The same key came before: its record, untouched. */
-  | { readonly kind: "duplicate"; readonly first: DeliveryRow }
-  /** A run id that the sender chose is taken; nothing was stored. */
-  | { readonly kind: "run_exists"; readonly run: NewRun };
+  | { readonly kind: "duplicate"; readonly first: DeliveryRow };
 
-class RunExists extends Error {
-  constructor(readonly run: NewRun) {
-    super("run exists");
-  }
-}
+/** What a delivery came to, told once its runs are known. */
+export type Ending = Pick<NewDelivery, "outcome" | "reason" | "httpStatus" | "answer">;
 
 /**
  * Delivery, decisions, runs and queue rows in one transaction (TX-01): there is no state in which one exists without the
- * others, and a repeated key starts nothing however many copies arrive at once.
+ * others, and a repeated key starts nothing however many copies arrive at once. A run whose id is taken is a decision that
+ * did not match, with that reason; `end` sees the runs that were stored.
  */
 export async function acceptDelivery(
   db: Db,
   delivery: NewDelivery,
   decisions: readonly Decision[],
   now: Date,
+  end: (stored: readonly Decision[]) => Ending,
 ): Promise<Accepted> {
-  try {
-    return await db.transaction(async (tx) => {
-      const inserted = await tx.insert(deliveries).values(delivery).onConflictDoNothing().returning({
-        id: deliveries.id,
-      });
-      if (inserted.length === 0) {
-        const first = await findDelivery(tx, delivery.source, delivery.dedupeKey ?? "");
-        if (first === null) throw new Error(`delivery ${delivery.id} conflicts with none of its key`);
-        await tx.update(deliveries).set({ duplicates: sql`${deliveries.duplicates} + 1` }).where(
-          eq(deliveries.id, first.id),
-        );
-        return { kind: "duplicate", first };
-      }
-      for (const { run, ...decision } of decisions) {
-        if (run !== null && !await insertRun(tx, run, now)) throw new RunExists(run);
-        await tx.insert(deliveryDecisions).values({
-          deliveryId: delivery.id,
-          ...decision,
-          runId: run?.id ?? null,
-        });
-      }
-      return { kind: "stored" };
+  return await db.transaction(async (tx) => {
+    const inserted = await tx.insert(deliveries).values(delivery).onConflictDoNothing().returning({
+      id: deliveries.id,
     });
-  } catch (error) {
-    if (error instanceof RunExists) return { kind: "run_exists", run: error.run };
-    throw error;
-  }
+    if (inserted.length === 0) {
+      const first = await findDelivery(tx, delivery.source, delivery.dedupeKey ?? "");
+      if (first === null) throw new Error(`delivery ${delivery.id} conflicts with none of its key`);
+      await tx.update(deliveries).set({ duplicates: sql`${deliveries.duplicates} + 1` }).where(
+        eq(deliveries.id, first.id),
+      );
+      return { kind: "duplicate", first };
+    }
+    const stored: Decision[] = [];
+    for (const decision of decisions) {
+      const isFree = decision.run === null || await insertRun(tx, decision.run, now);
+      stored.push(isFree ? decision : { ...decision, ...runExists(decision.run) });
+    }
+    for (const { run, ...decision } of stored) {
+      await tx.insert(deliveryDecisions).values({
+        deliveryId: delivery.id,
+        ...decision,
+        runId: run?.id ?? null,
+      });
+    }
+    await tx.update(deliveries).set(end(stored)).where(eq(deliveries.id, delivery.id));
+    return { kind: "stored" };
+  });
+}
+
+export const RUN_EXISTS = "dagRunId";
+
+function runExists(run: NewRun | null): Pick<Decision, "matched" | "condition" | "detail" | "run"> {
+  return {
+    matched: false,
+    condition: RUN_EXISTS,
+    detail: `run ${run?.name}:${run?.dagRunId} exists already`,
+    run: null,
+  };
 }
 
 /** A delivery that starts nothing: refused, ignored, ping. A repeated key keeps the first record. */

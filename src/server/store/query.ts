@@ -1,5 +1,5 @@
 /** Statements in SQL where that is clearer than the builder: one shape of answer on both drivers. */
-import type { SQL } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Executor } from "./db.ts";
 
 /**
@@ -16,4 +16,14 @@ export async function query<Row extends Record<string, unknown>>(
     return result.rows;
   }
   throw new Error("the database driver answered with neither rows nor a result that has them");
+}
+
+/** Whether the database answers at all. */
+export async function canAnswer(db: Executor): Promise<boolean> {
+  try {
+    await query(db, sql`select 1 as one`);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -61,7 +61,9 @@ export interface CandidateQuery {
 }
 
 /**
- * The next queue rows that this runner may take, locked; rows that another claim holds are passed over. Every key of the
+ * The next queue rows that this runner may take, locked; rows that another claim holds are passed over, and runs
+ * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
+ * queue row in hand would lock both up. Every key of the
  * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
  */
 export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
@@ -73,7 +75,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
   const rows = await query<{ run_id: string; queue: string; needs_slot: boolean }>(
     tx,
     sql`
-    select q.run_id, q.queue, q.needs_slot from run_queue q
+    select q.run_id, q.queue, q.needs_slot from run_queue q join runs r on r.id = q.run_id
     where q.available_at <= ${wanted.now.toISOString()}::timestamptz
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
@@ -84,7 +86,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
         and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)))
     order by q.priority, q.available_at, q.run_id
     limit ${wanted.limit}
-    for update of q skip locked`,
+    for update of q skip locked for no key update of r skip locked`,
   );
   return rows.map((row) => ({ runId: row.run_id, queue: row.queue, needsSlot: row.needs_slot }));
 }

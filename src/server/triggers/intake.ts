@@ -124,36 +124,22 @@ async function decide(
   if (quiet !== null) return quiet;
 
   const decisions = await decideAll(ports, endpoint, event, payload, delivery.id);
-  const runs = decisions.flatMap((one) =>
-    one.run === null ? [] : [{ dagName: one.run.name, dagRunId: one.run.dagRunId, block: one.block }]
-  );
-  const reason = runs.length > 0
-    ? ""
-    : decisions.length === 0
-    ? "no workflow has a git trigger"
-    : "no trigger matched";
-  const answer = { deliveryId: delivery.id, runs, ...(runs.length > 0 ? {} : { ignored: reason }) };
-  const stored = await acceptDelivery(
-    ports.db,
-    { ...delivery, outcome: runs.length > 0 ? "accepted" : "ignored", reason, httpStatus: 200, answer },
-    decisions,
-    delivery.receivedAt,
-  );
+  let answer: Intake["body"] = {};
+  const stored = await acceptDelivery(ports.db, delivery, decisions, delivery.receivedAt, (kept) => {
+    const runs = kept.flatMap(({ run, block }) =>
+      run === null ? [] : [{ dagName: run.name, dagRunId: run.dagRunId, block }]
+    );
+    const reason = runs.length > 0
+      ? ""
+      : kept.length === 0
+      ? "no workflow has a git trigger"
+      : "no trigger matched";
+    answer = { deliveryId: delivery.id, runs, ...(reason === "" ? {} : { ignored: reason }) };
+    return { outcome: reason === "" ? "accepted" : "ignored", reason, httpStatus: 200, answer };
+  });
   if (stored.kind === "duplicate") return repeat(stored.first.answer, stored.first.httpStatus);
-  if (stored.kind === "run_exists") {
-    const message = `run ${stored.run.name}:${stored.run.dagRunId} exists already`;
-    const body = { deliveryId: delivery.id, runs: [], ignored: message };
-    await recordDelivery(ports.db, {
-      ...delivery,
-      outcome: "ignored",
-      reason: message,
-      httpStatus: 200,
-      answer: body,
-    });
-    return { status: 200, body };
-  }
   await updateEndpoint(ports.db, endpoint.id, { lastDeliveryAt: delivery.receivedAt });
-  if (runs.length > 0) ports.wake.notify("ready");
+  ports.wake.notify("ready");
   return { status: 200, body: answer };
 }
 

@@ -19,6 +19,7 @@ import { isSignedBy } from "./signature.ts";
 
 const USED_EVERY_MS = 60_000;
 const DEDUPE_HEADER = "Idempotency-Key";
+const PROFILE_HEADER = "X-Dagu-Profile";
 
 export async function takeWebhook(
   ports: ServerPorts,
@@ -48,6 +49,10 @@ export async function takeWebhook(
       `the body is larger than ${settings.webhookMaxPayloadBytes} bytes`,
     );
   }
+  const profile = incoming.headers.get(PROFILE_HEADER);
+  if (profile !== null && !/^[a-z0-9][a-z0-9._-]{0,127}$/.test(profile)) {
+    return await refused(400, "bad_request", `${PROFILE_HEADER} must be one profile name`);
+  }
   // Unknown workflows get the answer of a bad token, so that names cannot be probed (step 4).
   const webhook = await getWebhook(ports.db, fileName);
   if (webhook === null || !await isAuthorised(ports, settings, webhook, incoming, incoming.body)) {
@@ -58,6 +63,9 @@ export async function takeWebhook(
     );
   }
   if (!webhook.enabled) return await refused(403, "forbidden", "the webhook is disabled");
+  if (profile !== null) {
+    return await refused(403, "forbidden", `profile "${profile}" is not on the webhook's allow list`);
+  }
   return await start(ports, fileName, webhook, incoming, incoming.body, delivery, refused);
 }
 
@@ -100,41 +108,40 @@ async function start(
   if (!planned.ok) return await refused(400, planned.code, planned.message);
 
   const { run } = planned;
-  const answer = { dagRunId: run.dagRunId, dagName: run.name };
+  const accepted = { dagRunId: run.dagRunId, dagName: run.name };
+  const taken = runExists(run);
   const { digest } = await newBlob(bytes);
+  const dedupeKey = incoming.headers.get(DEDUPE_HEADER)?.trim() || null;
+  let isTaken = false;
   const stored = await acceptDelivery(
     ports.db,
-    {
-      ...delivery,
-      dedupeKey: incoming.headers.get(DEDUPE_HEADER),
-      bodyDigest: digest,
-      outcome: "accepted",
-      reason: "",
-      httpStatus: 200,
-      answer,
-    },
+    { ...delivery, dedupeKey, bodyDigest: digest },
     [{ workflow: fileName, block: "webhook", matched: true, condition: "", detail: "", run }],
     delivery.receivedAt,
+    ([kept]) => {
+      isTaken = kept === undefined || kept.run === null;
+      return isTaken
+        ? {
+          outcome: "refused",
+          reason: taken.message,
+          httpStatus: 409,
+          answer: { code: taken.code, message: taken.message },
+        }
+        : { outcome: "accepted", reason: "", httpStatus: 200, answer: accepted };
+    },
   );
-  switch (stored.kind) {
-    case "duplicate":
-      return stored.first.bodyDigest === digest
-        ? { status: stored.first.httpStatus, body: { ...asObject(stored.first.answer), duplicate: true } }
-        : {
-          status: 409,
-          body: { code: "conflict", message: `the ${DEDUPE_HEADER} was used before with another body` },
-        };
-    case "run_exists": {
-      const exists = runExists(stored.run);
-      return await refused(409, exists.code, exists.message);
-    }
-    case "stored":
-      ports.wake.notify("ready");
-      await noteUse(ports, webhook);
-      return { status: 200, body: answer };
-    default:
-      return stored satisfies never;
+  if (stored.kind === "duplicate") {
+    return stored.first.bodyDigest === digest
+      ? { status: stored.first.httpStatus, body: { ...asObject(stored.first.answer), duplicate: true } }
+      : {
+        status: 409,
+        body: { code: "conflict", message: `the ${DEDUPE_HEADER} was used before with another body` },
+      };
   }
+  if (isTaken) return { status: 409, body: { code: taken.code, message: taken.message } };
+  ports.wake.notify("ready");
+  await noteUse(ports, webhook);
+  return { status: 200, body: accepted };
 }
 
 /** By auth mode; the token is checked first, then the signature (WH-20 to WH-26). */
@@ -155,13 +162,24 @@ async function isAuthorised(
     ? null
     : await open(settings.masterKey, `webhook ${webhook.id}`, webhook.hmacSecret);
   const isSigned = secret !== null &&
-    await isSignedBy(secret, body, incoming.headers.get("X-Dagu-Signature"));
+    await isSignedBy(secret, signedBytes(incoming.headers, body), incoming.headers.get("X-Dagu-Signature"));
   if (isSigned) return true;
   const isObserved = webhook.authMode === "token_and_hmac" && webhook.enforcementMode === "observe";
   if (isObserved) {
     ports.log.warn("webhook signature missing or wrong, observed only", { workflow: webhook.fileName });
   }
   return isObserved;
+}
+
+/** The choice of a profile is covered by the signature (WH-23). */
+function signedBytes(headers: Headers, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const profile = headers.get(PROFILE_HEADER);
+  if (profile === null) return body;
+  const prefix = new TextEncoder().encode(`x-dagu-profile:${profile}\n`);
+  const all = new Uint8Array(prefix.length + body.length);
+  all.set(prefix);
+  all.set(body, prefix.length);
+  return all;
 }
 
 async function isToken(token: string, digest: string): Promise<boolean> {

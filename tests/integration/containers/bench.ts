@@ -43,12 +43,14 @@ export interface Bench {
 export function onEachEngine(
   name: string,
   test: (bench: Bench) => Promise<void>,
-  options: { readonly limits?: Partial<EngineLimits>; readonly only?: "podman" | "docker" | "rootful" } = {},
+  options: { readonly limits?: Partial<EngineLimits>; readonly only?: "docker" | "rootful" | "rootless" } =
+    {},
 ): void {
   for (const kind of ENGINES) {
-    if (options.only === "podman" && !kind.isPodman) continue;
+    const isRootless = kind.name === "rootless Podman";
     if (options.only === "docker" && kind.isPodman) continue;
-    if (options.only === "rootful" && kind.name === "rootless Podman") continue;
+    if (options.only === "rootful" && isRootless) continue;
+    if (options.only === "rootless" && !isRootless) continue;
     Deno.test(`${name} (${kind.name})`, async () => {
       const socketPath = Deno.env.get(kind.variable)?.replace(/^unix:\/\//, "");
       assert.ok(socketPath, `${kind.variable} is not set: eval "$(infra/dev/up)" first`);

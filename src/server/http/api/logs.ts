@@ -21,7 +21,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.get("/:name/:dagRunId/steps/:step/log", async (c) => {
     const { stream } = await find(ports, c.req.param(), c.req.query("stream"));
     const query = c.req.query();
-    const total = totalLines(stream);
+    const total = await countLines(ports, stream);
     const limit = naturalOf(query["limit"], DEFAULT_LINES, 10_000);
     const tail = naturalOf(query["tail"], 0, 10_000);
     const head = naturalOf(query["head"], 0, 10_000);
@@ -87,8 +87,11 @@ async function find(
   return { run, stream: await getStream(ports.db, { runId: run.id, step: params.step, stream: name }) };
 }
 
-function totalLines(stream: LogStream | null): number {
-  return stream === null || stream.stored === 0 ? 0 : stream.lines + 1;
+/** A last line without its end counts too. */
+async function countLines(ports: ServerPorts, stream: LogStream | null): Promise<number> {
+  if (stream === null || stream.stored === 0) return 0;
+  const last = (await readLog(ports.db, stream.id, stream.stored - 1, 1)).at(-1);
+  return stream.lines + (last === 10 ? 0 : 1);
 }
 
 async function readLines(
