@@ -108,6 +108,8 @@ function toSettings(bindings: Bindings): ServerSettings {
       : { kind: "token" },
     masterKey: Uint8Array.fromBase64(bindings.DAGU_ENCRYPTION_KEYS.split(",")[0] ?? ""),
     internalToken: bindings.DAGU_INTERNAL_TOKEN ?? null,
+    // Cron comes once a minute at best.
+    outageMs: 150_000,
   };
 }
 

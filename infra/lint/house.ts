@@ -20,7 +20,9 @@ const TIMERS = ["setTimeout", "setInterval"];
 function memberName(node: Deno.lint.Node): string | null {
   if (node.type !== "MemberExpression") return null;
   const { object, property } = node;
-  return object.type === "Identifier" && property.type === "Identifier" ? `${object.name}.${property.name}` : null;
+  return object.type === "Identifier" && property.type === "Identifier"
+    ? `${object.name}.${property.name}`
+    : null;
 }
 
 const plugin: Deno.lint.Plugin = {
@@ -33,14 +35,25 @@ const plugin: Deno.lint.Plugin = {
           CallExpression(node): void {
             const name = memberName(node.callee);
             const hint = name === null ? undefined : AMBIENT[name];
-            if (hint !== undefined) context.report({ node, message: `${name} in a pure room or the server: ${hint}` });
+            if (hint !== undefined) {
+              context.report({ node, message: `${name} in a pure room or the server: ${hint}` });
+            }
             if (node.callee.type === "Identifier" && TIMERS.includes(node.callee.name)) {
-              context.report({ node, message: `${node.callee.name} in a pure room or the server: use the Clock port` });
+              context.report({
+                node,
+                message: `${node.callee.name} in a pure room or the server: use the Clock port`,
+              });
             }
           },
           NewExpression(node): void {
-            const isNow = node.callee.type === "Identifier" && node.callee.name === "Date" && node.arguments.length === 0;
-            if (isNow) context.report({ node, message: "new Date() without an argument: take the time from the Clock port" });
+            const isNow = node.callee.type === "Identifier" && node.callee.name === "Date" &&
+              node.arguments.length === 0;
+            if (isNow) {
+              context.report({
+                node,
+                message: "new Date() without an argument: take the time from the Clock port",
+              });
+            }
           },
         };
       },
@@ -51,7 +64,11 @@ const plugin: Deno.lint.Plugin = {
         return {
           MemberExpression(node): void {
             if (memberName(node) === "Deno.env" || memberName(node) === "process.env") {
-              context.report({ node, message: "the environment is read in src/main.ts and src/edge.ts only; take the value as an argument" });
+              context.report({
+                node,
+                message:
+                  "the environment is read in src/main.ts and src/edge.ts only; take the value as an argument",
+              });
             }
           },
         };
@@ -63,7 +80,10 @@ const plugin: Deno.lint.Plugin = {
         return {
           MemberExpression(node): void {
             if (node.object.type === "Identifier" && node.object.name === "console") {
-              context.report({ node, message: "console in src: use the Log port, or command.ts's writeOut and writeErr" });
+              context.report({
+                node,
+                message: "console in src: use the Log port, or command.ts's writeOut and writeErr",
+              });
             }
           },
         };

@@ -23,6 +23,11 @@ export interface ServerSettings {
   readonly webhookMaxPayloadBytes: number;
   readonly forgeMaxPayloadBytes: number;
   readonly runner: Settings;
+  /**
+   * A gap between two sweeps that is longer was an outage of ours, which costs no run (LO-05). More than the interval at
+   * which the host calls `tick`, or nothing would ever be late.
+   */
+  readonly outageMs: number;
   /** Bearer of POST /internal/tick/{job}; null: those paths do not exist. */
   readonly internalToken: string | null;
 }
@@ -33,5 +38,6 @@ export const SERVER_DEFAULTS = {
   webhookMaxPayloadBytes: 1_048_576,
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,
+  outageMs: 30_000,
   internalToken: null,
 } as const;

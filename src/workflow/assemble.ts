@@ -1,10 +1,11 @@
 /** How the fields of a document fit together: identity, order, and what each step's work is. */
 import type * as v from "valibot";
-import type { Path } from "./document.ts";
+import { formatPath, type Path } from "./document.ts";
+import { chainDepends, checkId, checkIdentity, newTargets, readDepends } from "./identity.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
-import { readAction } from "./step-action.ts";
+import { checkProviders, readAction } from "./step-action.ts";
 import type { HandlerName, Step, Workflow } from "./workflow.ts";
 
 /** Where rules tell what they found. */
@@ -24,6 +25,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
   if (written.max_active_runs !== undefined && written.max_active_runs !== 1 && written.queue === undefined) {
     findings.warn(["max_active_runs"], "max_active_runs is deprecated; use a queue");
   }
+  if (written.harness !== undefined) checkProviders(written.harness, ["harness"], written, findings);
   return {
     name: written.name ?? null,
     description: written.description ?? null,
@@ -71,98 +73,14 @@ function readHandlers(written: WrittenWorkflow, findings: Findings): Workflow["h
 
 function readSteps(written: WrittenWorkflow, findings: Findings): Step[] {
   const steps = written.steps ?? [];
-  const names = steps.map((step, index) => step.name ?? step.id ?? generatedName(step, index));
-  const isChain = written.type === "chain";
-  checkIdentity(steps, names, findings);
+  const names = checkIdentity(steps, findings);
+  const targets = newTargets(steps, names);
   return steps.map((step, index) => {
     const path = ["steps", index];
-    if (isChain && step.depends !== null) {
-      findings.report(
-        [...path, "depends"],
-        "depends field is not allowed in type: chain",
-        "steps of a chain run in written order",
-      );
-    }
-    const previous = names[index - 1];
-    const depends = isChain
-      ? previous === undefined ? [] : [previous]
-      : readDepends(step, steps, names, [...path, "depends"], findings);
+    const depends = written.type === "chain"
+      ? chainDepends(step, names[index - 1], path, findings)
+      : readDepends(step, targets, [...path, "depends"], findings);
     return newStep(step, names[index] ?? "", depends, written, path, findings);
-  });
-}
-
-/** S-08: never relied on across edits. */
-function generatedName(step: WrittenStep, index: number): string {
-  const isScript = step.run !== null && !step.run.isList && (step.run.texts[0] ?? "").includes("\n");
-  const prefix = step.action === null ? isScript ? "script" : "cmd" : step.action.replaceAll(".", "_");
-  return `${prefix}_${index + 1}`;
-}
-
-const RESERVED_IDS = ["env", "params", "args", "stdout", "stderr", "output", "outputs"];
-
-function checkId(step: WrittenStep, path: Path, findings: Findings): void {
-  const { id } = step;
-  if (id === null) return;
-  const at = [...path, "id"];
-  if (new TextEncoder().encode(id).length > 40) {
-    findings.report(at, "step ID must be at most 40 bytes", "shorten the id");
-  } else if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(id)) {
-    findings.report(at, `invalid step ID format: "${id}"`, "a letter, then letters, digits and _");
-  } else if (RESERVED_IDS.includes(id.toLowerCase())) {
-    findings.report(at, `step ID "${id}" is a reserved word`, "choose another id");
-  }
-}
-
-function checkIdentity(steps: readonly WrittenStep[], names: readonly string[], findings: Findings): void {
-  const ids = new Set<string>();
-  const seen = new Set<string>();
-  steps.forEach((step, index) => {
-    const path = ["steps", index];
-    checkId(step, path, findings);
-    if (step.id !== null && ids.has(step.id)) {
-      findings.report([...path, "id"], `duplicate step ID: ${step.id}`, "ids are unique in a document");
-    }
-    if (step.id !== null) ids.add(step.id);
-    const name = names[index] ?? "";
-    if (new TextEncoder().encode(name).length > 255) {
-      findings.report([...path, "name"], "step name must be at most 255 bytes", "shorten the name");
-    }
-    if (seen.has(name) && step.name !== null) {
-      findings.report([...path, "name"], `step name must be unique: "${name}"`, "rename one of the steps");
-    }
-    seen.add(name);
-  });
-  steps.forEach((step, index) => {
-    const other = steps.findIndex((one, at) => at !== index && step.id !== null && one.name === step.id);
-    if (other !== -1) {
-      findings.report(
-        ["steps", index, "id"],
-        `step ID "${step.id}" conflicts with the name of another step`,
-        "rename one of them",
-      );
-    }
-  });
-}
-
-/** Names of the upstream steps; entries match an id or a name exactly (S-13, S-14). */
-function readDepends(
-  step: WrittenStep,
-  steps: readonly WrittenStep[],
-  names: readonly string[],
-  path: Path,
-  findings: Findings,
-): string[] {
-  return [...new Set(step.depends ?? [])].flatMap((entry, position) => {
-    const index = steps.findIndex((one, at) => one.id === entry || names[at] === entry);
-    const name = names[index];
-    if (name !== undefined) return [name];
-    const known = names.join(", ");
-    findings.report(
-      [...path, position],
-      `depends on non-existent step "${entry}"`,
-      `steps of this workflow: ${known}`,
-    );
-    return [];
   });
 }
 
@@ -174,15 +92,7 @@ function newStep(
   path: Path,
   findings: Findings,
 ): Step {
-  for (const field of step.deprecated) {
-    const at = field === "" ? path : [...path, field];
-    findings.warn(
-      at,
-      field === ""
-        ? "Deprecated DAG syntax: string shorthand is deprecated; use run"
-        : `Deprecated DAG syntax: ${field} is deprecated; use run`,
-    );
-  }
+  warnOnDeprecated(step, path, findings);
   if (step.outputs.length > 0 && step.id === null) {
     findings.report([...path, "outputs"], "a step with outputs must define id", "add id: NAME");
   }
@@ -205,4 +115,12 @@ function newStep(
     continueOn: step.continueOn,
     preconditions: step.preconditions,
   };
+}
+
+function warnOnDeprecated(step: WrittenStep, path: Path, findings: Findings): void {
+  for (const field of step.deprecated) {
+    const at = field === "" ? path : [...path, field];
+    const what = field === "" ? "string shorthand is deprecated" : "is deprecated";
+    findings.warn(at, `Deprecated DAG syntax: ${formatPath(at)} ${what}; use run`);
+  }
 }

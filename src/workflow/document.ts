@@ -1,9 +1,27 @@
-/** YAML text -> plain values that know where they stand. The only file that touches the YAML library. */
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments } from "yaml";
+/** YAML text -> plain values that know where they stand. */
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseAllDocuments,
+  type YAMLMap,
+} from "yaml";
+import { findExcess } from "./bounds.ts";
+import { toPlain } from "./plain.ts";
 import type { Position, Problem } from "./problem.ts";
 
 /** Keys and zero-based indexes from the document's root. */
 export type Path = readonly (string | number)[];
+
+/** `steps[2].container.image` (F-29). */
+export function formatPath(path: Path): string {
+  return path.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`)
+    .join("");
+}
 
 export interface SourceDocument {
   /** Maps as plain objects in source order, lists, scalars by the YAML 1.2 core schema. */
@@ -16,55 +34,79 @@ export type Read =
   | { readonly ok: true; readonly documents: readonly SourceDocument[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Larger definitions are refused before they are parsed, so that hostile text costs little. */
-export const MAX_TEXT_BYTES = 1_048_576;
-const MAX_DEPTH = 100;
-const MAX_ALIASES = 200;
+/** After so many mistakes of syntax the rest is noise of the first ones. */
+const MAX_PROBLEMS = 20;
 
 export function readDocuments(text: string): Read {
-  if (text.length > MAX_TEXT_BYTES) {
-    return { ok: false, problems: [malformed(`yaml is larger than ${MAX_TEXT_BYTES} characters`, null)] };
-  }
-  if (nestsTooDeep(text)) {
-    return { ok: false, problems: [malformed(`yaml nests deeper than ${MAX_DEPTH} levels`, null)] };
-  }
+  const excess = findExcess(text);
+  if (excess !== null) return { ok: false, problems: [malformed(excess, { line: 1, column: 1 })] };
   const lines = new LineCounter();
-  try {
-    const parsed = parseAllDocuments(text, {
-      lineCounter: lines,
-      merge: true,
-      uniqueKeys: true,
-      prettyErrors: false,
-    });
-    const documents = Array.isArray(parsed) ? parsed : [];
-    const problems = documents.flatMap((document) =>
-      document.errors.map((error) => malformed(explain(error), lines.linePos(error.pos[0])))
-    );
-    if (problems.length > 0) return { ok: false, problems };
-    return { ok: true, documents: documents.map((document) => newSource(document, lines)) };
-  } catch (error) {
-    // Alias bombs and exhausted stacks are thrown by the library as untyped errors.
-    return { ok: false, problems: [malformed(`yaml cannot be read: ${firstLine(error)}`, null)] };
+  const documents = parse(text, lines);
+  const mistakes = documents.flatMap((document) =>
+    document.errors.map((error) => ({
+      message: `yaml is malformed: ${firstLine(error.message)}`,
+      at: error.pos[0],
+    }))
+  );
+  const plain = mistakes.length > 0 ? [] : documents.map((document) => toPlain(document.contents));
+  const all = [...mistakes, ...plain.flatMap((one) => one.mistakes)];
+  if (all.length > 0) {
+    return {
+      ok: false,
+      problems: all.slice(0, MAX_PROBLEMS).map(({ message, at }) =>
+        malformed(message, positionAt(lines, at))
+      ),
+    };
   }
-}
-
-function newSource(document: Document.Parsed, lines: LineCounter): SourceDocument {
   return {
-    value: document.toJS({ maxAliasCount: MAX_ALIASES }),
-    positionOf: (path) => {
-      const at = offsetOf(document, path);
-      const { line, col } = lines.linePos(at);
-      return { line, column: col };
-    },
+    ok: true,
+    documents: documents.map((document, index) => {
+      const offsetOfPath = newLocator(document);
+      return { value: plain[index]?.value, positionOf: (path) => positionAt(lines, offsetOfPath(path)) };
+    }),
   };
 }
 
-function offsetOf(document: Document.Parsed, path: Path): number {
+/** Keys are compared, aliases followed and merges done in `plain.ts`: the library does them in quadratic time. */
+function parse(text: string, lines: LineCounter): Document.Parsed[] {
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    schema: "core",
+    resolveKnownTags: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  return Array.isArray(parsed) ? parsed : [];
+}
+
+function positionAt(lines: LineCounter, offset: number): Position {
+  const { line, col } = lines.linePos(offset);
+  return { line, column: col };
+}
+
+/** Offsets of a path's keys; each mapping is indexed once, so that many problems cost no more than few. */
+function newLocator(document: Document.Parsed): (path: Path) => number {
+  const indexes = new WeakMap<YAMLMap, Map<string, Pair>>();
+  const pairOf = (map: YAMLMap, key: string): Pair | undefined => {
+    const index = indexes.get(map) ??
+      new Map(map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : "", pair]));
+    indexes.set(map, index);
+    return index.get(key);
+  };
+  return (path) => offsetOf(document, path, pairOf);
+}
+
+function offsetOf(
+  document: Document.Parsed,
+  path: Path,
+  pairOf: (map: YAMLMap, key: string) => Pair | undefined,
+): number {
   let node: unknown = document.contents;
   let at = isNode(node) ? node.range?.[0] ?? 0 : 0;
   for (const part of path) {
     if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(part));
+      const pair = pairOf(node, String(part));
       if (pair === undefined) return at;
       if (isNode(pair.key)) at = pair.key.range?.[0] ?? at;
       node = pair.value;
@@ -78,47 +120,11 @@ function offsetOf(document: Document.Parsed, path: Path): number {
   return at;
 }
 
-/**
- * Flow collections and block indentation bound the nesting of what the parser would build; it recurses, so it is asked
- * only when that is shallow.
- */
-function nestsTooDeep(text: string): boolean {
-  let flow = 0;
-  for (const line of text.split("\n")) {
-    const dashes = /^[\s?:-]*/.exec(line)?.[0].replace(/[^?\-]/g, "").length ?? 0;
-    if (dashes > MAX_DEPTH || (/^ */.exec(line)?.[0].length ?? 0) > MAX_DEPTH * 20) return true;
-    for (const char of line) {
-      if (char === "[" || char === "{") flow++;
-      else if (char === "]" || char === "}") flow = Math.max(0, flow - 1);
-      if (flow > MAX_DEPTH * 10) return true;
-    }
-  }
-  return false;
+function firstLine(message: string): string {
+  const line = message.split("\n")[0] ?? "";
+  return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }
 
-function explain(error: { readonly code: string; readonly message: string }): string {
-  return error.code === "DUPLICATE_KEY"
-    ? "yaml mapping key is already defined in this mapping"
-    : `yaml is malformed: ${firstLine(error)}`;
-}
-
-function firstLine(error: unknown): string {
-  const message = error instanceof Error || hasMessage(error) ? error.message : String(error);
-  return message.split("\n")[0] ?? "";
-}
-
-function hasMessage(value: unknown): value is { readonly message: string } {
-  return typeof value === "object" && value !== null && "message" in value &&
-    typeof value.message === "string";
-}
-
-function malformed(message: string, at: { line: number; col: number } | null): Problem {
-  return {
-    code: "YAML_INVALID",
-    severity: "error",
-    path: "",
-    position: at === null ? null : { line: at.line, column: at.col },
-    message,
-    remedy: "",
-  };
+function malformed(message: string, position: Position): Problem {
+  return { code: "YAML_INVALID", severity: "error", path: "", position, message, remedy: "" };
 }

@@ -6,6 +6,9 @@ const REFERENCE = new RegExp(
   `^(?:(${DOMAIN})/)?(${COMPONENT}(?:/${COMPONENT})*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,}))?$`,
 );
 
+/** Longer than any registry accepts: a name has 255 characters, a tag 128. */
+const MAX_LENGTH = 1_024;
+
 export interface ImageReference {
   /** As written: "" when the name begins with no registry. */
   readonly registry: string;
@@ -18,7 +21,7 @@ export interface ImageReference {
 /** null: not a legal reference. An image id (`sha256:...` or hex) is legal to an engine and kept as a path. */
 export function parseImage(text: string): ImageReference | null {
   if (/^sha256:[0-9a-f]{64}$/.test(text)) return { registry: "", path: text, tag: null, digest: null };
-  const match = REFERENCE.exec(text);
+  const match = text.length > MAX_LENGTH ? null : REFERENCE.exec(text);
   if (match === null) return null;
   const [, domain, rest = "", tag, digest] = match;
   const isRegistry = domain !== undefined && (/[.:]/.test(domain) || domain === "localhost");

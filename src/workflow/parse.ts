@@ -52,6 +52,10 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   }
   if (entry.value["steps"] === undefined) {
     problems.push(newProblem(entry, [], "a workflow must define steps", "add steps: with at least one step"));
+  } else if (entry.value["steps"] === null) {
+    problems.push(
+      newProblem(entry, ["steps"], "steps must be a non-empty sequence", "add at least one step"),
+    );
   }
   return check(entry, problems);
 }

@@ -24,17 +24,21 @@ export function readAction(
   path: Path,
   findings: Findings,
 ): Work {
+  checkOwnContainer(step, path, findings);
   if (step.run !== null && step.action !== null) {
     findings.report(path, "run cannot be used together with action", "keep one of them");
     return NOTHING;
   }
   if (step.run !== null) return readRun(step, step.run, workflow, path, findings);
   if (step.action !== null) return readNamed(step, step.action.trim(), workflow, path, findings);
+  if (step.with !== null) {
+    findings.report([...path, "with"], "with needs an action", "use action with with");
+    return NOTHING;
+  }
   if (step.container === null) {
     findings.report(path, "a step needs run or action", "add run: COMMAND");
     return NOTHING;
   }
-  warnOnLocalDir(step, "own", path, findings);
   return { action: { name: "container" }, place: "own" };
 }
 
@@ -77,15 +81,7 @@ function readRun(
       "use container.shell",
     );
   }
-  const carrier = shell?.slice(1).find((word) =>
-    form === "script" ? word === "-c" || word === "-s" : /^-[a-z]+c.*$|^-c.+$/.test(word)
-  );
-  if (carrier !== undefined) {
-    const message = form === "script"
-      ? `script form cannot be used with shell argument ${carrier}`
-      : `shell argument ${carrier} combines -c with others`;
-    findings.report([...path, "with", "shell"], message, "write the arguments apart, -c last");
-  }
+  if (shell !== null) checkShell(shell, form, [...path, "with", "shell"], findings);
   warnOnLocalDir(step, place, path, findings);
   return {
     action: {
@@ -112,6 +108,56 @@ function checkRunWith(given: Readonly<Record<string, unknown>>, path: Path, find
   if (parsed.success) return parsed.output;
   findings.fromIssues(path, parsed.issues);
   return null;
+}
+
+const POSIX_SHELL = /^(?:.*\/)?(?:sh|bash|zsh|ksh|ash|dash)$/;
+
+/** S-24, S-26: the text follows `-c`, which stands alone and last; a script needs neither `-c` nor `-s`. */
+function checkShell(
+  shell: readonly string[],
+  form: RunAction["form"],
+  path: Path,
+  findings: Findings,
+): void {
+  const [program = "", ...args] = shell;
+  if (!POSIX_SHELL.test(program)) return;
+  const remedy = "write the arguments apart, -c last";
+  if (form === "script") {
+    const argument = args.find((word) => word === "-c" || word === "-s");
+    if (argument === undefined) return;
+    findings.report(path, `script form cannot be used with shell argument ${argument}`, "remove it");
+    return;
+  }
+  const carrier = args.find((word) => word !== "-c" && /^-[a-z]*c/.test(word));
+  if (carrier !== undefined) {
+    findings.report(path, `shell argument ${carrier.slice(0, 40)} combines -c with others`, remedy);
+  }
+  if (args.slice(0, -1).includes("-c")) {
+    findings.report(path, "shell argument -c must be the last one", remedy);
+  }
+}
+
+/** What only a container that outlives one command can have (2.2, 2.10.4). */
+function checkOwnContainer(step: WrittenStep, path: Path, findings: Findings): void {
+  const { container } = step;
+  if (container?.kind !== "image") return;
+  const at = [...path, "container"];
+  if (container.restartPolicy !== null && container.restartPolicy !== "no") {
+    findings.report(
+      [...at, "restart_policy"],
+      "restart_policy is for the container at the root: a step would never end",
+      "use retry_policy of the step",
+    );
+  }
+  if (step.run !== null && step.run.isList && step.run.texts.length > 1) return;
+  const idle = [
+    ...(container.startup === "keepalive" ? [] : ["startup"]),
+    ...(container.waitFor === "running" ? [] : ["wait_for"]),
+    ...(container.logPattern === null ? [] : ["log_pattern"]),
+  ];
+  for (const key of idle) {
+    findings.warn([...at, key], `${key} has no effect: this step's container runs one command and ends`);
+  }
 }
 
 /** A host folder means nothing inside a container (3.4.3). */
@@ -186,7 +232,11 @@ function readDockerRun(step: WrittenStep, workflow: WrittenWorkflow, path: Path,
   }
   if (hasTarget) return { action, place: "own" };
   if (workflow.container === undefined || keys.length > 0) {
-    findings.report([...path, "with"], "docker.run needs image or container_name", "add image: NAME");
+    findings.report(
+      [...path, "with"],
+      "docker.run: container_name or image must be specified",
+      "add image: NAME",
+    );
     return NOTHING;
   }
   if (docker.command === null) {
@@ -207,13 +257,10 @@ function readHarness(step: WrittenStep, workflow: WrittenWorkflow, path: Path, f
   if (provider === null) {
     findings.report(
       at,
-      "harness.run needs a provider",
+      "harness.run needs a provider: config.provider is required",
       "add provider: NAME, or harness: {provider: NAME} at the root",
     );
-  } else checkProvider(provider, [...at, "provider"], workflow, findings);
-  (harness.fallback ?? []).forEach((item: HarnessConfig, index) =>
-    checkProvider(item.provider ?? "", [...at, "fallback", index, "provider"], workflow, findings)
-  );
+  } else checkProviders(harness, at, workflow, findings);
   const { container } = step;
   if (container !== null && harness.stdin !== null) {
     findings.report(
@@ -232,9 +279,28 @@ function readHarness(step: WrittenStep, workflow: WrittenWorkflow, path: Path, f
   return { action: { name: "harness.run", with: harness }, place: placeOf(step, workflow) };
 }
 
+/** The provider of a configuration and those of its fallbacks. */
+export function checkProviders(
+  config: HarnessConfig,
+  path: Path,
+  workflow: WrittenWorkflow,
+  findings: Findings,
+): void {
+  if (config.provider !== null) checkProvider(config.provider, [...path, "provider"], workflow, findings);
+  (config.fallback ?? []).forEach((item, index) =>
+    checkProviders(item, [...path, "fallback", index], workflow, findings)
+  );
+}
+
 /** A name with a reference is checked when the step starts. */
 function checkProvider(name: string, path: Path, workflow: WrittenWorkflow, findings: Findings): void {
   const known = workflow.harnesses ?? {};
   if (name.includes("${") || Object.hasOwn(known, name) || Object.hasOwn(BUILTIN_PROVIDERS, name)) return;
-  findings.report(path, `unknown provider "${name}"`, `known: ${providerNames(known).join(", ")}`);
+  const names = providerNames(known);
+  const shown = names.length > 30 ? [...names.slice(0, 30), "..."] : names;
+  findings.report(
+    path,
+    `unknown provider "${name.slice(0, 80)}"; registered: ${shown.join(", ")}`,
+    "define it under harnesses",
+  );
 }

@@ -1,4 +1,5 @@
 /** A control plane for tests: ports on a given database, fixed settings, requests without a socket. */
+import assert from "node:assert/strict";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
 import type { Clock, Log } from "../../src/run/ports.ts";
 import { newMemoryWake } from "../../src/cli/wake.ts";
@@ -6,6 +7,7 @@ import { createApp } from "../../src/server/app.ts";
 import type { ServerPorts } from "../../src/server/ports.ts";
 import { SERVER_DEFAULTS, type ServerSettings } from "../../src/server/settings.ts";
 import type { Db } from "../../src/server/store/db.ts";
+import { DATABASE_KINDS, openTestDatabase } from "./database.ts";
 
 export const TEST_SETTINGS: ServerSettings = {
   ...SERVER_DEFAULTS,
@@ -61,4 +63,27 @@ export function newTestServer(
         }),
       ),
   };
+}
+
+/** One test for each kind of database, with a control plane of its own. */
+export function onEveryServer(
+  name: string,
+  test: (server: TestServer) => Promise<void>,
+  settings: Partial<ServerSettings> = {},
+): void {
+  for (const kind of DATABASE_KINDS) {
+    Deno.test(`${name} (${kind})`, async () => {
+      await using database = await openTestDatabase(kind);
+      await test(newTestServer(database.db, settings));
+    });
+  }
+}
+
+/** The JSON object of an answer that has the wanted status. */
+export async function bodyOf(response: Response, status = 200): Promise<Record<string, unknown>> {
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  const value: unknown = text === "" ? {} : JSON.parse(text);
+  assert.ok(typeof value === "object" && value !== null);
+  return { ...value };
 }

@@ -59,7 +59,8 @@ function goneError(words: string): EngineError {
   return engineError("answered", "container wait", words, { status: 404, cause: words });
 }
 
-async function reconnect(engine: Engine, id: string, signal: AbortSignal): Promise<Reply<Inspected>> {
+/** Asks for the container until the engine answers, as long as it may take to come back (F62). */
+export async function reconnect(engine: Engine, id: string, signal: AbortSignal): Promise<Reply<Inspected>> {
   const until = performance.now() + engine.limits.reconnectMs;
   while (true) {
     const reply = await inspectContainer(engine.socket, id, signal);

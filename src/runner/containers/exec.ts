@@ -5,6 +5,7 @@ import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts"
 import { createExec, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
 import type { ByteStream } from "./api/socket.ts";
 import { describe, diagnose, diagnoseWords, type Subject } from "./diagnose.ts";
+import { reconnect } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { killTree, TOKEN_VARIABLE } from "./kill-tree.ts";
 import { newExecToken } from "./names.ts";
@@ -63,7 +64,10 @@ export async function runExec(
   const exitCode = ended.ok ? ended.value.ExitCode : null;
   const words = await guard.settle(exitCode ?? SETUP_EXIT_CODE);
   if (signal.aborted) return { exitCode, failure: stopFailureOf(signal, isSwept), outputFile: null };
-  if (!ended.ok) return await judgeLost(engine, id, named, ended.error, signal);
+  if (!ended.ok) {
+    const sweep = (): Promise<boolean> => killTree(engine, id, token, request.user, "KILL", 0);
+    return await judgeLost(engine, id, named, ended.error, sweep, signal);
+  }
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
   if (exitCode === 0) return SUCCEEDED;
   const code = exitCode ?? SETUP_EXIT_CODE;
@@ -164,19 +168,28 @@ function noCommand(engine: Engine, subject: Subject): Outcome {
   return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: SETUP_EXIT_CODE });
 }
 
+/** What a lost connection took with it cannot be read again: the command is not left to run on unseen (F64). */
 async function judgeLost(
   engine: Engine,
   id: string,
   subject: Subject,
   error: EngineError,
+  sweep: () => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (isMissing(error) || (!isLost(error) && !await isRunning(engine, id))) {
-    return lostContainer(engine, subject, SETUP_EXIT_CODE);
+  if (isMissing(error)) return lostContainer(engine, subject, SETUP_EXIT_CODE);
+  if (!isLost(error)) {
+    return await isRunning(engine, id)
+      ? failedBy(diagnose(engine.runtime, error, subject, signal))
+      : lostContainer(engine, subject, SETUP_EXIT_CODE);
   }
-  if (!isLost(error)) return failedBy(diagnose(engine.runtime, error, subject, signal));
+  const back = await reconnect(engine, id, signal);
+  if (back.ok && !back.value.State.Running) return lostContainer(engine, subject, SETUP_EXIT_CODE);
+  const isSwept = back.ok && await sweep();
   const message = `the connection to ${engine.runtime.kind} was lost while the command ran`;
-  const remedy = "the command may still run in the container";
+  const remedy = isSwept
+    ? "the command was killed, since its output and its end could not be known any more"
+    : "the command may still run in the container";
   const found = { code: "ENGINE_LOST", message, remedy } as const;
   const failure = describe(engine.runtime, found, subject, error.message);
   return failedBy({ failure, exitCode: SETUP_EXIT_CODE });

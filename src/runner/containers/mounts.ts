@@ -35,11 +35,13 @@ async function resolveMount(text: string, index: number, options: MountOptions):
   if ("error" in volume) return invalid(`volumes[${index}]: ${volume.error}`);
   const expanded = expandSource(volume.source, options.hostEnv);
   if ("unknown" in expanded) {
-    return invalid(`volumes[${index}] "${text}" uses $${expanded.unknown}, which is not set for the runner`);
+    return invalid(
+      `volumes[${index}] "${text}" uses $${expanded.unknown}, which is not set or not open to volumes`,
+    );
   }
   const { source } = expanded;
   const mount = { target: volume.target, readOnly: volume.mode === "ro" };
-  if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(source)) return { type: "volume", source, ...mount };
+  if (!/[/\\]|^[.~]/.test(source)) return { type: "volume", source, ...mount };
   const path = toPath(source, options);
   const isThere = await ensureSource(path, options.baseDir);
   if (isThere) return { type: "bind", source: path, ...mount };
@@ -58,6 +60,9 @@ function toPath(source: string, options: MountOptions): string {
   return path.length > 1 ? path.replace(/\/+$/, "") : path;
 }
 
+/** Whoever writes a workflow may not look around in the runner's environment (2.6.2). */
+const OPEN_NAMES: ReadonlySet<string> = new Set(["HOME", "USER", "TMPDIR"]);
+
 function expandSource(
   text: string,
   env: Readonly<Record<string, string>>,
@@ -67,7 +72,7 @@ function expandSource(
     /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))?/g,
     (_match, braced?: string, bare?: string) => {
       const name = braced ?? bare ?? "";
-      const value = env[name];
+      const value = OPEN_NAMES.has(name) || name.startsWith("XDG_") ? env[name] : undefined;
       if (value === undefined) unknown ??= name;
       return value ?? "";
     },

@@ -50,6 +50,7 @@ export function newCreateBody(
     ...(container.workingDir === null ? {} : { WorkingDir: container.workingDir }),
     ...(container.user === null ? {} : { User: container.user }),
     ...raw?.container,
+    ...(isEmptyList(raw?.container["Entrypoint"]) ? { Entrypoint: [""] } : {}),
     Image: container.image,
     Env: [
       ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -121,6 +122,11 @@ function toHealthcheck(check: Healthcheck): Json {
     ...(check.startPeriodMs === null ? {} : { StartPeriod: Math.round(check.startPeriodMs * MS_NS) }),
     ...(check.retries === null ? {} : { Retries: check.retries }),
   };
+}
+
+/** Clears the image's entrypoint on Docker; Podman ignores it and wants one empty word (engine notes 5). */
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function asRecord(value: unknown): Json {

@@ -15,6 +15,9 @@ import { type Refusal, refuse } from "./refusal.ts";
 /** Lower goes first (QU-13). */
 export const PRIORITY = { start: 1, webhook: 5, enqueue: 5 } as const;
 
+/** Queues are keys of an index, which holds short texts only. */
+const QUEUE_MAX_LENGTH = 255;
+
 export interface StartRequest {
   /** A stored definition, or a text of its own. */
   readonly definition: { readonly fileName: string } | {
@@ -63,6 +66,10 @@ export async function planRun(
       `"${dagRunId}" is no run id: 1 to 64 of letters, digits, _ and -, not "latest"`,
     );
   }
+  const queue = request.queue ?? workflow.queue ?? name;
+  if (queue.length > QUEUE_MAX_LENGTH) {
+    return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
+  }
   const bound = bindParams(workflow.params, request.params);
   if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
 
@@ -81,7 +88,7 @@ export async function planRun(
       triggerType: request.triggerType,
       triggerActor: request.triggerActor,
       trust: request.trust ?? "trusted",
-      queue: request.queue ?? workflow.queue ?? name,
+      queue,
       needsSlot: request.needsSlot,
       priority: request.priority,
       selector: { ...workflow.workerSelector, ...request.selector },

@@ -111,10 +111,16 @@ export async function deleteLease(tx: Transaction, attemptId: string): Promise<v
   await tx.delete(attemptLeases).where(eq(attemptLeases.attemptId, attemptId));
 }
 
-/** Adds to every lease what the control plane itself was away (LO-05). */
-export async function extendLeases(db: Executor, byMs: number): Promise<void> {
+/** Adds to every lease and deadline what the control plane itself was away (LO-05). */
+export async function extendLeases(tx: Transaction, byMs: number): Promise<void> {
   await query(
-    db,
+    tx,
+    sql`
+    update attempts set cancel_deadline = cancel_deadline + ${byMs}::double precision * interval '1 millisecond'
+    where cancel_deadline is not null and state in ('claimed', 'started', 'cancelling')`,
+  );
+  await query(
+    tx,
     sql`
     update attempt_leases set
       expires_at = expires_at + ${byMs}::double precision * interval '1 millisecond',

@@ -1,5 +1,5 @@
 /** Step logs: one row for each stream, its bytes in chunks by absolute offset. */
-import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
 import type { StreamName } from "../../run/ports.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { logChunks, logStreams } from "./schema.ts";
@@ -94,22 +94,18 @@ export async function readLog(
   return concat(rows.map((row) => row.data.subarray(Math.max(0, offset - row.off))));
 }
 
-/** Offset of the chunk in which the zero-based line begins, and the number of lines before it. */
+/**
+ * Where to read from to see the zero-based line whole: the last chunk with fewer line ends before it than the line has. The
+ * line may have begun in an earlier chunk than the one that holds its end.
+ */
 export async function findLine(
   db: Executor,
   streamId: string,
   line: number,
 ): Promise<{ offset: number; line: number }> {
-  const [row] = await db.select({ off: logChunks.off, firstLine: logChunks.firstLine }).from(logChunks)
-    .where(and(eq(logChunks.streamId, streamId), sql`${logChunks.firstLine} <= ${line}`))
+  const [start] = await db.select({ off: logChunks.off, firstLine: logChunks.firstLine }).from(logChunks)
+    .where(and(eq(logChunks.streamId, streamId), lt(logChunks.firstLine, line)))
     .orderBy(desc(logChunks.off)).limit(1);
-  // A line may have begun in an earlier chunk than the one that holds its end.
-  const [start] = row === undefined
-    ? []
-    : await db.select({ off: logChunks.off, firstLine: logChunks.firstLine })
-      .from(logChunks)
-      .where(and(eq(logChunks.streamId, streamId), sql`${logChunks.firstLine} < ${Math.max(line, 1)}`))
-      .orderBy(desc(logChunks.off)).limit(1);
   return start === undefined ? { offset: 0, line: 0 } : { offset: start.off, line: start.firstLine };
 }
 

@@ -1,8 +1,7 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
 import { and, desc, eq, gt, ne, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
-import { query } from "./query.ts";
-import { registrationTokens, runners, runnersLive } from "./schema.ts";
+import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
 export type RunnerRow = typeof runners.$inferSelect;
 
@@ -79,19 +78,15 @@ export async function listRunners(db: Executor): Promise<ListedRunner[]> {
 }
 
 /**
- * Notes that the control plane is up, and answers how many milliseconds it was not noted for (0 the first time). Safe to
- * call concurrently: the row is updated by one statement.
+ * Notes that the control plane is up, and answers how many milliseconds it was not noted for (0 the first time). The row is
+ * held until the transaction ends. Two statements: one that both locks and writes a row does not see what it was before.
  */
-export async function beat(db: Executor, now: Date): Promise<number> {
-  const [row] = await query<{ gap: number }>(
-    db,
-    sql`
-    with before as (select last_at from control_heartbeat where id = 1 for update),
-    written as (
-      insert into control_heartbeat (id, last_at) values (1, ${now.toISOString()}::timestamptz)
-      on conflict (id) do update set last_at = greatest(control_heartbeat.last_at, excluded.last_at) returning 1)
-    select coalesce((select extract(epoch from ${now.toISOString()}::timestamptz - last_at) * 1000 from before), 0)::float8 as gap
-    from written`,
-  );
-  return Math.max(0, row?.gap ?? 0);
+export async function beat(tx: Transaction, now: Date): Promise<number> {
+  const [before] = await tx.select({ lastAt: controlHeartbeat.lastAt }).from(controlHeartbeat)
+    .where(eq(controlHeartbeat.id, 1)).for("update");
+  await tx.insert(controlHeartbeat).values({ id: 1, lastAt: now }).onConflictDoUpdate({
+    target: controlHeartbeat.id,
+    set: { lastAt: sql`greatest(${controlHeartbeat.lastAt}, excluded.last_at)` },
+  });
+  return before === undefined ? 0 : Math.max(0, now.getTime() - before.lastAt.getTime());
 }

@@ -6,26 +6,34 @@ import { requeueAttempt } from "../dispatch/requeue.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { type DueAttempt, dueAttempts, extendLeases, isLive } from "../store/attempts.ts";
+import type { Db } from "../store/db.ts";
 import { beat } from "../store/runners.ts";
 import { endOpenSteps } from "../store/steps.ts";
-
-/** A gap between two beats that is longer means that the control plane was not there to hear runners. */
-const OUTAGE_MS = 30_000;
 
 /** Idempotent, safe to run concurrently: every item is a transaction of its own that looks again under its locks. */
 export async function sweepLeases(ports: ServerPorts, settings: ServerSettings): Promise<void> {
   const now = new Date(ports.clock.now());
-  const gapMs = await beat(ports.db, now);
-  if (gapMs > OUTAGE_MS) {
-    await extendLeases(ports.db, gapMs + settings.runner.leaseMs);
-    ports.log.info("leases extended after an outage of the control plane", { gapMs: Math.round(gapMs) });
-    return;
-  }
+  const gapMs = await forgiveOutage(ports.db, settings, now);
+  if (gapMs > 0) ports.log.info("leases extended after an outage of the control plane", { gapMs });
   for (const due of await dueAttempts(ports.db, now)) {
     if (due.due === "not_started") {
       await requeueAttempt(ports, due.attemptId, "expired", { excludeRunner: false });
     } else await endFromOutside(ports, due);
   }
+}
+
+/**
+ * Notes that we are up; a gap that is too long for a missed beat means that no runner could be heard, and every lease gets
+ * that time back (LO-05). One transaction, because a second sweep that sees the new beat must see the new leases too.
+ * Answers the gap in milliseconds; 0: none.
+ */
+async function forgiveOutage(db: Db, settings: ServerSettings, now: Date): Promise<number> {
+  return await db.transaction(async (tx) => {
+    const gapMs = await beat(tx, now);
+    if (gapMs <= settings.outageMs) return 0;
+    await extendLeases(tx, gapMs + settings.runner.leaseMs);
+    return gapMs;
+  });
 }
 
 async function endFromOutside(ports: ServerPorts, due: DueAttempt): Promise<void> {

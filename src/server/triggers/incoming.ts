@@ -16,6 +16,11 @@ export interface Intake {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** Keys are indexed, and an index holds short texts only. */
+export function isDedupeKey(key: string): boolean {
+  return key.length <= 255;
+}
+
 /** The record's beginning; the caller adds how it ended. */
 export function newDelivery(
   ports: ServerPorts,

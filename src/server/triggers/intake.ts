@@ -20,7 +20,7 @@ import {
 import { endpointByPublicId, type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
 import { listTriggered } from "../store/workflows.ts";
 import { normalizeGithub } from "./github.ts";
-import { type Incoming, type Intake, newDelivery } from "./incoming.ts";
+import { type Incoming, type Intake, isDedupeKey, newDelivery } from "./incoming.ts";
 import { parseJson } from "./json.ts";
 import { isSignedBy } from "./signature.ts";
 
@@ -68,6 +68,9 @@ export async function takeGithub(
   const payload = readJson(incoming.headers, incoming.body);
   if (payload === undefined) return await refused(400, "bad_request", "the body is not JSON");
   const deliveryId = incoming.headers.get("X-GitHub-Delivery") ?? "";
+  if (!isDedupeKey(deliveryId)) {
+    return await refused(400, "bad_request", "the X-GitHub-Delivery is longer than 255 characters");
+  }
   const event = normalizeGithub(rawEvent, deliveryId, payload.value);
   if (event === null) {
     return await refused(400, "bad_request", `the body is not that of a GitHub ${rawEvent} event`);

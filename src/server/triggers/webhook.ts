@@ -13,7 +13,7 @@ import { getWebhook, updateWebhook, type WebhookRow } from "../store/endpoints.t
 import { currentDefinition } from "../store/workflows.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import type { Incoming, Intake } from "./incoming.ts";
-import { newDelivery } from "./incoming.ts";
+import { isDedupeKey, newDelivery } from "./incoming.ts";
 import { pickHeaders, readPayload } from "./payload.ts";
 import { isSignedBy } from "./signature.ts";
 
@@ -78,6 +78,10 @@ async function start(
   delivery: NewDelivery,
   refused: (status: number, code: string, message: string) => Promise<Intake>,
 ): Promise<Intake> {
+  const dedupeKey = incoming.headers.get(DEDUPE_HEADER)?.trim() || null;
+  if (dedupeKey !== null && !isDedupeKey(dedupeKey)) {
+    return await refused(400, "bad_request", `the ${DEDUPE_HEADER} is longer than 255 characters`);
+  }
   const definition = await currentDefinition(ports.db, fileName);
   if (definition === null) return await refused(404, "not_found", `there is no workflow "${fileName}"`);
   const read = readPayload(bytes, incoming.headers.get("Content-Type"));
@@ -111,7 +115,6 @@ async function start(
   const accepted = { dagRunId: run.dagRunId, dagName: run.name };
   const taken = runExists(run);
   const { digest } = await newBlob(bytes);
-  const dedupeKey = incoming.headers.get(DEDUPE_HEADER)?.trim() || null;
   let isTaken = false;
   const stored = await acceptDelivery(
     ports.db,

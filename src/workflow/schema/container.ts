@@ -33,7 +33,7 @@ export const pullPolicy = v.pipe(
   }),
   v.picklist(POLICIES, (issue) => {
     const remedy = issue.input === "IfNotPresent" ? "use missing" : "";
-    return complain(`must be one of ${POLICIES.join(", ")}, got ${kindOf(issue.input)}`, remedy);
+    return complain(`must be one of: ${POLICIES.join(", ")}, got ${kindOf(issue.input)}`, remedy);
   }),
 );
 
@@ -74,7 +74,7 @@ function isHealthTest(test: string[]): boolean {
   return kind === "NONE" ? test.length === 1 : (kind === "CMD" || kind === "CMD-SHELL") && test.length > 1;
 }
 
-const image = v.pipe(
+export const image = v.pipe(
   text,
   v.check(
     (value) => hasReference(value) || parseImage(value.trim()) !== null,
@@ -95,7 +95,7 @@ export const volumes = v.pipe(
     v.check((value) => hasReference(value) || !("error" in parseVolume(value)), (issue) => {
       const parsed = parseVolume(issue.input);
       return complain(
-        "error" in parsed ? parsed.error : "",
+        `invalid volume format: ${"error" in parsed ? parsed.error : ""}`,
         "write source:target or source:target:ro",
         "MOUNT_INVALID",
       );
@@ -109,7 +109,7 @@ const ports = v.pipe(
     v.string(),
     v.check((value) => hasReference(value) || !("error" in parsePort(value)), (issue) => {
       const parsed = parsePort(issue.input);
-      return complain("error" in parsed ? parsed.error : "");
+      return complain(`invalid port format: ${"error" in parsed ? parsed.error : ""}`);
     }),
   )),
 );
@@ -158,6 +158,16 @@ function isPattern(value: string): boolean {
 
 export const shell = v.pipe(texts, v.minLength(1, complain("must not be empty")));
 
+const restartPolicy = v.pipe(
+  text,
+  v.trim(),
+  v.toLowerCase(),
+  v.picklist(
+    ["no", "always", "unless-stopped"],
+    (issue) => complain(`invalid restart_policy ${quote(issue.input)}`, "use no, always or unless-stopped"),
+  ),
+);
+
 const RUNTIME_HINT =
   "the engine is chosen by DAGU_CONTAINER_RUNTIME in the environment of the runner's process, never by a workflow";
 
@@ -178,7 +188,7 @@ const map = fields({
   command: v.optional(texts),
   wait_for: v.optional(oneOf(["running", "healthy"], true)),
   log_pattern: v.optional(logPattern),
-  restart_policy: v.optional(oneOf(["no", "always", "unless-stopped"], true)),
+  restart_policy: v.optional(restartPolicy),
   healthcheck: v.optional(healthcheck),
   shell: v.optional(shell),
 }, { of: "container", hints: { runtime: RUNTIME_HINT, engine: RUNTIME_HINT, socket: RUNTIME_HINT } });
@@ -218,13 +228,13 @@ const checkedMap = v.pipe(
     (given) => creationKeys(given).length === 0,
     (issue) =>
       complain(
-        `container with exec cannot have ${creationKeys(issue.input).join(", ")}`,
+        `container: ${creationKeys(issue.input).join(", ")} cannot be used with 'exec'`,
         "these describe a container that is created; use image",
       ),
   ),
   v.check(
     (given) => given.startup !== "command" || (given.command?.length ?? 0) > 0,
-    complain("startup: command needs a command", "add command: [...]"),
+    complain("startup: command requires non-empty command array", "add command: [...]"),
   ),
   v.transform(toContainer),
 );

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { DockerRun } from "../workflow.ts";
-import { PLATFORM, pullPolicy, shell, volumes } from "./container.ts";
-import { complain, fields, isScalarValue, kindOf, mapping, name, text } from "./fields.ts";
+import { image, PLATFORM, pullPolicy, shell, volumes } from "./container.ts";
+import { complain, fields, isScalarValue, keyItem, kindOf, mapping, name, text } from "./fields.ts";
 
 const command = v.pipe(
   v.unknown(),
@@ -51,7 +51,7 @@ function raw(known: readonly string[], of: string) {
         if (canonicalOf(key) !== undefined) continue;
         addIssue({
           message: complain(`${of} has invalid keys: ${key}`, `keys: ${known.join(", ")}`),
-          path: [{ type: "object", origin: "key", input: dataset.value, key, value }],
+          path: [keyItem(key, value)],
         });
       }
     }),
@@ -144,7 +144,7 @@ const ENGINE_HINT =
 /** `with` of `docker.run` and `container.run` (5.1). */
 export const dockerRun = v.pipe(
   fields({
-    image: v.optional(name),
+    image: v.optional(image),
     container_name: v.optional(name),
     command: v.optional(command),
     pull: v.optional(pullPolicy),

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { NamedText } from "../workflow.ts";
-import { complain, isScalarValue, kindOf, quote } from "./fields.ts";
+import { complain, isScalarValue, keyItem, kindOf, quote } from "./fields.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -19,7 +19,7 @@ export const env = v.pipe(
     if (Array.isArray(root)) root.forEach((item: unknown, index) => readItem(item, index, add, complaints));
     else if (isMapping(root)) { for (const [name, value] of Object.entries(root)) add([name], name, value); }
     else complaints.push({ at: [], message: complain(`env must be map or array, got ${kindOf(root)}`) });
-    for (const { at, message } of complaints) addIssue({ message, ...pathOf(root, at) });
+    for (const { at, message } of complaints) addIssue({ message, ...pathOf(at) });
     return complaints.length > 0 ? NEVER : entries;
   }),
 );
@@ -59,16 +59,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function pathOf(
-  root: unknown,
-  at: readonly (string | number)[],
-): { path?: [v.IssuePathItem, ...v.IssuePathItem[]] } {
-  const [first, ...rest] = at.map((key): v.IssuePathItem => ({
-    type: "unknown",
-    origin: "value",
-    input: root,
-    key,
-    value: undefined,
-  }));
+function pathOf(at: readonly (string | number)[]): { path?: [v.IssuePathItem, ...v.IssuePathItem[]] } {
+  const [first, ...rest] = at.map((key) => keyItem(key, undefined));
   return first === undefined ? {} : { path: [first, ...rest] };
 }

@@ -76,7 +76,7 @@ export function integer(minimum: number, field: string): v.GenericSchema<unknown
   return v.pipe(
     v.unknown(),
     v.check(
-      (value) => typeof value === "number" && Number.isInteger(value),
+      (value) => typeof value === "number" && Number.isSafeInteger(value),
       (issue) => mustBe("an integer")(issue),
     ),
     v.transform((value) => Number(value)),
@@ -100,7 +100,7 @@ export function oneOf<const T extends string>(
   return v.pipe(
     text,
     v.transform((value) => isLoose ? value.trim().toLowerCase() : value),
-    v.picklist(words, (issue) => complain(`must be one of ${options}, got ${kindOf(issue.input)}`)),
+    v.picklist(words, (issue) => complain(`must be one of: ${options}, got ${kindOf(issue.input)}`)),
   );
 }
 
@@ -115,6 +115,8 @@ export const textMap = v.pipe(mapping, v.record(v.string(), text));
 export interface KeyRules {
   /** What the mapping is called in messages. */
   readonly of: string;
+  /** How a message says that a key is none of them. */
+  readonly phrase?: string;
   /** Keys that the language knows and this version does not do. */
   readonly unsupported?: readonly string[];
   /** Words of advice for keys that people write by mistake. */
@@ -135,11 +137,16 @@ export function fields<const E extends v.ObjectEntries>(entries: E, rules: KeyRu
         if (known.includes(key)) continue;
         addIssue({
           message: explainKey(key, known, rules),
-          path: [{ type: "object", origin: "key", input: { ...value }, key, value: item }],
+          path: [keyItem(key, item)],
         });
       }
     }),
   );
+}
+
+/** One key of an issue's path. Only the key is read; the input stays out, it may be large. */
+export function keyItem(key: string | number, value: unknown): v.IssuePathItem {
+  return { type: "unknown", origin: "key", input: undefined, key, value };
 }
 
 function dropNulls(value: Record<string, unknown>): Record<string, unknown> {
@@ -155,10 +162,11 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
   const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const all = [...known, ...(rules.unsupported ?? [])];
   const advice = hint ??
-    (snake !== key && all.includes(snake)
-      ? `use snake_case keys: ${key} -> ${snake}`
-      : `keys of ${rules.of}: ${known.join(", ")}`);
-  return complain(`${rules.of} has invalid keys: ${key}`, advice);
+    (snake !== key && all.includes(snake) ? `use snake_case keys: ${key} -> ${snake}` : null);
+  const message = `${rules.of} ${rules.phrase ?? "has invalid keys"}: ${key.slice(0, 80)}`;
+  return advice === null
+    ? complain(message, `keys of ${rules.of}: ${known.join(", ")}`)
+    : complain(`${message} (${advice})`);
 }
 
 const COMMON_HINTS: Readonly<Record<string, string>> = {

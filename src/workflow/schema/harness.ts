@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { FlagValue, HarnessConfig, HarnessDefinition, HarnessStep } from "../workflow.ts";
-import { complain, fields, isScalarValue, kindOf, mapping, name, oneOf, string } from "./fields.ts";
+import { complain, fields, isScalarValue, keyItem, kindOf, mapping, name, oneOf, string } from "./fields.ts";
 
 /** One entry of `harnesses:` (7.3). */
 const definition = v.pipe(
@@ -64,10 +64,7 @@ function config(allowsFallback: boolean) {
       for (const [key, item] of Object.entries(value)) {
         const broken = brokenKey(key, item, allowsFallback);
         if (broken === null) continue;
-        addIssue({
-          message: broken,
-          path: [{ type: "object", origin: "key", input: { ...value }, key, value: item }],
-        });
+        addIssue({ message: broken, path: [keyItem(key, item)] });
       }
     }),
   );

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { validatePattern } from "../condition.ts";
 import { checkParam, splitParams } from "../inputs.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../workflow.ts";
-import { complain, fields, flag, isScalarValue, kindOf, quote, string } from "./fields.ts";
+import { complain, fields, flag, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 
@@ -151,7 +151,7 @@ const simpleMap = v.pipe(
         )
         : null;
       if (message !== null) {
-        addIssue({ message, path: [{ type: "object", origin: "key", input: dataset.value, key, value }] });
+        addIssue({ message, path: [keyItem(key, value)] });
       }
     }
   }),

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { validateExpected, validatePattern } from "../condition.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
-import { complain, fields, flag, isScalarValue, kindOf, mapping, string } from "./fields.ts";
+import { complain, fields, isScalarValue, kindOf, mapping, string } from "./fields.ts";
 
 const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
 
@@ -27,6 +27,14 @@ const conditionMap = v.pipe(
       const key = Object.keys(issue.input).find((one) => !CONDITION_KEYS.includes(one));
       return complain(`precondition has invalid key: ${key}`, `keys: ${CONDITION_KEYS.join(", ")}`);
     },
+  ),
+  v.check(
+    (given) => given["eval"] === undefined || given["condition"] === undefined,
+    complain("only one of condition or eval is allowed"),
+  ),
+  v.check(
+    (given) => given["eval"] === undefined || given["expected"] !== undefined,
+    complain("expected is required when eval is set"),
   ),
   v.check(
     (given) => given["eval"] === undefined,
@@ -127,11 +135,13 @@ export const retryPolicy = v.pipe(
 const NEVER: ContinueOn = { failure: false, skipped: false, exitCodes: [], output: [], markSuccess: false };
 export const NO_CONTINUE = NEVER;
 
+const continueFlag = v.boolean((issue) => complain(`value must be a boolean, got ${kindOf(issue.input)}`));
+
 const continueMap = v.pipe(
   fields({
-    failure: v.optional(flag),
-    failed: v.optional(flag),
-    skipped: v.optional(flag),
+    failure: v.optional(continueFlag),
+    failed: v.optional(continueFlag),
+    skipped: v.optional(continueFlag),
     exit_code: v.optional(codes),
     output: v.optional(v.pipe(
       v.unknown(),
@@ -144,7 +154,7 @@ const continueMap = v.pipe(
         ),
       )),
     )),
-    mark_success: v.optional(flag),
+    mark_success: v.optional(continueFlag),
   }, { of: "continue_on" }),
   v.transform((given): ContinueOn => ({
     failure: given.failure ?? given.failed ?? false,
@@ -172,7 +182,7 @@ const declaredOutput = v.pipe(
   fields({
     name: v.optional(string),
     type: v.optional(v.picklist(["string", "json"], complain("type must be string or json"))),
-  }, { of: "output", unsupported: ["path"] }),
+  }, { of: "output", phrase: "has an unknown field", unsupported: ["path"] }),
   v.check((given) => given.name !== undefined, complain("name is required")),
   v.check(
     (given) => given.name === undefined || OUTPUT_NAME.test(given.name),
@@ -276,7 +286,7 @@ export const resources = v.pipe(
 
 // ---- labels (5.12) ----------------------------------------------------------------------------------------------
 
-const LABEL = /^[a-z0-9][a-z0-9_.-]{0,62}(=[a-z0-9][a-z0-9_./-]{0,254})?$/;
+export const LABEL = /^[a-z0-9][a-z0-9_.-]{0,62}(=[a-z0-9][a-z0-9_./-]{0,254})?$/;
 
 /** `key` or `key=value`, lowercased, from a string, a list or a map. */
 export const labels = v.pipe(

@@ -88,7 +88,14 @@ const depends = v.pipe(
 );
 
 const output = v.pipe(
-  string,
+  v.string((issue) =>
+    typeof issue.input === "object"
+      ? complain(
+        "the object form of output is not supported by this version of dagu-edge",
+        "write output: NAME",
+      )
+      : complain(`must be a string, got ${kindOf(issue.input)}`)
+  ),
   v.transform((value) => value.trim().replace(/^\$/, "")),
   v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, complain("output must be a variable name", "for example RESULT")),
 );
@@ -150,11 +157,8 @@ const stepMap = v.pipe(
     preconditions: v.optional(preconditions),
   }, { of: "step", unsupported: UNSUPPORTED }),
   v.check(
-    (given) => given.run === undefined || (given.command === undefined && given.script === undefined),
-    (issue) =>
-      complain(
-        `run cannot be used together with ${issue.input.command === undefined ? "script" : "command"}`,
-      ),
+    (given) => [given.run ?? given.action, given.command, given.script].filter(isGiven).length < 2,
+    (issue) => complain(togetherWith(issue.input), "keep one of them"),
   ),
   v.transform((given): WrittenStep => {
     const written = given.run ?? given.command ?? given.script ?? null;
@@ -184,6 +188,17 @@ const stepMap = v.pipe(
   }),
 );
 
+function isGiven(value: unknown): boolean {
+  return value !== undefined;
+}
+
+/** F-26. */
+function togetherWith(given: { run?: unknown; action?: unknown; command?: unknown }): string {
+  const kind = isGiven(given.run) ? "run" : isGiven(given.action) ? "action" : "command";
+  const other = kind !== "command" && isGiven(given.command) ? "command" : "script";
+  return `${kind} cannot be used together with ${other}`;
+}
+
 const shorthand = v.pipe(
   v.string(),
   v.check((value) => value.trim() !== "", complain("step command is empty")),
@@ -210,4 +225,17 @@ const shorthand = v.pipe(
 );
 
 /** A step mapping, or the deprecated bare command (S-03). */
-export const step = v.lazy((input) => typeof input === "string" ? shorthand : stepMap);
+export const step = v.lazy((input) =>
+  typeof input === "string" ? shorthand : v.is(mapping, input) ? stepMap : notAStep
+);
+
+const notAStep = v.custom<WrittenStep>(
+  () => false,
+  (issue) =>
+    Array.isArray(issue.input)
+      ? complain(
+        "a list inside steps is not supported by this version of dagu-edge",
+        "write the steps one below the other, with depends",
+      )
+      : complain(`a step must be a mapping, got ${kindOf(issue.input)}`),
+);

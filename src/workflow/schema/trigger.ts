@@ -1,7 +1,18 @@
 import * as v from "valibot";
 import type { GitTrigger, TriggerBlock, TriggerSource, WebhookTrigger } from "../trigger.ts";
-import { complain, fields, flag, integer, oneOf, string, text, textMap } from "./fields.ts";
-import { labels } from "./policies.ts";
+import {
+  complain,
+  fields,
+  flag,
+  hasReference,
+  integer,
+  oneOf,
+  quote,
+  string,
+  text,
+  textMap,
+} from "./fields.ts";
+import { LABEL } from "./policies.ts";
 
 const EVENTS = [
   "push",
@@ -15,15 +26,21 @@ const EVENTS = [
   "manual",
 ] as const;
 
+const NO_REFERENCES = complain(
+  "references are not allowed here",
+  "references work in params, labels, queue and dagRunId",
+);
+
 const globs = v.pipe(
   v.unknown(),
   v.transform((value): unknown => Array.isArray(value) ? value : [value]),
-  v.array(v.pipe(text, v.nonEmpty(complain("must not be empty")))),
+  v.array(v.pipe(
+    text,
+    v.nonEmpty(complain("must not be empty")),
+    v.maxLength(500, complain("must have at most 500 characters")),
+    v.check((glob) => !glob.includes("${"), NO_REFERENCES),
+  )),
   v.minLength(1, complain("must not be an empty list")),
-  v.check(
-    (list) => list.every((glob) => !glob.includes("${")),
-    complain("references are not allowed here", "references work in params, labels, queue and dagRunId"),
-  ),
 );
 
 const events = v.pipe(
@@ -31,6 +48,21 @@ const events = v.pipe(
   v.transform((value): unknown => Array.isArray(value) ? value : [value]),
   v.array(oneOf(EVENTS)),
   v.minLength(1, complain("event must not be an empty list")),
+);
+
+/** Labels of the run to be; what holds a reference is checked when the event is there. */
+const runLabels = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => Array.isArray(value) ? value : [value]),
+  v.array(v.pipe(
+    text,
+    v.transform((label) => hasReference(label) ? label : label.toLowerCase()),
+    v.check(
+      (label) => hasReference(label) || LABEL.test(label),
+      (issue) =>
+        complain(`label ${quote(issue.input)} is invalid`, "labels are key or key=value of a-z 0-9 . _ -"),
+    ),
+  )),
 );
 
 const git = v.pipe(
@@ -69,8 +101,17 @@ const git = v.pipe(
   })),
 );
 
+const match = v.pipe(
+  textMap,
+  v.check((given) => Object.values(given).every((glob) => !glob.includes("${")), NO_REFERENCES),
+  v.check(
+    (given) => Object.keys(given).every((path) => path.startsWith("$")),
+    complain("a key of match must be a JSON path", 'for example "$.type"'),
+  ),
+);
+
 const webhook = v.pipe(
-  fields({ endpoint: v.optional(globs), match: v.optional(textMap) }, {
+  fields({ endpoint: v.optional(globs), match: v.optional(match) }, {
     of: "webhook trigger",
     unsupported: ["forward_headers"],
   }),
@@ -89,7 +130,7 @@ const block = v.pipe(
       v.pipe(text, v.regex(/^[a-z0-9][a-z0-9-]*$/, complain("name must be a slug of a-z, 0-9 and -"))),
     ),
     params: v.optional(textMap),
-    labels: v.optional(labels),
+    labels: v.optional(runLabels),
     queue: v.optional(string),
     priority: v.optional(v.pipe(integer(0, "priority"), v.maxValue(9, complain("priority must be 0 to 9")))),
     dagRunId: v.optional(string),
@@ -124,6 +165,13 @@ function sourceOf(one: GitTrigger | undefined, other: WebhookTrigger | undefined
 export const triggers = v.pipe(
   v.array(block, complain("triggers must be a list")),
   v.transform((blocks) => blocks.map((make, index) => make(index))),
+  v.check(
+    (blocks) => new Set(blocks.map((one) => one.name)).size === blocks.length,
+    complain(
+      "two triggers have the same name",
+      "each trigger has a name of its own; the default is its index",
+    ),
+  ),
 );
 
 const NEVER_FORWARDED =

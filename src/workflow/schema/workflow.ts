@@ -83,6 +83,13 @@ const workflowName = v.pipe(
   ),
 );
 
+function explainType(given: unknown): string {
+  const isKnown = given === "build" || given === "agent" || given === "controller";
+  return isKnown
+    ? `type: ${given} is not supported by this version of dagu-edge`
+    : `invalid type: ${typeof given === "string" ? given : kindOf(given)}`;
+}
+
 /** The entry document: the kinds of all fields. How they fit together is `parse.ts`'s. */
 export const workflow = fields({
   name: v.optional(workflowName),
@@ -90,7 +97,7 @@ export const workflow = fields({
   type: v.optional(
     v.picklist(
       ["graph", "chain"],
-      (issue) => complain(`invalid type: ${String(issue.input)}`, "use graph or chain"),
+      (issue) => complain(explainType(issue.input), "use graph or chain"),
     ),
   ),
   params: v.optional(params),

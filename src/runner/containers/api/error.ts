@@ -93,11 +93,10 @@ export function thrownError(thrown: unknown, operation: string, signal: AbortSig
   if (thrown instanceof StreamError) return thrown.error;
   const code = codeOf(thrown);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
-    return engineError("silent", operation, message, { cause: code });
-  }
-  if (code.startsWith("HPE_")) {
-    return engineError("foreign", operation, `no HTTP answer (${code})`, { cause: code });
+  if (code.startsWith("HPE_") || (thrown instanceof Error && thrown.name === "HTTPParserError")) {
+    return engineError("foreign", operation, `no HTTP answer (${code === "" ? message : code})`, {
+      cause: code,
+    });
   }
   const kind = UNREACHABLE.has(code) || /CERT|TLS|SSL/.test(code) ? "unreachable" : "broken";
   return engineError(kind, operation, message, { cause: code });

@@ -18,7 +18,7 @@ const RegistrationBody = v.object({
 });
 const ApiTokenBody = v.object({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
-  ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.0001))),
+  ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.0001), v.maxValue(876_000))),
 });
 
 /** Mounted at `/api/v1`. */

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { createApiToken } from "../../../src/server/access/tokens.ts";
+import { reportLog } from "../../../src/server/dispatch/logs.ts";
+import { addRunner, callerOf, claimOne, tell } from "../../support/dispatch.ts";
+import { STARTED, SUCCEEDED } from "../../support/dispatch.ts";
+import { newFakeClock } from "../../support/fake-clock.ts";
+import { bodyOf, onEveryServer, type TestServer } from "../../support/server.ts";
+
+const SPEC = 'steps: [{id: a, run: "true"}]';
+
+/** A finished run `one:r1` whose step wrote `text`, in pieces of `size` bytes. */
+async function addFinishedRun(server: TestServer, text: string, size: number): Promise<string> {
+  const bench = { ...server, time: newFakeClock() };
+  await bodyOf(
+    await server.request("POST", "/api/v1/dag-runs", { body: { spec: SPEC, name: "one", dagRunId: "r1" } }),
+  );
+  const runner = await addRunner(bench);
+  const grant = await claimOne(bench, runner);
+  const caller = await callerOf(runner, grant);
+  const bytes = new TextEncoder().encode(text);
+  for (let offset = 0; offset < bytes.length; offset += size) {
+    const piece = { step: "a", stream: "stdout", offset, fence: 1, isFinal: false } as const;
+    const told = await reportLog(server.ports, server.settings, caller, {
+      ...piece,
+      bytes: bytes.slice(offset, offset + size),
+    });
+    assert.ok(told.ok);
+  }
+  assert.ok((await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED])).ok);
+  return "/api/v1/dag-runs/one/r1";
+}
+
+onEveryServer("AP-66 lines of a log, wherever its pieces were cut", async (server) => {
+  const path = `${await addFinishedRun(server, "one\ntwö\nthree\n", 2)}/steps/a/log`;
+  const cases: [query: string, content: string, hasMore: boolean][] = [
+    ["", "one\ntwö\nthree", false],
+    ["?limit=1", "one", true],
+    ["?offset=2&limit=1", "twö", true],
+    ["?offset=3", "three", false],
+    ["?tail=2", "twö\nthree", false],
+    ["?stream=stderr", "", false],
+  ];
+  for (const [query, content, hasMore] of cases) {
+    const body = await bodyOf(await server.request("GET", path + query));
+    assert.deepEqual([body["content"], body["hasMore"]], [content, hasMore], query);
+  }
+  const download = await server.request("GET", `${path}/download`);
+  assert.equal(await download.text(), "one\ntwö\nthree\n");
+});
+
+onEveryServer("AP-68 a followed log goes on where the reader was", async (server) => {
+  const path = `${await addFinishedRun(server, "abcdef", 4)}/steps/a/log/stream`;
+  const text = await (await server.request("GET", path, { headers: { "Last-Event-ID": "2" } })).text();
+  const chunks = [...text.matchAll(/event: chunk\nid: (\d+)\ndata: (\S+)/g)].map((
+    match,
+  ) => [match[1], match[2]]);
+  assert.equal(chunks.map(([, data]) => atob(data ?? "")).join(""), "cdef");
+  assert.equal(chunks.at(-1)?.[0], "6");
+  assert.match(text, /event: end\nid: 6\n/);
+});
+
+onEveryServer("AP-50 runs page by page, each once, newest first", async (server) => {
+  for (let n = 0; n < 7; n++) {
+    const body = { spec: SPEC, name: "many", dagRunId: `r${n}` };
+    await bodyOf(await server.request("POST", "/api/v1/dag-runs", { body }));
+  }
+  const seen: string[] = [];
+  let cursor = "";
+  do {
+    const page = await bodyOf(await server.request("GET", `/api/v1/dag-runs?limit=3${cursor}`));
+    seen.push(...(page["dagRuns"] as { dagRunId: string }[]).map((run) => run.dagRunId));
+    cursor = page["nextCursor"] === undefined ? "" : `&cursor=${page["nextCursor"]}`;
+  } while (cursor !== "");
+  assert.equal(seen.length, 7);
+  assert.equal(new Set(seen).size, 7);
+});
+
+onEveryServer(
+  "AP-26 a wrong definition is answered with its problems and changes nothing",
+  async (server) => {
+    await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name: "d", spec: SPEC } }), 201);
+    const wrong = await server.request("PUT", "/api/v1/dags/d/spec", {
+      body: { spec: "steps: [{colour: red}]" },
+    });
+    const { errors } = await bodyOf(wrong);
+    assert.ok(Array.isArray(errors) && errors.length > 0);
+    assert.equal((await bodyOf(await server.request("GET", "/api/v1/dags/d/spec")))["spec"], SPEC);
+  },
+);
+
+onEveryServer("7.1 a token opens the API until it ends or is revoked", async (server) => {
+  const ask = (token: string, method = "GET", path = "/api/v1/dags") =>
+    server.request(method, path, { headers: { Authorization: `Bearer ${token}` } });
+  await bodyOf(await server.request("GET", "/api/v1/dags"), 401);
+  await bodyOf(await ask("dagu_x"), 401);
+  await bodyOf(await ask((await createApiToken(server.ports, "over", -1)).token), 401);
+  const { id, token } = await createApiToken(server.ports, "good", null);
+  await bodyOf(await ask(token));
+  await bodyOf(await ask(token, "DELETE", `/api/v1/api-tokens/${id}`), 204);
+  await bodyOf(await ask(token), 401);
+}, { auth: { kind: "token" } });
+
+onEveryServer("7.3 another site's page cannot change anything", async (server) => {
+  const foreign = { headers: { Origin: "https://evil.example" }, body: { spec: SPEC } };
+  await bodyOf(await server.request("POST", "/api/v1/dag-runs", foreign), 403);
+  const rebound = { headers: { Host: "evil.example" } };
+  await bodyOf(await server.request("GET", "/api/v1/dags", rebound), 401);
+});
+
+const BODIES = [
+  "",
+  "{",
+  "[]",
+  "null",
+  '"\\u0000"',
+  '{"spec":1}',
+  '{"spec":"a: b: c"}',
+  '{"name":"x","ttlHours":1e300}',
+];
+const PATHS = [
+  "POST /api/v1/dags",
+  "POST /api/v1/dags/validate",
+  "PUT /api/v1/dags/x/spec",
+  "POST /api/v1/dags/x/start",
+  "POST /api/v1/dag-runs",
+  "POST /api/v1/dag-runs/x/y/stop",
+  "POST /api/v1/api-tokens",
+  "POST /api/v1/runners/registration-tokens",
+  "POST /api/v1/endpoints",
+  "POST /api/v1/webhooks/x",
+  "POST /hooks/v1/github/x",
+  "POST /runner/v1/register",
+  "POST /runner/v1/claim",
+];
+const READS = [
+  "/api/v1/dags/%00",
+  "/api/v1/dag-runs/a/%00",
+  "/api/v1/dag-runs?name=%00",
+  "/api/v1/dag-runs?limit=x",
+  "/api/v1/dag-runs?status=77",
+  "/api/v1/dag-runs?cursor=1",
+  "/api/v1/dag-runs?fromDate=99999999999",
+  "/api/v1/deliveries/x",
+  "/api/v1/dags/%E0%A4%A",
+  "/runs/%00/%00",
+  "/deliveries/%00",
+];
+onEveryServer("AP-05 no input makes an internal error", async (server) => {
+  const failed: string[] = [];
+  const ask = async (method: string, path: string, body?: string): Promise<void> => {
+    const answer = await server.request(method, path, body === undefined ? {} : { body });
+    await answer.body?.cancel();
+    if (answer.status >= 500) failed.push(`${answer.status} ${method} ${path} ${body ?? ""}`);
+  };
+  for (const route of PATHS) {
+    const [method = "", path = ""] = route.split(" ");
+    for (const body of BODIES) await ask(method, path, body);
+  }
+  for (const path of READS) await ask("GET", path);
+  await ask("POST", "/api/v1/webhooks/%00", "{}");
+  await ask(
+    "POST",
+    "/api/v1/dag-runs",
+    JSON.stringify({ spec: SPEC, name: "q", queue: crypto.getRandomValues(new Uint8Array(9_000)).toHex() }),
+  );
+  assert.deepEqual(failed, []);
+});
