@@ -129,7 +129,7 @@ const Why: FC<{ failure: Failure }> = ({ failure }) => (
     {failure.remedy === "" ? null : <p>What to do: {failure.remedy}</p>}
     {failure.engine === undefined
       ? null
-      : <p class="muted">{`${failure.engine} at ${failure.address ?? ""}`}</p>}
+      : <p class="muted">{[failure.engine, failure.address ?? ""].join(" ")}</p>}
     {failure.engineText === undefined ? null : <pre>{failure.engineText}</pre>}
   </div>
 );

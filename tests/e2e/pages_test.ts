@@ -1,0 +1,67 @@
+/** The three pages in a real browser, while a run is under way. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openPage } from "../support/browser.ts";
+import { freePort, spawnDagu } from "../support/dagu.ts";
+
+const SPEC = `
+steps:
+  - id: first
+    run: echo "<b>not bold</b>"
+  - id: gate
+    depends: first
+    run: |
+      echo waiting
+      while [ ! -e "$GATE" ]; do sleep 0.05; done
+      echo through
+  - id: wrong
+    depends: gate
+    run: echo "it broke" >&2; exit 3
+`;
+
+Deno.test({
+  name: "UI a run is followed live: list, graph, steps, failure with its remedy, log",
+  // The browser's pipes belong to Playwright's own process manager.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const home = await Deno.makeTempDir({ prefix: "dagu-e2e-" });
+    const gate = join(home, "gate");
+    await Deno.mkdir(join(home, "dags"));
+    await Deno.writeTextFile(join(home, "dags", "shown.yaml"), SPEC.replace("$GATE", gate));
+    {
+      const port = freePort();
+      const url = `http://127.0.0.1:${port}`;
+      await using plane = spawnDagu({
+        args: ["start-all", "--port", String(port)],
+        env: { DAGU_HOME: home, DAGU_CONTAINER_RUNTIME: "none" },
+      });
+      await plane.said("runner ready");
+      const started = await fetch(`${url}/api/v1/dags/shown/start`, { method: "POST" });
+      const { dagRunId } = await started.json();
+
+      await using browser = await openPage();
+      const { page, complaints } = browser;
+      await page.goto(`${url}/runs`);
+      await page.getByRole("link", { name: dagRunId }).click();
+      await page.getByRole("heading", { name: "shown" }).waitFor();
+      assert.equal(await page.locator("svg.graph g.node").count(), 3);
+
+      await page.goto(`${url}/runs/shown/${dagRunId}/steps/first/log`);
+      assert.equal(await page.locator("#log").textContent(), "<b>not bold</b>\n", "log text is text");
+      await page.goto(`${url}/runs/shown/${dagRunId}/steps/gate/log`);
+      await page.locator("#log", { hasText: "waiting" }).waitFor();
+      await Deno.writeTextFile(gate, "");
+      await page.locator("#log", { hasText: "through" }).waitFor();
+
+      await page.goto(`${url}/runs/shown/${dagRunId}`);
+      await page.locator("dl .status.failed").waitFor();
+      await page.locator(".failure", { hasText: "COMMAND_FAILED" }).first().waitFor();
+      await page.locator(".failure", { hasText: "it broke" }).first().waitFor();
+      await page.goto(`${url}/deliveries`);
+      await page.getByRole("heading", { name: "Deliveries" }).waitFor();
+      assert.deepEqual(complaints, []);
+    }
+    await Deno.remove(home, { recursive: true });
+  },
+});
