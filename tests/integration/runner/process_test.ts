@@ -7,8 +7,10 @@ const clock = systemClock();
 const NEVER = new AbortController().signal;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** Sleeps of 987xx seconds get a number that no other process on the machine sleeps for. */
 function shell(script: string, more: Partial<ProcessRequest> = {}): ProcessRequest {
-  return { argv: ["sh", "-c", script], env: { PATH }, cwd: "/tmp", stdin: null, owner: "test", ...more };
+  const marked = script.replace(/\b987\d\d\b/g, (seconds) => unique(Number(seconds)));
+  return { argv: ["sh", "-c", marked], env: { PATH }, cwd: "/tmp", stdin: null, owner: "test", ...more };
 }
 
 function collect(): {
@@ -35,13 +37,27 @@ function rules(signal = "SIGTERM", graceMs = 5_000): { signal: string; graceMs: 
   return { signal, graceMs, hurry: NEVER };
 }
 
+function unique(seconds: number): string {
+  return `${seconds}.${Deno.pid}`;
+}
+
+/** Whether such a process runs; one that was just killed may need a moment to be taken down by the kernel. */
 async function isGone(pattern: string): Promise<boolean> {
+  const deadline = clock.mono() + 2_000;
+  while (await isThere(pattern)) {
+    if (clock.mono() > deadline) return false;
+    await clock.sleep(20);
+  }
+  return true;
+}
+
+async function isThere(pattern: string): Promise<boolean> {
   for await (const entry of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(entry.name)) continue;
     const line = await Deno.readTextFile(`/proc/${entry.name}/cmdline`).catch(() => "");
-    if (line.includes(pattern)) return false;
+    if (line.includes(pattern)) return true;
   }
-  return true;
+  return false;
 }
 
 const CODES: readonly [string, string, number][] = [
@@ -121,7 +137,7 @@ Deno.test("S-97 a stop signals the whole group", async () => {
   assert.deepEqual(await running, { kind: "exited", exitCode: 3 });
   assert.match(out.text("stdout"), /parent/);
   assert.match(out.text("stdout"), /child/);
-  assert.equal(await isGone("98701"), true);
+  assert.equal(await isGone(unique(98701)), true);
 });
 
 Deno.test("S-97 what ignores the signal is killed after the grace, detached children too", async () => {
@@ -136,7 +152,7 @@ Deno.test("S-97 what ignores the signal is killed after the grace, detached chil
   assert.deepEqual(await running, { kind: "exited", exitCode: 137 });
   const tookMs = clock.mono() - startedAt;
   assert.ok(tookMs >= 290 && tookMs < 3_000, `took ${tookMs} ms`);
-  assert.equal(await isGone("98702"), true);
+  assert.equal(await isGone(unique(98702)), true);
 });
 
 Deno.test("CN-06 a forced stop skips the grace", async () => {
@@ -176,7 +192,7 @@ Deno.test("nothing of the group is left after a normal end", async () => {
     NEVER,
   );
   assert.deepEqual(end, { kind: "exited", exitCode: 0 });
-  assert.equal(await isGone("98704"), true);
+  assert.equal(await isGone(unique(98704)), true);
 });
 
 Deno.test("50 MB pass a slow sink with flat memory", async () => {
@@ -198,7 +214,7 @@ Deno.test("50 MB pass a slow sink with flat memory", async () => {
 Deno.test("a sink that fails ends the process and is heard", async () => {
   const sink: OutputSink = { write: () => Promise.reject(new Error("disk is gone")) };
   await assert.rejects(runProcess(clock, shell("echo x; sleep 98705"), rules(), sink, NEVER), /disk is gone/);
-  assert.equal(await isGone("98705"), true);
+  assert.equal(await isGone(unique(98705)), true);
 });
 
 Deno.test("RS-01 what runs for an attempt is found and killed by another process", async () => {
@@ -207,7 +223,7 @@ Deno.test("RS-01 what runs for an attempt is found and killed by another process
   const running = runProcess(clock, shell("echo ready; sleep 98706", { owner }), rules(), out.sink, NEVER);
   await out.said("ready");
   await killLeftovers(crypto.randomUUID());
-  assert.equal(await isGone("98706"), false);
+  assert.equal(await isThere(unique(98706)), true);
   await killLeftovers(owner);
   assert.deepEqual(await running, { kind: "exited", exitCode: 137 });
 });
