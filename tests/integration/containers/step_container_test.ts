@@ -122,10 +122,8 @@ onEachEngine(
     const running = runStepContainer(bench.engine, request, STOP, sink, report, IDLE);
     const { id } = await report.started;
     await until(() => Promise.resolve(got > 0), "first bytes");
-    const before = Deno.memoryUsage().rss;
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     assert.equal(await stateOf(bench.engine, id), "running");
-    assert.ok(Deno.memoryUsage().rss - before < 24 * 1024 * 1024, "memory grows with what nobody takes");
     gate.resolve();
     assert.equal(exitOf(await running), "0");
     assert.equal(got, size + "done\n".length);

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import {
+  convertFlag,
+  harnessTries,
+  renderInvocation,
+  resolveProvider,
+} from "../../../src/workflow/harness.ts";
+import type { FlagValue, HarnessDefinition } from "../../../src/workflow/workflow.ts";
+
+const CUSTOM: HarnessDefinition = {
+  binary: "cli",
+  prefixArgs: ["run"],
+  promptMode: "arg",
+  promptFlag: null,
+  promptPosition: "before_flags",
+  flagStyle: "gnu_long",
+  optionFlags: {},
+};
+
+function argsOf(
+  name: string,
+  definition: HarnessDefinition | null,
+  flags: Record<string, FlagValue>,
+  prompt: string,
+): string {
+  const provider = resolveProvider(name, definition === null ? {} : { [name]: definition });
+  assert.ok(provider !== null);
+  const { binary, args } = renderInvocation(provider, flags, prompt, null);
+  return [binary, ...args].join(" ");
+}
+
+const cases: readonly [name: string, got: () => string, want: string][] = [
+  [
+    "AC-88 flags in byte order, values by kind",
+    () =>
+      argsOf("own", CUSTOM, {
+        tag: ["a", "b"],
+        model: "x",
+        flag: true,
+        count: 3,
+        off: false,
+        none: null,
+        blank: "",
+      }, "hello"),
+    "cli run hello --count 3 --flag --model x --tag a --tag b",
+  ],
+  [
+    "AC-88 single dash, own token, prompt last",
+    () =>
+      argsOf(
+        "own",
+        {
+          ...CUSTOM,
+          prefixArgs: [],
+          flagStyle: "single_dash",
+          promptPosition: "after_flags",
+          optionFlags: { model: "--MODEL" },
+        },
+        { count: 3, model: "x" },
+        "hello",
+      ),
+    "cli -count 3 --MODEL x hello",
+  ],
+  [
+    "AC-88 flag mode; custom keys keep their underscores",
+    () =>
+      argsOf("own", { ...CUSTOM, prefixArgs: [], promptMode: "flag", promptFlag: "--prompt" }, {
+        dry_run: true,
+      }, "two words"),
+    "cli --prompt two words --dry_run",
+  ],
+  ["7.2 claude", () => argsOf("claude", null, { model: "opus" }, "hi"), "claude -p hi --model opus"],
+  [
+    "7.2.1 codex has a flag of its own",
+    () => argsOf("codex", null, {}, "hi"),
+    "codex exec hi --skip-git-repo-check",
+  ],
+  [
+    "7.2.1 which false removes, in either spelling",
+    () => argsOf("codex", null, { skip_git_repo_check: false }, "hi"),
+    "codex exec hi",
+  ],
+  ["7.2 cline takes the prompt last", () => argsOf("cline", null, { act: true }, "hi"), "cline --act hi"],
+  [
+    "7.4.3 numbers without exponent",
+    () => argsOf("own", { ...CUSTOM, prefixArgs: [] }, { a: 1e21, b: 2.5e-7, c: 2.0 }, "x"),
+    "cli x --a 1000000000000000000000 --b 0.00000025 --c 2",
+  ],
+  ["7.2.2 a custom definition hides the built-in", () => argsOf("claude", CUSTOM, {}, "hi"), "cli run hi"],
+];
+
+for (const [name, got, want] of cases) Deno.test(`harness: ${name}`, () => assert.equal(got(), want));
+
+Deno.test("harness: 7.5.2 defaults below the step's keys, kebab and snake are one for a built-in", () => {
+  const step = { provider: null, flags: { max_turns: 5 }, fallback: null, prompt: "x", stdin: null };
+  const defaults = { provider: "claude", flags: { "max-turns": 1, model: "m" }, fallback: null };
+  const [first] = harnessTries(step, defaults, {});
+  assert.deepEqual(first, { provider: "claude", flags: { "max-turns": 5, model: "m" }, fallback: null });
+});
+
+Deno.test("harness: 7.5.3 an empty fallback list disables the inherited one", () => {
+  const fallback = [{ provider: "codex", flags: {}, fallback: null }];
+  const defaults = { provider: "claude", flags: {}, fallback };
+  const step = { provider: null, flags: {}, prompt: "x", stdin: null };
+  assert.deepEqual(harnessTries({ ...step, fallback: null }, defaults, {}).map((one) => one.provider), [
+    "claude",
+    "codex",
+  ]);
+  assert.deepEqual(harnessTries({ ...step, fallback: [] }, defaults, {}).map((one) => one.provider), [
+    "claude",
+  ]);
+});
+
+Deno.test("harness: 7.4.6 standard input: prompt, blank line, text; folding providers take it into the prompt", () => {
+  const provider = resolveProvider("own", { own: { ...CUSTOM, promptMode: "stdin" } });
+  assert.ok(provider !== null);
+  assert.equal(
+    renderInvocation(provider, {}, "line 1\nline 2\n", "extra").stdin,
+    "line 1\nline 2\n\n\nextra",
+  );
+  assert.equal(renderInvocation(provider, {}, "", "extra").stdin, "extra");
+  const aider = resolveProvider("aider", {});
+  assert.ok(aider !== null);
+  const folded = renderInvocation(aider, {}, "do", "with this");
+  assert.deepEqual([folded.args, folded.stdin], [["--message", "do\n\nwith this"], null]);
+});
+
+Deno.test("harness: 7.4.4 text that reads as a boolean or number is one", () => {
+  assert.deepEqual(["true", "False", "10", "1.5", "x", "1x"].map(convertFlag), [
+    true,
+    false,
+    10,
+    1.5,
+    "x",
+    "1x",
+  ]);
+});

@@ -1,0 +1,226 @@
+/** What a definition is refused for: the token that the contract wants in the message, at the right place (10.3). */
+import assert from "node:assert/strict";
+import { parseWorkflow } from "../../../src/workflow/parse.ts";
+
+const STEP = "\nsteps: [{id: a, run: x}]";
+
+/** YAML, then what some problem's path and message together must contain. */
+const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
+  [
+    "AC-12 container.runtime (root)",
+    `container: {image: "alpine:3.20", runtime: podman}${STEP}`,
+    "runtime",
+    "DAGU_CONTAINER_RUNTIME",
+  ],
+  [
+    "AC-12 container.runtime (step)",
+    `steps: [{id: a, run: x, container: {image: "alpine:3.20", runtime: podman}}]`,
+    "runtime",
+    "DAGU_CONTAINER_RUNTIME",
+  ],
+  ["AC-13 image and exec", `container: {image: "alpine:3.20", exec: x}${STEP}`, "exec", "image"],
+  ["AC-14 neither image nor exec", `container: {pull_policy: always}${STEP}`, "image"],
+  ["AC-15 a blank container", `container: "   "${STEP}`, "container"],
+  ["AC-15 a number", `container: 5${STEP}`, "container"],
+  ["AC-15 a list", `container: []${STEP}`, "container"],
+  [
+    "AC-16 exec form with creation keys",
+    `container: {exec: x, volumes: ["a:/b"], ports: ["80"]}${STEP}`,
+    "volumes",
+    "ports",
+  ],
+  ["AC-17 camelCase", `container: {image: "alpine:3.20", pullPolicy: never}${STEP}`, "pull_policy"],
+  ["AC-18 IfNotPresent", `container: {image: "alpine:3.20", pull_policy: IfNotPresent}${STEP}`, "missing"],
+  ["AC-18 a number as policy", `container: {image: "alpine:3.20", pull_policy: 1}${STEP}`, "missing"],
+  ["AC-19 env without =", `container: {image: "alpine:3.20", env: [FOO]}${STEP}`, "FOO"],
+  ["AC-19 env name", `container: {image: "alpine:3.20", env: [{"1A": x}]}${STEP}`, "1A"],
+  ["AC-20 one part", `container: {image: "alpine:3.20", volumes: ["/data"]}${STEP}`, "/data"],
+  ["AC-20 mode", `container: {image: "alpine:3.20", volumes: ["/a:/b:rx"]}${STEP}`, "/a:/b:rx"],
+  ["AC-20 four parts", `container: {image: "alpine:3.20", volumes: ["a:b:c:d"]}${STEP}`, "a:b:c:d"],
+  ["AC-21 protocol", `container: {image: "alpine:3.20", ports: ["80/icmp"]}${STEP}`, "80/icmp"],
+  ["AC-21 four parts", `container: {image: "alpine:3.20", ports: ["1:2:3:4"]}${STEP}`, "1:2:3:4"],
+  ["AC-22 startup: command alone", `container: {image: "alpine:3.20", startup: command}${STEP}`, "startup"],
+  ["AC-22 startup", `container: {image: "alpine:3.20", startup: boot}${STEP}`, "startup"],
+  ["AC-22 wait_for", `container: {image: "alpine:3.20", wait_for: ready}${STEP}`, "wait_for"],
+  [
+    "AC-22 restart_policy",
+    `container: {image: "alpine:3.20", restart_policy: on-failure}${STEP}`,
+    "restart_policy",
+  ],
+  ["AC-22 log_pattern", `container: {image: "alpine:3.20", log_pattern: "("}${STEP}`, "log_pattern"],
+  [
+    "AC-23 test without kind",
+    `container: {image: "alpine:3.20", healthcheck: {test: ["true"]}}${STEP}`,
+    "test",
+  ],
+  [
+    "AC-23 NONE with more",
+    `container: {image: "alpine:3.20", healthcheck: {test: [NONE, x]}}${STEP}`,
+    "test",
+  ],
+  ["AC-23 CMD alone", `container: {image: "alpine:3.20", healthcheck: {test: [CMD]}}${STEP}`, "test"],
+  [
+    "AC-23 interval",
+    `container: {image: "alpine:3.20", healthcheck: {test: [CMD, "true"], interval: soon}}${STEP}`,
+    "interval",
+  ],
+  [
+    "AC-24 container on another action",
+    `steps: [{id: a, action: http.request, container: {image: "alpine:3.20"}, with: {method: GET, url: "http://x"}}]`,
+    "container",
+  ],
+  [
+    "AC-25 exec under a root container",
+    `container: {image: "alpine:3.20"}\nsteps: [{id: a, action: exec, with: {command: ls}}]`,
+    "exec",
+  ],
+  [
+    "AC-26 docker.run without a target",
+    `steps: [{id: a, action: docker.run, with: {pull: never, command: ls}}]`,
+    "image",
+  ],
+  [
+    "AC-27 exec options without container_name",
+    `steps: [{id: a, action: docker.run, with: {image: "alpine:3.20", exec: {User: root}}}]`,
+    "container_name",
+  ],
+  [
+    "AC-28 env under docker.run",
+    `steps: [{id: a, action: docker.run, with: {image: "alpine:3.20", env: [A=1]}}]`,
+    "env",
+    "container.Env",
+  ],
+  ["AC-29 no prompt", `steps: [{id: a, action: harness.run, with: {provider: claude}}]`, "prompt"],
+  [
+    "AC-29 blank prompt",
+    `steps: [{id: a, action: harness.run, with: {provider: claude, prompt: ""}}]`,
+    "prompt",
+  ],
+  ["AC-29 no provider", `steps: [{id: a, action: harness.run, with: {prompt: x}}]`, "provider"],
+  [
+    "AC-29 unknown provider",
+    `steps: [{id: a, action: harness.run, with: {prompt: x, provider: nope}}]`,
+    "nope",
+  ],
+  [
+    "AC-30 binary",
+    `steps: [{id: a, action: harness.run, with: {prompt: x, provider: claude, binary: sh}}]`,
+    "binary",
+  ],
+  [
+    "AC-30 prompt_args",
+    `steps: [{id: a, action: harness.run, with: {prompt: x, provider: claude, prompt_args: [x]}}]`,
+    "prompt_args",
+  ],
+  [
+    "AC-30 fallback is no list",
+    `steps: [{id: a, action: harness.run, with: {prompt: x, provider: claude, fallback: codex}}]`,
+    "fallback",
+  ],
+  [
+    "AC-30 nested fallback",
+    `steps: [{id: a, action: harness.run, with: {prompt: x, provider: claude, fallback: [{provider: codex, fallback: []}]}}]`,
+    "fallback",
+  ],
+  ["AC-31 flag mode without flag", `harnesses: {h: {binary: x, prompt_mode: flag}}${STEP}`, "prompt_flag"],
+  ["AC-31 flag without flag mode", `harnesses: {h: {binary: x, prompt_flag: -p}}${STEP}`, "prompt_flag"],
+  ["AC-31 unknown key", `harnesses: {h: {binary: x, mode: arg}}${STEP}`, "mode"],
+  ["AC-31 no binary", `harnesses: {h: {prompt_mode: arg}}${STEP}`, "binary"],
+  ["AC-31 flag style", `harnesses: {h: {binary: x, flag_style: dos}}${STEP}`, "flag_style"],
+  [
+    "AC-32 stdin with a step container",
+    `steps: [{id: a, action: harness.run, container: {image: "alpine:3.20"}, with: {prompt: x, provider: claude, stdin: hi}}]`,
+    "stdin",
+  ],
+  [
+    "AC-33 a named harness container",
+    `steps: [{id: a, action: harness.run, container: {image: "alpine:3.20", name: fixed}, with: {prompt: x, provider: claude}}]`,
+    "name",
+  ],
+  ["AC-34 memory", `resources: {limits: {memory: "0"}}${STEP}`, "0"],
+  ["AC-34 cpu", `resources: {limits: {cpu: "-1"}}${STEP}`, "-1"],
+  ["AC-34 unit", `resources: {limits: {memory: 5X}}${STEP}`, "5X"],
+  ["F-03 an empty file", "", "empty"],
+  ["F-03 only comments", "# nothing\n", "empty"],
+  ["F-07 no steps", "env: [A=1]", "must define steps"],
+  ["F-07 an empty list", "steps: []", "steps must be a non-empty sequence"],
+  ["F-10 malformed", "steps: [", "yaml"],
+  ["F-11 a repeated key", "steps:\n  - id: a\n    run: x\n    run: y", "already defined"],
+  ["F-20 an unknown root key", `unknown: 1${STEP}`, "invalid keys", "unknown"],
+  ["F-21 camelCase at the root", `workingDir: /x${STEP}`, "working_dir"],
+  ["F-14 an unsupported key is named", `schedule: "* * * * *"${STEP}`, "schedule", "not supported"],
+  ["5.1 type", `type: tree${STEP}`, "invalid type: tree"],
+  ["S-04 id format", "steps: [{id: 1a, run: x}]", "invalid step ID format"],
+  ["S-05 reserved id", "steps: [{id: Params, run: x}]", "reserved word"],
+  ["S-06 duplicate id", "steps: [{id: a, run: x}, {id: a, run: y}]", "duplicate step ID: a"],
+  [
+    "S-12 depends in a chain",
+    "type: chain\nsteps: [{id: a, run: x}, {id: b, run: y, depends: a}]",
+    "depends field is not allowed",
+  ],
+  [
+    "S-14 unknown dependency",
+    "steps: [{id: a, run: x, depends: nope}]",
+    "depends on non-existent step",
+    "nope",
+  ],
+  ["S-19 an empty command", 'steps: [{id: a, run: "  "}]', "step command is empty"],
+  [
+    "S-01 run and action",
+    "steps: [{id: a, run: x, action: docker.run}]",
+    "run cannot be used together with action",
+  ],
+  ["A-01 unknown action", "steps: [{id: a, action: do.it}]", 'unknown action "do.it"'],
+  ["P-20 consts as a map", `consts: {A: 1}${STEP}`, "consts must use list form"],
+  ["P-26 env of another type", `env: 5${STEP}`, "env must be map or array"],
+  ["S-40 outputs without id", "steps: [{run: x, outputs: [{name: a}]}]", "must define id"],
+  [
+    "4.13 retry without limit",
+    "steps: [{id: a, run: x, retry_policy: {interval_sec: 1}}]",
+    "limit is required",
+  ],
+  ["WH-14 a credential header", `webhook: {forward_headers: [Authorization]}${STEP}`, "authorization"],
+  ["TR-01 two sources", `triggers: [{git: {event: push}, webhook: {}}]${STEP}`, "exactly one source"],
+];
+
+for (const [name, yaml, ...tokens] of cases) {
+  Deno.test(`refused: ${name}`, () => {
+    const { workflow, problems } = parseWorkflow(yaml, "load");
+    assert.equal(workflow, null, "it was accepted");
+    const texts = problems.filter((one) => one.severity === "error").map((one) =>
+      `${one.path} ${one.message} ${one.remedy}`
+    );
+    const isNamed = texts.some((text) => tokens.every((token) => text.includes(token)));
+    assert.ok(isNamed, `no problem names ${tokens.join(" and ")}:\n${texts.join("\n")}`);
+  });
+}
+
+Deno.test("F-16 F-29 all problems at once, each at its line, column and path", () => {
+  const { problems } = parseWorkflow(
+    `container:
+  image: "alpine:3.20"
+  runtime: podman
+steps:
+  - id: a
+    run: x
+    tiemout_sec: 5
+  - id: b
+    run: x
+    retry_policy: {limit: 1}
+`,
+    "load",
+  );
+  assert.deepEqual(
+    problems.map(({ path, position }) => `${position?.line}:${position?.column} ${path}`).sort(),
+    ["10:5 steps[1].retry_policy", "3:3 container.runtime", "7:5 steps[0].tiemout_sec"],
+  );
+});
+
+Deno.test("F-04 validate refuses a name in the entry document, start accepts it", () => {
+  const yaml = `name: mine${STEP}`;
+  assert.match(
+    parseWorkflow(yaml, "validate").problems[0]?.message ?? "",
+    /entrypoint document must not define name/,
+  );
+  assert.equal(parseWorkflow(yaml, "load").workflow?.name, "mine");
+});
