@@ -4,10 +4,11 @@
  */
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
-import { type Path, readDocuments, type SourceDocument } from "./document.ts";
+import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
+import { mend } from "./mend.ts";
 import type { Problem } from "./problem.ts";
 import { readComplaint } from "./schema/fields.ts";
-import { workflow as workflowSchema } from "./schema/workflow.ts";
+import { workflow as workflowSchema, type WrittenWorkflow } from "./schema/workflow.ts";
 import type { Workflow } from "./workflow.ts";
 
 export interface Parsed {
@@ -23,56 +24,100 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const read = readDocuments(text);
   if (!read.ok) return { workflow: null, problems: read.problems };
   const [entry, ...later] = read.documents;
-  if (entry === undefined || entry.value === null || entry.value === undefined) {
+  if (entry === undefined || isBlank(entry.value)) {
     return refuse([newProblem(entry, [], "entrypoint document must not be empty", "write at least steps")]);
   }
-  if (!isMapping(entry.value) || Object.keys(entry.value).length === 0) {
-    const message = isMapping(entry.value)
-      ? "entrypoint document must not be empty"
-      : "entrypoint document must be a mapping";
-    return refuse([newProblem(entry, [], message, "write at least steps")]);
+  if (!isMapping(entry.value)) {
+    return refuse([newProblem(entry, [], "entrypoint document must be a mapping", "write at least steps")]);
   }
   const problems = later.map((document, index) =>
     newProblem(
       document,
       [],
-      `document ${index + 2}: local sub-workflows are not supported by this version of dagu-edge`,
+      isBlank(document.value)
+        ? `document ${index + 2} must not be empty`
+        : `document ${index + 2}: local sub-workflows are not supported by this version of dagu-edge`,
       "keep one document in the file",
     )
   );
   if (level === "validate" && entry.value["name"] !== undefined) {
-    problems.push(
-      newProblem(
-        entry,
-        ["name"],
-        "entrypoint document must not define name",
-        "the file's name is the workflow's name",
-      ),
-    );
+    const remedy = "the file's name is the workflow's name";
+    problems.push(newProblem(entry, ["name"], "entrypoint document must not define name", remedy));
   }
-  if (entry.value["steps"] === undefined) {
+  const { steps } = entry.value;
+  if (steps === undefined) {
     problems.push(newProblem(entry, [], "a workflow must define steps", "add steps: with at least one step"));
-  } else if (entry.value["steps"] === null) {
-    problems.push(
-      newProblem(entry, ["steps"], "steps must be a non-empty sequence", "add at least one step"),
-    );
+  } else if (steps === null) {
+    const message = "steps must be a non-empty sequence";
+    problems.push(newProblem(entry, ["steps"], message, "add at least one step"));
   }
-  return check(entry, problems);
+  return check(entry, entry.value, problems);
 }
 
-function check(entry: SourceDocument, earlier: readonly Problem[]): Parsed {
-  const parsed = v.safeParse(workflowSchema, entry.value);
-  if (!parsed.success) {
-    return refuse([...earlier, ...parsed.issues.map((issue) => fromIssue(entry, issue))]);
-  }
+function check(entry: SourceDocument, value: Record<string, unknown>, earlier: readonly Problem[]): Parsed {
+  const parsed = v.safeParse(workflowSchema, value);
+  if (parsed.success) return finish(...applyRules(entry, parsed.output, earlier));
+  const issues = parsed.issues.map((issue) => fromIssue(entry, issue));
+  return finish(null, [...earlier, ...issues, ...rulesOnTheRest(entry, value, parsed.issues)]);
+}
+
+/** F-16: where some field is unreadable, the rules across the others still tell what they find. */
+function rulesOnTheRest(
+  entry: SourceDocument,
+  value: Record<string, unknown>,
+  issues: readonly v.BaseIssue<unknown>[],
+): readonly Problem[] {
+  const mended = mend(value, issues.map(pathOf));
+  const parsed = mended === null ? null : v.safeParse(workflowSchema, mended.value);
+  if (mended === null || parsed === null || !parsed.success) return [];
+  const [, problems] = applyRules(entry, parsed.output, [], mended.isNoise);
+  return problems;
+}
+
+function applyRules(
+  entry: SourceDocument,
+  written: WrittenWorkflow,
+  earlier: readonly Problem[],
+  isNoise: (path: Path) => boolean = () => false,
+): [Workflow, readonly Problem[]] {
   const problems = [...earlier];
-  const workflow = assemble(parsed.output, {
+  const add = (path: Path, make: () => Problem): void => {
+    if (!isNoise(path)) problems.push(make());
+  };
+  const workflow = assemble(written, {
     report: (path, message, remedy, code = "SPEC_INVALID") =>
-      problems.push({ ...newProblem(entry, path, message, remedy), code }),
-    warn: (path, message) => problems.push({ ...newProblem(entry, path, message, ""), severity: "warning" }),
-    fromIssues: (path, issues) => problems.push(...issues.map((issue) => fromIssue(entry, issue, path))),
+      add(path, () => ({ ...newProblem(entry, path, message, remedy), code })),
+    warn: (path, message) =>
+      add(path, () => ({ ...newProblem(entry, path, message, ""), severity: "warning" })),
+    fromIssues: (path, issues) =>
+      issues.forEach((issue) => add([...path, ...pathOf(issue)], () => fromIssue(entry, issue, path))),
   });
-  return problems.some((problem) => problem.severity === "error") ? refuse(problems) : { workflow, problems };
+  return [workflow, problems];
+}
+
+/** More than a person would read; the rest is counted. */
+const MAX_PROBLEMS = 200;
+
+/** In the order of the text. Errors are kept rather than warnings when there are too many. */
+function finish(workflow: Workflow | null, found: readonly Problem[]): Parsed {
+  const errors = found.filter((problem) => problem.severity === "error");
+  const warnings = found.filter((problem) => problem.severity === "warning");
+  const kept = [...errors, ...warnings].slice(0, MAX_PROBLEMS).sort(byPosition);
+  const more = found.length - kept.length;
+  const rest: Problem[] = more === 0 ? [] : [{
+    code: "SPEC_INVALID",
+    severity: errors.length > 0 ? "error" : "warning",
+    path: "",
+    position: null,
+    message: `and ${more} more`,
+    remedy: "",
+  }];
+  return { workflow: errors.length > 0 ? null : workflow, problems: [...kept, ...rest] };
+}
+
+function byPosition(one: Problem, other: Problem): number {
+  const [a, b] = [one.position, other.position];
+  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }
 
 function refuse(problems: readonly Problem[]): Parsed {
@@ -110,10 +155,8 @@ function newProblem(
   };
 }
 
-/** `steps[2].container.image` (F-29). */
-export function formatPath(path: Path): string {
-  return path.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`)
-    .join("");
+function isBlank(value: unknown): boolean {
+  return value === null || value === undefined || (isMapping(value) && Object.keys(value).length === 0);
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

@@ -4,16 +4,11 @@ import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
 import { dockerRun } from "./schema/docker-run.ts";
-import { complain, fields, text, texts } from "./schema/fields.ts";
 import { harnessStep } from "./schema/harness.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
-import type { HarnessConfig, HarnessStep, RunAction, Step, StepAction } from "./workflow.ts";
-
-interface Work {
-  readonly action: StepAction;
-  readonly place: Step["place"];
-}
+import { placeOf, readRun, type Work } from "./step-run.ts";
+import type { HarnessConfig, HarnessStep, StepAction } from "./workflow.ts";
 
 /** What stands in for a step whose work is wrong; never seen, since the workflow is refused. */
 const NOTHING: Work = { action: { name: "container" }, place: "own" };
@@ -25,6 +20,7 @@ export function readAction(
   findings: Findings,
 ): Work {
   checkOwnContainer(step, path, findings);
+  checkBarePrompt(step, workflow, path, findings);
   if (step.run !== null && step.action !== null) {
     findings.report(path, "run cannot be used together with action", "keep one of them");
     return NOTHING;
@@ -42,99 +38,14 @@ export function readAction(
   return { action: { name: "container" }, place: "own" };
 }
 
-function placeOf(step: WrittenStep, workflow: WrittenWorkflow): Step["place"] {
-  if (step.container !== null) return "own";
-  return workflow.container === undefined ? "host" : "shared";
-}
-
-// ---- run --------------------------------------------------------------------------------------------------------
-
-const runWith = fields({
-  shell: v.optional(v.pipe(
-    v.unknown(),
-    v.transform((value): unknown => typeof value === "string" ? value.trim().split(/\s+/) : value),
-    v.array(text, complain("shell must be a string or a list of strings")),
-    v.minLength(1, complain("shell must not be empty")),
-  )),
-  shell_args: v.optional(texts),
-}, { of: "with of run", unsupported: ["shell_packages"] });
-
-function readRun(
-  step: WrittenStep,
-  run: NonNullable<WrittenStep["run"]>,
-  workflow: WrittenWorkflow,
-  path: Path,
-  findings: Findings,
-): Work {
-  const place = placeOf(step, workflow);
-  const form: RunAction["form"] = run.isList
-    ? "list"
-    : (run.texts[0] ?? "").includes("\n")
-    ? "script"
-    : "command";
-  const given = step.with === null ? null : checkRunWith(step.with, [...path, "with"], findings);
-  const shell = given === null ? null : [...(given.shell ?? []), ...(given.shell_args ?? [])];
-  if (place !== "host" && step.with !== null) {
-    findings.report(
-      [...path, "with", "shell"],
-      "with.shell does not reach into a container",
-      "use container.shell",
-    );
-  }
-  if (shell !== null) checkShell(shell, form, [...path, "with", "shell"], findings);
-  warnOnLocalDir(step, place, path, findings);
-  return {
-    action: {
-      name: "run",
-      form,
-      texts: run.texts,
-      shell: shell === null || shell.length === 0 ? null : shell,
-    },
-    place,
-  };
-}
-
-function checkRunWith(given: Readonly<Record<string, unknown>>, path: Path, findings: Findings) {
-  const unknown = Object.keys(given).find((key) => !["shell", "shell_args", "shell_packages"].includes(key));
-  if (unknown !== undefined) {
-    findings.report(
-      [...path, unknown],
-      `run only supports shell, shell_args, and shell_packages in with; got "${unknown}"`,
-      "other inputs belong to an action",
-    );
-    return null;
-  }
-  const parsed = v.safeParse(runWith, given);
-  if (parsed.success) return parsed.output;
-  findings.fromIssues(path, parsed.issues);
-  return null;
-}
-
-const POSIX_SHELL = /^(?:.*\/)?(?:sh|bash|zsh|ksh|ash|dash)$/;
-
-/** S-24, S-26: the text follows `-c`, which stands alone and last; a script needs neither `-c` nor `-s`. */
-function checkShell(
-  shell: readonly string[],
-  form: RunAction["form"],
-  path: Path,
-  findings: Findings,
-): void {
-  const [program = "", ...args] = shell;
-  if (!POSIX_SHELL.test(program)) return;
-  const remedy = "write the arguments apart, -c last";
-  if (form === "script") {
-    const argument = args.find((word) => word === "-c" || word === "-s");
-    if (argument === undefined) return;
-    findings.report(path, `script form cannot be used with shell argument ${argument}`, "remove it");
-    return;
-  }
-  const carrier = args.find((word) => word !== "-c" && /^-[a-z]*c/.test(word));
-  if (carrier !== undefined) {
-    findings.report(path, `shell argument ${carrier.slice(0, 40)} combines -c with others`, remedy);
-  }
-  if (args.slice(0, -1).includes("-c")) {
-    findings.report(path, "shell argument -c must be the last one", remedy);
-  }
+/** A prompt under `command` was a harness step in older versions; as a shell command it would do harm (7.1.2). */
+function checkBarePrompt(step: WrittenStep, workflow: WrittenWorkflow, path: Path, findings: Findings): void {
+  if (workflow.harness === undefined || !step.deprecated.includes("command")) return;
+  findings.report(
+    [...path, "command"],
+    "command does not say whether it is a prompt or a shell command, since the workflow has harness",
+    "write action: harness.run with with.prompt (and with.stdin), or run: for a shell command",
+  );
 }
 
 /** What only a container that outlives one command can have (2.2, 2.10.4). */
@@ -157,16 +68,6 @@ function checkOwnContainer(step: WrittenStep, path: Path, findings: Findings): v
   ];
   for (const key of idle) {
     findings.warn([...at, key], `${key} has no effect: this step's container runs one command and ends`);
-  }
-}
-
-/** A host folder means nothing inside a container (3.4.3). */
-function warnOnLocalDir(step: WrittenStep, place: Step["place"], path: Path, findings: Findings): void {
-  if (place === "shared" && step.workingDir !== null) {
-    findings.warn(
-      [...path, "working_dir"],
-      "working_dir of a step does not change the directory inside the shared container; use container.working_dir",
-    );
   }
 }
 
@@ -296,8 +197,8 @@ export function checkProviders(
 function checkProvider(name: string, path: Path, workflow: WrittenWorkflow, findings: Findings): void {
   const known = workflow.harnesses ?? {};
   if (name.includes("${") || Object.hasOwn(known, name) || Object.hasOwn(BUILTIN_PROVIDERS, name)) return;
-  const names = providerNames(known);
-  const shown = names.length > 30 ? [...names.slice(0, 30), "..."] : names;
+  const names = providerNames(Object.fromEntries(Object.entries(known).slice(0, 20)));
+  const shown = Object.keys(known).length > 20 ? [...names, "..."] : names;
   findings.report(
     path,
     `unknown provider "${name.slice(0, 80)}"; registered: ${shown.join(", ")}`,

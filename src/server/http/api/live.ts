@@ -8,7 +8,7 @@ import { sse } from "../sse.ts";
 
 const POLL_MS = 1_000;
 /** A run is read at most this often for one reader (SE-10). */
-const PACE_MS = 100;
+const PACE_MS = 25;
 
 export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
