@@ -23,7 +23,7 @@ export function validateExpected(expected: string): string | null {
  */
 export function validatePattern(pattern: string, what: string): string | null {
   if (pattern === "") return `${what} is empty`;
-  if (/\(\?<?[=!]|\\[1-9]|\\k</.test(pattern)) {
+  if (looksAroundOrBack(pattern)) {
     return `${what} is invalid: backreferences and lookaround are not supported`;
   }
   try {
@@ -32,4 +32,19 @@ export function validatePattern(pattern: string, what: string): string | null {
   } catch (error) {
     return `${what} is invalid: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Reads escapes and classes as such: `\(?=` is an optional parenthesis and `\\1` a backslash before a digit. */
+function looksAroundOrBack(pattern: string): boolean {
+  let isInClass = false;
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern.charAt(at);
+    if (char === "\\") {
+      if (!isInClass && /[1-9k]/.test(pattern.charAt(at + 1))) return true;
+      at++;
+    } else if (isInClass) isInClass = char !== "]";
+    else if (char === "[") isInClass = true;
+    else if (char === "(" && /^\?<?[=!]/.test(pattern.slice(at + 1, at + 4))) return true;
+  }
+  return false;
 }

@@ -170,7 +170,8 @@ function renderFlags(provider: Provider, given: Readonly<Record<string, FlagValu
     .filter(([key]) => !NEVER_FLAGS.has(key))
     .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
     .flatMap(([key, value]) => {
-      const own = provider.definition.optionFlags[key]?.trim() ?? "";
+      const { optionFlags } = provider.definition;
+      const own = Object.hasOwn(optionFlags, key) ? optionFlags[key]?.trim() ?? "" : "";
       return renderFlag(own === "" ? prefix + key : own, value);
     });
 }

@@ -16,7 +16,7 @@ const NO_SCOPE: Scope = {
 export function resolveConsts(consts: readonly NamedText[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const { name, value } of consts) {
-    values[name] = resolveText(value, { ...NO_SCOPE, consts: { ...values } }, "no");
+    values[name] = resolveText(value, { ...NO_SCOPE, consts: values }, "no");
   }
   return values;
 }
@@ -137,12 +137,41 @@ function fromTokens(tokens: readonly string[]): Given {
 
 /** Blanks separate, quotes and backticks group; quotes are kept here and dropped by `unquote` (P-18). */
 export function splitParams(text: string): string[] {
-  return text.match(/(?:"(?:\\.|[^"\\])*"|'[^']*'|`[^`]*`|[^\s"'`]|["'`])+/g) ?? [];
+  const tokens: string[] = [];
+  // A quote that is never closed is a character like any other, and so are those of its kind after it: each kind is
+  // searched to the end at most once.
+  const unclosed = new Set<string>();
+  let token = "";
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (/\s/.test(char)) {
+      if (token !== "") tokens.push(token);
+      token = "";
+      continue;
+    }
+    const isQuote = (char === '"' || char === "'" || char === "`") && !unclosed.has(char);
+    const close = isQuote ? closingQuote(text, at) : -1;
+    if (isQuote && close === -1) unclosed.add(char);
+    token += close === -1 ? char : text.slice(at, close + 1);
+    at = Math.max(at, close);
+  }
+  if (token !== "") tokens.push(token);
+  return tokens;
+}
+
+function closingQuote(text: string, open: number): number {
+  const quote = text.charAt(open);
+  for (let at = open + 1; at < text.length; at++) {
+    if (text.charAt(at) === quote) return at;
+    if (quote === '"' && text.charAt(at) === "\\") at++;
+  }
+  return -1;
 }
 
 function unquote(text: string): string {
-  if (/^"(?:\\.|[^"\\])*"$/s.test(text)) return text.slice(1, -1).replace(/\\(["\\])/g, "$1");
-  return /^'[^']*'$/s.test(text) ? text.slice(1, -1) : text;
+  const isWhole = text.length > 1 && closingQuote(text, 0) === text.length - 1;
+  if (text.startsWith('"') && isWhole) return text.slice(1, -1).replace(/\\(["\\])/g, "$1");
+  return text.startsWith("'") && isWhole ? text.slice(1, -1) : text;
 }
 
 function nameGiven(

@@ -70,14 +70,17 @@ export function matchesGlobs(globs: readonly string[], value: string): boolean {
   let isMatched = globs.every((glob) => glob.startsWith("!"));
   for (const glob of globs) {
     const isExclusion = glob.startsWith("!");
-    const isHit = picomatch(isExclusion ? glob.slice(1) : glob, {
-      dot: true,
-      nonegate: true,
-      noextglob: true,
-    })(value);
+    const isHit = hits(isExclusion ? glob.slice(1) : glob, value);
     if (isHit) isMatched = !isExclusion;
   }
   return isMatched;
+}
+
+/** FG-51 knows neither groups nor alternation by `|`: a folder `(auth)` is just called so. */
+function hits(glob: string, value: string): boolean {
+  if (glob === "") return value === "";
+  const plain = glob.replace(/\\.|[()|]/gs, (part) => part.length > 1 ? part : `\\${part}`);
+  return picomatch(plain, { dot: true, nonegate: true, noextglob: true })(value);
 }
 
 function no(condition: string, detail: string): Match {

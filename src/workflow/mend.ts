@@ -84,7 +84,9 @@ function mendStep(step: unknown, broken: ReadonlySet<string | null> | undefined)
   const kept = Object.entries(step).filter(([key]) =>
     !broken.has(key) && !(isWorkLost && WORK_KEYS.includes(key)) && !(broken.has("id") && key === "outputs")
   );
-  return { ...Object.fromEntries(kept), ...(isWorkLost ? PLAIN_WORK : {}) };
+  // A key that nobody knows may have been meant as the work.
+  const hasWork = kept.some(([key]) => WORK_KEYS.includes(key));
+  return { ...Object.fromEntries(kept), ...(hasWork ? {} : PLAIN_WORK) };
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

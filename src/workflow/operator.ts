@@ -73,36 +73,95 @@ function slice(value: string, word: string): OperatorResult {
   return { kind: "value", value: new TextDecoder().decode(bytes.subarray(start, Math.max(start, end))) };
 }
 
-/** Removes the shortest (`#`, `%`) or longest (`##`, `%%`) matching prefix or suffix. */
+/** Removes the shortest (`#`, `%`) or longest (`##`, `%%`) matching prefix or suffix; an invalid glob nothing (V-32). */
 function trim(operator: string, value: string, glob: string): string {
-  const pattern = globToRegExp(glob);
-  if (pattern === null) return value;
+  const parts = readGlob(glob);
+  if (parts === null) return value;
   const isLongest = operator.length === 2;
-  const isPrefix = operator.startsWith("#");
-  const lengths = Array.from({ length: value.length + 1 }, (_, n) => isLongest ? value.length - n : n);
-  for (const length of lengths) {
-    const part = isPrefix ? value.slice(0, length) : value.slice(value.length - length);
-    if (!pattern.test(part)) continue;
-    return isPrefix ? value.slice(length) : value.slice(0, value.length - length);
-  }
-  return value;
+  const chars = [...value];
+  if (operator.startsWith("#")) return chars.slice(matchedLength(chars, parts, isLongest)).join("");
+  const length = matchedLength(chars.toReversed(), parts.toReversed(), isLongest);
+  return chars.slice(0, chars.length - length).join("");
 }
 
-function globToRegExp(glob: string): RegExp | null {
-  let source = "";
-  for (let at = 0; at < glob.length; at++) {
-    const char = glob.charAt(at);
-    const close = char === "[" ? glob.indexOf("]", at + 2) : -1;
-    if (char === "*") source += "[^]*";
-    else if (char === "?") source += "[^]";
-    else if (close !== -1) {
-      source += glob.slice(at, close + 1).replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
-      at = close;
-    } else source += char.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+type GlobPart = "*" | ((char: string) => boolean);
+
+/**
+ * How many characters at the start the glob matches; 0 when none. All readings of the glob advance together, one
+ * character at a time, so that a large value costs its length and not its square.
+ */
+function matchedLength(chars: readonly string[], parts: readonly GlobPart[], isLongest: boolean): number {
+  let found = 0;
+  let live = afterStars([0], parts);
+  for (let length = 0; live.size > 0; length++) {
+    if (live.has(parts.length)) {
+      found = length;
+      if (!isLongest) break;
+    }
+    const char = chars[length];
+    if (char === undefined) break;
+    const next = [...live].flatMap((at) => {
+      const part = parts[at];
+      if (part === "*") return [at];
+      return part?.(char) === true ? [at + 1] : [];
+    });
+    live = afterStars(next, parts);
   }
-  try {
-    return new RegExp(`^(?:${source})$`);
-  } catch {
-    return null;
+  return found;
+}
+
+/** A star also matches nothing. */
+function afterStars(positions: readonly number[], parts: readonly GlobPart[]): ReadonlySet<number> {
+  const all = new Set<number>();
+  for (const position of positions) {
+    let at = position;
+    all.add(at);
+    while (parts[at] === "*") all.add(++at);
   }
+  return all;
+}
+
+/** null: an unclosed class, a backwards range or a backslash before nothing. */
+function readGlob(glob: string): readonly GlobPart[] | null {
+  const chars = [...glob];
+  const parts: GlobPart[] = [];
+  for (let at = 0; at < chars.length; at++) {
+    const char = chars[at];
+    if (char === "*") {
+      if (parts.at(-1) !== "*") parts.push("*");
+    } else if (char === "?") parts.push(() => true);
+    else if (char === "[") {
+      const read = readClass(chars, at + 1);
+      if (read === null) return null;
+      parts.push(read.part);
+      at = read.end;
+    } else {
+      const literal = char === "\\" ? chars[++at] : char;
+      if (literal === undefined) return null;
+      parts.push((other) => other === literal);
+    }
+  }
+  return parts;
+}
+
+/** `[abc]`, `[a-z]`, `[!abc]`, `[^abc]`; a `]` that comes first is one of the characters. */
+function readClass(chars: readonly string[], from: number): { part: GlobPart; end: number } | null {
+  const isNegated = chars[from] === "!" || chars[from] === "^";
+  const first = isNegated ? from + 1 : from;
+  const end = chars.indexOf("]", first + 1);
+  if (end === -1) return null;
+  const ranges: (readonly [number, number])[] = [];
+  for (let at = first; at < end; at++) {
+    const low = chars[at]?.codePointAt(0) ?? 0;
+    const isRange = chars[at + 1] === "-" && at + 2 < end;
+    const high = isRange ? chars[at + 2]?.codePointAt(0) ?? 0 : low;
+    if (high < low) return null;
+    ranges.push([low, high]);
+    if (isRange) at += 2;
+  }
+  const isIn = (char: string): boolean => {
+    const code = char.codePointAt(0) ?? 0;
+    return ranges.some(([low, high]) => low <= code && code <= high);
+  };
+  return { part: (char) => isIn(char) !== isNegated, end };
 }

@@ -41,24 +41,31 @@ export function resolveText(
   options: ResolveOptions = {},
 ): string {
   if (!text.includes("$")) return text;
-  const first = pass(text, { scope, unqualified, options, withOperators: true });
+  const first = pass(text, { scope, unqualified, options, withOperators: true, depth: 0 });
   // An operator that would have to assign turns all operators of the field off (V-30).
   return first.wantsAssignment
-    ? pass(text, { scope, unqualified, options, withOperators: false }).text
+    ? pass(text, { scope, unqualified, options, withOperators: false, depth: 0 }).text
     : first.text;
 }
+
+/** Operators nested deeper than this in each other's words stay as written: the call stack must not follow the text. */
+const MAX_NESTING = 32;
 
 interface Rules {
   readonly scope: Scope;
   readonly unqualified: Unqualified;
   readonly options: ResolveOptions;
   readonly withOperators: boolean;
+  /** In how many operators' words this text stands. */
+  readonly depth: number;
 }
 
 function pass(text: string, rules: Rules): { text: string; wantsAssignment: boolean } {
-  let out = "";
+  // Pieces, so that taking a backslash back costs nothing: it is always a piece of its own.
+  const out: string[] = [];
   let wantsAssignment = false;
   let quoteEnd = -1;
+  const closers = pairBraces(text);
   for (let at = 0; at < text.length;) {
     const char = text.charAt(at);
     if (char === "'" && at > quoteEnd) {
@@ -66,29 +73,30 @@ function pass(text: string, rules: Rules): { text: string; wantsAssignment: bool
       if (close !== -1) quoteEnd = close;
     }
     if (char !== "$") {
-      out += char;
+      out.push(char);
       at++;
       continue;
     }
-    const token = readToken(text, at);
+    const token = readToken(text, at, closers);
     if (token === null) {
-      out += char;
+      out.push(char);
       at++;
       continue;
     }
     const backslashes = countBackslashes(text, at);
     const found = lookUp(token, rules, at < quoteEnd);
-    if (found.kind === "foreign") out += token.raw;
+    if (found.kind === "foreign") out.push(token.raw);
     else if (backslashes % 2 === 1) {
       const keeps = found.isUnqualified && rules.options.keepUnqualifiedEscape === true;
-      out = (keeps ? out : out.slice(0, -1)) + token.raw;
+      if (!keeps) out.pop();
+      out.push(token.raw);
     } else {
       wantsAssignment ||= found.wantsAssignment;
-      out += found.value ?? token.raw;
+      out.push(found.value ?? token.raw);
     }
     at += token.raw.length;
   }
-  return { text: out, wantsAssignment };
+  return { text: out.join(""), wantsAssignment };
 }
 
 // ---- tokens -----------------------------------------------------------------------------------------------------
@@ -103,24 +111,29 @@ interface Token {
 
 const BARE = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9])/;
 
-function readToken(text: string, at: number): Token | null {
+function readToken(text: string, at: number, closers: ReadonlyMap<number, number>): Token | null {
   if (text.charAt(at + 1) !== "{") {
     const name = BARE.exec(text.slice(at + 1, at + 257))?.[0];
     return name === undefined ? null : { raw: `$${name}`, inner: name, isBraced: false };
   }
-  const end = closingBrace(text, at + 2);
-  if (end === -1) return null;
+  const end = closers.get(at);
+  if (end === undefined) return null;
   return { raw: text.slice(at, end + 1), inner: text.slice(at + 2, end), isBraced: true };
 }
 
-function closingBrace(text: string, from: number): number {
-  let depth = 0;
-  for (let at = from; at < text.length; at++) {
+/** From each `$` of a `${` to its `}`, found in one scan: a text of nothing but `${` must not cost its square. */
+function pairBraces(text: string): ReadonlyMap<number, number> {
+  const closers = new Map<number, number>();
+  const open: number[] = [];
+  for (let at = text.indexOf("${"); at !== -1 && at < text.length; at++) {
     const char = text.charAt(at);
-    if (char === "{" && text.charAt(at - 1) === "$") depth++;
-    else if (char === "}" && depth-- === 0) return at;
+    if (char === "{" && text.charAt(at - 1) === "$") open.push(at - 1);
+    else if (char === "}") {
+      const start = open.pop();
+      if (start !== undefined) closers.set(start, at);
+    }
   }
-  return -1;
+  return closers;
 }
 
 function countBackslashes(text: string, at: number): number {
@@ -151,13 +164,14 @@ function lookUp(token: Token, rules: Rules, isQuoted: boolean): Found {
   }
   if (/^[0-9]+$/.test(token.inner)) return owned(rules.scope.params[token.inner]);
   if (rules.unqualified === "no" || rules.unqualified === "shell" || isQuoted) return { kind: "foreign" };
-  const expanded = expandUnqualified(token, rules);
+  const nested = { wantsAssignment: false };
+  const expanded = expandUnqualified(token, rules, nested);
   if (expanded === null) return { kind: "foreign" };
   return {
     kind: "owned",
     isUnqualified: true,
     value: expanded.kind === "value" ? expanded.value : null,
-    wantsAssignment: expanded.kind === "assign",
+    wantsAssignment: expanded.kind === "assign" || nested.wantsAssignment,
   };
 }
 
@@ -210,7 +224,10 @@ function lookUpQualified(inner: string, scope: Scope): string | null | undefined
     return own(namespace === "consts" ? scope.consts : scope.params, name);
   }
   if (env !== undefined) return own(scope.env, env);
-  if (stepId !== undefined && output !== undefined) return own(scope.outputs[stepId] ?? {}, output);
+  if (stepId !== undefined && output !== undefined) {
+    const published = Object.hasOwn(scope.outputs, stepId) ? scope.outputs[stepId] : undefined;
+    return own(published ?? {}, output);
+  }
   return fact === undefined ? null : own(scope.context, fact);
 }
 
@@ -227,7 +244,11 @@ function own(values: Readonly<Record<string, string>>, name: string): string | n
 
 // ---- unqualified names ------------------------------------------------------------------------------------------
 
-function expandUnqualified(token: Token, rules: Rules): OperatorResult | null {
+function expandUnqualified(
+  token: Token,
+  rules: Rules,
+  nested: { wantsAssignment: boolean },
+): OperatorResult | null {
   const { scope, unqualified } = rules;
   const valueOf = (name: string): string | null =>
     own(scope.env, name) ?? (unqualified === "host" ? own(scope.host, name) : null);
@@ -235,7 +256,10 @@ function expandUnqualified(token: Token, rules: Rules): OperatorResult | null {
     const value = valueOf(token.inner);
     return value === null ? { kind: "literal" } : { kind: "value", value };
   }
-  if (!rules.withOperators) return null;
-  const nested = (text: string): string => resolveText(text, scope, unqualified);
-  return expandOperator(token.inner, valueOf, nested);
+  if (!rules.withOperators || rules.depth === MAX_NESTING) return null;
+  return expandOperator(token.inner, valueOf, (word) => {
+    const inner = pass(word, { ...rules, depth: rules.depth + 1 });
+    nested.wantsAssignment ||= inner.wantsAssignment;
+    return inner.text;
+  });
 }

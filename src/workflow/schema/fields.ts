@@ -129,7 +129,7 @@ export function fields<const E extends v.ObjectEntries>(entries: E, rules: KeyRu
   return v.pipe(
     mapping,
     v.transform(dropNulls),
-    v.looseObject(entries),
+    v.looseObject(entries, complain("is required")),
     v.rawCheck(({ dataset, addIssue }) => {
       const value: unknown = dataset.value;
       if (typeof value !== "object" || value === null) return;
@@ -165,8 +165,36 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
     (snake !== key && all.includes(snake) ? `use snake_case keys: ${key} -> ${snake}` : null);
   const message = `${rules.of} ${rules.phrase ?? "has invalid keys"}: ${key.slice(0, 80)}`;
   return advice === null
-    ? complain(message, `keys of ${rules.of}: ${known.join(", ")}`)
+    ? complain(message, suggestion(key, known) ?? `keys of ${rules.of}: ${known.join(", ")}`)
     : complain(`${message} (${advice})`);
+}
+
+/** The key that was meant, if two slips of the finger or fewer explain what was written. */
+function suggestion(key: string, known: readonly string[]): string | null {
+  const near = known.filter((one) => one.length > 3 && slipsBetween(key, one) <= 2);
+  return near.length === 0 ? null : `did you mean ${near.join(" or ")}?`;
+}
+
+/** Letters left out, added, changed or swapped; 3 for anything further apart. */
+function slipsBetween(written: string, meant: string): number {
+  if (Math.abs(written.length - meant.length) > 2) return 3;
+  let before: number[] = [];
+  let last = Array.from({ length: meant.length + 1 }, (_, at) => at);
+  for (let row = 1; row <= written.length; row++) {
+    const next = [row];
+    for (let at = 1; at <= meant.length; at++) {
+      const isSame = written[row - 1] === meant[at - 1];
+      const isSwap = written[row - 1] === meant[at - 2] && written[row - 2] === meant[at - 1];
+      next[at] = Math.min(
+        (last[at] ?? 3) + 1,
+        (next[at - 1] ?? 3) + 1,
+        (last[at - 1] ?? 3) + (isSame ? 0 : 1),
+        isSwap ? (before[at - 2] ?? 3) + 1 : Infinity,
+      );
+    }
+    [before, last] = [last, next];
+  }
+  return Math.min(3, last[meant.length] ?? 3);
 }
 
 const COMMON_HINTS: Readonly<Record<string, string>> = {

@@ -74,7 +74,7 @@ const shell = v.pipe(
 );
 
 const workflowName = v.pipe(
-  v.custom<string>((value) => isScalarValue(value)),
+  v.custom<string>(isScalarValue, (issue) => complain(`must be a string, got ${kindOf(issue.input)}`)),
   v.transform(String),
   v.check(
     (value) => /^[\w.-]{1,40}$/.test(value) && value !== "." && value !== "..",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   convertFlag,
   harnessTries,
+  providerNames,
   renderInvocation,
   resolveProvider,
 } from "../../../src/workflow/harness.ts";
@@ -134,4 +135,66 @@ Deno.test("harness: 7.4.4 text that reads as a boolean or number is one", () => 
     "x",
     "1x",
   ]);
+});
+
+/** The table of 7.2: arguments with one flag, then what becomes of `with.stdin`. */
+const builtIns: readonly [name: string, line: string, stdin: "pipe" | "fold"][] = [
+  ["aider", "aider --message P --model m", "fold"],
+  ["amp", "amp -x P --model m", "pipe"],
+  ["claude", "claude -p P --model m", "pipe"],
+  ["cline", "cline --model m P", "pipe"],
+  ["codex", "codex exec P --model m --skip-git-repo-check", "pipe"],
+  ["copilot", "copilot -p P --model m", "pipe"],
+  ["cursor", "cursor-agent -p P --model m --output-format text", "fold"],
+  ["deepseek", "dsh --profile headless --model m P", "fold"],
+  ["droid", "droid exec P --model m", "fold"],
+  ["gemini", "gemini -p P --model m", "pipe"],
+  ["goose", "goose run --text P --model m --quiet", "fold"],
+  ["kiro", "kiro-cli chat --no-interactive P --model m", "pipe"],
+  ["opencode", "opencode run P --model m", "pipe"],
+  ["pi", "pi -p P --model m", "pipe"],
+  ["qwen", "qwen -p P --model m", "pipe"],
+];
+for (const [name, line, stdin] of builtIns) {
+  Deno.test(`harness: 7.2 ${name}`, () => {
+    assert.equal(argsOf(name, null, { model: "m" }, "P"), line);
+    const provider = resolveProvider(name, {});
+    assert.ok(provider !== null);
+    const given = renderInvocation(provider, {}, "P", "S");
+    assert.equal(given.stdin, stdin === "pipe" ? "S" : null);
+    assert.ok(given.args.includes(stdin === "pipe" ? "P" : "P\n\nS"));
+  });
+}
+
+Deno.test("harness: 7.2 the table is the whole set", () => {
+  assert.deepEqual(providerNames({ own: CUSTOM }), [...builtIns.map(([name]) => name), "own"].sort());
+  assert.equal(resolveProvider("constructor", {}), null);
+});
+
+Deno.test("harness: 7.4.1 keys that never become flags, keys that only look special", () => {
+  const flags = { provider: "x", fallback: "x", managed: true, constructor: "c", "to-string": "t" };
+  assert.equal(argsOf("claude", null, flags, "hi"), "claude -p hi --constructor c --to-string t");
+});
+
+Deno.test("harness: 7.5.3 a fallback inherits nothing but its own provider's flags", () => {
+  const fallback = [{ provider: "codex", flags: { model: "f" }, fallback: null }];
+  const defaults = { provider: "claude", flags: { model: "m", max_turns: 1 }, fallback };
+  const step = { provider: null, flags: {}, fallback: null, prompt: "x", stdin: null };
+  assert.deepEqual(harnessTries(step, defaults, {})[1], {
+    provider: "codex",
+    flags: { model: "f" },
+    fallback: null,
+  });
+});
+
+Deno.test("harness: 7.5.2 another provider in the step keeps the other default flags; a custom one keeps spellings", () => {
+  const defaults = { provider: "claude", flags: { max_turns: 1 }, fallback: null };
+  const step = { provider: "own", flags: { "max-turns": 2 }, fallback: null, prompt: "x", stdin: null };
+  assert.deepEqual(harnessTries(step, defaults, { own: CUSTOM })[0]?.flags, { max_turns: 1, "max-turns": 2 });
+});
+
+Deno.test("harness: 7.4.5 on one level the kebab spelling wins, in either order", () => {
+  for (const flags of [{ a_b: 1, "a-b": 2 }, { "a-b": 2, a_b: 1 }]) {
+    assert.equal(argsOf("claude", null, flags, "hi"), "claude -p hi --a-b 2");
+  }
 });

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import {
+  bindParams,
+  type CallerParams,
+  readCallerParams,
+  resolveConsts,
+  resolveEnv,
+  splitParams,
+} from "../../../src/workflow/inputs.ts";
+import type { Scope } from "../../../src/workflow/reference.ts";
+import type { ParamDeclaration, ParamDeclarations } from "../../../src/workflow/workflow.ts";
+
+function param(name: string, rules: Partial<ParamDeclaration> = {}): ParamDeclaration {
+  return {
+    name,
+    type: "string",
+    default: null,
+    required: false,
+    description: null,
+    enum: null,
+    minimum: null,
+    maximum: null,
+    minLength: null,
+    maxLength: null,
+    pattern: null,
+    ...rules,
+  };
+}
+
+const declare = (...entries: ParamDeclaration[]): ParamDeclarations => ({ entries });
+const text = (given: string): CallerParams => ({ kind: "text", text: given });
+const json = (given: string): CallerParams => ({ kind: "json", json: given });
+const tokens = (...given: string[]): CallerParams => ({ kind: "tokens", tokens: given });
+const NONE: CallerParams = { kind: "none" };
+
+// ---- what a caller gives ----------------------------------------------------------------------------------------
+
+const splits: readonly [name: string, given: string, want: readonly string[]][] = [
+  ["3.1 blanks separate", " a=1  b=2\tc\n", ["a=1", "b=2", "c"]],
+  ["P-18 quotes group", `a="x y" b='z w' "p q"`, [`a="x y"`, `b='z w'`, `"p q"`]],
+  ["P-18 an escaped quote does not close", `a="x \\" y" b`, [`a="x \\" y"`, "b"]],
+  ["P-18 a backslash means nothing in single quotes", `a='x\\' b`, [`a='x\\'`, "b"]],
+  ["P-18 backticks group", "a=`date -u` b", ["a=`date -u`", "b"]],
+  ["P-18 a quote that is not closed is a character", `a=it's b=5" c`, [`a=it's`, `b=5"`, "c"]],
+  ["3.1 nothing", "   ", []],
+];
+for (const [name, given, want] of splits) {
+  Deno.test(`splitParams: ${name}`, () => assert.deepEqual(splitParams(given), want));
+}
+
+const reads: readonly [given: string, want: CallerParams["kind"]][] = [
+  ["", "none"],
+  ["  ", "none"],
+  ['{"a":1}', "json"],
+  [' ["x","k=v"] ', "json"],
+  ["{not json", "text"],
+  ["[x] a=1", "text"],
+  ["a=1 b", "text"],
+];
+for (const [given, want] of reads) {
+  Deno.test(`readCallerParams: 3.1 ${JSON.stringify(given)} is ${want}`, () => {
+    assert.equal(readCallerParams(given).kind, want);
+  });
+}
+
+// ---- values -----------------------------------------------------------------------------------------------------
+
+const A = param("A", { default: "a" });
+const B = param("B", { default: "b" });
+const N = param("N", { type: "integer", default: "2", minimum: 1, maximum: 5 });
+const FLAG = param("FLAG", { type: "boolean" });
+const RATE = param("RATE", { type: "number" });
+const KEY = param("KEY", { required: true });
+
+const bound: readonly [
+  name: string,
+  declared: ParamDeclarations,
+  given: CallerParams,
+  want: Record<string, string>,
+][] = [
+  ["P-03 defaults when nothing is given", declare(A, B), NONE, { A: "a", B: "b" }],
+  ["P-03 a caller value wins", declare(A, B), text("A=z"), { A: "z", B: "b" }],
+  ["P-03 a given empty text is a value", declare(A), text("A="), { A: "" }],
+  ["P-03 without value and default a parameter is missing", declare(param("X")), NONE, {}],
+  ["P-06 values are literal", declare(A), tokens("A=$HOME `date` ${params.x}"), {
+    A: "$HOME `date` ${params.x}",
+  }],
+  ["P-07 a boolean in any case", declare(FLAG), text("FLAG=TRUE"), { FLAG: "true" }],
+  ["P-07 a number", declare(RATE), text("RATE=-1.5e3"), { RATE: "-1.5e3" }],
+  ["T-24 within the bounds", declare(N), tokens("N=5"), { N: "5" }],
+  ["T-25 a required value", declare(KEY), tokens("KEY=1"), { KEY: "1" }],
+  ["P-09 nothing declared, everything accepted", declare(), text("a=1 b"), { a: "1", "1": "b" }],
+  ["P-10 positional values fill declared parameters in order", declare(A, B), text("x y"), {
+    A: "x",
+    B: "y",
+  }],
+  ["P-10 a name beats a position", declare(A, B), text("x A=z"), { A: "z", B: "b" }],
+  [
+    "P-02 positional defaults",
+    declare(param("1", { default: "eu" }), param("2", { default: "3" })),
+    text("us"),
+    {
+      "1": "us",
+      "2": "3",
+    },
+  ],
+  [
+    "3.1 with positional declarations only, names are free",
+    declare(param("1", { default: "eu" })),
+    text("MODE=fast"),
+    {
+      "1": "eu",
+      MODE: "fast",
+    },
+  ],
+  ["P-16 a webhook's values need no declaration", declare(A), json('{"WEBHOOK_PAYLOAD":"{}"}'), {
+    A: "a",
+    WEBHOOK_PAYLOAD: "{}",
+  }],
+  ["P-18 quotes are dropped", declare(A, B), text(`A="x y" B='z w'`), { A: "x y", B: "z w" }],
+  ["P-18 an escaped quote stays", declare(A), text(`A="say \\"hi\\""`), { A: 'say "hi"' }],
+  ["P-18 backticks are text", declare(A), text("A=`date -u`"), { A: "`date -u`" }],
+  ["3.1 only the first = splits", declare(A), text("A=x=y"), { A: "x=y" }],
+  ["3.1 nested JSON is kept as text", declare(A, B), json('{"A":{"k":[1]},"B":2}'), {
+    A: '{"k":[1]}',
+    B: "2",
+  }],
+  ["3.1 a JSON array is tokens", declare(A, B), json('["x","B=v"]'), { A: "x", B: "v" }],
+];
+for (const [name, declared, given, want] of bound) {
+  Deno.test(`bindParams: ${name}`, () => {
+    const got = bindParams(declared, given);
+    assert.ok(got.ok, got.ok ? "" : got.messages.join("; "));
+    assert.deepEqual({ ...got.values }, want);
+  });
+}
+
+const refused: readonly [
+  name: string,
+  declared: ParamDeclarations,
+  given: CallerParams,
+  ...tokens: string[],
+][] = [
+  ["P-07 two is no integer", declare(N), text("N=two"), "N", "cannot coerce", "integer"],
+  ["P-07 1.5 is no integer", declare(N), text("N=1.5"), "N", "cannot coerce"],
+  ["P-07 yes is no boolean", declare(FLAG), text("FLAG=yes"), "FLAG", "cannot coerce"],
+  ["P-07 NaN is no number", declare(RATE), text("RATE=NaN"), "RATE", "cannot coerce"],
+  ["T-24 above the maximum", declare(N), text("N=6"), "N", "at most 5"],
+  ["3.1 below the minimum", declare(N), text("N=0"), "N", "at least 1"],
+  ["3.1 enum", declare(param("E", { enum: ["eu", "us"] })), text("E=mars"), "E", "eu, us"],
+  ["3.1 min_length", declare(param("S", { minLength: 3 })), text("S=ab"), "S", "at least 3"],
+  [
+    "3.1 max_length counts characters",
+    declare(param("S", { maxLength: 1 })),
+    text("S=🙂🙂"),
+    "S",
+    "at most 1",
+  ],
+  ["3.1 pattern", declare(param("S", { pattern: "^v\\d+$" })), text("S=x1"), "S", "^v\\d+$"],
+  ["T-25 a required value that is missing", declare(KEY), NONE, "KEY", "required"],
+  ["T-26 unknown name", declare(A), text("B=1"), "unknown parameter(s)", "B", "A"],
+  [
+    "T-26 surplus values",
+    declare(A),
+    json('["1","2"]'),
+    "too many positional params: expected at most 1, got 2",
+  ],
+  ["3.1 a JSON scalar", declare(A), json("5"), "JSON object"],
+  ["P-08 all mistakes at once", declare(N, KEY), text("N=9 Q=1"), "unknown parameter(s)", "at most 5", "KEY"],
+];
+for (const [name, declared, given, ...wanted] of refused) {
+  Deno.test(`bindParams refuses: ${name}`, () => {
+    const got = bindParams(declared, given);
+    assert.equal(got.ok, false);
+    const told = got.ok ? "" : got.messages.join("\n");
+    for (const token of wanted) assert.ok(told.includes(token), `${told} should tell ${token}`);
+  });
+}
+
+const payloads: readonly [name: string, declared: ParamDeclarations, given: CallerParams, want: string][] = [
+  [
+    "T-27 texts with sorted keys",
+    declare(param("b", { default: "2" }), param("a", { default: "one" })),
+    NONE,
+    '{"a":"one","b":"2"}',
+  ],
+  [
+    "P-15 the caller's JSON, types and all, over the defaults",
+    declare(A, N),
+    json('{"N":3}'),
+    '{"A":"a","N":3}',
+  ],
+  ["P-15 nothing", declare(), NONE, "{}"],
+];
+for (const [name, declared, given, want] of payloads) {
+  Deno.test(`bindParams: ${name}`, () => {
+    const got = bindParams(declared, given);
+    assert.equal(got.ok && got.json, want);
+  });
+}
+
+Deno.test("bindParams: 3.1 a hostile text is split in time that grows with its length", () => {
+  const given = `"${'\\"'.repeat(300_000)}`;
+  assert.equal(splitParams(given).length, 1);
+});
+
+// ---- constants and environment ----------------------------------------------------------------------------------
+
+Deno.test("resolveConsts: T-29 P-23 earlier constants only", () => {
+  assert.deepEqual(
+    resolveConsts([
+      { name: "base", value: "img" },
+      { name: "full", value: "${consts.base}:9" },
+      { name: "early", value: "${consts.late}" },
+      { name: "self", value: "${consts.self}" },
+      { name: "run", value: "${params.p} ${env.HOME} $HOME" },
+      { name: "late", value: "x" },
+    ]),
+    {
+      base: "img",
+      full: "img:9",
+      early: "${consts.late}",
+      self: "${consts.self}",
+      run: "${params.p} ${env.HOME} $HOME",
+      late: "x",
+    },
+  );
+});
+
+const SCOPE: Scope = {
+  consts: {},
+  params: { p: "param" },
+  paramsJson: "{}",
+  env: { OUTER: "outer" },
+  host: { FROM_HOST: "host" },
+  outputs: { build: { image: "app:1" } },
+  context: {},
+};
+
+const layers: readonly [name: string, entries: readonly [string, string][], want: Record<string, string>][] =
+  [
+    [
+      "T-31 later entries see earlier ones",
+      [["ONE", "1"], ["TWO", "${env.ONE}2"], ["EARLY", "${env.LATE}"], ["LATE", "z"]],
+      { ONE: "1", TWO: "12", EARLY: "${env.LATE}", LATE: "z" },
+    ],
+    [
+      "V-36 a protected name is visible to later entries",
+      [["DAG_NAME", "fake"], ["COPY", "${env.DAG_NAME}"]],
+      { DAG_NAME: "fake", COPY: "fake" },
+    ],
+    ["V-39 a redefinition may use the old value", [["P", "a"], ["P", "$P:b"]], { P: "a:b" }],
+    ["V-39 also the outer one", [["OUTER", "${OUTER}+"]], { OUTER: "outer+" }],
+    ["V-39 an entry does not see itself", [["NEW", "$NEW"]], { NEW: "$NEW" }],
+    ["2.6 root env falls back to the process", [["A", "$FROM_HOST"]], { A: "host" }],
+    ["3.3 only the entries are answered", [["A", "${params.p}"]], { A: "param" }],
+  ];
+for (const [name, entries, want] of layers) {
+  Deno.test(`resolveEnv: ${name}`, () => {
+    const named = entries.map(([key, value]) => ({ name: key, value }));
+    assert.deepEqual(resolveEnv(named, SCOPE, "host"), want);
+  });
+}
+
+Deno.test("resolveEnv: 2.6 step env does not see the process", () => {
+  assert.deepEqual(resolveEnv([{ name: "A", value: "$FROM_HOST" }], SCOPE, "scope"), { A: "$FROM_HOST" });
+});
