@@ -3,6 +3,7 @@
  * a database. Data goes to stdout, everything else to stderr (C-02).
  */
 import { parseArgs } from "node:util";
+import { countSlips } from "../workflow/slips.ts";
 import type { Interrupts } from "./interrupts.ts";
 
 export interface Invocation {
@@ -194,25 +195,10 @@ function parseOrExplain(
 
 /** The nearest known word, when one is near. */
 function suggestion(word: string, known: readonly string[]): string {
-  const near =
-    known.map((one) => ({ one, distance: editDistance(word, one) })).sort((a, b) =>
-      a.distance - b.distance
-    )[0];
-  return near !== undefined && near.distance > 0 && near.distance <= 3 ? `; did you mean "${near.one}"?` : "";
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, char] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      next.push(
-        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (char === other ? 0 : 1)),
-      );
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+  const [near] = known.map((one) => ({ one, slips: countSlips(word, one) })).sort((a, b) =>
+    a.slips - b.slips
+  );
+  return near !== undefined && near.slips > 0 && near.slips <= 3 ? `; did you mean "${near.one}"?` : "";
 }
 
 // ---- help -------------------------------------------------------------------------------------------------------

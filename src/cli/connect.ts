@@ -1,10 +1,9 @@
 /** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
-import { type Context, type Option, UserError } from "./command.ts";
+import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
 import { type Home, openHome, readServerRecord } from "./home.ts";
 import { databaseUrl } from "./database.ts";
-import { type Host, openHost, quietLog } from "./host.ts";
-import { writeErr } from "./command.ts";
+import { HomeInUseError, type Host, openHost, quietLog } from "./host.ts";
 
 export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
   server: { type: "string", value: "URL", help: "control plane to use (DAGU_SERVER)" },
@@ -31,7 +30,7 @@ export async function connect(context: Context): Promise<Connection> {
     try {
       return await inProcess(context, home);
     } catch (error) {
-      if (!(error instanceof UserError) || !error.message.includes("in use by another dagu")) throw error;
+      if (!(error instanceof HomeInUseError)) throw error;
       if (isFirst) writeErr("waiting for another dagu on this DAGU_HOME to end");
       await new Promise((resolve) => setTimeout(resolve, 100));
       if (context.interrupts.first.aborted) throw error;

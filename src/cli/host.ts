@@ -25,7 +25,10 @@ export interface HostOptions {
   readonly publicUrl?: string;
 }
 
-/** Fails with words for the person when the embedded database is in use by another process. */
+/** The embedded database of this home is open in another process. */
+export class HomeInUseError extends UserError {}
+
+/** Throws `HomeInUseError`. */
 export async function openHost(options: HostOptions): Promise<Host> {
   await using built = new AsyncDisposableStack();
   const [database, { createApp }, masterKey] = await Promise.all([
@@ -69,7 +72,7 @@ async function openDatabase(options: HostOptions, built: AsyncDisposableStack): 
   if (lock === null) {
     const running = await readServerRecord(options.home);
     const where = running === null ? "" : ` (process ${running.pid}, ${running.url})`;
-    throw new UserError(
+    throw new HomeInUseError(
       `the embedded database below ${options.home.dir} is in use by another dagu${where}\n` +
         "Stop that one, set DAGU_HOME to another folder, or set DATABASE_URL to share a Postgres.",
     );

@@ -1,8 +1,11 @@
-/** The control plane behind a socket, with its periodic work and, if asked for, its folder of definitions. */
-import { tick } from "../server/tick/tick.ts";
+/** The control plane behind a socket: its periodic work, its folder of definitions, and the record by which others find it. */
+import { createApiToken } from "../server/access/tokens.ts";
 import type { AuthMode } from "../server/settings.ts";
+import { tick } from "../server/tick/tick.ts";
 import { type Context, type Option, UserError } from "./command.ts";
-import type { Host } from "./host.ts";
+import { type DagsFolder, openDagsFolder } from "./dags-folder.ts";
+import { openHome, writeServerRecord } from "./home.ts";
+import { type Host, type HostOptions, openHost, openLog } from "./host.ts";
 
 export const LISTEN_OPTIONS: Readonly<Record<string, Option>> = {
   host: {
@@ -25,7 +28,7 @@ export interface Listen {
   readonly port: number;
 }
 
-export function readListen(context: Context): Listen {
+function readListen(context: Context): Listen {
   const hostname = context.flags.text("host") ?? context.env["DAGU_HOST"] ?? "127.0.0.1";
   const text = context.flags.text("port") ?? context.env["DAGU_PORT"] ?? "8080";
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`, 2);
@@ -38,7 +41,7 @@ const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
  * `DAGU_AUTH_MODE`: none, basic or token. Without it, a loopback address needs no credentials; any other address is refused,
  * since whoever reaches the API can run commands on the runners.
  */
-export function readAuth(env: Readonly<Record<string, string>>, hostname: string): AuthMode {
+function readAuth(env: Readonly<Record<string, string>>, hostname: string): AuthMode {
   const mode = env["DAGU_AUTH_MODE"]?.trim().toLowerCase() ?? "";
   switch (mode) {
     case "basic": {
@@ -65,14 +68,49 @@ export function readAuth(env: Readonly<Record<string, string>>, hostname: string
   }
 }
 
-export interface Listening extends AsyncDisposable {
+export interface ControlPlaneOptions extends HostOptions {
+  readonly at: Listen;
+  readonly dagsDir: string;
+}
+
+/** What the flags and the environment of a command say. */
+export async function readControlPlane(context: Context): Promise<ControlPlaneOptions> {
+  const { env } = context;
+  const home = await openHome(env);
+  const at = readListen(context);
+  return {
+    home,
+    env,
+    log: openLog(env),
+    auth: readAuth(env, at.hostname),
+    at,
+    dagsDir: context.flags.text("dags") ?? env["DAGU_DAGS_DIR"] ?? home.dagsDir,
+  };
+}
+
+export interface ControlPlane extends AsyncDisposable {
+  readonly host: Host;
+  readonly folder: DagsFolder;
   /** Where it answers, with the port that it really has. */
   readonly url: string;
+  /** For the API, of this process's own. */
+  readonly token: string;
+}
+
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  await using built = new AsyncDisposableStack();
+  const host = built.use(await openHost(options));
+  const folder = built.use(await openDagsFolder(host.ports, options.dagsDir));
+  const { url } = built.use(listen(host, options.at));
+  const { token } = await createApiToken(host.ports, "local commands", null);
+  built.use(await writeServerRecord(options.home, { url, token, pid: Deno.pid }));
+  const kept = built.move();
+  return { host, folder, url, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 const TICK_MS = 10_000;
 
-export function listen(host: Host, at: Listen): Listening {
+function listen(host: Host, at: Listen): AsyncDisposable & { readonly url: string } {
   const stop = new AbortController();
   const server = serve(host, at);
   const ticking = (async () => {

@@ -1,6 +1,7 @@
 /** One HTTP exchange as a value: what was sent is answered, refused, unanswered or aborted; nothing is thrown. */
 import * as v from "valibot";
 import type { Clock } from "../run/ports.ts";
+import { parseJson } from "../workflow/json.ts";
 import { ErrorReply, type ProtocolErrorCode } from "./messages.ts";
 
 export type Fetch = (request: Request) => Promise<Response>;
@@ -131,14 +132,6 @@ function noAnswer(response: Response, what: string): CallResult<never> {
 function retryAfterMs(response: Response): number | null {
   const text = response.headers.get("Retry-After");
   return text !== null && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

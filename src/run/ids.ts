@@ -1,17 +1,8 @@
 import * as v from "valibot";
+import { isRunId } from "../workflow/names.ts";
 
-/** 1 to 64 of letters, digits, `_`, `-`. `latest` is an alias in read paths, never an id (ID-02). */
-export const RunId = v.pipe(v.string(), v.regex(/^[-\w]{1,64}$/), v.notValue("latest"), v.brand("RunId"));
+export const RunId = v.pipe(v.string(), v.check(isRunId), v.brand("RunId"));
 export type RunId = v.InferOutput<typeof RunId>;
-
-/** 1 to 40 of letters, digits, `_`, `.`, `-`; not `.` or `..` (ID-01). */
-export const WorkflowName = v.pipe(
-  v.string(),
-  v.regex(/^[\w.-]{1,40}$/),
-  v.notValues([".", ".."]),
-  v.brand("WorkflowName"),
-);
-export type WorkflowName = v.InferOutput<typeof WorkflowName>;
 
 /** Internal row ids: UUIDv7 text (ID-09). */
 export const Uuid = v.pipe(v.string(), v.uuid());

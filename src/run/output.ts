@@ -1,5 +1,6 @@
 /** What a step's output means to the run: captured variables, watched lines, declared outputs. */
 import type { DeclaredOutput } from "../workflow/workflow.ts";
+import { concat } from "./bytes.ts";
 import type { OutputSink, StreamName } from "./ports.ts";
 
 /** Collects stdout up to a limit and goes on draining beyond it, so that the process never blocks (4.6.3). */
@@ -28,15 +29,7 @@ export function newCapture(limitBytes: number): Capture {
     get isOverLimit() {
       return isOverLimit;
     },
-    text() {
-      const all = new Uint8Array(size);
-      let at = 0;
-      for (const chunk of chunks) {
-        all.set(chunk, at);
-        at += chunk.length;
-      }
-      return new TextDecoder().decode(all).trim();
-    },
+    text: () => new TextDecoder().decode(concat(chunks)).trim(),
   };
 }
 

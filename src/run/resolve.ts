@@ -83,10 +83,6 @@ export function resolveAction(
   }
 }
 
-export function isFailure(value: object): value is Failure {
-  return "code" in value && "remedy" in value;
-}
-
 /**
  * Names known in workflow scope, the container's own `env` included, are replaced; the rest is left for the shell in the
  * container (2.13.3).

@@ -43,7 +43,8 @@ export interface RunState {
 
 const HANDLER_ORDER: readonly HandlerName[] = ["init", "wait", "success", "failure", "abort", "exit"];
 
-function newStepState(name: string): StepState {
+/** A step before any event. */
+export function newStepState(name: string): StepState {
   return {
     name,
     status: "not_started",

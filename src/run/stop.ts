@@ -1,5 +1,15 @@
 import type { Clock, StopReason } from "./ports.ts";
 
+/** How a process is to be stopped, on the host or in a container (containers contract 4.8). */
+export interface StopRules {
+  /** First signal: `SIGTERM`, `SIGINT`, ... */
+  readonly signal: string;
+  /** Between the first signal and SIGKILL. */
+  readonly graceMs: number;
+  /** Aborts when the rest of the grace is to be skipped (CN-06). */
+  readonly hurry: AbortSignal;
+}
+
 /** A signal of its own that also aborts, with the same reason, when an outer one does. Disposal lets go of the outer one. */
 export interface Stop extends Disposable {
   readonly signal: AbortSignal;

@@ -5,9 +5,9 @@
 import type { EngineFacts } from "../protocol/messages.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Log } from "../run/ports.ts";
-import { isFailure } from "./actions/outcome.ts";
+import { isFailure } from "../run/outcome.ts";
 import type { Engine } from "./containers/engine.ts";
-import type { Runtime } from "./containers/runtime.ts";
+import { addressText, type Runtime } from "./containers/runtime.ts";
 
 export interface EngineDoor extends AsyncDisposable {
   /** For the log: kind and address, or why there is none. */
@@ -31,7 +31,7 @@ export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
   const open = (): Promise<Engine> =>
     engine ??= import("./containers/engine.ts").then((room) => room.openEngine(runtime));
   return {
-    name: `${runtime.kind} at ${addressText(runtime)}`,
+    name: `${runtime.kind} at ${addressText(runtime.address)}`,
     socketPath: runtime.address.kind === "unix" ? runtime.address.path : null,
     authConfig: runtime.authConfig,
     open,
@@ -73,9 +73,4 @@ function closedDoor(failure: Failure): EngineDoor {
     reap: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-}
-
-function addressText(runtime: Runtime): string {
-  const { address } = runtime;
-  return address.kind === "unix" ? `unix://${address.path}` : `tcp://${address.host}:${address.port}`;
 }

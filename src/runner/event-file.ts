@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { isTerminal, type RunEventBody } from "../run/event.ts";
 import type { Clock } from "../run/ports.ts";
 import { WireEvent } from "../protocol/messages.ts";
+import { parseJson } from "../workflow/json.ts";
 import { readRange } from "./stream-file.ts";
 
 export interface SpooledEvent {
@@ -125,12 +126,4 @@ async function readEntries(path: string): Promise<Entry[]> {
 function newEntry(event: WireEvent, offset: number, sizeBytes: number): Entry {
   const { seq, at, mono, type, step } = event;
   return { seq, at, mono, type, step, offset, sizeBytes, kept: null };
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@
  * boundary (MK-06): a step that holds a secret can always write it in a form that nobody looks for.
  */
 import * as v from "valibot";
+import { concat } from "../run/bytes.ts";
 import { RunEventBody } from "../run/event.ts";
 import type { Journal, OutputSink, StreamName } from "../run/ports.ts";
 
@@ -114,16 +115,6 @@ function longestComplete(patterns: readonly Uint8Array[], bytes: Uint8Array, at:
 function startsWith(bytes: Uint8Array, at: number, pattern: Uint8Array, length: number): boolean {
   for (let i = 0; i < length; i++) if (bytes[at + i] !== pattern[i]) return false;
   return true;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 export interface MaskedSink extends OutputSink {

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { isAbsolute, join } from "node:path";
 import process from "node:process";
 import type { Clock, OutputSink, StreamName } from "../run/ports.ts";
+import type { StopRules } from "../run/stop.ts";
 
 export interface ProcessRequest {
   /** Never empty; the first word is looked up on the `PATH` of `env`. */
@@ -14,14 +15,6 @@ export interface ProcessRequest {
   readonly stdin: string | null;
   /** Attempt for which it runs: `killLeftovers` finds it again after a crash of the runner. */
   readonly owner: string;
-}
-
-export interface StopRules {
-  /** First signal, for example `SIGTERM`. */
-  readonly signal: string;
-  readonly graceMs: number;
-  /** Aborts when the grace is to be skipped (CN-06). */
-  readonly hurry: AbortSignal;
 }
 
 export type ProcessEnd =

@@ -8,7 +8,8 @@ import type { WireEvent } from "../protocol/messages.ts";
 import { isTerminal, type RunEventBody } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Clock, Journal, StreamName } from "../run/ports.ts";
-import { openEventFile, parseJson, type SpooledEvent } from "./event-file.ts";
+import { parseJson } from "../workflow/json.ts";
+import { openEventFile, type SpooledEvent } from "./event-file.ts";
 import { openStreamFile, type StreamFile } from "./stream-file.ts";
 
 const SpoolHeader = v.object({

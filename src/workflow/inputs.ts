@@ -1,4 +1,5 @@
 /** Values that a run starts from: constants, environment entries, parameters (workflow-language contract 3.1 to 3.3). */
+import { isMapping, parseJson } from "./json.ts";
 import { resolveText, type Scope, type Unqualified } from "./reference.ts";
 import type { NamedText, ParamDeclaration, ParamDeclarations } from "./workflow.ts";
 
@@ -110,7 +111,7 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
     case "json": {
       const value = parseJson(given.json);
       if (Array.isArray(value)) return fromTokens(value.map(toText));
-      if (!isRecord(value)) {
+      if (!isMapping(value)) {
         return { message: "params must be a JSON object, a JSON array or a list of KEY=value" };
       }
       return {
@@ -255,16 +256,4 @@ function payloadJson(values: Readonly<Record<string, string>>, payload: Given["p
 
 function toText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@
  * problems in the same pass (F-16), and nothing that would make them find a problem which is only a consequence.
  */
 import type { Path } from "./document.ts";
+import { isMapping } from "./json.ts";
 
 export interface Mended {
   readonly value: Record<string, unknown>;
@@ -87,8 +88,4 @@ function mendStep(step: unknown, broken: ReadonlySet<string | null> | undefined)
   // A key that nobody knows may have been meant as the work.
   const hasWork = kept.some(([key]) => WORK_KEYS.includes(key));
   return { ...Object.fromEntries(kept), ...(hasWork ? {} : PLAIN_WORK) };
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

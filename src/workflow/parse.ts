@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
 import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
+import { isMapping } from "./json.ts";
 import { mend } from "./mend.ts";
 import type { Problem } from "./problem.ts";
 import { readComplaint } from "./schema/fields.ts";
@@ -157,8 +158,4 @@ function newProblem(
 
 function isBlank(value: unknown): boolean {
   return value === null || value === undefined || (isMapping(value) && Object.keys(value).length === 0);
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

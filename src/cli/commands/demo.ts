@@ -4,16 +4,14 @@ import * as v from "valibot";
 import { signatureOf } from "../../server/triggers/signature.ts";
 import { type Command, type Context, writeErr, writeOut } from "../command.ts";
 import { newApi } from "../api-client.ts";
-import { openDagsFolder } from "../dags-folder.ts";
 import { chooseEngine } from "../demo-engine.ts";
 import { followRun } from "../follow.ts";
-import { openHome, writeServerRecord } from "../home.ts";
-import { openHost, openLog } from "../host.ts";
-import { listen } from "../listen.ts";
+import { openHome } from "../home.ts";
+import { openLog } from "../host.ts";
+import { openControlPlane } from "../listen.ts";
 import { openLocalRunner } from "../local-runner.ts";
 import { Started } from "../run-json.ts";
 import { summarize } from "../summary.ts";
-import { createApiToken } from "../../server/access/tokens.ts";
 import { aborted } from "./server.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../../examples", import.meta.url));
@@ -38,27 +36,28 @@ export const command: Command = {
     });
     const log = { ...openLog(context.env), info: () => {} };
     writeErr(`1. The control plane, on an embedded Postgres below ${home.dir}`);
-    await using host = await openHost({ home, env: {}, log, auth: { kind: "none" } });
-    await using folder = await openDagsFolder(host.ports, EXAMPLES);
-    await using server = listen(host, {
-      hostname: "127.0.0.1",
-      port: Number(context.flags.text("port") ?? "8080"),
+    await using plane = await openControlPlane({
+      home,
+      env: {},
+      log,
+      auth: { kind: "none" },
+      at: { hostname: "127.0.0.1", port: Number(context.flags.text("port") ?? "8080") },
+      dagsDir: EXAMPLES,
     });
-    const { token } = await createApiToken(host.ports, "local commands", null);
-    await using _record = await writeServerRecord(home, { url: server.url, token, pid: Deno.pid });
-    writeErr(`   ${server.url}, with the workflows ${folder.names.join(", ")}`);
+    const { host, url } = plane;
+    writeErr(`   ${url}, with the workflows ${plane.folder.names.join(", ")}`);
     writeErr(`2. A runner in the same process. ${env.sentence}`);
     const runner = await openLocalRunner({ host, home, env: env.variables, log, capacity: 2, once: false });
     const running = runner.run(context.interrupts.first);
     const isGood = await fireWebhook(
       context,
-      server.url,
-      token,
+      url,
+      plane.token,
       env.hasEngine ? "sandboxed-webhook" : "webhook",
     );
     if (context.flags.has("once")) runner.drain();
     else {
-      writeErr(`\nLook around: ${server.url}/runs. Ctrl-C ends it.`);
+      writeErr(`\nLook around: ${url}/runs. Ctrl-C ends it.`);
       await aborted(context.interrupts.first);
     }
     await running;

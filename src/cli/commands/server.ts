@@ -1,9 +1,5 @@
 import { type Command, writeErr } from "../command.ts";
-import { openDagsFolder } from "../dags-folder.ts";
-import { openHome, writeServerRecord } from "../home.ts";
-import { openHost, openLog } from "../host.ts";
-import { listen, LISTEN_OPTIONS, readAuth, readListen } from "../listen.ts";
-import { createApiToken } from "../../server/access/tokens.ts";
+import { LISTEN_OPTIONS, openControlPlane, readControlPlane } from "../listen.ts";
 
 export const command: Command = {
   usage: "server [--host ADDRESS] [--port PORT] [--dags DIR]",
@@ -13,22 +9,11 @@ export const command: Command = {
   options: LISTEN_OPTIONS,
   arguments: [0, 0],
   run: async (context) => {
-    const { env } = context;
-    const log = openLog(env);
-    const home = await openHome(env);
-    const at = readListen(context);
-    const auth = readAuth(env, at.hostname);
-    await using host = await openHost({ home, env, log, auth });
-    await using _folder = await openDagsFolder(
-      host.ports,
-      context.flags.text("dags") ?? env["DAGU_DAGS_DIR"] ?? home.dagsDir,
-    );
-    await using server = listen(host, at);
-    const { token } = await createApiToken(host.ports, "local commands", null);
-    await using _record = await writeServerRecord(home, { url: server.url, token, pid: Deno.pid });
-    writeErr(`dagu server on ${server.url}`);
+    const options = await readControlPlane(context);
+    await using plane = await openControlPlane(options);
+    writeErr(`dagu server on ${plane.url}`);
     await aborted(context.interrupts.first);
-    log.info("server ends");
+    options.log.info("server ends");
     return 0;
   },
 };

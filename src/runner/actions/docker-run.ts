@@ -4,9 +4,9 @@ import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
 import { shellArgv } from "../containers/shell.ts";
 import { ownEnvironment } from "./environment.ts";
-import { failed, failedWith, isFailure } from "./outcome.ts";
-import { ownRequest, runInShared, stopRules } from "./placed.ts";
-import type { Work } from "./work.ts";
+import { failed, failedWith, isFailure } from "../../run/outcome.ts";
+import { ownRequest, runInShared } from "./placed.ts";
+import { stopRules, type Work } from "./work.ts";
 
 type DockerRunAction = Extract<ResolvedAction, { name: "docker.run" }>;
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Outcome, OutputSink, ResolvedAction } from "../../run/ports.ts";
 import { type Invocation, providerNames, renderInvocation, resolveProvider } from "../../workflow/harness.ts";
 import { closeHostPlaces, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
-import { failed, newTail } from "./outcome.ts";
+import { failed, newTail } from "../../run/outcome.ts";
 import { runInOwn, runInShared } from "./placed.ts";
 import type { Work } from "./work.ts";
 

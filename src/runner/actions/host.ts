@@ -1,11 +1,11 @@
 /** Processes of a step on the runner's host: folder, output file, environment, and how their end reads. */
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Outcome, OutputSink } from "../../run/ports.ts";
+import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
+import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import { type ProcessEnd, runProcess } from "../process.ts";
 import { hostEnvironment, type HostPlaces } from "./environment.ts";
-import { exitMessage, failed, newTails, succeeded, type Tails, tailSink } from "./outcome.ts";
-import type { Work } from "./work.ts";
+import { stopRules, type Work } from "./work.ts";
 
 /** The step's directory: its own `working_dir` against the run's, `~` as the runner's home (S-36, S-39). */
 export function stepDir(work: Work): string {
@@ -33,13 +33,13 @@ export interface HostProcess {
   readonly stdin: string | null;
   readonly sink: OutputSink;
   /** Streams whose ends belong into the message of a failure. */
-  readonly tailed: readonly (keyof Tails)[];
+  readonly tailed: readonly StreamName[];
 }
 
 /** Runs one process of the step. A missing program is told apart from a program that ends with 127. */
 export async function runHostProcess(work: Work, places: HostPlaces, process: HostProcess): Promise<Outcome> {
   const { attempt, call } = work;
-  const tails = newTails();
+  const tails = newTails(process.tailed);
   const end = await runProcess(
     attempt.clock,
     {
@@ -49,13 +49,13 @@ export async function runHostProcess(work: Work, places: HostPlaces, process: Ho
       stdin: process.stdin,
       owner: attempt.attemptId,
     },
-    { signal: call.signalOnStop, graceMs: call.graceMs, hurry: attempt.hurry },
+    stopRules(work),
     tailSink(process.sink, tails),
     work.signal,
   );
   if (end.kind === "not_started") return notStarted(end);
-  if (end.exitCode === 0) return { exitCode: 0, failure: null, outputFile: null };
-  return failed("COMMAND_FAILED", exitMessage(end.exitCode, tails, process.tailed), "", end.exitCode);
+  if (end.exitCode === 0) return succeeded(null);
+  return failed("COMMAND_FAILED", exitMessage(end.exitCode, tails), "", end.exitCode);
 }
 
 function notStarted(end: Extract<ProcessEnd, { kind: "not_started" }>): Outcome {

@@ -17,7 +17,7 @@ import { type Mask, maskSink } from "../mask.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
-import { isFailure } from "./outcome.ts";
+import { isFailure } from "../../run/outcome.ts";
 import { perform } from "./registry.ts";
 import type { AttemptShare } from "./work.ts";
 

@@ -6,11 +6,10 @@ import type { Outcome } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import type { ContainerRequest } from "../containers/spec.ts";
-import type { StopRules } from "../containers/stop.ts";
 import { execEnvironment, ownEnvironment } from "./environment.ts";
 import { stepDir } from "./host.ts";
-import { failed, failedWith, isFailure, succeeded } from "./outcome.ts";
-import type { Work } from "./work.ts";
+import { failed, failedWith, isFailure, nameCommand, succeeded } from "../../run/outcome.ts";
+import { stopRules, type Work } from "./work.ts";
 
 export interface PlacedCommand {
   /** null: what the container does by itself. */
@@ -123,15 +122,4 @@ async function execAll(
     if (work.signal.aborted) return outcome;
   }
   return succeeded(null);
-}
-
-/** S-20: the message says which command it was. */
-export function nameCommand(outcome: Outcome, index: number): Outcome {
-  if (outcome.failure === null) return outcome;
-  const message = `command ${index + 1} failed: ${outcome.failure.message}`;
-  return { ...outcome, failure: { ...outcome.failure, message } };
-}
-
-export function stopRules(work: Work): StopRules {
-  return { signal: work.call.signalOnStop, graceMs: work.call.graceMs, hurry: work.attempt.hurry };
 }

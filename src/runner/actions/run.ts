@@ -5,8 +5,8 @@ import type { Container } from "../../workflow/workflow.ts";
 import { shellArgv } from "../containers/shell.ts";
 import type { HostPlaces } from "./environment.ts";
 import { closeHostPlaces, type HostProcess, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
-import { failed, succeeded } from "./outcome.ts";
-import { nameCommand, type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
+import { failed, nameCommand, succeeded } from "../../run/outcome.ts";
+import { type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
 import { chooseShell, commandArgv, scriptArgv, scriptSuffix, type ShellChoice } from "./shell.ts";
 import type { Work } from "./work.ts";
 

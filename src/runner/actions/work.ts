@@ -1,6 +1,7 @@
 /** What an action is given: one call, and what all calls of the attempt share. */
 import type { Clock, Ids, OutputSink, Reporter, RunScope, StepCall, StreamName } from "../../run/ports.ts";
 import type { Failure } from "../../run/failure.ts";
+import type { StopRules } from "../../run/stop.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
@@ -13,6 +14,11 @@ export interface Work {
   readonly sink: OutputSink;
   readonly report: Reporter;
   readonly signal: AbortSignal;
+}
+
+/** How this call is to be stopped, wherever it runs. */
+export function stopRules(work: Work): StopRules {
+  return { signal: work.call.signalOnStop, graceMs: work.call.graceMs, hurry: work.attempt.hurry };
 }
 
 export interface AttemptShare {

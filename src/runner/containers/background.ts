@@ -1,12 +1,13 @@
 /** A container that is started to hold several commands: the root container of a run, or a step's with a list (2.10). */
 import type { ContainerFacts } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
+import { SETUP_EXIT_CODE } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
 import type { ImageContainer } from "../../workflow/workflow.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
 import type { Engine } from "./engine.ts";
 import type { Role } from "./labels.ts";
-import { type Made, SETUP_EXIT_CODE } from "./outcome.ts";
+import type { Diagnosis, Made } from "./outcome.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { release, releaseBackground } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
@@ -63,7 +64,7 @@ async function bringUp(
   container: ImageContainer,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Extract<Made<never>, { ok: false }>["error"] | null> {
+): Promise<Diagnosis | null> {
   const refused = await start(engine, made, signal);
   if (refused !== null) return refused;
   const failure = await waitUntilReady(engine, made, container, report, signal);

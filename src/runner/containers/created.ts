@@ -1,5 +1,6 @@
 /** From a request to a container that exists: mounts, image, name, create. What fails on the way leaves nothing. */
 import type { ContainerFacts } from "../../run/event.ts";
+import { isFailure } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
 import { createContainer, inspectContainer, removeContainer, startContainer } from "./api/container.ts";
 import { type EngineError, isLost } from "./api/error.ts";
@@ -8,7 +9,7 @@ import type { Engine } from "./engine.ts";
 import { readMarks, type Role } from "./labels.ts";
 import { resolveMounts } from "./mounts.ts";
 import { newContainerName, shortId } from "./names.ts";
-import { type Diagnosis, isFailure, type Made, stopFailure, unmade } from "./outcome.ts";
+import { type Diagnosis, type Made, stopFailure, unmade } from "./outcome.ts";
 import { digestOf, ensureImage } from "./pull.ts";
 import { removeQuietly } from "./release.ts";
 import { type ContainerRequest, newCreateBody } from "./spec.ts";

@@ -4,9 +4,10 @@
  * words and phase fit is the answer.
  */
 import type { Failure, FailureCode } from "../../run/failure.ts";
+import { SETUP_EXIT_CODE } from "../../run/outcome.ts";
 import type { EngineError } from "./api/error.ts";
 import { explainConnection } from "./diagnose-connection.ts";
-import { type Diagnosis, SETUP_EXIT_CODE, stopFailure } from "./outcome.ts";
+import { type Diagnosis, stopFailure } from "./outcome.ts";
 import { addressText, type Runtime } from "./runtime.ts";
 
 /** What was being done, as far as messages want to name it. */

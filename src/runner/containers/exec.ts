@@ -1,5 +1,14 @@
 /** One command in a container that runs already (containers contract 3.4). */
+import {
+  exitMessage,
+  failedWith,
+  newTails,
+  SETUP_EXIT_CODE,
+  succeeded,
+  tailSink,
+} from "../../run/outcome.ts";
 import type { Outcome, OutputSink } from "../../run/ports.ts";
+import type { StopRules } from "../../run/stop.ts";
 import { inspectContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
 import { createExec, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
@@ -9,10 +18,10 @@ import { reconnect } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { killTree, TOKEN_VARIABLE } from "./kill-tree.ts";
 import { newExecToken } from "./names.ts";
-import { exitMessage, failedBy, newTailedSink, SETUP_EXIT_CODE, stopFailure, SUCCEEDED } from "./outcome.ts";
+import { failedBy, stopFailure } from "./outcome.ts";
 import { drain, newLaunchGuard } from "./output.ts";
 import { isVanishing } from "./release.ts";
-import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
+import { graceOf, signalName } from "./stop.ts";
 import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
 export interface ExecRequest {
@@ -32,8 +41,7 @@ export async function runExec(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const stopped = { failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE };
-  if (signal.aborted) return failedBy(stopped);
+  if (signal.aborted) return failedWith(stopFailure(signal));
   const [program] = request.argv;
   const subject = { ...about, container: id, user: request.user, workingDir: request.workingDir };
   if (program === undefined) return noCommand(engine, subject);
@@ -49,8 +57,8 @@ export async function runExec(
   const started = await startExec(engine.socket, created.value, listening.signal);
   if (!started.ok) return failedBy(diagnose(engine.runtime, started.error, named, signal));
 
-  const tailed = newTailedSink(sink);
-  const guard = newLaunchGuard(tailed);
+  const tails = newTails();
+  const guard = newLaunchGuard(tailSink(sink, tails));
   const work = readExec(engine, created.value, started.value, guard, listening.signal);
   let isSwept = true;
   const ended = await untilStopped(work, signal, async () => {
@@ -63,19 +71,19 @@ export async function runExec(
 
   const exitCode = ended.ok ? ended.value.ExitCode : null;
   const words = await guard.settle(exitCode ?? SETUP_EXIT_CODE);
-  if (signal.aborted) return { exitCode, failure: stopFailureOf(signal, isSwept), outputFile: null };
+  if (signal.aborted) return failedWith(stopFailureOf(signal, isSwept), exitCode);
   if (!ended.ok) {
     const sweep = (): Promise<boolean> => killTree(engine, id, token, request.user, "KILL", 0);
     return await judgeLost(engine, id, named, ended.error, sweep, signal);
   }
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
-  if (exitCode === 0) return SUCCEEDED;
+  if (exitCode === 0) return succeeded(null);
   const code = exitCode ?? SETUP_EXIT_CODE;
   const isDown = code === SIGKILL_CODE && (!await isRunning(engine, id) || await isVanishing(engine, id));
   if (isDown) return lostContainer(engine, named, code);
-  const message = exitMessage(code, tailed.tail());
+  const message = exitMessage(code, tails);
   const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
-  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: code });
+  return failedWith(describe(engine.runtime, found, subject), code);
 }
 
 const SIGKILL_CODE = 137;
@@ -120,7 +128,7 @@ async function stopTree(
   const graceMs = graceOf(stop, signal);
   if (graceMs === 0) return await killTree(engine, id, token, user, "KILL", 0);
   const polite = killTree(engine, id, token, user, signalName(stop), graceMs);
-  const isOver = await settlesWithin(polite, Number.POSITIVE_INFINITY, hurryOf(stop));
+  const isOver = await settlesWithin(polite, Number.POSITIVE_INFINITY, stop.hurry);
   return isOver ? await polite : await killTree(engine, id, token, user, "KILL", 0);
 }
 
@@ -156,7 +164,7 @@ function down(engine: Engine, subject: Subject, message: string): Outcome {
     message,
     remedy: "it is not started again within a run",
   } as const;
-  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: SETUP_EXIT_CODE });
+  return failedWith(describe(engine.runtime, found, subject));
 }
 
 function noCommand(engine: Engine, subject: Subject): Outcome {
@@ -165,7 +173,7 @@ function noCommand(engine: Engine, subject: Subject): Outcome {
     message: "there is no command to execute",
     remedy: "write one",
   } as const;
-  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode: SETUP_EXIT_CODE });
+  return failedWith(describe(engine.runtime, found, subject));
 }
 
 /** What a lost connection took with it cannot be read again: the command is not left to run on unseen (F64). */
@@ -192,14 +200,14 @@ async function judgeLost(
     : "the command may still run in the container";
   const found = { code: "ENGINE_LOST", message, remedy } as const;
   const failure = describe(engine.runtime, found, subject, error.message);
-  return failedBy({ failure, exitCode: SETUP_EXIT_CODE });
+  return failedWith(failure);
 }
 
 function lostContainer(engine: Engine, subject: Subject, exitCode: number): Outcome {
   const message = `container ${subject.name ?? ""} was stopped or removed while the command ran in it`;
   const remedy = "find out who stopped it; later steps cannot use it";
   const failure = describe(engine.runtime, { code: "CONTAINER_LOST", message, remedy }, subject);
-  return failedBy({ failure, exitCode });
+  return failedWith(failure, exitCode);
 }
 
 const LOOK_MS = 10_000;

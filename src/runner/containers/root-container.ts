@@ -2,13 +2,13 @@
 import type { ContainerFacts } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
+import type { StopRules } from "../../run/stop.ts";
 import type { ExecContainer } from "../../workflow/workflow.ts";
 import { openBackground } from "./background.ts";
 import type { Engine } from "./engine.ts";
 import { type ExecRequest, runExec } from "./exec.ts";
 import { findForeign } from "./foreign.ts";
 import type { ContainerRequest } from "./spec.ts";
-import type { StopRules } from "./stop.ts";
 
 export type { ExecRequest } from "./exec.ts";
 

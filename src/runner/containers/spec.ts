@@ -1,5 +1,6 @@
 /** A workflow's container, resolved -> the body of the engine's create call. */
 import type { Failure } from "../../run/failure.ts";
+import { isMapping } from "../../workflow/json.ts";
 import { parsePort } from "../../workflow/port.ts";
 import type { Healthcheck, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import { type Labels, newLabels, type Role } from "./labels.ts";
@@ -130,5 +131,5 @@ function isEmptyList(value: unknown): boolean {
 }
 
 function asRecord(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+  return isMapping(value) ? { ...value } : {};
 }

@@ -1,5 +1,16 @@
 /** A container of one step (containers contract 4): made, run to its end, taken away. */
+import {
+  exitMessage,
+  failedWith,
+  nameCommand,
+  newTails,
+  SETUP_EXIT_CODE,
+  succeeded,
+  type Tails,
+  tailSink,
+} from "../../run/outcome.ts";
 import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
+import type { StopRules } from "../../run/stop.ts";
 import { attachContainer, type Inspected, killContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
 import { openBackground } from "./background.ts";
@@ -8,19 +19,11 @@ import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
 import { readToEnd } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { runExec } from "./exec.ts";
-import {
-  exitMessage,
-  failedBy,
-  newTailedSink,
-  SETUP_EXIT_CODE,
-  stopFailure,
-  SUCCEEDED,
-  type TailedSink,
-} from "./outcome.ts";
+import { failedBy, stopFailure } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
 import { isVanishing, release } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
-import { graceOf, hurryOf, signalName, type StopRules } from "./stop.ts";
+import { graceOf, signalName } from "./stop.ts";
 import { settlesWithin, untilStopped } from "./waiting.ts";
 
 /** One command, or what the image does by itself. Resolves when nothing of it is left, but for a container that is kept. */
@@ -32,7 +35,7 @@ export async function runStepContainer(
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (signal.aborted) return failedBy({ failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE });
+  if (signal.aborted) return failedWith(stopFailure(signal));
   const made = await makeContainer(engine, request, "step", report, signal);
   if (!made.ok) return failedBy(made.error);
   try {
@@ -53,7 +56,7 @@ export async function runStepCommands(
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (signal.aborted) return failedBy({ failure: stopFailure(signal), exitCode: SETUP_EXIT_CODE });
+  if (signal.aborted) return failedWith(stopFailure(signal));
   const opened = await openBackground(engine, request, "background", report, signal);
   if (!opened.ok) return failedBy(opened.error);
   await using background = opened.value;
@@ -64,11 +67,9 @@ export async function runStepCommands(
     // The container has the environment already.
     const exec = { argv, env: {}, user, workingDir };
     const outcome = await runExec(engine, id, about, exec, stop, sink, signal);
-    if (outcome.failure === null) continue;
-    const message = `command ${index + 1} failed: ${outcome.failure.message}`;
-    return { ...outcome, failure: { ...outcome.failure, message } };
+    if (outcome.failure !== null) return nameCommand(outcome, index);
   }
-  return SUCCEEDED;
+  return succeeded(null);
 }
 
 async function runMade(
@@ -91,8 +92,8 @@ async function runMade(
     attached.value[Symbol.dispose]();
     return failedBy(refused);
   }
-  const tailed = newTailedSink(sink);
-  const guard = newLaunchGuard(tailed);
+  const tails = newTails();
+  const guard = newLaunchGuard(tailSink(sink, tails));
   const isTerminal = request.raw?.container["Tty"] === true;
   const work = readToEnd(engine, id, attached.value, isTerminal, guard, listening.signal);
   const ended = await untilStopped(
@@ -101,14 +102,14 @@ async function runMade(
     () => stopByRules(engine, id, work, stop, signal, report),
     () => listening.abort(),
   );
-  const how = { tailed, guard, report, signal };
+  const how = { tails, guard, report, signal };
   return ended.ok
     ? await judge(engine, container, ended.value, how)
     : await judgeLost(engine, container, ended, how);
 }
 
 interface How {
-  readonly tailed: TailedSink;
+  readonly tails: Tails;
   readonly guard: LaunchGuard;
   readonly report: Reporter;
   readonly signal: AbortSignal;
@@ -120,35 +121,35 @@ async function judge(
   engine: Engine,
   { id, subject }: CreatedContainer,
   { State, HostConfig }: Inspected,
-  { tailed, guard, report, signal }: How,
+  { tails, guard, report, signal }: How,
 ): Promise<Outcome> {
   const exitCode = State.ExitCode;
   const words = await guard.settle(exitCode);
   if (words !== null) {
     return failedBy(diagnoseWords(engine.runtime, "container start", words, subject));
   }
-  if (signal.aborted) return { exitCode, failure: stopFailure(signal), outputFile: null };
+  if (signal.aborted) return failedWith(stopFailure(signal), exitCode);
   if (exitCode === 0) {
     if (State.OOMKilled) await report.note("warn", "a process in the container was killed for memory (F57)");
-    return SUCCEEDED;
+    return succeeded(null);
   }
   // Podman's flag is not reliable: a limit and a kill that was not ours are as good (F56).
   const isKilled = exitCode === SIGKILL_CODE;
   if (isKilled && !State.OOMKilled && await isVanishing(engine, id)) {
     const found = removedFinding(engine);
-    return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+    return failedWith(describe(engine.runtime, found, subject), exitCode);
   }
   const isOutOfMemory = State.OOMKilled || (isKilled && HostConfig.Memory > 0);
   if (isOutOfMemory) {
     const limit = HostConfig.Memory > 0 ? `${Math.round(HostConfig.Memory / 2 ** 20)}Mi` : "of the machine";
-    const message = `killed for memory, limit ${limit}\n${exitMessage(exitCode, tailed.tail())}`;
+    const message = `killed for memory, limit ${limit}\n${exitMessage(exitCode, tails)}`;
     const found = { code: "OOM_KILLED", message, remedy: "raise resources.limits.memory" } as const;
-    return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+    return failedWith(describe(engine.runtime, found, subject), exitCode);
   }
   const outside = isKilled ? "killed from outside (SIGKILL)\n" : "";
-  const message = outside + exitMessage(exitCode, tailed.tail());
+  const message = outside + exitMessage(exitCode, tails);
   const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
-  return failedBy({ failure: describe(engine.runtime, found, subject), exitCode });
+  return failedWith(describe(engine.runtime, found, subject), exitCode);
 }
 
 /** The engine could not say how it ended: never a success (F59, F62). */
@@ -159,13 +160,10 @@ async function judgeLost(
   { guard, signal }: How,
 ): Promise<Outcome> {
   await guard.settle(SETUP_EXIT_CODE);
-  if (signal.aborted) return { exitCode: null, failure: stopFailure(signal), outputFile: null };
+  if (signal.aborted) return failedWith(stopFailure(signal), null);
   const found = lossOf(engine, error);
   if (found === null) return failedBy(diagnose(engine.runtime, error, subject, signal));
-  return failedBy({
-    failure: describe(engine.runtime, found, subject, error.message),
-    exitCode: SETUP_EXIT_CODE,
-  });
+  return failedWith(describe(engine.runtime, found, subject, error.message));
 }
 
 type Finding = Parameters<typeof describe>[1];
@@ -203,7 +201,7 @@ async function stopByRules(
     killContainer(engine.socket, id, name, AbortSignal.timeout(KILL_MS));
   if (graceMs > 0) {
     await kill(signalName(stop));
-    if (await settlesWithin(work, graceMs, hurryOf(stop))) return;
+    if (await settlesWithin(work, graceMs, stop.hurry)) return;
     await report.note("warn", `killed after ${graceMs / 1000} s: it did not end by ${stop.signal} (F69)`);
   }
   await kill("KILL");

@@ -1,26 +1,11 @@
 /** How a process in a container is to be stopped (4.8). */
-import { stopReason } from "../../run/stop.ts";
-
-export interface StopRules {
-  /** First signal: `SIGTERM`, `SIGINT`, ... */
-  readonly signal: string;
-  /** Between the first signal and SIGKILL. */
-  readonly graceMs: number;
-  /** Aborts when the rest of the grace is to be skipped (CN-06). */
-  readonly hurry?: AbortSignal;
-}
-
-const NEVER = new AbortController().signal;
-
-export function hurryOf(stop: StopRules): AbortSignal {
-  return stop.hurry ?? NEVER;
-}
+import { stopReason, type StopRules } from "../../run/stop.ts";
 
 /** A forced stop has no grace, and who is fenced off must not go on at all. */
 export function graceOf(stop: StopRules, signal: AbortSignal): number {
   const reason = stopReason(signal);
   const isHurried = reason?.kind === "fenced" || (reason?.kind === "cancelled" && reason.force);
-  return isHurried || stop.hurry?.aborted ? 0 : stop.graceMs;
+  return isHurried || stop.hurry.aborted ? 0 : stop.graceMs;
 }
 
 /** Name for `kill` and the engine's API; what is no signal's name is SIGTERM. */

@@ -1,6 +1,5 @@
 /** A definition becomes the current one: checked, stored by digest, history kept (TX-11). */
-import * as v from "valibot";
-import { WorkflowName } from "../../run/ids.ts";
+import { isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import type { Problem } from "../../workflow/problem.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
@@ -24,7 +23,7 @@ export async function publish(
   text: string,
   options: { readonly author: string; readonly refuseProblems: boolean },
 ): Promise<Published | Refusal> {
-  if (!v.is(WorkflowName, fileName)) {
+  if (!isWorkflowName(fileName)) {
     return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
   const { workflow, problems } = parseWorkflow(text, "load");

@@ -1,7 +1,7 @@
 /** Starting a run: check everything, then store it whole (TX-01) or not at all. */
-import * as v from "valibot";
-import { RunId, toBase62, WorkflowName } from "../../run/ids.ts";
+import { toBase62 } from "../../run/ids.ts";
 import { bindParams, type CallerParams } from "../../workflow/inputs.ts";
+import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import { formatProblem } from "../../workflow/problem.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
@@ -19,11 +19,11 @@ export const PRIORITY = { start: 1, webhook: 5, enqueue: 5 } as const;
 const QUEUE_MAX_LENGTH = 255;
 
 export interface StartRequest {
-  /** A stored definition, or a text of its own. */
+  /** A stored definition, a text of its own, or one that the caller has read already. */
   readonly definition: { readonly fileName: string } | {
     readonly text: string;
     readonly name: string | null;
-  };
+  } | Definition;
   readonly params: CallerParams;
   /** null: generated. */
   readonly dagRunId: string | null;
@@ -51,16 +51,16 @@ export async function planRun(
   ports: Pick<ServerPorts, "ids">,
   request: StartRequest,
 ): Promise<{ ok: true; run: NewRun } | Refusal> {
-  const definition = await readDefinition(db, request.definition);
-  if (!definition.ok) return definition;
-  const { workflow, text, name, fileName } = definition;
+  const read = await readDefinition(db, request.definition);
+  if (!read.ok) return read;
+  const { workflow, text, name, fileName } = read.definition;
 
-  if (!v.is(WorkflowName, name)) {
+  if (!isWorkflowName(name)) {
     return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
   const id = ports.ids.uuid();
   const dagRunId = request.dagRunId ?? (request.plainId === true ? id : toBase62(id));
-  if (!v.is(RunId, dagRunId)) {
+  if (!isRunId(dagRunId)) {
     return refuse(
       "bad_request",
       `"${dagRunId}" is no run id: 1 to 64 of letters, digits, _ and -, not "latest"`,
@@ -121,26 +121,26 @@ export function runExists(run: Pick<NewRun, "name" | "dagRunId">): Refusal {
   return refuse("already_exists", `run ${run.name}:${run.dagRunId} exists already; choose another run id`);
 }
 
-type Definition =
-  | {
-    readonly ok: true;
-    readonly workflow: Workflow;
-    readonly text: string;
-    readonly name: string;
-    readonly fileName: string | null;
-  }
-  | Refusal;
-
-async function readDefinition(db: Db, given: StartRequest["definition"]): Promise<Definition> {
-  if ("fileName" in given) {
-    const stored = await currentDefinition(db, given.fileName);
-    if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
-    return parse(stored.text, stored.name, given.fileName);
-  }
-  return parse(given.text, given.name, null);
+/** A text that can be executed. */
+export interface Definition {
+  readonly workflow: Workflow;
+  readonly text: string;
+  readonly name: string;
+  /** null: not a stored one. */
+  readonly fileName: string | null;
 }
 
-function parse(text: string, name: string | null, fileName: string | null): Definition {
+export type DefinitionRead = { readonly ok: true; readonly definition: Definition } | Refusal;
+
+async function readDefinition(db: Db, given: StartRequest["definition"]): Promise<DefinitionRead> {
+  if ("workflow" in given) return { ok: true, definition: given };
+  if ("text" in given) return parseDefinition(given.text, given.name, null);
+  const stored = await currentDefinition(db, given.fileName);
+  if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
+  return parseDefinition(stored.text, stored.name, given.fileName);
+}
+
+export function parseDefinition(text: string, name: string | null, fileName: string | null): DefinitionRead {
   const { workflow, problems } = parseWorkflow(text, "load");
   if (workflow === null) {
     const errors = problems.filter((problem) => problem.severity === "error");
@@ -149,5 +149,6 @@ function parse(text: string, name: string | null, fileName: string | null): Defi
     );
     return refuse("bad_request", message, { problems: errors });
   }
-  return { ok: true, workflow, text, name: name ?? workflow.name ?? fileName ?? "workflow", fileName };
+  const definition = { workflow, text, name: name ?? workflow.name ?? fileName ?? "workflow", fileName };
+  return { ok: true, definition };
 }

@@ -1,4 +1,5 @@
 /** Request bodies under a cap, checked while they arrive and while they inflate (RP-04). */
+import { concat } from "../../run/bytes.ts";
 
 export type Body =
   | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -34,11 +35,5 @@ async function drain(stream: ReadableStream<Uint8Array>, maxBytes: number): Prom
   } catch {
     return { ok: false, reason: "unreadable" };
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return { ok: true, bytes };
+  return { ok: true, bytes: concat(parts) };
 }

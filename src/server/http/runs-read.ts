@@ -1,6 +1,7 @@
 /** One run as API, live stream and pages show it. */
 import type { RunStatus } from "../../run/event.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
+import type { Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { getText } from "../store/blobs.ts";
 import { getRun, type RunRow } from "../store/runs.ts";
@@ -15,10 +16,22 @@ export async function findRun(ports: ServerPorts, name: string, dagRunId: string
 }
 
 export async function readDetails(ports: ServerPorts, run: RunRow): Promise<RunDetails> {
-  const steps = await listSteps(ports.db, run.id);
-  const text = await getText(ports.db, run.digest);
-  const workflow = text === null ? null : parseWorkflow(text, "load").workflow;
-  return toDetails(run, steps, workflow);
+  return await newDetailsReader(ports)(run);
+}
+
+/** For who looks at one run again and again: the definition of a run never changes, so it is parsed once. */
+export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<RunDetails> {
+  let workflow: Promise<Workflow | null> | null = null;
+  return async (run) => {
+    workflow ??= readWorkflow(ports, run.digest);
+    const [steps, declared] = await Promise.all([listSteps(ports.db, run.id), workflow]);
+    return toDetails(run, steps, declared);
+  };
+}
+
+async function readWorkflow(ports: ServerPorts, digest: string): Promise<Workflow | null> {
+  const text = await getText(ports.db, digest);
+  return text === null ? null : parseWorkflow(text, "load").workflow;
 }
 
 /** No event will change a run in this status any more, short of a retry. */

@@ -1,4 +1,5 @@
 /** Secrets at rest: AES-256-GCM under a key derived from the operator's master key, bound to what they are for. */
+import { concat } from "../../run/bytes.ts";
 
 const IV_BYTES = 12;
 
@@ -18,10 +19,7 @@ export async function seal(
       utf8(text),
     ),
   );
-  const out = new Uint8Array(IV_BYTES + sealed.length);
-  out.set(iv);
-  out.set(sealed, IV_BYTES);
-  return out;
+  return concat([iv, sealed]);
 }
 
 /** null: sealed under another key, for another purpose, or damaged. */

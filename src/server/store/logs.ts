@@ -1,5 +1,6 @@
 /** Step logs: one row for each stream, its bytes in chunks by absolute offset. */
 import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import { concat } from "../../run/bytes.ts";
 import type { StreamName } from "../../run/ports.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { logChunks, logStreams } from "./schema.ts";
@@ -107,16 +108,6 @@ export async function findLine(
     .where(and(eq(logChunks.streamId, streamId), lt(logChunks.firstLine, line)))
     .orderBy(desc(logChunks.off)).limit(1);
   return start === undefined ? { offset: 0, line: 0 } : { offset: start.off, line: start.firstLine };
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function ofPlace(place: LogPlace) {

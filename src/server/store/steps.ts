@@ -1,7 +1,7 @@
 /** The steps of a run as the fold of its latest attempt's events left them. */
 import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import { STEP_STATUSES } from "../../run/event.ts";
-import type { RunState, StepState } from "../../run/state.ts";
+import { newStepState, type RunState, type StepState } from "../../run/state.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { runSteps } from "./schema.ts";
@@ -46,7 +46,9 @@ export async function resetSteps(tx: Transaction, runId: string): Promise<void> 
   await query(
     tx,
     sql`
-    update run_steps set status = 0, state = ${JSON.stringify(EMPTY)}::jsonb where run_id = ${runId}`,
+    update run_steps set status = 0, state = ${
+      JSON.stringify(columnsOf(newStepState("")).state)
+    }::jsonb where run_id = ${runId}`,
   );
 }
 
@@ -65,21 +67,6 @@ export async function endOpenSteps(
 
 type Columns = { status: number; state: Omit<StepState, "name" | "status"> };
 
-const EMPTY: Columns["state"] = {
-  startedAt: null,
-  finishedAt: null,
-  retryCount: 0,
-  exitCode: null,
-  failure: null,
-  reason: "",
-  isContinued: false,
-  variables: {},
-  outputs: {},
-  container: null,
-  logSizes: { stdout: 0, stderr: 0 },
-  notes: [],
-};
-
 function columnsOf({ name: _name, status, ...state }: StepState & { isHandler?: boolean }): Columns {
   const { isHandler: _isHandler, ...rest } = state;
   return { status: STEP_STATUSES.indexOf(status), state: rest };
@@ -89,5 +76,5 @@ function toStep(row: typeof runSteps.$inferSelect): StepRow {
   const status = STEP_STATUSES[row.status];
   if (status === undefined) throw new Error(`step status ${row.status} is not in the table of statuses`);
   // Only `columnsOf` writes this column.
-  return { ...EMPTY, ...(row.state as Columns["state"]), name: row.step, status, isHandler: row.isHandler };
+  return { ...newStepState(row.step), ...(row.state as Columns["state"]), status, isHandler: row.isHandler };
 }

@@ -1,6 +1,7 @@
 /** One request as intake sees it, and what it answers. */
+import { isMapping } from "../../workflow/json.ts";
 import type { ServerPorts } from "../ports.ts";
-import type { NewDelivery } from "../store/deliveries.ts";
+import { type DeliveryRow, type NewDelivery, recordDelivery } from "../store/deliveries.ts";
 import { recordedHeaders } from "./payload.ts";
 
 export interface Incoming {
@@ -14,6 +15,31 @@ export interface Incoming {
 export interface Intake {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Records that the delivery was not taken, and answers so. */
+export type Refuse = (status: number, code: string, message: string) => Promise<Intake>;
+
+export function newRefuse(ports: ServerPorts, delivery: NewDelivery): Refuse {
+  return async (httpStatus, code, message) => {
+    const body = { code, message };
+    await recordDelivery(ports.db, {
+      ...delivery,
+      outcome: "refused",
+      reason: message,
+      httpStatus,
+      answer: body,
+    });
+    return { status: httpStatus, body };
+  };
+}
+
+/** A delivery that was answered before is answered the same again (FG-25). */
+export function repeat(first: DeliveryRow): Intake {
+  return {
+    status: first.httpStatus,
+    body: { ...(isMapping(first.answer) ? first.answer : {}), duplicate: true },
+  };
 }
 
 /** Keys are indexed, and an index holds short texts only. */

@@ -2,10 +2,10 @@
  * A forge's event, from delivery to decision (2.14): endpoint, signature, seen before?, normal form, match, and everything
  * that follows in one transaction. Authenticated deliveries are answered 2xx even when nothing matched (FG-07).
  */
+import { isMapping } from "../../workflow/json.ts";
 import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
-import { parseWorkflow } from "../../workflow/parse.ts";
-import type { ForgeEvent, TriggerBlock } from "../../workflow/trigger.ts";
-import { planRun, PRIORITY } from "../dispatch/start.ts";
+import type { ForgeEvent, GitTrigger, TriggerBlock } from "../../workflow/trigger.ts";
+import { type Definition, parseDefinition, planRun, PRIORITY } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
 import type { ServerSettings } from "../settings.ts";
@@ -20,7 +20,7 @@ import {
 import { endpointByPublicId, type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
 import { listTriggered } from "../store/workflows.ts";
 import { normalizeGithub } from "./github.ts";
-import { type Incoming, type Intake, isDedupeKey, newDelivery } from "./incoming.ts";
+import { type Incoming, type Intake, isDedupeKey, newDelivery, newRefuse, repeat } from "./incoming.ts";
 import { parseJson } from "./json.ts";
 import { isSignedBy } from "./signature.ts";
 
@@ -38,16 +38,7 @@ export async function takeGithub(
   };
   const rawEvent = incoming.headers.get("X-GitHub-Event");
   const delivery = { ...newDelivery(ports, incoming, source), event: rawEvent };
-  const refused = async (status: number, code: string, message: string): Promise<Intake> => {
-    await recordDelivery(ports.db, {
-      ...delivery,
-      outcome: "refused",
-      reason: message,
-      httpStatus: status,
-      answer: { code, message },
-    });
-    return { status, body: { code, message } };
-  };
+  const refused = newRefuse(ports, delivery);
   if (incoming.body === null) {
     return await refused(
       413,
@@ -121,7 +112,7 @@ async function decide(
 ): Promise<Intake> {
   const source = endpoint.id;
   const seen = delivery.dedupeKey == null ? null : await findDelivery(ports.db, source, delivery.dedupeKey);
-  if (seen !== null && seen.outcome !== "refused") return repeat(seen.answer, seen.httpStatus);
+  if (seen !== null && seen.outcome !== "refused") return repeat(seen);
 
   const quiet = await answerQuietly(ports, endpoint, event, payload, delivery);
   if (quiet !== null) return quiet;
@@ -140,17 +131,10 @@ async function decide(
     answer = { deliveryId: delivery.id, runs, ...(reason === "" ? {} : { ignored: reason }) };
     return { outcome: reason === "" ? "accepted" : "ignored", reason, httpStatus: 200, answer };
   });
-  if (stored.kind === "duplicate") return repeat(stored.first.answer, stored.first.httpStatus);
+  if (stored.kind === "duplicate") return repeat(stored.first);
   await updateEndpoint(ports.db, endpoint.id, { lastDeliveryAt: delivery.receivedAt });
   ports.wake.notify("ready");
   return { status: 200, body: answer };
-}
-
-function repeat(answer: unknown, status: number): Intake {
-  return {
-    status,
-    body: { ...(typeof answer === "object" && answer !== null ? answer : {}), duplicate: true },
-  };
 }
 
 /** Events that never start anything: ping, repositories that are not allowed, kinds that nobody can match (FG-04, FG-30). */
@@ -171,7 +155,7 @@ async function answerQuietly(
   };
   if (event.event === "ping") {
     const { value } = payload;
-    const hookId = typeof value === "object" && value !== null && "hook_id" in value ? value.hook_id : null;
+    const hookId = isMapping(value) ? value["hook_id"] ?? null : null;
     return await answer("ping", "", { pong: true, endpoint: endpoint.name, hookId });
   }
   if (!matchesGlobs(endpoint.repos, event.repo)) {
@@ -196,23 +180,15 @@ async function decideAll(
   const decisions: Decision[] = [];
   for (const row of await listTriggered(ports.db)) {
     const text = row.suspended ? null : await getText(ports.db, row.digest);
-    const workflow = text === null ? null : parseWorkflow(text, "load").workflow;
-    for (const block of workflow?.triggers ?? []) {
+    const parsed = text === null ? null : parseDefinition(text, row.name, row.fileName);
+    if (parsed === null || !parsed.ok) continue;
+    for (const block of parsed.definition.workflow.triggers) {
       if (block.source.kind !== "git") continue;
-      const decision = { workflow: row.fileName, block: block.name };
       const match = matchGit(block, block.source, event, endpoint.name);
-      if (!match.matched) {
-        decisions.push({
-          ...decision,
-          matched: false,
-          condition: match.condition,
-          detail: match.detail,
-          run: null,
-        });
-      } else {decisions.push({
-          ...decision,
-          ...await planMatch(ports, endpoint, block, row.fileName, event, payload, deliveryId),
-        });}
+      const decided = match.matched
+        ? await planMatch(ports, endpoint, block, block.source, parsed.definition, event, payload, deliveryId)
+        : { ...match, run: null };
+      decisions.push({ workflow: row.fileName, block: block.name, ...decided });
     }
   }
   return decisions;
@@ -222,13 +198,13 @@ async function planMatch(
   ports: ServerPorts,
   endpoint: EndpointRow,
   block: TriggerBlock,
-  fileName: string,
+  source: GitTrigger,
+  definition: Definition,
   event: ForgeEvent,
   payload: Payload,
   deliveryId: string,
 ): Promise<Pick<Decision, "matched" | "condition" | "detail" | "run">> {
-  const blockPolicy = block.source.kind === "git" ? block.source.fork : null;
-  const policy = blockPolicy ?? endpoint.forkPolicy;
+  const policy = source.fork ?? endpoint.forkPolicy;
   if (event.isFork && policy === "ignore") {
     return {
       matched: false,
@@ -239,7 +215,7 @@ async function planMatch(
   }
   const rendered = await renderTrigger(block, event, payload.value);
   const planned = await planRun(ports.db, ports, {
-    definition: { fileName },
+    definition,
     params: Object.keys(rendered.params).length === 0
       ? { kind: "none" }
       : { kind: "json", json: JSON.stringify(rendered.params) },

@@ -1,4 +1,6 @@
 /** What a webhook's body means to the run (WH-10 to WH-16). */
+import { isMapping } from "../../workflow/json.ts";
+import { isRunId } from "../../workflow/names.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
 import { parseJson } from "./json.ts";
 
@@ -33,14 +35,11 @@ function fromJson(bytes: Uint8Array<ArrayBuffer>): { ok: true; payload: Payload 
   }
   const body = new Map<string, unknown>(Object.entries(value));
   const chosen = body.get("dagRunId");
-  if (
-    chosen !== undefined &&
-    (typeof chosen !== "string" || !/^[-\w]{1,64}$/.test(chosen) || chosen === "latest")
-  ) {
+  if (chosen !== undefined && (typeof chosen !== "string" || !isRunId(chosen))) {
     return refuse("bad_request", 'dagRunId must be 1 to 64 of letters, digits, _ and -, and not "latest"');
   }
   const inner = body.get("payload");
-  const isWrapped = typeof inner === "object" && inner !== null && !Array.isArray(inner);
+  const isWrapped = isMapping(inner);
   return {
     ok: true,
     payload: {

@@ -2,18 +2,25 @@
  * The generic webhook of a workflow, from request to run (section 1): credentials, payload, one transaction, a record of
  * what was decided. The order of the checks is observable and kept (1.2).
  */
-import { planRun, PRIORITY, runExists } from "../dispatch/start.ts";
+import { concat } from "../../run/bytes.ts";
+import { parseDefinition, planRun, PRIORITY, runExists } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
 import { bearerOf, digestToken, isEqualConstantTime } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { newBlob } from "../store/blobs.ts";
-import { acceptDelivery, type NewDelivery, recordDelivery } from "../store/deliveries.ts";
+import { acceptDelivery, type NewDelivery } from "../store/deliveries.ts";
 import { getWebhook, updateWebhook, type WebhookRow } from "../store/endpoints.ts";
 import { currentDefinition } from "../store/workflows.ts";
-import { parseWorkflow } from "../../workflow/parse.ts";
-import type { Incoming, Intake } from "./incoming.ts";
-import { isDedupeKey, newDelivery } from "./incoming.ts";
+import {
+  type Incoming,
+  type Intake,
+  isDedupeKey,
+  newDelivery,
+  newRefuse,
+  type Refuse,
+  repeat,
+} from "./incoming.ts";
 import { pickHeaders, readPayload } from "./payload.ts";
 import { isSignedBy } from "./signature.ts";
 
@@ -32,16 +39,7 @@ export async function takeWebhook(
     sourceName: fileName,
     kind: "webhook",
   });
-  const refused = async (status: number, code: string, message: string): Promise<Intake> => {
-    await recordDelivery(ports.db, {
-      ...delivery,
-      outcome: "refused",
-      reason: message,
-      httpStatus: status,
-      answer: { code, message },
-    });
-    return { status, body: { code, message } };
-  };
+  const refused = newRefuse(ports, delivery);
   if (incoming.body === null) {
     return await refused(
       413,
@@ -76,23 +74,25 @@ async function start(
   incoming: Incoming,
   bytes: Uint8Array<ArrayBuffer>,
   delivery: NewDelivery,
-  refused: (status: number, code: string, message: string) => Promise<Intake>,
+  refused: Refuse,
 ): Promise<Intake> {
   const dedupeKey = incoming.headers.get(DEDUPE_HEADER)?.trim() || null;
   if (dedupeKey !== null && !isDedupeKey(dedupeKey)) {
     return await refused(400, "bad_request", `the ${DEDUPE_HEADER} is longer than 255 characters`);
   }
-  const definition = await currentDefinition(ports.db, fileName);
-  if (definition === null) return await refused(404, "not_found", `there is no workflow "${fileName}"`);
+  const current = await currentDefinition(ports.db, fileName);
+  if (current === null) return await refused(404, "not_found", `there is no workflow "${fileName}"`);
   const read = readPayload(bytes, incoming.headers.get("Content-Type"));
   if (!read.ok) {
     return await refused(read.code === "unsupported_media_type" ? 415 : 400, read.code, read.message);
   }
   const { payload } = read;
-  const { workflow } = parseWorkflow(definition.text, "load");
+  const parsed = parseDefinition(current.text, current.name, fileName);
+  if (!parsed.ok) return await refused(400, parsed.code, parsed.message);
+  const { definition } = parsed;
   const utf8 = new TextEncoder();
   const planned = await planRun(ports.db, ports, {
-    definition: { fileName },
+    definition,
     params: { kind: "none" },
     dagRunId: payload.dagRunId,
     triggerType: "webhook",
@@ -103,7 +103,7 @@ async function start(
       { name: "WEBHOOK_PAYLOAD", bytes: utf8.encode(payload.text) },
       {
         name: "WEBHOOK_HEADERS",
-        bytes: utf8.encode(pickHeaders(incoming.headers, workflow?.forwardHeaders ?? [])),
+        bytes: utf8.encode(pickHeaders(incoming.headers, definition.workflow.forwardHeaders)),
       },
     ],
     deliveryId: delivery.id,
@@ -134,12 +134,10 @@ async function start(
     },
   );
   if (stored.kind === "duplicate") {
-    return stored.first.bodyDigest === digest
-      ? { status: stored.first.httpStatus, body: { ...asObject(stored.first.answer), duplicate: true } }
-      : {
-        status: 409,
-        body: { code: "conflict", message: `the ${DEDUPE_HEADER} was used before with another body` },
-      };
+    return stored.first.bodyDigest === digest ? repeat(stored.first) : {
+      status: 409,
+      body: { code: "conflict", message: `the ${DEDUPE_HEADER} was used before with another body` },
+    };
   }
   if (isTaken) return { status: 409, body: { code: taken.code, message: taken.message } };
   ports.wake.notify("ready");
@@ -178,11 +176,7 @@ async function isAuthorised(
 function signedBytes(headers: Headers, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const profile = headers.get(PROFILE_HEADER);
   if (profile === null) return body;
-  const prefix = new TextEncoder().encode(`x-dagu-profile:${profile}\n`);
-  const all = new Uint8Array(prefix.length + body.length);
-  all.set(prefix);
-  all.set(body, prefix.length);
-  return all;
+  return concat([new TextEncoder().encode(`x-dagu-profile:${profile}\n`), body]);
 }
 
 async function isToken(token: string, digest: string): Promise<boolean> {
@@ -195,8 +189,4 @@ async function noteUse(ports: ServerPorts, webhook: WebhookRow): Promise<void> {
   const now = ports.clock.now();
   if (now - (webhook.lastUsedAt?.getTime() ?? 0) < USED_EVERY_MS) return;
   await updateWebhook(ports.db, webhook.fileName, { lastUsedAt: new Date(now) });
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }

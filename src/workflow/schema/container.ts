@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../duration.ts";
 import { parseImage } from "../image.ts";
+import { isMapping } from "../json.ts";
 import { parsePort } from "../port.ts";
 import { parseVolume } from "../volume.ts";
 import type { Container, PullPolicy } from "../workflow.ts";
@@ -298,7 +299,7 @@ export const container: v.GenericSchema<unknown, Container> = v.lazy((input) =>
         shell: null,
       })),
     )
-    : typeof input === "object" && input !== null && !Array.isArray(input)
+    : isMapping(input)
     ? checkedMap
     : v.custom<Container>(
       () => false,

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isMapping } from "../json.ts";
 import type { NamedText } from "../workflow.ts";
 import { complain, isScalarValue, keyItem, kindOf, quote } from "./fields.ts";
 
@@ -53,10 +54,6 @@ function checkEntry(name: string, value: unknown): string | null {
   return value === null || isScalarValue(value)
     ? null
     : complain(`env value of ${name} must be a scalar, got ${kindOf(value)}`);
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function pathOf(at: readonly (string | number)[]): { path?: [v.IssuePathItem, ...v.IssuePathItem[]] } {

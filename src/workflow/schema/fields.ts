@@ -1,6 +1,8 @@
 /** The building blocks of the schemas: what a field may hold, and what a person reads when it holds something else. */
 import * as v from "valibot";
+import { isMapping } from "../json.ts";
 import type { ProblemCode } from "../problem.ts";
+import { countSlips } from "../slips.ts";
 
 /** What travels in a valibot issue's message, which can only be text. */
 export interface Complaint {
@@ -104,10 +106,7 @@ export function oneOf<const T extends string>(
   );
 }
 
-export const mapping = v.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  mustBe("a mapping"),
-);
+export const mapping = v.custom<Record<string, unknown>>(isMapping, mustBe("a mapping"));
 
 /** A map of scalars, as texts. */
 export const textMap = v.pipe(mapping, v.record(v.string(), text));
@@ -171,30 +170,10 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
 
 /** The key that was meant, if two slips of the finger or fewer explain what was written. */
 function suggestion(key: string, known: readonly string[]): string | null {
-  const near = known.filter((one) => one.length > 3 && slipsBetween(key, one) <= 2);
+  const near = known.filter((one) =>
+    one.length > 3 && Math.abs(key.length - one.length) <= 2 && countSlips(key, one) <= 2
+  );
   return near.length === 0 ? null : `did you mean ${near.join(" or ")}?`;
-}
-
-/** Letters left out, added, changed or swapped; 3 for anything further apart. */
-function slipsBetween(written: string, meant: string): number {
-  if (Math.abs(written.length - meant.length) > 2) return 3;
-  let before: number[] = [];
-  let last = Array.from({ length: meant.length + 1 }, (_, at) => at);
-  for (let row = 1; row <= written.length; row++) {
-    const next = [row];
-    for (let at = 1; at <= meant.length; at++) {
-      const isSame = written[row - 1] === meant[at - 1];
-      const isSwap = written[row - 1] === meant[at - 2] && written[row - 2] === meant[at - 1];
-      next[at] = Math.min(
-        (last[at] ?? 3) + 1,
-        (next[at - 1] ?? 3) + 1,
-        (last[at - 1] ?? 3) + (isSame ? 0 : 1),
-        isSwap ? (before[at - 2] ?? 3) + 1 : Infinity,
-      );
-    }
-    [before, last] = [last, next];
-  }
-  return Math.min(3, last[meant.length] ?? 3);
 }
 
 const COMMON_HINTS: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { validatePattern } from "../condition.ts";
+import { isMapping } from "../json.ts";
 import { checkParam, splitParams } from "../inputs.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../workflow.ts";
 import { complain, fields, flag, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
@@ -129,9 +130,7 @@ function unquote(text: string): string {
 }
 
 const simpleMap = v.pipe(
-  v.custom<Record<string, unknown>>((value) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-  ),
+  v.custom<Record<string, unknown>>(isMapping),
   v.check(
     (given) => !("properties" in given || "schema" in given),
     complain(

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { validateExpected, validatePattern } from "../condition.ts";
+import { isMapping } from "../json.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
 import { complain, fields, isScalarValue, kindOf, mapping, string } from "./fields.ts";
 
@@ -18,7 +19,7 @@ const commandText = v.pipe(
 
 const conditionMap = v.pipe(
   v.custom<Record<string, unknown>>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    isMapping,
     complain("precondition must be a string or an array of strings"),
   ),
   v.check(
@@ -204,7 +205,7 @@ export const outputs = v.pipe(
 
 const constEntry = v.pipe(
   v.custom<Record<string, unknown>>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    isMapping,
     complain("consts entries must be single-entry mappings"),
   ),
   v.check((given) => Object.keys(given).length === 1, complain("consts entries must have exactly one key")),

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isWorkflowName } from "../names.ts";
 import { container } from "./container.ts";
 import { env } from "./env.ts";
 import { complain, fields, integer, isScalarValue, kindOf, string, text, textMap, texts } from "./fields.ts";
@@ -77,7 +78,7 @@ const workflowName = v.pipe(
   v.custom<string>(isScalarValue, (issue) => complain(`must be a string, got ${kindOf(issue.input)}`)),
   v.transform(String),
   v.check(
-    (value) => /^[\w.-]{1,40}$/.test(value) && value !== "." && value !== "..",
+    isWorkflowName,
     (issue) =>
       complain(`name ${JSON.stringify(issue.input)} is invalid`, "1 to 40 of letters, digits, _ . -"),
   ),

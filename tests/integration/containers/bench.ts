@@ -9,13 +9,17 @@ import { type Engine, type EngineLimits, openEngine } from "../../../src/runner/
 import { type Labels, runnerFilter } from "../../../src/runner/containers/labels.ts";
 import { readRuntime, type Runtime } from "../../../src/runner/containers/runtime.ts";
 import type { ContainerRequest } from "../../../src/runner/containers/spec.ts";
-import type { StopRules } from "../../../src/runner/containers/stop.ts";
+import type { StopRules } from "../../../src/run/stop.ts";
 import type { ContainerFacts } from "../../../src/run/event.ts";
 import type { Outcome, OutputSink, Reporter, StopReason } from "../../../src/run/ports.ts";
 import type { ImageContainer } from "../../../src/workflow/workflow.ts";
 
 export const IMAGE = Deno.env.get("EDGE_TEST_IMAGE") ?? "alpine:3.20";
-export const STOP: StopRules = { signal: "SIGTERM", graceMs: 5_000 };
+export const STOP: StopRules = {
+  signal: "SIGTERM",
+  graceMs: 5_000,
+  hurry: new AbortController().signal,
+};
 export const IDLE = new AbortController().signal;
 
 const ENGINES = [

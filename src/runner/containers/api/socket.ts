@@ -4,6 +4,7 @@
  */
 import type { Dispatcher } from "undici";
 import * as v from "valibot";
+import { parseJson } from "../../../workflow/json.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Connection, lookAtSocket, openConnection } from "./connection.ts";
 import { type EngineError, engineError, type Reply, StreamError, thrownError } from "./error.ts";
@@ -189,7 +190,7 @@ async function readAnswer<T>(
 ): Promise<Reply<T>> {
   const text = await readText(answer, operation, signal);
   if (!text.ok) return text;
-  const json = parseJson(text.value);
+  const json = text.value === "" ? null : parseJson(text.value);
   const parsed = v.safeParse(schema, json);
   if (parsed.success) return { ok: true, value: parsed.output };
   const why = json === undefined ? "no JSON" : parsed.issues.map((issue) => issue.message).join("; ");
@@ -235,14 +236,6 @@ function textHeaders(headers: Answer["headers"]): Record<string, string> {
       return text === undefined ? [] : [[name.toLowerCase(), text]];
     }),
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return text === "" ? null : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The first bytes of what nobody expected, safe to show. */

@@ -13,7 +13,7 @@ import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
-import { StartBody, toCallerParams } from "./dags.ts";
+import { answerStarted, requestOf, StartBody } from "./dags.ts";
 
 const InlineBody = v.object({
   ...StartBody.entries,
@@ -39,21 +39,15 @@ export function dagRunRoutes(
 
   app.post("/", async (c) => {
     const body = await valid(InlineBody, c);
-    const started = unwrap(
-      await startRun(ports, {
-        definition: { text: body.spec, name: body.name ?? null },
-        params: toCallerParams(body.params),
-        dagRunId: body.dagRunId ?? null,
-        triggerType: "manual",
-        triggerActor: c.var.caller,
-        needsSlot: body.enqueue,
-        priority: body.enqueue ? PRIORITY.enqueue : PRIORITY.start,
-        queue: body.queue ?? null,
-        labels: body.labels ?? [],
-        selector: body.workerSelector,
-      }),
-    );
-    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
+    const started = await startRun(ports, {
+      definition: { text: body.spec, name: body.name ?? null },
+      ...requestOf(body, c),
+      needsSlot: body.enqueue,
+      priority: body.enqueue ? PRIORITY.enqueue : PRIORITY.start,
+      queue: body.queue ?? null,
+      selector: body.workerSelector,
+    });
+    return answerStarted(c, started);
   });
 
   app.get("/:name", async (c) => c.json(await list(ports, c.req.queries(), { name: c.req.param("name") })));

@@ -1,11 +1,11 @@
 /** Definitions (3.3): list, read, write, validate, start. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
 import { parseWorkflow } from "../../../workflow/parse.ts";
 import { formatProblem, type Problem } from "../../../workflow/problem.ts";
 import { publish } from "../../definitions/publish.ts";
-import { PRIORITY, startRun } from "../../dispatch/start.ts";
+import { PRIORITY, type Started, type StartRequest, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import {
   currentDefinition,
@@ -14,7 +14,7 @@ import {
   listWorkflows,
   type WorkflowRow,
 } from "../../store/workflows.ts";
-import { listRuns } from "../../store/runs.ts";
+import { listRuns, type RunRow } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { readDetails } from "../runs-read.ts";
@@ -38,7 +38,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
 
   app.get("/", async (c) => {
     const rows = await listWorkflows(ports.db);
-    const dags = await Promise.all(rows.map((row) => toDagFile(ports, row)));
+    const dags = await Promise.all(rows.map(async (row) => toDagFile(row, await latestRun(ports, row))));
     const pagination = { totalRecords: dags.length, currentPage: 1, totalPages: 1, nextPage: 0, prevPage: 0 };
     return c.json({ dags, errors: [], pagination });
   });
@@ -61,11 +61,11 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.get("/:fileName", async (c) => {
     const fileName = c.req.param("fileName");
     const stored = await find(ports, fileName);
-    const [latest] = await listRuns(ports.db, { name: stored.name, limit: 1 });
+    const latest = await latestRun(ports, stored.row);
     return c.json({
-      ...await toDagFile(ports, stored.row),
+      ...toDagFile(stored.row, latest),
       spec: stored.text,
-      latestDAGRun: latest === undefined ? null : await readDetails(ports, latest),
+      latestDAGRun: latest === null ? null : await readDetails(ports, latest),
     });
   });
 
@@ -92,46 +92,54 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     return c.json({ errors: errorTexts(published.problems, fileName), problems: published.problems });
   });
 
-  app.post("/:fileName/start", async (c) => {
-    const body = await valid(StartBody, c);
-    const started = unwrap(
-      await startRun(ports, {
-        definition: { fileName: c.req.param("fileName") },
-        params: toCallerParams(body.params),
-        dagRunId: body.dagRunId ?? null,
-        triggerType: "manual",
-        triggerActor: c.var.caller,
-        needsSlot: false,
-        priority: PRIORITY.start,
-        labels: body.labels ?? [],
-      }),
-    );
-    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
-  });
-
-  app.post("/:fileName/enqueue", async (c) => {
-    const body = await valid(StartBody, c);
-    const started = unwrap(
-      await startRun(ports, {
-        definition: { fileName: c.req.param("fileName") },
-        params: toCallerParams(body.params),
-        dagRunId: body.dagRunId ?? null,
-        triggerType: "manual",
-        triggerActor: c.var.caller,
-        needsSlot: true,
-        priority: PRIORITY.enqueue,
-        queue: body.queue ?? null,
-        labels: body.labels ?? [],
-      }),
-    );
-    return c.json({ dagRunId: started.dagRunId, dagName: started.name });
-  });
+  app.post(
+    "/:fileName/start",
+    (c) => startStored(ports, c, c.req.param("fileName"), { needsSlot: false, priority: PRIORITY.start }),
+  );
+  app.post(
+    "/:fileName/enqueue",
+    (c) => startStored(ports, c, c.req.param("fileName"), { needsSlot: true, priority: PRIORITY.enqueue }),
+  );
 
   return app;
 }
 
+type ApiContext = Context<{ Variables: GuardVariables }>;
+
+async function startStored(
+  ports: ServerPorts,
+  c: ApiContext,
+  fileName: string,
+  how: Pick<StartRequest, "needsSlot" | "priority">,
+): Promise<Response> {
+  const { queue, ...body } = await valid(StartBody, c);
+  // A start waits for no slot, so that it has no queue of its own to choose (QU-01).
+  const place = { ...how, queue: how.needsSlot ? queue ?? null : null };
+  const started = await startRun(ports, { definition: { fileName }, ...requestOf(body, c), ...place });
+  return answerStarted(c, started);
+}
+
+/** What a start has of its caller, however the definition is given. */
+export function requestOf(
+  body: Omit<v.InferOutput<typeof StartBody>, "queue">,
+  c: ApiContext,
+): Pick<StartRequest, "params" | "dagRunId" | "triggerType" | "triggerActor" | "labels"> {
+  return {
+    params: toCallerParams(body.params),
+    dagRunId: body.dagRunId ?? null,
+    triggerType: "manual",
+    triggerActor: c.var.caller,
+    labels: body.labels ?? [],
+  };
+}
+
+export function answerStarted(c: ApiContext, outcome: Started): Response {
+  const { dagRunId, name } = unwrap(outcome);
+  return c.json({ dagRunId, dagName: name });
+}
+
 /** A string is the original's `KEY=value` list or JSON text; objects and arrays are JSON. */
-export function toCallerParams(params: v.InferOutput<typeof Params>): CallerParams {
+function toCallerParams(params: v.InferOutput<typeof Params>): CallerParams {
   if (params === undefined) return { kind: "none" };
   return typeof params === "string"
     ? readCallerParams(params)
@@ -162,12 +170,16 @@ async function publishOrRefuse(
   if (errors.length > 0) throw refused("bad_request", errors.join("; "));
 }
 
-async function toDagFile(ports: ServerPorts, row: WorkflowRow): Promise<Record<string, unknown>> {
+async function latestRun(ports: ServerPorts, row: WorkflowRow): Promise<RunRow | null> {
   const [latest] = await listRuns(ports.db, { name: row.name, limit: 1 });
+  return latest ?? null;
+}
+
+function toDagFile(row: WorkflowRow, latest: RunRow | null): Record<string, unknown> {
   return {
     fileName: row.fileName,
     dag: { name: row.name, labels: row.labels },
-    latestDAGRun: latest === undefined ? null : toSummary(latest),
+    latestDAGRun: latest === null ? null : toSummary(latest),
     suspended: row.suspended,
     errors: errorTexts(problemsOf(row), row.fileName),
   };

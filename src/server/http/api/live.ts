@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
 import { getRunById, statusOf } from "../../store/runs.ts";
 import type { GuardVariables } from "../guard.ts";
-import { findRun, isFinal, readDetails } from "../runs-read.ts";
+import { findRun, isFinal, newDetailsReader } from "../runs-read.ts";
 import { sse } from "../sse.ts";
 
 const POLL_MS = 1_000;
@@ -15,6 +15,7 @@ export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables
 
   app.get("/:name/:dagRunId/stream", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    const details = newDetailsReader(ports);
     return sse(c.req.raw.signal, ports, async (writer, signal) => {
       let version = -1;
       while (!signal.aborted) {
@@ -22,8 +23,7 @@ export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables
         if (row === null) return;
         if (row.version !== version) {
           version = row.version;
-          const details = await readDetails(ports, row);
-          await writer.send("run", JSON.stringify(details), String(version));
+          await writer.send("run", JSON.stringify(await details(row)), String(version));
           if (isFinal(statusOf(row.status))) return;
           await ports.clock.sleep(PACE_MS, signal);
           continue;

@@ -1,0 +1,11 @@
+/** What workflows and runs may be called. */
+
+/** 1 to 64 of letters, digits, `_`, `-`. `latest` is an alias in read paths, never an id (ID-02). */
+export function isRunId(text: string): boolean {
+  return /^[-\w]{1,64}$/.test(text) && text !== "latest";
+}
+
+/** 1 to 40 of letters, digits, `_`, `.`, `-`; not `.` or `..` (ID-01). */
+export function isWorkflowName(text: string): boolean {
+  return /^[\w.-]{1,40}$/.test(text) && text !== "." && text !== "..";
+}
