@@ -55,6 +55,12 @@ export async function openPostgres(url: string): Promise<Database> {
   }
 }
 
+/**
+ * Of Postgres' own page cache; the file system has one too. The default of 128 MB is cleared at every start, which costs a
+ * third of the time that opening the database takes, and stays resident.
+ */
+const EMBEDDED_BUFFERS = "8MB";
+
 /** The caller holds the home's lock. */
 export async function openEmbedded(home: Home): Promise<Database> {
   const [{ PGlite }, { drizzle }, { migrate }, schema] = await Promise.all([
@@ -63,7 +69,10 @@ export async function openEmbedded(home: Home): Promise<Database> {
     import("drizzle-orm/pglite/migrator"),
     import("../server/store/schema.ts"),
   ]);
-  const client = await PGlite.create(home.dataDir);
+  const client = await PGlite.create({
+    dataDir: home.dataDir,
+    startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${EMBEDDED_BUFFERS}`],
+  });
   const handle = drizzle(client, { schema });
   await migrate(handle, { migrationsFolder: MIGRATIONS });
   return {
