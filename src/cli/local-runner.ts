@@ -26,12 +26,17 @@ export interface LocalRunnerOptions {
 
 export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runner> {
   const { host, home, env } = options;
-  const { token } = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
   await Deno.mkdir(home.runnerDir, { recursive: true, mode: 0o755 });
   return openRunner({
     fetch: (request) => host.fetch(request),
     baseUrl: LOCAL_URL,
-    token: { kind: "registration", token },
+    token: {
+      kind: "registration",
+      token: async () => {
+        const made = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
+        return made.token;
+      },
+    },
     stateDir: home.runnerDir,
     name: env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname(),
     labels: { ...readLabels(env), ...options.labels },

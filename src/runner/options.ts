@@ -5,8 +5,8 @@ import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
 
 export type RunnerToken =
-  /** Exchanged once for an identity, which the state folder keeps. */
-  | { readonly kind: "registration"; readonly token: string }
+  /** Exchanged once for an identity, which the state folder keeps; asked for only when there is none. */
+  | { readonly kind: "registration"; readonly token: () => Promise<string> }
   | { readonly kind: "runner"; readonly runnerId: string; readonly token: string };
 
 export interface RunnerOptions {

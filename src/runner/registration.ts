@@ -37,10 +37,11 @@ export async function identify(
   const onFailure = (failure: CallFailure): void => {
     if (failure.kind !== "aborted") options.log.warn("cannot register yet", { reason: failure.message });
   };
+  const registrationToken = await token.token();
   const answer = await resend(
     ports,
     { signal, onFailure },
-    (call) => client.register(token.token, body, call),
+    (call) => client.register(registrationToken, body, call),
   );
   if (!answer.ok) {
     if (answer.failure.kind === "aborted") return { end: "drained" };

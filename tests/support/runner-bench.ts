@@ -37,7 +37,7 @@ export async function openRunnerBench(stateDir?: string): Promise<RunnerBench> {
       const runner = openRunner({
         fetch: plane.fetch,
         baseUrl: "http://control.test",
-        token: { kind: "registration", token: "dagu_rrt_secret" },
+        token: { kind: "registration", token: () => Promise.resolve("dagu_rrt_secret") },
         stateDir: folder,
         name: "test-runner",
         labels: {},

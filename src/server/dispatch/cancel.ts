@@ -3,8 +3,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attempts.ts";
 import { dequeueRun } from "../store/queue.ts";
-import { getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
-import { finishRun } from "./finish.ts";
+import { finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /**

@@ -6,20 +6,19 @@ import type { ServerPorts } from "../ports.ts";
 import { derive } from "../secrets/seal.ts";
 import { digestToken, formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
+import { liveOfRunner, openDirectives } from "../store/attempts.ts";
 import {
-  type AttemptRow,
+  beginAttempt,
+  type Candidate,
+  type Claimed,
   claimedBy,
-  getAttempt,
-  insertAttempt,
-  liveOfRunner,
+  lockCandidates,
   lockClaim,
-  openDirectives,
-} from "../store/attempts.ts";
-import { getText } from "../store/blobs.ts";
+  readClaimed,
+  takeSlot,
+} from "../store/claims.ts";
 import type { Db, Transaction } from "../store/db.ts";
-import { type Candidate, dequeueRun, lockCandidates, takeSlot } from "../store/queue.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
-import { codeOf, getRunById, getRunInputs, lockRun, updateRun } from "../store/runs.ts";
 import { resetSteps } from "../store/steps.ts";
 import { requeueAttempt } from "./requeue.ts";
 
@@ -73,8 +72,8 @@ async function claimOnce(
   request: ClaimRequest,
 ): Promise<Grant[]> {
   const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
-  const rows = await Promise.all(ids.map((id) => getAttempt(ports.db, id)));
-  return await toGrants(ports, settings, rows.filter((row) => row !== null));
+  const claimed = await readClaimed(ports.db, ids);
+  return await Promise.all(claimed.map((one) => toGrant(settings, one)));
 }
 
 async function claimInside(
@@ -86,7 +85,7 @@ async function claimInside(
 ): Promise<string[]> {
   await lockClaim(tx, request.claimId);
   const repeated = await claimedBy(tx, request.claimId, runner.id);
-  if (repeated.length > 0) return repeated.map((attempt) => attempt.id);
+  if (repeated.length > 0) return repeated;
   const claimed: string[] = [];
   const fullQueues: string[] = [];
   const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
@@ -120,14 +119,11 @@ async function claimCandidate(
 ): Promise<string | null> {
   const attemptId = ports.ids.uuid();
   if (candidate.needsSlot && !await takeSlot(tx, candidate.queue, attemptId)) return null;
-  const run = await lockRun(tx, candidate.runId);
-  if (run === null) throw new Error(`queue row of run ${candidate.runId} has no run`);
-  await dequeueRun(tx, run.id);
-  const fence = run.attempt + 1;
+  const fence = candidate.fence + 1;
   const token = await attemptToken(settings, attemptId, fence);
-  await insertAttempt(tx, {
+  await beginAttempt(tx, {
     id: attemptId,
-    runId: run.id,
+    runId: candidate.runId,
     fence,
     runnerId: runner.id,
     claimId: request.claimId,
@@ -136,13 +132,7 @@ async function claimCandidate(
     graceMs: settings.runner.graceMs,
     startDeadlineMs: settings.runner.startDeadlineMs,
   }, now(ports));
-  if (fence > 1) await resetSteps(tx, run.id);
-  await updateRun(tx, run.id, {
-    status: codeOf("not_started"),
-    attempt: fence,
-    runnerId: runner.id,
-    reason: "",
-  });
+  if (fence > 1) await resetSteps(tx, candidate.runId);
   return attemptId;
 }
 
@@ -166,40 +156,31 @@ async function expireForgotten(
   }
 }
 
-async function toGrants(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  rows: readonly AttemptRow[],
-): Promise<Grant[]> {
-  return await Promise.all(rows.map(async (attempt) => {
-    const run = await getRunById(ports.db, attempt.runId);
-    const yaml = run === null ? null : await getText(ports.db, run.digest);
-    if (run === null || yaml === null) throw new Error(`attempt ${attempt.id} has no run or no definition`);
-    const inputs = await getRunInputs(ports.db, run.id);
-    return {
-      attemptId: attempt.id,
-      fence: attempt.fence,
-      attemptToken: await attemptToken(settings, attempt.id, attempt.fence),
-      leaseMs: settings.runner.leaseMs,
-      graceMs: settings.runner.graceMs,
-      startDeadlineMs: settings.runner.startDeadlineMs,
-      run: {
-        name: run.name,
-        dagRunId: v.parse(RunId, run.dagRunId),
-        triggerType: run.triggerType,
-        triggerActor: run.triggerActor,
-        trust: run.trust,
-        queue: run.queue,
-        labels: run.labels,
-        scheduleTime: run.scheduleTime?.toISOString() ?? "",
-      },
-      operation: "start" as const,
-      definition: { digest: run.digest, yaml },
-      params: v.parse(StoredParams, run.params),
-      env: v.parse(TextRecord, run.env),
-      inputs,
-    };
-  }));
+async function toGrant(settings: ServerSettings, claimed: Claimed): Promise<Grant> {
+  const { attempt, run, definition, inputs } = claimed;
+  return {
+    attemptId: attempt.id,
+    fence: attempt.fence,
+    attemptToken: await attemptToken(settings, attempt.id, attempt.fence),
+    leaseMs: settings.runner.leaseMs,
+    graceMs: settings.runner.graceMs,
+    startDeadlineMs: settings.runner.startDeadlineMs,
+    run: {
+      name: run.name,
+      dagRunId: v.parse(RunId, run.dagRunId),
+      triggerType: run.triggerType,
+      triggerActor: run.triggerActor,
+      trust: run.trust,
+      queue: run.queue,
+      labels: run.labels,
+      scheduleTime: run.scheduleTime?.toISOString() ?? "",
+    },
+    operation: "start",
+    definition: { digest: run.digest, yaml: new TextDecoder().decode(definition) },
+    params: v.parse(StoredParams, run.params),
+    env: v.parse(TextRecord, run.env),
+    inputs: [...inputs],
+  };
 }
 
 const TextRecord = v.record(v.string(), v.string());

@@ -2,8 +2,7 @@
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { enqueueRun } from "../store/queue.ts";
-import { codeOf, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
-import { finishRun } from "./finish.ts";
+import { codeOf, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 const Selector = v.record(v.string(), v.string());

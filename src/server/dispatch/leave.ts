@@ -1,9 +1,9 @@
 /** A runner gives something back: one run (M4), what it has not started (M15), or itself. */
 import type { DeclineRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
-import { getAttempt, isLive, liveOfRunner } from "../store/attempts.ts";
+import { endAttempt, getAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
 import { type RunnerRow, setRunnerState } from "../store/runners.ts";
-import { endAttempt, finishRun, lockRunAndAttempt } from "./finish.ts";
+import { finishRun } from "../store/runs.ts";
 import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
 import { requeueAttempt } from "./requeue.ts";
 
@@ -43,7 +43,7 @@ async function failDeclined(
   const runId = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, attemptId);
     if (held === null || !isLive(held.attempt) || held.attempt.startedAt !== null) return null;
-    await endAttempt(tx, held.attempt, { state: "declined", reason: request.reason }, now);
+    await endAttempt(tx, held.attempt.id, { state: "declined", reason: request.reason }, now);
     await finishRun(tx, held.run.id, { status: "failed", reason: request.reason, failure, finishedAt: now });
     return held.run.id;
   });
@@ -60,16 +60,19 @@ export async function drainRunner(
   mode: "finish" | "handback",
 ): Promise<void> {
   await setRunnerState(ports.db, runner.id, "draining");
-  if (mode === "finish") return;
+  if (mode === "handback") await handBack(ports, runner);
+}
+
+/** The process ends well; its identity stays good for the next one. */
+export async function leaveRunner(ports: ServerPorts, runner: RunnerRow): Promise<void> {
+  await handBack(ports, runner);
+  if (runner.state === "draining") await setRunnerState(ports.db, runner.id, "active");
+}
+
+async function handBack(ports: ServerPorts, runner: RunnerRow): Promise<void> {
   for (const attempt of await liveOfRunner(ports.db, runner.id)) {
     if (attempt.startedAt === null) {
       await requeueAttempt(ports, attempt.id, "handed_back", { excludeRunner: false });
     }
   }
-}
-
-/** The process ends well; its identity stays good for the next one. */
-export async function leaveRunner(ports: ServerPorts, runner: RunnerRow): Promise<void> {
-  await drainRunner(ports, runner, "handback");
-  await setRunnerState(ports.db, runner.id, "active");
 }

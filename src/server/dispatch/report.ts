@@ -7,13 +7,19 @@ import type { EventsReply, EventsRequest, ProtocolErrorCode, WireEvent } from ".
 import { ContainerFacts, isTerminal, RunEventBody } from "../../run/event.ts";
 import { newRunState, reduce, type RunState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
-import { type AttemptRow, isLive, markStarted, updateAttempt } from "../store/attempts.ts";
+import {
+  type AttemptRow,
+  endAttempt,
+  isLive,
+  lockRunAndAttempt,
+  markStarted,
+  updateAttempt,
+} from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, storedKinds } from "../store/events.ts";
 import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/runs.ts";
-import { getSteps, updateStep } from "../store/steps.ts";
+import { getSteps, updateSteps } from "../store/steps.ts";
 import { readDirectives } from "./claim.ts";
-import { endAttempt, lockRunAndAttempt } from "./finish.ts";
 
 export interface ReportRefusal {
   readonly ok: false;
@@ -87,14 +93,15 @@ async function store(
   }
   const now = new Date(ports.clock.now());
   await appendEvents(tx, { runId: run.id, fence: attempt.fence }, fresh, now);
-  const state = await applyEvents(tx, run, attempt, fresh, now);
+  const state = await applyEvents(tx, run, fresh);
   const ackSeq = request.firstSeq + events.length - 1;
-  await updateAttempt(tx, attempt.id, { ackSeq });
+  const hasBegun = attempt.startedAt === null && state.startedAt !== null;
+  if (hasBegun) await markStarted(tx, attempt.id, ackSeq, now);
   if (end !== -1) {
     const outcome = state.status === "running" || state.status === "not_started" ? "failed" : state.status;
     const attemptState = outcome === "queued" ? "failed" : outcome;
-    await endAttempt(tx, attempt, { state: attemptState, reason: reasonOf(state) }, now);
-  }
+    await endAttempt(tx, attempt.id, { state: attemptState, reason: reasonOf(state), ackSeq }, now);
+  } else if (!hasBegun) await updateAttempt(tx, attempt.id, { ackSeq });
   return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1 };
 }
 
@@ -150,9 +157,7 @@ async function findConflict(
 async function applyEvents(
   tx: Transaction,
   run: RunRow,
-  attempt: AttemptRow,
   events: readonly WireEvent[],
-  now: Date,
 ): Promise<RunState> {
   const names = [...new Set(events.flatMap((event) => event.step === undefined ? [] : [event.step]))];
   const steps = await getSteps(tx, run.id, names);
@@ -162,10 +167,7 @@ async function applyEvents(
     const body = v.safeParse(RunEventBody, event);
     return body.success ? reduce(state, { ...body.output, at: event.at }) : state;
   }, before);
-  for (const [index, step] of after.steps.entries()) {
-    if (step !== before.steps[index]) await updateStep(tx, run.id, step);
-  }
-  if (attempt.startedAt === null && after.startedAt !== null) await markStarted(tx, attempt.id, now);
+  await updateSteps(tx, run.id, after.steps.filter((step, index) => step !== before.steps[index]));
   const isOver = after.finishedAt !== null;
   await updateRun(tx, run.id, {
     status: codeOf(after.status),

@@ -1,10 +1,9 @@
 /** Giving a run back to the queue because its attempt never got going (RT-08), or giving it up. */
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
-import { isLive } from "../store/attempts.ts";
+import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import { enqueueRun } from "../store/queue.ts";
-import { codeOf, updateRun } from "../store/runs.ts";
-import { endAttempt, finishRun, lockRunAndAttempt } from "./finish.ts";
+import { codeOf, finishRun, updateRun } from "../store/runs.ts";
 
 const MAX_REQUEUES = 5;
 const DELAYS_MS = [1_000, 5_000, 15_000, 60_000, 60_000] as const;
@@ -22,7 +21,7 @@ export async function requeueAttempt(
     const held = await lockRunAndAttempt(tx, attemptId);
     if (held === null || !isLive(held.attempt) || held.attempt.startedAt !== null) return null;
     const { run, attempt } = held;
-    await endAttempt(tx, attempt, { state, reason: state }, now);
+    await endAttempt(tx, attempt.id, { state, reason: state }, now);
     if (attempt.cancelRequestedAt !== null) {
       await finishRun(tx, run.id, { status: "aborted", reason: "cancelled", failure: null, finishedAt: now });
       return "failed";

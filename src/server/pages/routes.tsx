@@ -12,7 +12,7 @@ import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getDelivery, listDeliveries } from "../store/deliveries.ts";
-import { getStream, readLog } from "../store/logs.ts";
+import { readLog, viewLog } from "../store/logs.ts";
 import { listRuns, statusOf } from "../store/runs.ts";
 import { DeliveriesPage, DeliveryPage } from "./deliveries.tsx";
 import { LIVE_SCRIPT } from "./islands/live.ts";
@@ -139,7 +139,7 @@ async function readTail(
   step: string,
   name: "stdout" | "stderr",
 ): Promise<{ text: string; offset: number; isCut: boolean }> {
-  const stream = await getStream(ports.db, { runId, step, stream: name });
+  const stream = (await viewLog(ports.db, { runId, step, stream: name }))?.stream ?? null;
   if (stream === null) return { text: "", offset: 0, isCut: false };
   const from = Math.max(0, stream.stored - TAIL_BYTES);
   const parts: Uint8Array[] = [];

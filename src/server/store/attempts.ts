@@ -2,7 +2,8 @@
 import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
-import { attemptLeases, attempts, directives } from "./schema.ts";
+import type { RunRow } from "./runs.ts";
+import { attemptLeases, attempts, directives, runs } from "./schema.ts";
 
 export type AttemptRow = typeof attempts.$inferSelect;
 export type AttemptState = AttemptRow["state"];
@@ -13,37 +14,19 @@ export function isLive(attempt: Pick<AttemptRow, "state">): boolean {
   return LIVE_STATES.some((state) => state === attempt.state);
 }
 
-export interface NewAttempt {
-  readonly id: string;
-  readonly runId: string;
-  readonly fence: number;
-  readonly runnerId: string;
-  readonly claimId: string;
-  readonly tokenDigest: string;
-  readonly leaseMs: number;
-  readonly graceMs: number;
-  readonly startDeadlineMs: number;
-}
-
-export async function insertAttempt(tx: Transaction, attempt: NewAttempt, now: Date): Promise<void> {
-  const { leaseMs, graceMs, startDeadlineMs, ...row } = attempt;
-  await tx.insert(attempts).values({ ...row, state: "claimed", claimedAt: now });
-  await tx.insert(attemptLeases).values({
-    attemptId: attempt.id,
-    runnerId: attempt.runnerId,
-    expiresAt: new Date(now.getTime() + leaseMs),
-    graceMs,
-    startDeadline: new Date(now.getTime() + startDeadlineMs),
-  });
-}
-
 export async function getAttempt(db: Executor, id: string): Promise<AttemptRow | null> {
   const [row] = await db.select().from(attempts).where(eq(attempts.id, id));
   return row ?? null;
 }
 
-export async function lockAttempt(tx: Transaction, id: string): Promise<AttemptRow | null> {
-  const [row] = await tx.select().from(attempts).where(eq(attempts.id, id)).for("update");
+/** Both rows, held in the one order that everybody keeps: run, then attempt. null: there is no such attempt. */
+export async function lockRunAndAttempt(
+  tx: Transaction,
+  attemptId: string,
+): Promise<{ readonly run: RunRow; readonly attempt: AttemptRow } | null> {
+  const [row] = await tx.select({ run: runs, attempt: attempts })
+    .from(runs).innerJoin(attempts, eq(attempts.runId, runs.id)).where(eq(attempts.id, attemptId))
+    .for("no key update", { of: [runs, attempts] });
   return row ?? null;
 }
 
@@ -66,18 +49,6 @@ export async function listAttempts(db: Executor, runId: string): Promise<Attempt
   return await db.select().from(attempts).where(eq(attempts.runId, runId)).orderBy(asc(attempts.fence));
 }
 
-/** Attempts that this very claim was given before and that have not started (CL-09). */
-export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<AttemptRow[]> {
-  return await db.select().from(attempts).where(
-    and(eq(attempts.claimId, claimId), eq(attempts.runnerId, runnerId), eq(attempts.state, "claimed")),
-  ).orderBy(asc(attempts.id));
-}
-
-/** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
-export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
-  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held`);
-}
-
 export async function liveOfRunner(db: Executor, runnerId: string): Promise<AttemptRow[]> {
   return await db.select().from(attempts)
     .where(and(eq(attempts.runnerId, runnerId), inArray(attempts.state, [...LIVE_STATES])))
@@ -98,17 +69,41 @@ export async function renewLeases(
     .where(and(eq(attemptLeases.runnerId, runnerId), inArray(attemptLeases.attemptId, [...attemptIds])));
 }
 
-export async function markStarted(tx: Transaction, attemptId: string, now: Date): Promise<void> {
-  await tx.update(attempts).set({
-    state: sql`case when ${attempts.state} = 'claimed' then 'started' else ${attempts.state} end`,
-    startedAt: now,
-  })
-    .where(eq(attempts.id, attemptId));
-  await tx.update(attemptLeases).set({ startDeadline: null }).where(eq(attemptLeases.attemptId, attemptId));
+/** The attempt has begun: it has no deadline for that any more. */
+export async function markStarted(
+  tx: Transaction,
+  attemptId: string,
+  ackSeq: number,
+  now: Date,
+): Promise<void> {
+  await query(
+    tx,
+    sql`
+    with lease as (update attempt_leases set start_deadline = null where attempt_id = ${attemptId})
+    update attempts set ack_seq = ${ackSeq}, started_at = ${now.toISOString()},
+      state = case when state = 'claimed' then 'started' else state end
+    where id = ${attemptId}`,
+  );
 }
 
-export async function deleteLease(tx: Transaction, attemptId: string): Promise<void> {
-  await tx.delete(attemptLeases).where(eq(attemptLeases.attemptId, attemptId));
+/** The attempt is over: nothing of the queue, no lease and no directive is its own any more (TX-04). */
+export async function endAttempt(
+  tx: Transaction,
+  attemptId: string,
+  end: { readonly state: AttemptState; readonly reason: string; readonly ackSeq?: number },
+  now: Date,
+): Promise<void> {
+  const at = now.toISOString();
+  await query(
+    tx,
+    sql`
+    with lease as (delete from attempt_leases where attempt_id = ${attemptId}),
+      told as (update directives set acked_at = ${at} where attempt_id = ${attemptId} and acked_at is null),
+      freed as (update slots set attempt_id = null where attempt_id = ${attemptId})
+    update attempts set state = ${end.state}, reason = ${end.reason}, ended_at = ${at}, cancel_deadline = null,
+      ack_seq = greatest(ack_seq, ${end.ackSeq ?? 0})
+    where id = ${attemptId}`,
+  );
 }
 
 /** Adds to every lease and deadline what the control plane itself was away (LO-05). */
@@ -186,11 +181,6 @@ export async function acknowledgeDirectives(
   if (ids.length === 0) return;
   await db.update(directives).set({ ackedAt: now })
     .where(and(eq(directives.runnerId, runnerId), inArray(directives.id, [...ids])));
-}
-
-export async function voidDirectives(tx: Transaction, attemptId: string, now: Date): Promise<void> {
-  await tx.update(directives).set({ ackedAt: now })
-    .where(and(eq(directives.attemptId, attemptId), isNull(directives.ackedAt)));
 }
 
 /** Whether the attempt with this token, of this runner, refers to the blob (M12). */

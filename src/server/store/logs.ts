@@ -1,9 +1,13 @@
 /** Step logs: one row for each stream, its bytes in chunks by absolute offset. */
 import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
 import { concat } from "../../run/bytes.ts";
+import type { RunStatus } from "../../run/event.ts";
 import type { StreamName } from "../../run/ports.ts";
+import type { StepState } from "../../run/state.ts";
 import type { Executor, Transaction } from "./db.ts";
-import { logChunks, logStreams } from "./schema.ts";
+import { statusOf } from "./runs.ts";
+import { logChunks, logStreams, runs, runSteps } from "./schema.ts";
+import { toStep } from "./steps.ts";
 
 export type LogStream = typeof logStreams.$inferSelect;
 
@@ -19,7 +23,7 @@ const CHUNK_BYTES = 262_144;
 
 /** The stream's row, made if needed, held until the transaction ends. `newId` is used only for a new one. */
 export async function lockStream(tx: Transaction, place: LogPlace, newId: string): Promise<LogStream> {
-  await tx.insert(logStreams).values({
+  const [row] = await tx.insert(logStreams).values({
     id: newId,
     runId: place.runId,
     attempt: place.fence,
@@ -28,9 +32,12 @@ export async function lockStream(tx: Transaction, place: LogPlace, newId: string
     nextOffset: 0,
     stored: 0,
     lines: 0,
-  }).onConflictDoNothing();
-  const [row] = await tx.select().from(logStreams).where(ofPlace(place)).for("update");
-  if (row === undefined) throw new Error(`log stream of ${place.step} vanished in its own transaction`);
+  }).onConflictDoUpdate({
+    target: [logStreams.runId, logStreams.attempt, logStreams.step, logStreams.stream],
+    // Changes nothing: it locks the row and answers it as it is.
+    set: { isFinal: logStreams.isFinal },
+  }).returning();
+  if (row === undefined) throw new Error(`log stream of ${place.step} was neither made nor found`);
   return row;
 }
 
@@ -68,17 +75,33 @@ function countLines(bytes: Uint8Array): number {
   return count;
 }
 
-/** The stream of the run's latest attempt that wrote to it. */
-export async function getStream(
-  db: Executor,
-  place: Omit<LogPlace, "fence">,
-): Promise<LogStream | null> {
-  const [row] = await db.select().from(logStreams).where(and(
-    eq(logStreams.runId, place.runId),
-    eq(logStreams.step, place.step),
-    eq(logStreams.stream, place.stream),
-  )).orderBy(desc(logStreams.attempt)).limit(1);
-  return row ?? null;
+/** How far a step and its log have come, in one look. */
+export interface LogView {
+  readonly runStatus: RunStatus;
+  readonly step: StepState | null;
+  readonly stream: LogStream | null;
+}
+
+/** null: there is no such run. */
+export async function viewLog(db: Executor, place: Omit<LogPlace, "fence">): Promise<LogView | null> {
+  const [row] = await db.select({ status: runs.status, step: runSteps, stream: logStreams })
+    .from(runs)
+    .leftJoin(runSteps, and(eq(runSteps.runId, runs.id), eq(runSteps.step, place.step)))
+    .leftJoin(
+      logStreams,
+      and(
+        eq(logStreams.runId, runs.id),
+        eq(logStreams.step, place.step),
+        eq(logStreams.stream, place.stream),
+      ),
+    )
+    .where(eq(runs.id, place.runId)).orderBy(sql`${logStreams.attempt} desc nulls last`).limit(1);
+  if (row === undefined) return null;
+  return {
+    runStatus: statusOf(row.status),
+    step: row.step === null ? null : toStep(row.step),
+    stream: row.stream,
+  };
 }
 
 /** At most about `maxBytes` from `offset`; empty at the end. */
@@ -108,13 +131,4 @@ export async function findLine(
     .where(and(eq(logChunks.streamId, streamId), lt(logChunks.firstLine, line)))
     .orderBy(desc(logChunks.off)).limit(1);
   return start === undefined ? { offset: 0, line: 0 } : { offset: start.off, line: start.firstLine };
-}
-
-function ofPlace(place: LogPlace) {
-  return and(
-    eq(logStreams.runId, place.runId),
-    eq(logStreams.attempt, place.fence),
-    eq(logStreams.step, place.step),
-    eq(logStreams.stream, place.stream),
-  );
 }

@@ -88,7 +88,7 @@ export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promis
     })));
   }
   await insertSteps(tx, run.id, newRunState(run.workflow));
-  await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
+  if (run.needsSlot) await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
   if (!waits) await enqueueRun(tx, run, now);
   return true;
 }
@@ -123,12 +123,17 @@ export async function updateRun(tx: Executor, id: string, change: RunChange): Pr
   await tx.update(runs).set({ ...change, version: sql`${runs.version} + 1` }).where(eq(runs.id, id));
 }
 
-export async function getRunInputs(
-  db: Executor,
-  runId: string,
-): Promise<{ name: string; digest: string; sizeBytes: number }[]> {
-  return await db.select({ name: runInputs.name, digest: runInputs.digest, sizeBytes: runInputs.sizeBytes })
-    .from(runInputs).where(eq(runInputs.runId, runId)).orderBy(runInputs.name);
+export async function finishRun(
+  tx: Transaction,
+  id: string,
+  end: {
+    readonly status: RunStatus;
+    readonly reason: string;
+    readonly failure: Failure | null;
+    readonly finishedAt: Date;
+  },
+): Promise<void> {
+  await updateRun(tx, id, { ...end, status: codeOf(end.status) });
 }
 
 export interface RunFilter {

@@ -36,9 +36,20 @@ export async function getSteps(db: Executor, runId: string, names: readonly stri
   return rows.map(toStep);
 }
 
-export async function updateStep(tx: Transaction, runId: string, step: StepState): Promise<void> {
-  await tx.update(runSteps).set(columnsOf(step))
-    .where(and(eq(runSteps.runId, runId), eq(runSteps.step, step.name)));
+export async function updateSteps(
+  tx: Transaction,
+  runId: string,
+  steps: readonly StepState[],
+): Promise<void> {
+  if (steps.length === 0) return;
+  const changes = JSON.stringify(steps.map((step) => ({ step: step.name, ...columnsOf(step) })));
+  await query(
+    tx,
+    sql`
+    update run_steps s set status = c.status, state = c.state
+    from jsonb_to_recordset(${changes}::jsonb) as c(step text, status smallint, state jsonb)
+    where s.run_id = ${runId} and s.step = c.step`,
+  );
 }
 
 /** A new attempt starts from nothing. */
@@ -60,9 +71,8 @@ export async function endOpenSteps(
   at: number,
 ): Promise<void> {
   const open = ["running", "retrying", "waiting"];
-  for (const step of (await listSteps(tx, runId)).filter((one) => open.includes(one.status))) {
-    await updateStep(tx, runId, { ...step, status: end, finishedAt: at });
-  }
+  const steps = (await listSteps(tx, runId)).filter((step) => open.includes(step.status));
+  await updateSteps(tx, runId, steps.map((step) => ({ ...step, status: end, finishedAt: at })));
 }
 
 type Columns = { status: number; state: Omit<StepState, "name" | "status"> };
@@ -72,7 +82,7 @@ function columnsOf({ name: _name, status, ...state }: StepState & { isHandler?: 
   return { status: STEP_STATUSES.indexOf(status), state: rest };
 }
 
-function toStep(row: typeof runSteps.$inferSelect): StepRow {
+export function toStep(row: typeof runSteps.$inferSelect): StepRow {
   const status = STEP_STATUSES[row.status];
   if (status === undefined) throw new Error(`step status ${row.status} is not in the table of statuses`);
   // Only `columnsOf` writes this column.

@@ -1,13 +1,20 @@
 /** Ends what nobody keeps alive any more (4.9), never because of an outage of our own (LO-05). */
 import type { RunStatus } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
-import { endAttempt, finishRun, lockRunAndAttempt } from "../dispatch/finish.ts";
 import { requeueAttempt } from "../dispatch/requeue.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { type DueAttempt, dueAttempts, extendLeases, isLive } from "../store/attempts.ts";
+import {
+  type DueAttempt,
+  dueAttempts,
+  endAttempt,
+  extendLeases,
+  isLive,
+  lockRunAndAttempt,
+} from "../store/attempts.ts";
 import type { Db } from "../store/db.ts";
 import { beat } from "../store/runners.ts";
+import { finishRun } from "../store/runs.ts";
 import { endOpenSteps } from "../store/steps.ts";
 
 /** Idempotent, safe to run concurrently: every item is a transaction of its own that looks again under its locks. */
@@ -54,7 +61,7 @@ async function endFromOutside(ports: ServerPorts, due: DueAttempt): Promise<void
   const isEnded = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, due.attemptId);
     if (held === null || !isLive(held.attempt)) return false;
-    await endAttempt(tx, held.attempt, {
+    await endAttempt(tx, held.attempt.id, {
       state: isCancel ? "aborted" : "lost",
       reason: failure.code.toLowerCase(),
     }, now);

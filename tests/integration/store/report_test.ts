@@ -4,7 +4,7 @@ import { type LogPiece, reportLog } from "../../../src/server/dispatch/logs.ts";
 import { reportEvents } from "../../../src/server/dispatch/report.ts";
 import { requeueAttempt } from "../../../src/server/dispatch/requeue.ts";
 import { listEvents } from "../../../src/server/store/events.ts";
-import { findLine, getStream, readLog } from "../../../src/server/store/logs.ts";
+import { findLine, readLog, viewLog } from "../../../src/server/store/logs.ts";
 import { listSteps } from "../../../src/server/store/steps.ts";
 import {
   addRunner,
@@ -173,12 +173,12 @@ async function openLog(bench: DispatchBench, logStreamMax = 1_000_000) {
         ...change,
       }),
     stream: async () => {
-      const stream = await getStream(bench.ports.db, place);
+      const stream = (await viewLog(bench.ports.db, place))?.stream ?? null;
       assert.ok(stream);
       return stream;
     },
     text: async (from = 0) => {
-      const stream = await getStream(bench.ports.db, place);
+      const stream = (await viewLog(bench.ports.db, place))?.stream ?? null;
       const bytes = stream === null
         ? new Uint8Array()
         : await readLog(bench.ports.db, stream.id, from, 10_000_000);

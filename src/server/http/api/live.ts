@@ -1,7 +1,7 @@
 /** A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. */
 import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
-import { getRunById, statusOf } from "../../store/runs.ts";
+import { getRunById, type RunRow, statusOf } from "../../store/runs.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, isFinal, newDetailsReader } from "../runs-read.ts";
 import { sse } from "../sse.ts";
@@ -18,9 +18,11 @@ export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables
     const details = newDetailsReader(ports);
     return sse(c.req.raw.signal, ports, async (writer, signal) => {
       let version = -1;
-      while (!signal.aborted) {
-        const row = await getRunById(ports.db, run.id);
-        if (row === null) return;
+      for (
+        let row: RunRow | null = run;
+        row !== null && !signal.aborted;
+        row = await getRunById(ports.db, run.id)
+      ) {
         if (row.version !== version) {
           version = row.version;
           await writer.send("run", JSON.stringify(await details(row)), String(version));

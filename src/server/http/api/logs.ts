@@ -2,9 +2,8 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { ServerPorts } from "../../ports.ts";
-import { findLine, getStream, type LogStream, readLog } from "../../store/logs.ts";
-import { getRunById, type RunRow, statusOf } from "../../store/runs.ts";
-import { getSteps } from "../../store/steps.ts";
+import { findLine, type LogStream, type LogView, readLog, viewLog } from "../../store/logs.ts";
+import type { StreamName } from "../../../run/ports.ts";
 import { refused } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, isFinal } from "../runs-read.ts";
@@ -54,37 +53,35 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   });
 
   app.get("/:name/:dagRunId/steps/:step/log/stream", async (c) => {
-    const { run } = await find(ports, c.req.param(), c.req.query("stream"));
+    const { place } = await find(ports, c.req.param(), c.req.query("stream"));
     const from = c.req.header("Last-Event-ID") ?? c.req.query("fromOffset");
     const offset = naturalOf(from, 0, Number.MAX_SAFE_INTEGER);
-    const place = {
-      runId: run.id,
-      step: c.req.param("step"),
-      stream: v.parse(Stream, c.req.query("stream") ?? "stdout"),
-    };
-    return sse(
-      c.req.raw.signal,
-      ports,
-      (writer, signal) => follow(ports, run, place, offset, writer, signal),
-    );
+    return sse(c.req.raw.signal, ports, (writer, signal) => follow(ports, place, offset, writer, signal));
   });
 
   return app;
+}
+
+interface Place {
+  readonly runId: string;
+  readonly step: string;
+  readonly stream: StreamName;
 }
 
 async function find(
   ports: ServerPorts,
   params: { readonly name: string; readonly dagRunId: string; readonly step: string },
   streamName: string | undefined,
-): Promise<{ run: RunRow; stream: LogStream | null }> {
+): Promise<{ place: Place; stream: LogStream | null }> {
   const run = await findRun(ports, params.name, params.dagRunId);
   const name = streamName ?? "stdout";
   if (!v.is(Stream, name)) throw refused("bad_request", `stream must be stdout or stderr, got "${name}"`);
-  const [step] = await getSteps(ports.db, run.id, [params.step]);
-  if (step === undefined) {
+  const place = { runId: run.id, step: params.step, stream: name };
+  const view = await viewLog(ports.db, place);
+  if (view === null || view.step === null) {
     throw refused("not_found", `run ${run.name}:${run.dagRunId} has no step "${params.step}"`);
   }
-  return { run, stream: await getStream(ports.db, { runId: run.id, step: params.step, stream: name }) };
+  return { place, stream: view.stream };
 }
 
 /** A last line without its end counts too. */
@@ -140,18 +137,17 @@ function bytesOf(ports: ServerPorts, stream: LogStream): ReadableStream<Uint8Arr
  */
 async function follow(
   ports: ServerPorts,
-  run: RunRow,
-  place: { readonly runId: string; readonly step: string; readonly stream: "stdout" | "stderr" },
+  place: Place,
   from: number,
   writer: SseWriter,
   signal: AbortSignal,
 ): Promise<void> {
   let offset = from;
   while (!signal.aborted) {
-    // Looked at before the bytes are read: what was written until then is sent before the end is told.
-    const isOver = await isStepOver(ports, run.id, place.step);
-    const stream = await getStream(ports.db, place);
-    const piece = stream === null
+    // The end is looked at before the bytes are read: what was written until then is sent before the end is told.
+    const view = await viewLog(ports.db, place);
+    const stream = view?.stream ?? null;
+    const piece = stream === null || stream.stored <= offset
       ? new Uint8Array()
       : await readLog(ports.db, stream.id, offset, PIECE_BYTES);
     if (piece.length > 0) {
@@ -159,14 +155,12 @@ async function follow(
       await writer.send("chunk", piece.toBase64(), String(offset));
       continue;
     }
-    if (isOver) return await writer.send("end", "", String(offset));
-    await ports.wake.wait([`run:${run.id}`], 1_000, signal);
+    if (view === null || isOver(view)) return await writer.send("end", "", String(offset));
+    await ports.wake.wait([`run:${place.runId}`], 1_000, signal);
   }
 }
 
-async function isStepOver(ports: ServerPorts, runId: string, step: string): Promise<boolean> {
-  const [state] = await getSteps(ports.db, runId, [step]);
-  if (state !== undefined && state.finishedAt !== null && state.status !== "retrying") return true;
-  const run = await getRunById(ports.db, runId);
-  return run === null || isFinal(statusOf(run.status));
+/** A step's logs arrive before its end is told, so nothing follows it. */
+function isOver({ step, runStatus }: LogView): boolean {
+  return isFinal(runStatus) || (step !== null && step.finishedAt !== null && step.status !== "retrying");
 }

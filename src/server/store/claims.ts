@@ -1,0 +1,149 @@
+/** Taking runs from the queue: each statement of a claim, in the order in which a claim makes them. */
+import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { type AttemptRow } from "./attempts.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
+import { codeOf, type RunRow } from "./runs.ts";
+import { attempts, blobs, runs } from "./schema.ts";
+
+/** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
+export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
+  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held`);
+}
+
+/** Attempts that this very claim was given before and that have not started (CL-09). */
+export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[]> {
+  const rows = await db.select({ id: attempts.id }).from(attempts).where(
+    and(eq(attempts.claimId, claimId), eq(attempts.runnerId, runnerId), eq(attempts.state, "claimed")),
+  ).orderBy(asc(attempts.id));
+  return rows.map((row) => row.id);
+}
+
+export interface Candidate {
+  readonly runId: string;
+  readonly queue: string;
+  readonly needsSlot: boolean;
+  /** Fence of the run's latest attempt; 0: it had none. */
+  readonly fence: number;
+}
+
+export interface CandidateQuery {
+  readonly runnerId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly now: Date;
+  readonly limit: number;
+  /** Queues found full in this transaction. */
+  readonly fullQueues: readonly string[];
+}
+
+/**
+ * The next runs that this runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
+ * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
+ * queue row in hand would lock both up. Every key of the
+ * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
+ */
+export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
+  const entries = Object.entries(wanted.labels);
+  const offered = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^!/, ""), value]));
+  const required = Object.fromEntries(
+    entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
+  );
+  const rows = await query<{ run_id: string; queue: string; needs_slot: boolean; attempt: number }>(
+    tx,
+    sql`
+    select q.run_id, q.queue, q.needs_slot, r.attempt from run_queue q join runs r on r.id = q.run_id
+    where q.available_at <= ${wanted.now.toISOString()}::timestamptz
+      and q.selector <@ ${JSON.stringify(offered)}::jsonb
+      and q.selector @> ${JSON.stringify(required)}::jsonb
+      and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
+      and not (${wanted.runnerId}::uuid = any(q.excluded))
+      and (not q.needs_slot or (
+        q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
+        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)))
+    order by q.priority, q.available_at, q.run_id
+    limit ${wanted.limit}
+    for update of q skip locked for no key update of r skip locked`,
+  );
+  return rows.map((row) => ({
+    runId: row.run_id,
+    queue: row.queue,
+    needsSlot: row.needs_slot,
+    fence: row.attempt,
+  }));
+}
+
+/** Takes a free slot of the queue; false when none is left. */
+export async function takeSlot(tx: Transaction, queue: string, attemptId: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    sql`
+    update slots set attempt_id = ${attemptId}
+    where (queue, n) = (
+      select queue, n from slots where queue = ${queue} and attempt_id is null order by n limit 1 for update skip locked)
+    returning n`,
+  );
+  return rows.length > 0;
+}
+
+export interface NewAttempt {
+  readonly id: string;
+  readonly runId: string;
+  readonly fence: number;
+  readonly runnerId: string;
+  readonly claimId: string;
+  readonly tokenDigest: string;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly startDeadlineMs: number;
+}
+
+/** The run leaves the queue and is this attempt's: one statement for all that a claim writes of it (CL-06). */
+export async function beginAttempt(tx: Transaction, attempt: NewAttempt, now: Date): Promise<void> {
+  const { id, runId, runnerId, fence } = attempt;
+  const after = (ms: number): string => new Date(now.getTime() + ms).toISOString();
+  await query(
+    tx,
+    sql`
+    with dequeued as (delete from run_queue where run_id = ${runId}),
+      lease as (
+        insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline) values
+          (${id}, ${runnerId}, ${after(attempt.leaseMs)}, ${attempt.graceMs}, ${
+      after(attempt.startDeadlineMs)
+    })),
+      taken as (
+        update runs set status = ${
+      codeOf("not_started")
+    }, attempt = ${fence}, runner_id = ${runnerId}, reason = '',
+          version = version + 1
+        where id = ${runId})
+    insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at) values
+      (${id}, ${runId}, ${fence}, ${runnerId}, ${attempt.claimId}, 'claimed', ${attempt.tokenDigest}, ${
+      after(0)
+    })`,
+  );
+}
+
+/** What a claimed attempt is about. */
+export interface Claimed {
+  readonly attempt: AttemptRow;
+  readonly run: RunRow;
+  readonly definition: Uint8Array;
+  readonly inputs: readonly { readonly name: string; readonly digest: string; readonly sizeBytes: number }[];
+}
+
+export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
+  if (attemptIds.length === 0) return [];
+  return await db.select({
+    attempt: attempts,
+    run: runs,
+    definition: blobs.data,
+    inputs: sql<Claimed["inputs"]>`(
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes) order by i.name), '[]')
+      from run_inputs i where i.run_id = ${runs.id})`,
+  }).from(attempts).innerJoin(runs, eq(runs.id, attempts.runId)).innerJoin(
+    blobs,
+    eq(blobs.digest, runs.digest),
+  )
+    .where(inArray(attempts.id, [...attemptIds])).orderBy(asc(attempts.id));
+}
