@@ -1,5 +1,5 @@
 /** Does this event start this workflow, and if not, why (control-plane contract 2.6 to 2.8, 2.13). */
-import picomatch from "picomatch";
+import { matchesGlob } from "./glob.ts";
 import { isRunId } from "./names.ts";
 import type { ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
 
@@ -19,12 +19,11 @@ export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent
   const actions = git.actions.length > 0 ? git.actions : defaultActions(event.event);
   if (actions !== null && !actions.includes(event.action)) return no("action", event.action);
   if (!matchesGlobs(git.repo, event.repo)) return no("repo", event.repo);
-  if (git.branch.length > 0 && !matchesGlobs(git.branch, event.branch)) return no("branch", event.branch);
-  if (git.sourceBranch.length > 0 && !matchesGlobs(git.sourceBranch, pr?.sourceBranch ?? "")) {
-    return no("sourceBranch", pr?.sourceBranch ?? "");
-  }
+  if (!holds(git.branch, event.branch)) return no("branch", event.branch);
+  if (!holds(git.sourceBranch, pr?.sourceBranch ?? "")) return no("sourceBranch", pr?.sourceBranch ?? "");
+  // Tested for these two only (FG-53): one trigger may take every push and the tags of a pattern.
   const hasTag = event.event === "tag" || event.event === "release";
-  if (git.tag.length > 0 && !(hasTag && matchesGlobs(git.tag, event.tag))) return no("tag", event.tag);
+  if (hasTag && !matchesGlobs(git.tag, event.tag)) return no("tag", event.tag);
   if (!matchesGlobs(git.author, event.author)) return no("author", event.author);
   if (git.prLabels.length > 0 && !(pr?.labels ?? []).some((label) => matchesGlobs(git.prLabels, label))) {
     return no("labels", (pr?.labels ?? []).join(", "));
@@ -36,6 +35,11 @@ export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent
   const marker = block.skipMarkers ? skipMarker(event) : null;
   if (marker !== null) return no("skipMarkers", marker);
   return matchPaths(git.paths, event);
+}
+
+/** A condition on what the event has not (a tag has no branch) does not hold, whatever its globs are. */
+function holds(globs: readonly string[], value: string): boolean {
+  return globs.length === 0 || (value !== "" && matchesGlobs(globs, value));
 }
 
 /** FG-52; null: any. */
@@ -71,17 +75,10 @@ export function matchesGlobs(globs: readonly string[], value: string): boolean {
   let isMatched = globs.every((glob) => glob.startsWith("!"));
   for (const glob of globs) {
     const isExclusion = glob.startsWith("!");
-    const isHit = hits(isExclusion ? glob.slice(1) : glob, value);
+    const isHit = matchesGlob(isExclusion ? glob.slice(1) : glob, value);
     if (isHit) isMatched = !isExclusion;
   }
   return isMatched;
-}
-
-/** FG-51 knows neither groups nor alternation by `|`: a folder `(auth)` is just called so. */
-function hits(glob: string, value: string): boolean {
-  if (glob === "") return value === "";
-  const plain = glob.replace(/\\.|[()|]/gs, (part) => part.length > 1 ? part : `\\${part}`);
-  return picomatch(plain, { dot: true, nonegate: true, noextglob: true })(value);
 }
 
 function no(condition: string, detail: string): Match {

@@ -1,4 +1,5 @@
 /** Shell-style operators inside `${NAME...}` (workflow-language contract 2.7). */
+import { readClass } from "./glob.ts";
 
 export type OperatorResult =
   | { readonly kind: "value"; readonly value: string }
@@ -133,7 +134,7 @@ function readGlob(glob: string): readonly GlobPart[] | null {
     else if (char === "[") {
       const read = readClass(chars, at + 1);
       if (read === null) return null;
-      parts.push(read.part);
+      parts.push(read.test);
       at = read.end;
     } else {
       const literal = char === "\\" ? chars[++at] : char;
@@ -142,26 +143,4 @@ function readGlob(glob: string): readonly GlobPart[] | null {
     }
   }
   return parts;
-}
-
-/** `[abc]`, `[a-z]`, `[!abc]`, `[^abc]`; a `]` that comes first is one of the characters. */
-function readClass(chars: readonly string[], from: number): { part: GlobPart; end: number } | null {
-  const isNegated = chars[from] === "!" || chars[from] === "^";
-  const first = isNegated ? from + 1 : from;
-  const end = chars.indexOf("]", first + 1);
-  if (end === -1) return null;
-  const ranges: (readonly [number, number])[] = [];
-  for (let at = first; at < end; at++) {
-    const low = chars[at]?.codePointAt(0) ?? 0;
-    const isRange = chars[at + 1] === "-" && at + 2 < end;
-    const high = isRange ? chars[at + 2]?.codePointAt(0) ?? 0 : low;
-    if (high < low) return null;
-    ranges.push([low, high]);
-    if (isRange) at += 2;
-  }
-  const isIn = (char: string): boolean => {
-    const code = char.codePointAt(0) ?? 0;
-    return ranges.some(([low, high]) => low <= code && code <= high);
-  };
-  return { part: (char) => isIn(char) !== isNegated, end };
 }
