@@ -1,6 +1,9 @@
 /** Opens the database that the environment names: Postgres, or PGlite below the home. The migrations are applied. */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
 import type { Db } from "../server/store/db.ts";
+import { newestMigration } from "../server/store/migrations.ts";
 import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
 
@@ -18,6 +21,7 @@ export interface Channel {
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations", import.meta.url));
 const CHANNEL = "dagu_wake";
+const Journal = v.object({ entries: v.array(v.object({ when: v.number() })) });
 
 export function databaseUrl(env: Readonly<Record<string, string>>): string | null {
   const url = (env["DAGU_DATABASE_URL"] ?? env["DATABASE_URL"] ?? "").trim();
@@ -25,19 +29,22 @@ export function databaseUrl(env: Readonly<Record<string, string>>): string | nul
 }
 
 export async function openPostgres(url: string): Promise<Database> {
-  const [{ default: postgres }, { drizzle }, { migrate }, schema] = await Promise.all([
+  const [{ default: postgres }, { drizzle }, schema] = await Promise.all([
     import("postgres"),
     import("drizzle-orm/postgres-js"),
-    import("drizzle-orm/postgres-js/migrator"),
     import("../server/store/schema.ts"),
   ]);
   const client = postgres(url, { max: 10, onnotice: () => {}, connect_timeout: 10 });
   try {
     const handle = drizzle(client, { schema });
-    await migrate(handle, { migrationsFolder: MIGRATIONS });
+    // Both drivers' handles are this at run time; the type of their raw results differs, which `query.ts` absorbs.
+    const db = handle as unknown as Db;
+    if (!await isMigrated(db)) {
+      const { migrate } = await import("drizzle-orm/postgres-js/migrator");
+      await migrate(handle, { migrationsFolder: MIGRATIONS });
+    }
     return {
-      // Both drivers' handles are this at run time; the type of their raw results differs, which `query.ts` absorbs.
-      db: handle as unknown as Db,
+      db,
       channel: {
         publish: (topic) => void client.notify(CHANNEL, topic).catch(() => {}),
         subscribe: async (onTopic) => {
@@ -55,6 +62,13 @@ export async function openPostgres(url: string): Promise<Database> {
   }
 }
 
+/** Asked first, because the migrator is slow to load and writes even when there is nothing to do. */
+async function isMigrated(db: Db): Promise<boolean> {
+  const text = await Deno.readTextFile(join(MIGRATIONS, "meta", "_journal.json"));
+  const { entries } = v.parse(Journal, JSON.parse(text));
+  return await newestMigration(db) >= Math.max(...entries.map((entry) => entry.when));
+}
+
 /**
  * Of Postgres' own page cache; the file system has one too. The default of 128 MB is cleared at every start, which costs a
  * third of the time that opening the database takes, and stays resident.
@@ -63,21 +77,23 @@ const EMBEDDED_BUFFERS = "8MB";
 
 /** The caller holds the home's lock. */
 export async function openEmbedded(home: Home): Promise<Database> {
-  const [{ PGlite }, { drizzle }, { migrate }, schema] = await Promise.all([
-    import("@electric-sql/pglite"),
+  // First of all: it compiles on other threads while this one loads the rest.
+  const opening = import("@electric-sql/pglite").then(({ PGlite }) =>
+    PGlite.create({
+      dataDir: home.dataDir,
+      startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${EMBEDDED_BUFFERS}`],
+    })
+  );
+  const [client, { drizzle }, schema] = await Promise.all([
+    opening,
     import("drizzle-orm/pglite"),
-    import("drizzle-orm/pglite/migrator"),
     import("../server/store/schema.ts"),
   ]);
-  const client = await PGlite.create({
-    dataDir: home.dataDir,
-    startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${EMBEDDED_BUFFERS}`],
-  });
   const handle = drizzle(client, { schema });
-  await migrate(handle, { migrationsFolder: MIGRATIONS });
-  return {
-    db: handle as unknown as Db,
-    channel: null,
-    [Symbol.asyncDispose]: () => client.close(),
-  };
+  const db = handle as unknown as Db;
+  if (!await isMigrated(db)) {
+    const { migrate } = await import("drizzle-orm/pglite/migrator");
+    await migrate(handle, { migrationsFolder: MIGRATIONS });
+  }
+  return { db, channel: null, [Symbol.asyncDispose]: () => client.close() };
 }

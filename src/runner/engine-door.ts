@@ -44,14 +44,13 @@ export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
       );
     },
     reap: async (runnerId, isLive, log) => {
-      try {
-        const { reap } = await import("./containers/reaper.ts");
-        await reap(await open(), runnerId, isLive, AbortSignal.timeout(REAP_MS));
-      } catch (error) {
-        log.warn("left containers not looked for", {
-          reason: error instanceof Error ? error.message : String(error),
-        });
-      }
+      const { reap } = await import("./containers/reaper.ts");
+      const reaped = await reap(await open(), runnerId, isLive, AbortSignal.timeout(REAP_MS));
+      if (reaped.ok) return;
+      const facts = { engine: addressText(runtime.address), reason: reaped.error.message };
+      // A runner without an engine is nothing to worry about: only a step that needs one fails, and says why.
+      if (reaped.error.kind === "unreachable") log.info("no container engine answers", facts);
+      else log.warn("left containers not looked for", facts);
     },
     [Symbol.asyncDispose]: async () => {
       await (await engine)?.[Symbol.asyncDispose]();

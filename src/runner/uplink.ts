@@ -146,15 +146,22 @@ function isEmpty(stream: { readonly size: number; readonly isEnded: boolean }): 
   return stream.isEnded && stream.size === 0;
 }
 
-/** Boundaries of steps and of the attempt go at once; others wait for company until the oldest is `flushMs` old. */
+/** What happens in one breath, such as the start of an attempt and of its first step, is told in one message. */
+const BREATH_MS = 10;
+
+/** Boundaries of steps and of the attempt go at once; others wait for company until the oldest is `flushMs` old (M6). */
 function dueInMs(spool: Spool, from: number, last: number, now: number, flushMs: number): number {
   const first = spool.peek(from);
   if (first === undefined || last < from) return Number.POSITIVE_INFINITY;
+  let waitMs = flushMs;
   for (let seq = from; seq <= last; seq++) {
     const type = spool.peek(seq)?.type ?? "";
-    if (type.startsWith("step.") || type.startsWith("attempt.") || type === "container.started") return 0;
+    if (isTerminal({ type })) return 0;
+    if (type.startsWith("step.") || type.startsWith("attempt.") || type === "container.started") {
+      waitMs = BREATH_MS;
+    }
   }
-  return Math.max(0, Math.min(flushMs, first.at + flushMs - now));
+  return Math.max(0, Math.min(waitMs, first.at + waitMs - now));
 }
 
 function isBelow(value: number | undefined, limit: number): value is number {

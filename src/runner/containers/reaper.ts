@@ -1,21 +1,20 @@
 /** Containers that an earlier process of this runner left behind, found by their labels (DESIGN 3.10). */
 import { listContainers, removeContainer, stopContainer } from "./api/container.ts";
+import type { Reply } from "./api/error.ts";
 import type { Engine } from "./engine.ts";
 import { readMarks, runnerFilter } from "./labels.ts";
 
 const STOP_GRACE_SEC = 5;
 
-/** Removes what belongs to no live attempt; what was meant to stay is stopped only. How many were dealt with. */
+/** Removes what belongs to no live attempt; what was meant to stay is stopped only. Answers how many were dealt with. */
 export async function reap(
   engine: Engine,
   runnerId: string,
   isLive: (attemptId: string) => boolean,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Reply<number>> {
   const listed = await listContainers(engine.socket, runnerFilter(runnerId), signal);
-  if (!listed.ok) {
-    throw new Error(`containers of ${engine.address} cannot be listed: ${listed.error.message}`);
-  }
+  if (!listed.ok) return listed;
   let count = 0;
   for (const { Id, State, Labels } of listed.value) {
     const marks = readMarks(Labels ?? null);
@@ -25,5 +24,5 @@ export async function reap(
     else await stopContainer(engine.socket, Id, STOP_GRACE_SEC, signal);
     count++;
   }
-  return count;
+  return { ok: true, value: count };
 }

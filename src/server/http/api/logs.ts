@@ -18,7 +18,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   const app = new Hono<{ Variables: GuardVariables }>();
 
   app.get("/:name/:dagRunId/steps/:step/log", async (c) => {
-    const { stream } = await find(ports, c.req.param(), c.req.query("stream"));
+    const { stream } = (await find(ports, c.req.param(), c.req.query("stream"))).view;
     const query = c.req.query();
     const total = await countLines(ports, stream);
     const limit = naturalOf(query["limit"], DEFAULT_LINES, 10_000);
@@ -38,7 +38,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   });
 
   app.get("/:name/:dagRunId/steps/:step/log/download", async (c) => {
-    const { stream } = await find(ports, c.req.param(), c.req.query("stream"));
+    const { stream } = (await find(ports, c.req.param(), c.req.query("stream"))).view;
     const name = `${c.req.param("name")}-${c.req.param("dagRunId")}-${c.req.param("step")}.log`.replace(
       /[^\w.-]/g,
       "_",
@@ -53,10 +53,14 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   });
 
   app.get("/:name/:dagRunId/steps/:step/log/stream", async (c) => {
-    const { place } = await find(ports, c.req.param(), c.req.query("stream"));
+    const { place, view } = await find(ports, c.req.param(), c.req.query("stream"));
     const from = c.req.header("Last-Event-ID") ?? c.req.query("fromOffset");
     const offset = naturalOf(from, 0, Number.MAX_SAFE_INTEGER);
-    return sse(c.req.raw.signal, ports, (writer, signal) => follow(ports, place, offset, writer, signal));
+    return sse(
+      c.req.raw.signal,
+      ports,
+      (writer, signal) => follow(ports, place, view, offset, writer, signal),
+    );
   });
 
   return app;
@@ -72,7 +76,7 @@ async function find(
   ports: ServerPorts,
   params: { readonly name: string; readonly dagRunId: string; readonly step: string },
   streamName: string | undefined,
-): Promise<{ place: Place; stream: LogStream | null }> {
+): Promise<{ place: Place; view: LogView }> {
   const run = await findRun(ports, params.name, params.dagRunId);
   const name = streamName ?? "stdout";
   if (!v.is(Stream, name)) throw refused("bad_request", `stream must be stdout or stderr, got "${name}"`);
@@ -81,7 +85,7 @@ async function find(
   if (view === null || view.step === null) {
     throw refused("not_found", `run ${run.name}:${run.dagRunId} has no step "${params.step}"`);
   }
-  return { place, stream: view.stream };
+  return { place, view };
 }
 
 /** A last line without its end counts too. */
@@ -138,14 +142,14 @@ function bytesOf(ports: ServerPorts, stream: LogStream): ReadableStream<Uint8Arr
 async function follow(
   ports: ServerPorts,
   place: Place,
+  first: LogView,
   from: number,
   writer: SseWriter,
   signal: AbortSignal,
 ): Promise<void> {
   let offset = from;
-  while (!signal.aborted) {
-    // The end is looked at before the bytes are read: what was written until then is sent before the end is told.
-    const view = await viewLog(ports.db, place);
+  // The end is looked at before the bytes are read: what was written until then is sent before the end is told.
+  for (let view: LogView | null = first; !signal.aborted; view = await viewLog(ports.db, place)) {
     const stream = view?.stream ?? null;
     const piece = stream === null || stream.stored <= offset
       ? new Uint8Array()
