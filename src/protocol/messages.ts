@@ -3,7 +3,7 @@
  * Objects are open: unknown keys are ignored (RP-22). Durations are relative milliseconds, sizes bytes (ID-10).
  */
 import * as v from "valibot";
-import { RunStatus } from "../run/event.ts";
+import { EpochMs, RunStatus } from "../run/event.ts";
 import { RunId, Uuid } from "../run/ids.ts";
 
 export const PROTOCOL_VERSION = 1;
@@ -21,7 +21,10 @@ export const HEADERS = {
   serverTime: "Dagu-Server-Time",
 } as const;
 
-const Natural = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** What is counted one by one, and what the columns of the store hold: below 2^31. */
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2_147_483_647));
+const CAPACITY_MAX = 1_000;
 const Text = v.record(v.string(), v.string());
 
 // ---- errors (RP-06, 5.3) ----------------------------------------------------------------------------------------
@@ -116,7 +119,7 @@ export const RegisterRequest = v.object({
   os: v.string(),
   arch: v.string(),
   labels: Text,
-  capacity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
+  capacity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(CAPACITY_MAX)),
   features: v.array(v.string()),
   engine: v.optional(EngineFacts),
 });
@@ -151,7 +154,7 @@ export const ClaimRequest = v.object({
   /** Makes the claim repeatable: the same id answers the same attempts while they are not started. */
   claimId: Uuid,
   labels: Text,
-  free: Natural,
+  free: v.pipe(Count, v.maxValue(CAPACITY_MAX)),
   waitMs: v.pipe(Natural, v.maxValue(50_000)),
   /** Attempts that the runner holds; others that the server believes it has are expired at once. */
   held: v.array(Uuid),
@@ -160,7 +163,7 @@ export type ClaimRequest = v.InferOutput<typeof ClaimRequest>;
 
 export const Grant = v.object({
   attemptId: Uuid,
-  fence: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  fence: v.pipe(Count, v.minValue(1)),
   /** `dagu_att_...`: goes into `Dagu-Attempt` of every call for this attempt. */
   attemptToken: v.string(),
   leaseMs: Natural,
@@ -206,7 +209,7 @@ export type ClaimReply = v.InferOutput<typeof ClaimReply>;
 // ---- M4 decline -------------------------------------------------------------------------------------------------
 
 export const DeclineRequest = v.object({
-  fence: Natural,
+  fence: Count,
   reason: v.picklist([
     "signature_invalid",
     "policy_denied",
@@ -225,10 +228,10 @@ export type DeclineReply = v.InferOutput<typeof DeclineReply>;
 
 export const HeartbeatRequest = v.object({
   state: v.picklist(["active", "draining"]),
-  free: Natural,
+  free: v.pipe(Count, v.maxValue(CAPACITY_MAX)),
   spoolBytes: Natural,
   version: v.string(),
-  attempts: v.array(v.object({ attemptId: Uuid, fence: Natural, lastSeq: Natural, ackSeq: Natural })),
+  attempts: v.array(v.object({ attemptId: Uuid, fence: Count, lastSeq: Count, ackSeq: Count })),
   ackDirectives: v.array(Uuid),
 });
 export type HeartbeatRequest = v.InferOutput<typeof HeartbeatRequest>;
@@ -249,8 +252,8 @@ export type HeartbeatReply = v.InferOutput<typeof HeartbeatReply>;
 
 /** An event as the server takes it: stamped, of any type (EV-01); known types are checked against `RunEventBody`. */
 export const WireEvent = v.looseObject({
-  seq: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  at: v.number(),
+  seq: v.pipe(Count, v.minValue(1)),
+  at: EpochMs,
   mono: v.number(),
   type: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   step: v.optional(v.pipe(v.string(), v.maxLength(255))),
@@ -263,8 +266,8 @@ export const EVENT_BATCH_BYTES = 524_288;
 export const EVENT_REQUEST_MAX_BYTES = 8_388_608;
 
 export const EventsRequest = v.object({
-  fence: Natural,
-  firstSeq: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  fence: Count,
+  firstSeq: v.pipe(Count, v.minValue(1)),
   events: v.pipe(v.array(WireEvent), v.maxLength(500)),
 });
 export type EventsRequest = v.InferOutput<typeof EventsRequest>;

@@ -36,6 +36,11 @@ export const StepStatus = v.picklist(STEP_STATUSES);
 /** Tokens of 4.3; the index in `STEP_STATUSES` is the stored and API-visible code. */
 export type StepStatus = v.InferOutput<typeof StepStatus>;
 
+/** The last millisecond of the year 9999: what later dates are written like, not everybody reads. */
+const FAR_MS = 253_402_300_799_999;
+/** Milliseconds since 1970. */
+export const EpochMs = v.pipe(v.number(), v.minValue(0), v.maxValue(FAR_MS));
+
 /** Sizes in bytes of what the step wrote, after masking, over all its tries in this attempt. */
 const LogSizes = v.object({ stdout: v.number(), stderr: v.number() });
 
@@ -95,7 +100,7 @@ export const RunEventBody = v.variant("type", [
     step: v.string(),
     data: v.object({
       retry: v.number(),
-      delayMs: v.number(),
+      delayMs: v.pipe(v.number(), v.minValue(0), v.maxValue(FAR_MS)),
       exitCode: v.optional(v.number()),
       error: v.optional(Failure),
     }),
@@ -152,7 +157,7 @@ export type RunEventType = RunEventBody["type"];
 /** Where and when, added to every body: `seq` from 1 without holes per attempt, `at` epoch ms of the runner, `mono` ms since attempt start. */
 const Stamp = v.object({
   seq: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  at: v.number(),
+  at: EpochMs,
   mono: v.number(),
 });
 export const RunEvent = v.intersect([Stamp, RunEventBody]);

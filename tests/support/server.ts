@@ -39,7 +39,7 @@ export interface TestServer {
 }
 
 export interface RequestOptions {
-  /** Text goes as it is; anything else as JSON. */
+  /** Text and bytes go as they are; anything else as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -59,10 +59,14 @@ export function newTestServer(
         new Request(`http://localhost${path}`, {
           method,
           headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-          ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+          ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
         }),
       ),
   };
+}
+
+function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === "string" || body instanceof Uint8Array;
 }
 
 /** One test for each kind of database, with a control plane of its own. */
