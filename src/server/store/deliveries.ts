@@ -1,6 +1,7 @@
 /** One row for each request at an endpoint or webhook, with the decision for each workflow. */
 import { and, desc, eq, lt, sql } from "drizzle-orm";
 import type { Db, Executor } from "./db.ts";
+import { query } from "./query.ts";
 import { insertRun, type NewRun } from "./runs.ts";
 import { deliveries, deliveryDecisions } from "./schema.ts";
 
@@ -112,4 +113,19 @@ export async function getDelivery(
   const decisions = await db.select().from(deliveryDecisions).where(eq(deliveryDecisions.deliveryId, id))
     .orderBy(deliveryDecisions.workflow, deliveryDecisions.block);
   return { delivery, decisions };
+}
+
+/**
+ * Anybody on the network can be refused, as often as they like, so only the newest `keep` refusals stay. At most 1,000 go
+ * at a time. Answers how many did.
+ */
+export async function pruneRefused(db: Executor, keep: number): Promise<number> {
+  const rows = await query(
+    db,
+    sql`
+    delete from deliveries where id in (
+      select id from deliveries where outcome = 'refused' order by received_at desc offset ${keep}::int limit 1000)
+    returning 1 as gone`,
+  );
+  return rows.length;
 }

@@ -126,7 +126,7 @@ export const deliveries = pgTable("deliveries", {
   answer: jsonb().notNull(),
   duplicates: integer().notNull().default(0),
 }, (t) => [
-  index("deliveries_received").on(t.receivedAt.desc()),
+  index("deliveries_refused").on(t.receivedAt).where(sql`${t.outcome} = 'refused'`),
   // The one constraint that makes a repeated delivery start nothing, however many copies arrive at once.
   uniqueIndex("deliveries_dedupe").on(t.source, t.dedupeKey).where(sql`${t.dedupeKey} is not null`),
 ]);
@@ -240,8 +240,7 @@ export const runs = pgTable("runs", {
   version: integer().notNull().default(0),
 }, (t) => [
   uniqueIndex("runs_identity").on(t.name, t.dagRunId),
-  index("runs_newest").on(t.id.desc()),
-  index("runs_of_name").on(t.name, t.id.desc()),
+  index("runs_of_name").on(t.name, t.id),
   index("runs_active").on(t.status).where(sql`${t.status} in (0, 1, 5, 7)`),
 ]);
 

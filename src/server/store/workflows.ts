@@ -17,24 +17,25 @@ export interface Revision {
   readonly author: string;
 }
 
-/** Makes the text the current one; the same text again changes nothing. Answers whether something changed. */
+/**
+ * Makes the text the current one. Answers whether it is another one than before; the same text may still be read
+ * differently than by an earlier version of ours.
+ */
 export async function saveRevision(db: Db, revision: Revision, newId: string, now: Date): Promise<boolean> {
   return await db.transaction(async (tx) => {
     await putBlob(tx, revision.blob, now);
     const [before] = await tx.select().from(workflows).where(eq(workflows.fileName, revision.fileName)).for(
       "update",
     );
+    const isSame = before?.digest === revision.blob.digest && before.name === revision.name;
     const current = {
       name: revision.name,
       digest: revision.blob.digest,
       problems: revision.problems,
       labels: [...revision.labels],
       hasTriggers: revision.hasTriggers,
-      updatedAt: now,
+      updatedAt: isSame ? before.updatedAt : now,
     };
-    if (before !== undefined && before.digest === revision.blob.digest && before.name === revision.name) {
-      return false;
-    }
     const id = before?.id ?? newId;
     const [row] = await tx.insert(workflows).values({ id, fileName: revision.fileName, ...current })
       .onConflictDoUpdate({ target: workflows.fileName, set: current }).returning({ id: workflows.id });
@@ -44,7 +45,7 @@ export async function saveRevision(db: Db, revision: Revision, newId: string, no
       createdAt: now,
       author: revision.author,
     }).onConflictDoNothing();
-    return true;
+    return !isSame;
   });
 }
 

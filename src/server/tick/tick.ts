@@ -1,9 +1,10 @@
 /** Everything periodic, as functions of now (DESIGN 3.7): called by a loop on Deno, by cron on the edge, by an HTTP call. */
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
+import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 
-export const JOBS = { leases: sweepLeases } as const;
+export const JOBS = { leases: sweepLeases, deliveries: sweepDeliveries } as const;
 export type JobName = keyof typeof JOBS;
 
 export function isJobName(name: string): name is JobName {
