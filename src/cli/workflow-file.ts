@@ -24,11 +24,23 @@ export async function readWorkflowFile(argument: string, dagsDir: string): Promi
   throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
 }
 
+/** Throws `UserError` on what no workflow can be, before it is sent anywhere. */
+function readText(bytes: Uint8Array, path: string): string {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (!text.includes("\0")) return text;
+  } catch {
+    // Told below.
+  }
+  throw new UserError(`${path} is not a text file: a workflow is YAML in UTF-8`);
+}
+
 async function readIfFile(path: string): Promise<string | null> {
   try {
     const info = await Deno.stat(path);
-    return info.isFile ? await Deno.readTextFile(path) : null;
+    return info.isFile ? readText(await Deno.readFile(path), path) : null;
   } catch (error) {
+    if (error instanceof UserError) throw error;
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -88,7 +88,7 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
     case "attempt.started":
       return { ...state, status: "running", startedAt: event.at };
     case "attempt.finished":
-      return { ...state, status: event.data.status, finishedAt: event.at, failure: event.data.error ?? null };
+      return finish(state, event.data, event.at);
     case "container.started":
       return event.step === undefined
         ? { ...state, container: event.data }
@@ -142,6 +142,32 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
     default:
       return event satisfies never;
   }
+}
+
+/** Of steps that are neither over nor yet to begin. */
+export const OPEN_STEP_STATUSES = ["running", "retrying", "waiting"] as const satisfies readonly StepStatus[];
+
+/** A step that was under way when its attempt ended without telling how it went takes the attempt's end (4.3). */
+export function endIfOpen(step: StepState, end: "failed" | "aborted", at: number): StepState {
+  const isOpen = OPEN_STEP_STATUSES.some((status) => status === step.status);
+  return isOpen ? { ...step, status: end, finishedAt: at } : step;
+}
+
+function finish(
+  state: RunState,
+  { status, error }: Extract<RunEventBody, { type: "attempt.finished" }>["data"],
+  at: number,
+): RunState {
+  const end = (step: StepState): StepState =>
+    endIfOpen(step, status === "aborted" ? "aborted" : "failed", at);
+  return {
+    ...state,
+    status,
+    finishedAt: at,
+    failure: error ?? null,
+    steps: state.steps.map(end),
+    handlers: state.handlers.map(end),
+  };
 }
 
 function updateStep(

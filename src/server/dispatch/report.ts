@@ -153,14 +153,14 @@ async function findConflict(
   };
 }
 
-/** Folds the events over the rows that they touch: the run and the named steps. */
+/** Folds the events over the rows that they touch: the run, the named steps, and at the end those still under way. */
 async function applyEvents(
   tx: Transaction,
   run: RunRow,
   events: readonly WireEvent[],
 ): Promise<RunState> {
   const names = [...new Set(events.flatMap((event) => event.step === undefined ? [] : [event.step]))];
-  const steps = await getSteps(tx, run.id, names);
+  const steps = await getSteps(tx, run.id, names, events.some(isTerminal));
   const before = toState(run, steps);
   // Types that this version does not know are stored and change nothing (EV-01).
   const after = events.reduce((state, event) => {

@@ -1,7 +1,13 @@
 /** The steps of a run as the fold of its latest attempt's events left them. */
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, or, sql } from "drizzle-orm";
 import { STEP_STATUSES } from "../../run/event.ts";
-import { newStepState, type RunState, type StepState } from "../../run/state.ts";
+import {
+  endIfOpen,
+  newStepState,
+  OPEN_STEP_STATUSES,
+  type RunState,
+  type StepState,
+} from "../../run/state.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { runSteps } from "./schema.ts";
@@ -28,13 +34,24 @@ export async function listSteps(db: Executor, runId: string): Promise<StepRow[]>
   return rows.map(toStep);
 }
 
-export async function getSteps(db: Executor, runId: string, names: readonly string[]): Promise<StepRow[]> {
-  if (names.length === 0) return [];
+/** The named ones, and with `andOpen` every step that is under way. */
+export async function getSteps(
+  db: Executor,
+  runId: string,
+  names: readonly string[],
+  andOpen: boolean,
+): Promise<StepRow[]> {
+  if (names.length === 0 && !andOpen) return [];
   const rows = await db.select().from(runSteps)
-    .where(and(eq(runSteps.runId, runId), inArray(runSteps.step, [...names])))
+    .where(and(
+      eq(runSteps.runId, runId),
+      or(inArray(runSteps.step, [...names]), andOpen ? inArray(runSteps.status, OPEN) : undefined),
+    ))
     .orderBy(asc(runSteps.ord));
   return rows.map(toStep);
 }
+
+const OPEN = OPEN_STEP_STATUSES.map((status) => STEP_STATUSES.indexOf(status));
 
 export async function updateSteps(
   tx: Transaction,
@@ -63,16 +80,15 @@ export async function resetSteps(tx: Transaction, runId: string): Promise<void> 
   );
 }
 
-/** Steps that were under way when the attempt was ended from outside take its end (4.3). */
+/** Steps that were under way when the attempt was ended from outside. */
 export async function endOpenSteps(
   tx: Transaction,
   runId: string,
   end: "failed" | "aborted",
   at: number,
 ): Promise<void> {
-  const open = ["running", "retrying", "waiting"];
-  const steps = (await listSteps(tx, runId)).filter((step) => open.includes(step.status));
-  await updateSteps(tx, runId, steps.map((step) => ({ ...step, status: end, finishedAt: at })));
+  const steps = await getSteps(tx, runId, [], true);
+  await updateSteps(tx, runId, steps.map((step) => endIfOpen(step, end, at)));
 }
 
 type Columns = { status: number; state: Omit<StepState, "name" | "status"> };

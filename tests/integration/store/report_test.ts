@@ -62,6 +62,15 @@ onEveryDatabase("TX-03 run and steps are the fold of the events", async (bench) 
   assert.equal(ended.finishedAt?.getTime(), bench.time.clock.now());
 });
 
+onEveryDatabase("4.3 what was under way at the end of its attempt ended with it", async (bench) => {
+  const { run, runner, grant } = await openAttempt(bench);
+  await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);
+  const error = { code: "RUNNER_RESTARTED" as const, message: "", remedy: "" };
+  await tell(bench, runner, grant, 3, [{ type: "attempt.finished", data: { status: "failed", error } }]);
+  const [step] = await listSteps(bench.ports.db, run.id);
+  assert.deepEqual([step?.status, step?.finishedAt], ["failed", bench.time.clock.now()]);
+});
+
 onEveryDatabase("M6 events sent again, alone or before new ones, are taken once", async (bench) => {
   const { run, runner, grant } = await openAttempt(bench);
   await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);

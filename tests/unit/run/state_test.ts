@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { newRunState, reduce, type RunState, type TimedEvent } from "../../../src/run/state.ts";
+import { parseWorkflow } from "../../../src/workflow/parse.ts";
+
+const { workflow } = parseWorkflow(
+  'steps: [{id: a, run: "true"}, {id: b, run: "true"}, {id: c, run: "true"}]',
+  "load",
+);
+assert.ok(workflow);
+const BEGIN: readonly TimedEvent[] = [
+  { type: "attempt.started", data: { engineVersion: "", host: "h", workDir: "/w" }, at: 1 },
+  { type: "step.started", step: "a", data: { retry: 0 }, at: 2 },
+  {
+    type: "step.finished",
+    step: "a",
+    data: { status: "succeeded", exitCode: 0, logs: { stdout: 0, stderr: 0 } },
+    at: 3,
+  },
+  { type: "step.started", step: "b", data: { retry: 0 }, at: 4 },
+];
+
+function fold(...more: readonly TimedEvent[]): RunState {
+  return [...BEGIN, ...more].reduce(reduce, newRunState(workflow ?? { steps: [], handlers: {} }));
+}
+
+for (const [status, end] of [["failed", "failed"], ["aborted", "aborted"]] as const) {
+  Deno.test(`reduce: 4.3 a step under way when its attempt ended as ${status} ended so too`, () => {
+    const state = fold({ type: "attempt.finished", data: { status }, at: 9 });
+    assert.deepEqual(
+      state.steps.map((step) => [step.name, step.status, step.finishedAt]),
+      [["a", "succeeded", 3], ["b", end, 9], ["c", "not_started", null]],
+    );
+  });
+}
+
+Deno.test("reduce: 4.3 a step that waits for its next try ends with its attempt", () => {
+  const state = fold(
+    { type: "step.retrying", step: "b", data: { retry: 1, delayMs: 10 }, at: 5 },
+    { type: "attempt.finished", data: { status: "aborted" }, at: 9 },
+  );
+  assert.equal(state.steps[1]?.status, "aborted");
+});
