@@ -18,7 +18,7 @@ export type LogProgress = Map<StreamFile, StreamProgress>;
 interface StreamProgress {
   /** Bytes that the server has. */
   offset: number;
-  /** When the oldest unsent byte was first seen, epoch ms. */
+  /** When the oldest unsent byte was first seen, on the monotonic clock. */
   waitingSince: number | null;
   isBusy: boolean;
   /** The server knows the stream's length, or wants nothing more of it. */
@@ -71,7 +71,7 @@ export class LogLane {
 
   #next(): { readonly stream: StreamFile | null; readonly waitMs: number } {
     let waitMs = Number.POSITIVE_INFINITY;
-    const now = this.#options.ports.clock.now();
+    const now = this.#options.ports.clock.mono();
     for (const stream of this.#options.spool.streams) {
       const progress = this.#progress(stream);
       if (progress.isBusy || progress.isDelivered) continue;
@@ -93,7 +93,7 @@ export class LogLane {
     if (result.ok) {
       this.#backoff.reset();
       progress.offset = Math.min(Math.max(progress.offset, result.value.nextOffset), stream.size);
-      progress.waitingSince = progress.offset < stream.size ? ports.clock.now() : null;
+      progress.waitingSince = progress.offset < stream.size ? ports.clock.mono() : null;
       if (isFinal && progress.offset === stream.size) progress.isDelivered = true;
       if (result.value.limitReached) {
         await this.#giveUpRest(stream, progress, "the log has reached its limit");

@@ -161,7 +161,9 @@ function dueInMs(spool: Spool, from: number, last: number, now: number, flushMs:
       waitMs = BREATH_MS;
     }
   }
-  return Math.max(0, Math.min(waitMs, first.at + waitMs - now));
+  const ageMs = now - first.at;
+  // A clock that was set back must not hold anything up.
+  return ageMs < 0 ? 0 : Math.max(0, waitMs - ageMs);
 }
 
 function isBelow(value: number | undefined, limit: number): value is number {

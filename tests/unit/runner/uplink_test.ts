@@ -176,6 +176,27 @@ Deno.test("RS-01 a spool that is found again is told from its beginning, and onl
   assert.deepEqual(bench.plane.logs.get("a/stdout"), bytes);
 });
 
+Deno.test("M6 a clock that was set back holds nothing up", async () => {
+  await using bench = await openBench(1, 0);
+  const ahead = { ...bench.clock, now: () => bench.clock.now() + 365 * 86_400_000 };
+  await using spool = await newSpool(`${bench.folder}/b`, HEADER, ahead, {
+    limitBytes: 1 << 30,
+    usedBytes: 0,
+  });
+  await spool.event(started("a"));
+  const isTold = Promise.withResolvers<boolean>();
+  const deadline = setTimeout(() => isTold.resolve(false), 10_000);
+  bench.plane.before = () => {
+    isTold.resolve(true);
+    return null;
+  };
+  const sending = bench.sendFrom(spool);
+  assert.ok(await isTold.promise, "told before the terminal event");
+  clearTimeout(deadline);
+  await spool.event(FINISHED);
+  assert.equal(await sending, "delivered");
+});
+
 Deno.test("5.3 a stale fence ends the sending at once", async () => {
   await using bench = await openBench(1, 0);
   bench.plane.fence = 2;
