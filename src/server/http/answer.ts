@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Refusal, RefusalCode } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
-import { parseJson } from "../triggers/json.ts";
+import { NOT_JSON, parseJson } from "../triggers/json.ts";
 import { readBody } from "./body.ts";
 
 const STATUS: Readonly<Record<RefusalCode, number>> = {
@@ -46,7 +46,7 @@ export async function valid<S extends v.GenericSchema>(schema: S, c: Context): P
   const body = await readBody(c.req.raw, BODY_MAX_BYTES);
   if (!body.ok) throw refused("payload_too_large", `the body is larger than ${BODY_MAX_BYTES} bytes`);
   const value = body.bytes.length === 0 ? {} : parseJson(body.bytes);
-  if (value === undefined) throw refused("bad_request", "the body is not JSON");
+  if (value === undefined) throw refused("bad_request", NOT_JSON);
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const messages = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? "body"}: ${issue.message}`);

@@ -21,7 +21,7 @@ import { endpointByPublicId, type EndpointRow, updateEndpoint } from "../store/e
 import { listTriggered } from "../store/workflows.ts";
 import { normalizeGithub } from "./github.ts";
 import { type Incoming, type Intake, isDedupeKey, newDelivery, newRefuse, repeat } from "./incoming.ts";
-import { parseJson } from "./json.ts";
+import { NOT_JSON, parseJson } from "./json.ts";
 import { isSignedBy } from "./signature.ts";
 
 export async function takeGithub(
@@ -57,7 +57,7 @@ export async function takeGithub(
   if (!endpoint.enabled) return await refused(403, "forbidden", "the endpoint is disabled");
 
   const payload = readJson(incoming.headers, incoming.body);
-  if (payload === undefined) return await refused(400, "bad_request", "the body is not JSON");
+  if (payload === undefined) return await refused(400, "bad_request", NOT_JSON);
   const deliveryId = incoming.headers.get("X-GitHub-Delivery") ?? "";
   if (!isDedupeKey(deliveryId)) {
     return await refused(400, "bad_request", "the X-GitHub-Delivery is longer than 255 characters");

@@ -13,6 +13,9 @@ export function parseJson(bytes: Uint8Array, nul: "refuse" | "replace" = "refuse
   }
 }
 
+/** What is told of a body that `parseJson` does not take. */
+export const NOT_JSON = "the body is not JSON, or a text in it holds a NUL character";
+
 /** Only escapes can write them: a raw NUL is no JSON, and half a pair is no UTF-8. */
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
 

@@ -2,7 +2,7 @@
 import { isMapping } from "../../workflow/json.ts";
 import { isRunId } from "../../workflow/names.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
-import { parseJson } from "./json.ts";
+import { NOT_JSON, parseJson } from "./json.ts";
 
 export interface Payload {
   /** JSON text for `WEBHOOK_PAYLOAD`. */
@@ -28,7 +28,7 @@ export function readPayload(
 
 function fromJson(bytes: Uint8Array<ArrayBuffer>): { ok: true; payload: Payload } | Refusal {
   const value = parseJson(bytes);
-  if (value === undefined) return refuse("bad_request", "the body is not JSON");
+  if (value === undefined) return refuse("bad_request", NOT_JSON);
   const text = new TextDecoder().decode(bytes);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { ok: true, payload: { text, dagRunId: null } };
