@@ -7,6 +7,7 @@ import { newRunState } from "../../run/state.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import { type Blob, putBlob } from "./blobs.ts";
 import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
 import { enqueueRun, ensureSlots } from "./queue.ts";
 import { runInputs, runs } from "./schema.ts";
 import { insertSteps } from "./steps.ts";
@@ -104,6 +105,22 @@ export async function getRun(db: Executor, name: string, dagRunId: string): Prom
     : and(eq(runs.name, name), eq(runs.dagRunId, dagRunId));
   const [row] = await db.select().from(runs).where(where).orderBy(desc(runs.id)).limit(1);
   return row ?? null;
+}
+
+/** The newest run of each name, by name, in two queries whatever their number. */
+export async function latestRuns(
+  db: Executor,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, RunRow>> {
+  const newest = await query<{ id: string }>(
+    db,
+    sql`
+    select r.id from jsonb_array_elements_text(${JSON.stringify(names)}::jsonb) n(name)
+    cross join lateral (select id from runs where runs.name = n.name order by id desc limit 1) r`,
+  );
+  const ids = newest.map((row) => row.id);
+  const rows = ids.length === 0 ? [] : await db.select().from(runs).where(inArray(runs.id, ids));
+  return new Map(rows.map((row) => [row.name, row]));
 }
 
 export async function getRunById(db: Executor, id: string): Promise<RunRow | null> {

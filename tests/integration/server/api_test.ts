@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as v from "valibot";
 import { createApiToken } from "../../../src/server/access/tokens.ts";
 import { reportLog } from "../../../src/server/dispatch/logs.ts";
 import { addRunner, callerOf, claimOne, tell } from "../../support/dispatch.ts";
@@ -164,4 +165,19 @@ onEveryServer("AP-05 no input makes an internal error", async (server) => {
     JSON.stringify({ spec: SPEC, name: "q", queue: crypto.getRandomValues(new Uint8Array(9_000)).toHex() }),
   );
   assert.deepEqual(failed, []);
+});
+
+onEveryServer("AP-20 each workflow is listed with its newest run", async (server) => {
+  for (const name of ["a", "b"]) {
+    await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name, spec: SPEC } }), 201);
+  }
+  await bodyOf(await server.request("POST", "/api/v1/dags/a/start", { body: {} }));
+  const { dagRunId } = await bodyOf(await server.request("POST", "/api/v1/dags/a/start", { body: {} }));
+  const { dags } = await bodyOf(await server.request("GET", "/api/v1/dags"));
+  const Listed = v.array(v.object({
+    fileName: v.string(),
+    latestDAGRun: v.nullish(v.object({ dagRunId: v.string() })),
+  }));
+  const latest = v.parse(Listed, dags).map((dag) => [dag.fileName, dag.latestDAGRun?.dagRunId]);
+  assert.deepEqual(latest, [["a", dagRunId], ["b", undefined]]);
 });

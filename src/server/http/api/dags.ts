@@ -14,7 +14,7 @@ import {
   listWorkflows,
   type WorkflowRow,
 } from "../../store/workflows.ts";
-import { listRuns, type RunRow } from "../../store/runs.ts";
+import { latestRuns, type RunRow } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { readDetails } from "../runs-read.ts";
@@ -38,7 +38,8 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
 
   app.get("/", async (c) => {
     const rows = await listWorkflows(ports.db);
-    const dags = await Promise.all(rows.map(async (row) => toDagFile(row, await latestRun(ports, row))));
+    const latest = await latestRuns(ports.db, rows.map((row) => row.name));
+    const dags = rows.map((row) => toDagFile(row, latest.get(row.name) ?? null));
     const pagination = { totalRecords: dags.length, currentPage: 1, totalPages: 1, nextPage: 0, prevPage: 0 };
     return c.json({ dags, errors: [], pagination });
   });
@@ -61,7 +62,8 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.get("/:fileName", async (c) => {
     const fileName = c.req.param("fileName");
     const stored = await find(ports, fileName);
-    const latest = await latestRun(ports, stored.row);
+    const { name } = stored.row;
+    const latest = (await latestRuns(ports.db, [name])).get(name) ?? null;
     return c.json({
       ...toDagFile(stored.row, latest),
       spec: stored.text,
@@ -168,11 +170,6 @@ async function publishOrRefuse(
   const published = unwrap(await publish(ports, fileName, text, { author, refuseProblems: true }));
   const errors = errorTexts(published.problems, fileName);
   if (errors.length > 0) throw refused("bad_request", errors.join("; "));
-}
-
-async function latestRun(ports: ServerPorts, row: WorkflowRow): Promise<RunRow | null> {
-  const [latest] = await listRuns(ports.db, { name: row.name, limit: 1 });
-  return latest ?? null;
 }
 
 function toDagFile(row: WorkflowRow, latest: RunRow | null): Record<string, unknown> {
