@@ -1,4 +1,5 @@
 /** All that the run core asks of the world. Implemented by `runner/`, by fakes with a virtual clock in tests. */
+import type { NamedCall } from "../workflow/actions/names.ts";
 import type {
   Container,
   HandlerName,
@@ -53,6 +54,8 @@ export interface Outcome {
   readonly failure: Failure | null;
   /** Declared outputs read from `DAGU_OUTPUT_FILE` after success, unchecked; null: the file is not reachable there. */
   readonly outputFile: string | null;
+  /** Outputs that the action itself publishes, declared or not: texts, JSON for everything else. */
+  readonly outputs?: Readonly<Record<string, string>>;
 }
 
 /** One try of one step, every reference resolved. */
@@ -89,7 +92,8 @@ export type ResolvedAction =
     readonly stdin: string | null;
     /** Primary first, then fallbacks; defaults merged, references resolved, flags converted (7.4.4). */
     readonly tries: readonly (HarnessConfig & { readonly provider: string })[];
-  };
+  }
+  | NamedCall;
 
 /** What all steps of an attempt share. */
 export interface RunScope {

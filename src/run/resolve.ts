@@ -1,8 +1,18 @@
 /** Replaces the references in what an author wrote, field by field as the matrix says (workflow-language contract 2.6). */
 import { convertFlag, harnessTries } from "../workflow/harness.ts";
 import { resolveEnv } from "../workflow/inputs.ts";
-import { resolveText, type Scope } from "../workflow/reference.ts";
-import type { Container, DockerRun, HarnessConfig, NamedText, Step, Workflow } from "../workflow/workflow.ts";
+import { NAMED_ACTIONS } from "../workflow/actions/names.ts";
+import { readCall } from "../workflow/named-action.ts";
+import { resolveText, type Scope, type Unqualified } from "../workflow/reference.ts";
+import type {
+  Container,
+  DockerRun,
+  HarnessConfig,
+  NamedStepAction,
+  NamedText,
+  Step,
+  Workflow,
+} from "../workflow/workflow.ts";
 import type { Failure } from "./failure.ts";
 import type { ResolvedAction, RunScope } from "./ports.ts";
 
@@ -79,8 +89,20 @@ export function resolveAction(
       };
     }
     default:
-      return action satisfies never;
+      return resolveNamed(action, scope);
   }
+}
+
+function resolveNamed(action: NamedStepAction, scope: Scope): ResolvedAction | Failure {
+  const { literal, unqualified } = NAMED_ACTIONS[action.name];
+  const given = Object.fromEntries(
+    Object.entries(action.with).map(([key, value]) => [
+      key,
+      literal.includes(key) ? value : resolveValue(value, scope, unqualified),
+    ]),
+  );
+  const read = readCall(action.name, given);
+  return read.ok ? read.call : invalid(`${action.name}: ${read.message}`, read.remedy);
 }
 
 /**
@@ -147,13 +169,19 @@ function resolveHarness(
 type Tree = Readonly<Record<string, unknown>>;
 
 function resolveTree(tree: Tree, scope: Scope): Tree {
-  const walk = (value: unknown): unknown => {
-    if (typeof value === "string") return resolveText(value, scope, "scope");
-    if (Array.isArray(value)) return value.map(walk);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
-  };
-  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, walk(value)]));
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => [key, resolveValue(value, scope, "scope")]),
+  );
+}
+
+/** Every text in it, however deep; other values keep their kinds (A-03). */
+export function resolveValue(value: unknown, scope: Scope, unqualified: Unqualified): unknown {
+  if (typeof value === "string") return resolveText(value, scope, unqualified);
+  if (Array.isArray(value)) return value.map((item) => resolveValue(item, scope, unqualified));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, resolveValue(item, scope, unqualified)]),
+  );
 }
 
 function resolveAll(texts: readonly string[], scope: Scope): string[] {

@@ -9,7 +9,16 @@ import type { RunEventBody } from "./event.ts";
 import { type Failure, isRetryable } from "./failure.ts";
 import { newCapture, newLineWatch, readOutputFile, teeSink } from "./output.ts";
 import { isFailure } from "./outcome.ts";
-import type { Journal, OpenActions, OutputSink, Reporter, RunPorts, StepCall, StreamName } from "./ports.ts";
+import type {
+  Journal,
+  OpenActions,
+  Outcome,
+  OutputSink,
+  Reporter,
+  RunPorts,
+  StepCall,
+  StreamName,
+} from "./ports.ts";
 import { resolveAction, resolveContainer } from "./resolve.ts";
 import type { StepScope } from "./scope.ts";
 import type { Slot, Slots } from "./slots.ts";
@@ -157,7 +166,7 @@ async function runTry(run: StepRun, retry: number, sizes: Sizes, signal: AbortSi
   if (outcome.failure !== null) {
     return { ...failed(outcome.failure, outcome.exitCode), hasWatched: watch.hasMatched() };
   }
-  const published = publish(step, capture, outcome.outputFile, call.maxOutputSize);
+  const published = publish(step, capture, outcome, call.maxOutputSize);
   return isFailure(published)
     ? { ...failed(published, 1), hasWatched: watch.hasMatched() }
     : { kind: "succeeded", exitCode: outcome.exitCode, published };
@@ -230,10 +239,11 @@ function failed(
 function publish(
   step: Step,
   capture: ReturnType<typeof newCapture>,
-  outputFile: string | null,
+  { outputFile, outputs = {} }: Outcome,
   maxOutputSize: number,
 ): Published[] | Failure {
-  const published: Published[] = [];
+  const published: Published[] = Object.entries(outputs)
+    .map(([name, value]) => ({ kind: "declared", name, value }));
   if (step.output !== null) {
     if (capture.isOverLimit) {
       return {
@@ -244,7 +254,8 @@ function publish(
     }
     published.push({ kind: "variable", name: step.output, value: capture.text() });
   }
-  if (step.outputs.length > 0 || (outputFile !== null && outputFile !== "")) {
+  const isSilent = outputFile === null || outputFile === "";
+  if (!isSilent || step.outputs.some((output) => !Object.hasOwn(outputs, output.name))) {
     const read = readOutputFile(outputFile ?? "", step.outputs);
     if (!read.ok) {
       const remedy = outputFile === null

@@ -2,7 +2,9 @@
 import * as v from "valibot";
 import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
+import { isNamedAction } from "./actions/names.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
+import { checkWith } from "./named-action.ts";
 import { dockerRun } from "./schema/docker-run.ts";
 import { harnessStep } from "./schema/harness.ts";
 import type { WrittenStep } from "./schema/step.ts";
@@ -92,6 +94,11 @@ function readNamed(
       `action ${name} does not support container field`,
       "container works with run, docker.run and harness.run",
     );
+  }
+  if (isNamedAction(name)) {
+    const given = step.with ?? {};
+    checkWith(name, given, [...path, "with"], findings);
+    return { action: { name, with: given }, place: "host" };
   }
   const at = [...path, "action"];
   if (name === "") findings.report(at, "action is required", "name an action");

@@ -3,6 +3,7 @@
  * Everything here is immutable and free of positions; strings are as the author wrote them, references
  * (`${...}`) unresolved unless a field says otherwise.
  */
+import type { NamedAction } from "./actions/names.ts";
 import type { TriggerBlock } from "./trigger.ts";
 
 export interface Workflow {
@@ -88,7 +89,14 @@ export type StepAction =
   | { readonly name: "container" }
   | { readonly name: "harness.run"; readonly with: HarnessStep }
   /** Also written `container.run`. */
-  | { readonly name: "docker.run"; readonly with: DockerRun };
+  | { readonly name: "docker.run"; readonly with: DockerRun }
+  | NamedStepAction;
+
+/** An action that a schema describes. `with` is as written: references unresolved. */
+export interface NamedStepAction {
+  readonly name: NamedAction;
+  readonly with: Readonly<Record<string, unknown>>;
+}
 
 export interface RunAction {
   readonly name: "run";

@@ -58,7 +58,7 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
   return {
     perform: async (call, sink, report, signal) => {
       const masked = maskSink(sink, options.mask);
-      const outcome = await perform(call.action.name, call.action, {
+      const outcome = await perform(call.action, {
         call,
         attempt,
         sink: masked,

@@ -1,22 +1,43 @@
-/** What a step can do. A name of the language without a deed does not compile. */
+/** What a step can do. A name of the language without a deed does not compile. Named actions are loaded when they are used. */
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
-import type { ActionName } from "../../workflow/workflow.ts";
+import type { NamedAction, With } from "../../workflow/actions/names.ts";
 import { container } from "./container.ts";
+import { type Deed, runDeed } from "./deed.ts";
 import { dockerRun } from "./docker-run.ts";
 import { harnessRun } from "./harness-run.ts";
 import { run } from "./run.ts";
 import type { Work } from "./work.ts";
 
-type ActionOf = { readonly [A in ResolvedAction as A["name"]]: A };
-export type Action<N extends ActionName> = (action: ActionOf[N], work: Work) => Promise<Outcome>;
-
-const ACTIONS: { readonly [N in ActionName]: Action<N> } = {
-  "run": run,
-  "container": container,
-  "docker.run": dockerRun,
-  "harness.run": harnessRun,
+const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
+  "exec": async () => (await import("./basic.ts")).exec,
+  "file.copy": async () => (await import("./file.ts")).fileCopy,
+  "file.delete": async () => (await import("./file.ts")).fileDelete,
+  "file.list": async () => (await import("./file.ts")).fileList,
+  "file.mkdir": async () => (await import("./file.ts")).fileMkdir,
+  "file.move": async () => (await import("./file.ts")).fileMove,
+  "file.read": async () => (await import("./file.ts")).fileRead,
+  "file.stat": async () => (await import("./file.ts")).fileStat,
+  "file.write": async () => (await import("./file.ts")).fileWrite,
+  "log.write": async () => (await import("./basic.ts")).logWrite,
+  "noop": async () => (await import("./basic.ts")).noop,
+  "outputs.write": async () => (await import("./basic.ts")).outputsWrite,
 };
 
-export function perform<N extends ActionName>(name: N, action: ActionOf[N], work: Work): Promise<Outcome> {
-  return ACTIONS[name](action, work);
+export function perform(action: ResolvedAction, work: Work): Promise<Outcome> {
+  switch (action.name) {
+    case "run":
+      return run(action, work);
+    case "container":
+      return container(action, work);
+    case "docker.run":
+      return dockerRun(action, work);
+    case "harness.run":
+      return harnessRun(action, work);
+    default:
+      return performNamed(action.name, action.with, work);
+  }
+}
+
+function performNamed<N extends NamedAction>(name: N, given: With<N>, work: Work): Promise<Outcome> {
+  return runDeed(name, given, work, DEEDS[name]);
 }

@@ -1,0 +1,306 @@
+/** `file.*`: files and folders of the machine. Relative paths are meant against the step's directory (A-38). */
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { succeeded } from "../../run/outcome.ts";
+import type { Outcome } from "../../run/ports.ts";
+import type { With } from "../../workflow/actions/names.ts";
+import { matchesGlob } from "../../workflow/glob.ts";
+import { ActionError, printResult } from "./deed.ts";
+import { joinDir, stepDir } from "./host.ts";
+import type { Work } from "./work.ts";
+
+const DEFAULT_MODE = 0o600;
+
+export async function fileStat(given: With<"file.stat">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  const info = await look(path, given.follow_symlinks);
+  if (info === null && !given.missing_ok) {
+    throw new ActionError(`${path} does not exist`, "set missing_ok: true");
+  }
+  return await printResult(work, { operation: "stat", path, ...factsOf(info) });
+}
+
+export async function fileRead(given: With<"file.read">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  const info = await mustExist(path);
+  if (info.isDirectory) {
+    throw new ActionError(`cannot read a directory: ${path}`, "name a file, or use file.list");
+  }
+  if (given.max_bytes > 0 && info.size > given.max_bytes) throw tooLarge(path, info.size, given.max_bytes);
+  if (given.format === "json") {
+    const content = await Deno.readTextFile(path);
+    return await printResult(work, { operation: "read", path, ...factsOf(info), content });
+  }
+  using file = await Deno.open(path);
+  const chunk = new Uint8Array(65_536);
+  for (let read = await file.read(chunk); read !== null; read = await file.read(chunk)) {
+    await work.sink.write("stdout", chunk.slice(0, read));
+    if (work.signal.aborted) break;
+  }
+  return succeeded(null);
+}
+
+function tooLarge(path: string, size: number, max: number): ActionError {
+  return new ActionError(`${path} exceeds max_bytes (${size} > ${max} bytes)`, "raise max_bytes");
+}
+
+// ---- writing ----------------------------------------------------------------------------------------------------
+
+export async function fileWrite(given: With<"file.write">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  const known = await look(path, true);
+  if (known?.isDirectory) throw new ActionError(`destination is a directory: ${path}`);
+  if (known !== null && !given.overwrite) throw exists(path);
+  const bytes = new TextEncoder().encode(given.content);
+  if (!given.dry_run) {
+    if (given.create_dirs) await Deno.mkdir(dirname(path), { recursive: true });
+    await write(path, bytes, given.mode ?? DEFAULT_MODE, given.atomic, work);
+  }
+  return await printResult(work, {
+    operation: "write",
+    path,
+    bytes: bytes.length,
+    created: known === null,
+    ...dryRun(given.dry_run),
+  });
+}
+
+/** With `isAtomic`, who reads the path finds the old content or the new, never half of it. */
+export async function write(
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+  isAtomic: boolean,
+  work: Work,
+): Promise<void> {
+  const target = isAtomic ? join(dirname(path), `.${basename(path)}.${work.attempt.ids.uuid()}`) : path;
+  try {
+    await Deno.writeFile(target, bytes, { mode });
+    await Deno.chmod(target, mode);
+    if (isAtomic) await Deno.rename(target, path);
+  } catch (error) {
+    if (isAtomic) await Deno.remove(target).catch(() => {});
+    throw explained(error, path);
+  }
+}
+
+function explained(error: unknown, path: string): Error {
+  if (error instanceof Deno.errors.NotFound) {
+    return new ActionError(`the folder of ${path} does not exist`, "set create_dirs: true");
+  }
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+export async function fileCopy(given: With<"file.copy">, work: Work): Promise<Outcome> {
+  const { source, destination, info } = await openTransfer(given, work);
+  if (info.isDirectory && !given.recursive) {
+    throw new ActionError("recursive is required to copy a directory", "set recursive: true");
+  }
+  if (info.isDirectory && isInside(source, destination)) {
+    throw new ActionError(`destination ${destination} is inside of source`, "copy to another folder");
+  }
+  if (!given.dry_run) {
+    if (info.isDirectory) await copyFolder(source, destination, given.follow_symlinks);
+    else await copyOne(source, destination);
+  }
+  return await printResult(work, {
+    operation: "copy",
+    source,
+    destination,
+    path: destination,
+    type: typeOf(info),
+    copied: !given.dry_run,
+    ...dryRun(given.dry_run),
+  });
+}
+
+async function copyFolder(source: string, destination: string, follow: boolean): Promise<void> {
+  await Deno.mkdir(destination, { recursive: true });
+  for await (const entry of Deno.readDir(source)) {
+    const [from, to] = [join(source, entry.name), join(destination, entry.name)];
+    const info = await look(from, follow);
+    if (info?.isDirectory) await copyFolder(from, to, follow);
+    else if (info?.isSymlink) {
+      await Deno.remove(to).catch(() => {});
+      await Deno.symlink(await Deno.readLink(from), to);
+    } else if (info !== null) await copyOne(from, to);
+  }
+}
+
+async function copyOne(source: string, destination: string): Promise<void> {
+  try {
+    await Deno.copyFile(source, destination);
+  } catch (error) {
+    throw explained(error, destination);
+  }
+}
+
+export async function fileMove(given: With<"file.move">, work: Work): Promise<Outcome> {
+  const { source, destination, info } = await openTransfer(given, work);
+  if (info.isDirectory && isInside(source, destination)) {
+    throw new ActionError(`destination ${destination} is inside of source`, "move to another folder");
+  }
+  if (!given.dry_run) await move(source, destination, info);
+  return await printResult(work, {
+    operation: "move",
+    source,
+    destination,
+    path: destination,
+    moved: !given.dry_run,
+    ...dryRun(given.dry_run),
+  });
+}
+
+/** Another file system cannot be renamed into: copied and removed instead. */
+async function move(source: string, destination: string, info: Deno.FileInfo): Promise<void> {
+  const known = await look(destination, false);
+  if (known?.isDirectory) await Deno.remove(destination, { recursive: true });
+  try {
+    await Deno.rename(source, destination);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || !/cross-device|EXDEV/i.test(String(error))) {
+      throw explained(error, destination);
+    }
+    if (info.isDirectory) await copyFolder(source, destination, false);
+    else await copyOne(source, destination);
+    await Deno.remove(source, { recursive: true });
+  }
+}
+
+interface Transfer {
+  readonly source: string;
+  readonly destination: string;
+  readonly info: Deno.FileInfo;
+}
+
+async function openTransfer(
+  given: With<"file.copy"> | With<"file.move">,
+  work: Work,
+): Promise<Transfer> {
+  const [source, destination] = [at(work, given.source), at(work, given.destination)];
+  if (source === destination) throw new ActionError("source and destination must differ");
+  const info = await mustExist(source);
+  const known = await look(destination, false);
+  if (known !== null && !given.overwrite) throw exists(destination);
+  if (given.create_dirs && !given.dry_run) await Deno.mkdir(dirname(destination), { recursive: true });
+  return { source, destination, info };
+}
+
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== "" && !way.startsWith("..");
+}
+
+// ---- folders ----------------------------------------------------------------------------------------------------
+
+export async function fileDelete(given: With<"file.delete">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  if (path === resolve("/")) throw new ActionError("refusing to delete filesystem root");
+  const info = await look(path, false);
+  if (info === null && !given.missing_ok) {
+    throw new ActionError(`${path} does not exist`, "set missing_ok: true");
+  }
+  if (info?.isDirectory && !given.recursive) {
+    throw new ActionError("recursive is required to delete a directory", "set recursive: true");
+  }
+  if (info !== null && !given.dry_run) await Deno.remove(path, { recursive: given.recursive });
+  return await printResult(work, {
+    operation: "delete",
+    path,
+    deleted: info !== null && !given.dry_run,
+    ...dryRun(given.dry_run),
+  });
+}
+
+export async function fileMkdir(given: With<"file.mkdir">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  const known = await look(path, true);
+  if (known !== null && !known.isDirectory) throw exists(path);
+  if (known === null && !given.dry_run) {
+    await Deno.mkdir(path, {
+      recursive: given.create_dirs,
+      ...(given.mode === undefined ? {} : { mode: given.mode }),
+    });
+  }
+  return await printResult(work, {
+    operation: "mkdir",
+    path,
+    created: known === null && !given.dry_run,
+    ...dryRun(given.dry_run),
+  });
+}
+
+export async function fileList(given: With<"file.list">, work: Work): Promise<Outcome> {
+  const path = at(work, given.path);
+  const info = await mustExist(path);
+  if (!info.isDirectory) throw new ActionError(`${path} is not a directory`, "use file.stat");
+  const entries = await listFolder(path, path, given);
+  return await printResult(work, { operation: "list", path, entries });
+}
+
+/** Sorted by path. A pattern with a slash is compared with the path below the folder, another with the name. */
+async function listFolder(
+  root: string,
+  folder: string,
+  given: With<"file.list">,
+): Promise<Record<string, unknown>[]> {
+  const pattern = given.pattern === "" ? "*" : given.pattern;
+  const found: Record<string, unknown>[] = [];
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
+  for (const name of names) {
+    const path = join(folder, name);
+    const info = await look(path, given.follow_symlinks);
+    if (info === null) continue;
+    const below = relative(root, path);
+    const isListed = !info.isDirectory || given.include_dirs;
+    if (isListed && matchesGlob(pattern, pattern.includes("/") ? below : name)) {
+      found.push({ name, path, relativePath: below, ...factsOf(info) });
+    }
+    if (info.isDirectory && given.recursive) found.push(...await listFolder(root, path, given));
+  }
+  return found;
+}
+
+// ---- facts ------------------------------------------------------------------------------------------------------
+
+function at(work: Work, path: string): string {
+  return joinDir(stepDir(work), path);
+}
+
+async function look(path: string, follow: boolean): Promise<Deno.FileInfo | null> {
+  try {
+    return await (follow ? Deno.stat(path) : Deno.lstat(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw error;
+  }
+}
+
+async function mustExist(path: string): Promise<Deno.FileInfo> {
+  const info = await look(path, true);
+  if (info === null) throw new ActionError(`${path} does not exist`);
+  return info;
+}
+
+function exists(path: string): ActionError {
+  return new ActionError(`destination exists: ${path}`, "set overwrite: true");
+}
+
+function factsOf(info: Deno.FileInfo | null): Record<string, unknown> {
+  if (info === null) return { exists: false };
+  const mode = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+  return {
+    exists: true,
+    type: typeOf(info),
+    size: info.size,
+    mode,
+    modTime: info.mtime?.toISOString() ?? null,
+  };
+}
+
+function typeOf(info: Deno.FileInfo): string {
+  return info.isDirectory ? "directory" : info.isSymlink ? "symlink" : info.isFile ? "file" : "other";
+}
+
+function dryRun(isDry: boolean): Record<string, unknown> {
+  return isDry ? { dryRun: true } : {};
+}

@@ -1,0 +1,42 @@
+/** The closed list of actions whose `with` a schema describes; `run`, `docker.run` and `harness.run` have rooms of their own. */
+import type * as v from "valibot";
+import { exec, logWrite, noop, outputsWrite } from "./basic.ts";
+import {
+  fileCopy,
+  fileDelete,
+  fileList,
+  fileMkdir,
+  fileMove,
+  fileRead,
+  fileStat,
+  fileWrite,
+} from "./file.ts";
+
+export const NAMED_ACTIONS = {
+  "exec": exec,
+  "file.copy": fileCopy,
+  "file.delete": fileDelete,
+  "file.list": fileList,
+  "file.mkdir": fileMkdir,
+  "file.move": fileMove,
+  "file.read": fileRead,
+  "file.stat": fileStat,
+  "file.write": fileWrite,
+  "log.write": logWrite,
+  "noop": noop,
+  "outputs.write": outputsWrite,
+} as const;
+
+export type NamedAction = keyof typeof NAMED_ACTIONS;
+
+/** What an action is given: its checked `with`. */
+export type With<N extends NamedAction> = v.InferOutput<(typeof NAMED_ACTIONS)[N]["with"]>;
+
+/** One call of a named action, references resolved and `with` checked. */
+export type NamedCall = {
+  readonly [N in NamedAction]: { readonly name: N; readonly with: With<N> };
+}[NamedAction];
+
+export function isNamedAction(name: string): name is NamedAction {
+  return Object.hasOwn(NAMED_ACTIONS, name);
+}
