@@ -73,6 +73,15 @@ const COMMANDS: Readonly<
     summary: "queue a workflow's run and return at once",
     load: () => import("./commands/enqueue.ts"),
   },
+  retry: { summary: "try a run again that ended", load: () => import("./commands/retry.ts") },
+  dry: {
+    summary: "walk through a workflow without executing anything",
+    load: () => import("./commands/dry.ts"),
+  },
+  "human-task": {
+    summary: "complete a task that a run waits for",
+    load: () => import("./commands/human-task.ts"),
+  },
   status: { summary: "what a run did, step by step", load: () => import("./commands/status.ts") },
   stop: { summary: "stop a run", load: () => import("./commands/stop.ts") },
   validate: {

@@ -4,6 +4,7 @@ import { formatProblem } from "../workflow/problem.ts";
 import { publish } from "../server/definitions/publish.ts";
 import { deleteWorkflow } from "../server/store/workflows.ts";
 import type { ServerPorts } from "../server/ports.ts";
+import { withSchemas } from "./workflow-file.ts";
 
 const EXTENSIONS = [".yaml", ".yml"];
 const SETTLE_MS = 200;
@@ -42,8 +43,10 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
   const seen = new Set<string>();
   for (const path of await listFiles(dir)) {
     const name = basename(path, extname(path));
-    const text = await Deno.readTextFile(path).catch(() => null);
-    if (text === null) continue;
+    const written = await Deno.readTextFile(path).catch(() => null);
+    if (written === null) continue;
+    // A schema that cannot be read stays as it is, and is told as a problem of the definition.
+    const text = await withSchemas(written, path).catch(() => written);
     seen.add(name);
     if (published.get(name) === text) continue;
     published.set(name, text);

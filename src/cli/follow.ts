@@ -6,31 +6,40 @@ import { nodesOf, RunDetails, runPath } from "./run-json.ts";
 
 const utf8 = new TextEncoder();
 
+/** How long the output of steps that went before a waiting one may take to arrive. */
+const LAST_BYTES_MS = 500;
+
 export interface FollowOptions {
   readonly isQuiet: boolean;
   readonly signal: AbortSignal;
 }
 
-/** The run when it is over, with all of its output shown. */
+/** The run when it is over or waits for a person, with all of its output shown. */
 export async function followRun(
   api: Api,
   run: { name: string; dagRunId: string },
   options: FollowOptions,
 ): Promise<RunDetails> {
   const followed = new Map<string, Promise<void>>();
+  const idle = new AbortController();
   let last: RunDetails | null = null;
+  const signal = AbortSignal.any([options.signal, idle.signal]);
   for await (const { event, data } of api.events(`${runPath(run)}/stream`, options.signal)) {
     if (event !== "run") continue;
     const details = v.parse(RunDetails, JSON.parse(data));
     last = details;
+    if (details.statusLabel === "waiting") break;
     if (options.isQuiet) continue;
     for (const node of nodesOf(details)) {
-      const hasBegun = node.statusLabel !== "not_started" && v.is(StepStatus, node.statusLabel) &&
+      const hasBegun = !["not_started", "waiting"].includes(node.statusLabel) &&
+        v.is(StepStatus, node.statusLabel) &&
         node.startedAt !== "-";
       if (!hasBegun || followed.has(node.step.name)) continue;
-      followed.set(node.step.name, followStep(api, run, node.step.name, options.signal));
+      followed.set(node.step.name, followStep(api, run, node.step.name, signal));
     }
   }
+  // The log of a step that waits has no end yet.
+  if (last?.statusLabel === "waiting") setTimeout(() => idle.abort(), LAST_BYTES_MS);
   await Promise.all(followed.values());
   if (last === null) throw new Error("the run's stream ended before it told anything");
   return last;

@@ -3,7 +3,11 @@ import * as v from "valibot";
 import { Failure } from "../run/failure.ts";
 
 const Node = v.object({
-  step: v.object({ name: v.string(), commands: v.array(v.object({ command: v.string() })) }),
+  step: v.object({
+    name: v.string(),
+    id: v.optional(v.string()),
+    commands: v.array(v.object({ command: v.string() })),
+  }),
   statusLabel: v.string(),
   startedAt: v.string(),
   finishedAt: v.string(),
@@ -11,6 +15,9 @@ const Node = v.object({
   reason: v.string(),
   failure: v.nullable(Failure),
   logSizes: v.object({ stdout: v.number(), stderr: v.number() }),
+  /** What a person is asked for while the step waits. */
+  prompt: v.optional(v.nullable(v.string()), null),
+  form: v.optional(v.nullable(v.record(v.string(), v.unknown())), null),
 });
 export type Node = v.InferOutput<typeof Node>;
 
@@ -27,6 +34,7 @@ export const RunDetails = v.object({
   onFailure: v.optional(Node),
   onAbort: v.optional(Node),
   onExit: v.optional(Node),
+  onWait: v.optional(Node),
   failure: v.nullable(Failure),
   notes: v.array(v.string()),
 });
@@ -37,7 +45,7 @@ export const DetailsAnswer = v.object({ dagRunDetails: RunDetails });
 
 /** Steps, then handlers in the order in which they may have run. */
 export function nodesOf(run: RunDetails): Node[] {
-  const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit];
+  const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit, run.onWait];
   return [...run.nodes, ...handlers.filter((node) => node !== undefined)];
 }
 

@@ -39,7 +39,18 @@ function nodeLines(node: Node, isLast: boolean): string[] {
   const below = [
     ...node.step.commands.flatMap(({ command }) => command.trimEnd().split("\n")).slice(0, 5),
     ...(node.reason === "" ? [] : [node.reason]),
+    ...waitingLines(node),
     ...(node.failure === null ? [] : formatFailure(node.failure).map((line) => `error: ${line}`)),
   ];
   return [head, ...below.map((line) => `${isLast ? "  " : "│ "}  ${line}`)];
+}
+
+/** Who completes the task needs to know its step, its question and its form (S-119). */
+function waitingLines(node: Node): string[] {
+  if (node.prompt === null) return [];
+  return [
+    `step id: ${node.step.id ?? node.step.name}`,
+    ...`prompt: ${node.prompt}`.trimEnd().split("\n"),
+    ...(node.form === null ? [] : [`form: ${JSON.stringify(node.form)}`]),
+  ];
 }

@@ -19,9 +19,18 @@ export async function readWorkflowFile(argument: string, dagsDir: string): Promi
   ];
   for (const path of places) {
     const text = await readIfFile(path);
-    if (text !== null) return { path, stem: basename(path, extname(path)), text };
+    if (text !== null) {
+      return { path, stem: basename(path, extname(path)), text: await withSchemas(text, path) };
+    }
   }
   throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
+}
+
+/** The text with the schemas of its params written into it (P-13); few have any. */
+export async function withSchemas(text: string, path: string): Promise<string> {
+  if (!text.includes("schema")) return text;
+  const { inlineSchemas } = await import("./schema-file.ts");
+  return await inlineSchemas(text, path);
 }
 
 /** Throws `UserError` on what no workflow can be, before it is sent anywhere. */

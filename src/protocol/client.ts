@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import type { Clock, Ids } from "../run/ports.ts";
+import { ChildReply, type ChildRequest, ChildView } from "./children.ts";
 import { type CallResult, exchange, type Fetch, gzip, readBlob, readJson } from "./exchange.ts";
 import {
   ClaimReply,
@@ -87,6 +88,19 @@ export interface RunnerClient {
     options: CallOptions,
   ): Promise<CallResult<EventsReply>>;
   sendLog(attempt: AttemptCredential, piece: LogPiece, options: CallOptions): Promise<CallResult<LogReply>>;
+  /** Starts a run for a step of the attempt, or finds it again. */
+  startChild(
+    attempt: AttemptCredential,
+    body: ChildRequest,
+    options: CallOptions,
+  ): Promise<CallResult<ChildReply>>;
+  /** Answers when the child is over, or after some seconds with what is known. */
+  viewChild(
+    attempt: AttemptCredential,
+    dagRunId: string,
+    options: CallOptions,
+  ): Promise<CallResult<ChildView>>;
+  cancelChild(attempt: AttemptCredential, dagRunId: string, options: CallOptions): Promise<CallResult<Empty>>;
   /** Bytes that match `sha256:HEX`; others count as no answer. */
   blob(attempt: AttemptCredential, digest: string, options: CallOptions): Promise<CallResult<Uint8Array>>;
 }
@@ -168,6 +182,12 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
         body: piece.bytes,
         headers: { "Content-Type": "application/octet-stream" },
       }, o),
+    startChild: (attempt, json, o) =>
+      callJson(ChildReply, { path: attemptPath(attempt, "children"), attempt, json }, o),
+    viewChild: (attempt, id, o) =>
+      callJson(ChildView, { method: "GET", path: childPath(attempt, id), attempt }, o),
+    cancelChild: (attempt, id, o) =>
+      callJson(Empty, { path: `${childPath(attempt, id)}/cancel`, attempt, json: {} }, o),
     blob: async (attempt, digest, o) => {
       const sent = await send({ method: "GET", path: `/blobs/${encodeURIComponent(digest)}`, attempt }, o);
       return sent.ok ? await readBlob(digest, sent.value) : sent;
@@ -187,6 +207,10 @@ interface Call {
 
 function attemptPath(attempt: AttemptCredential, rest: string): string {
   return `/attempts/${encodeURIComponent(attempt.attemptId)}/${rest}`;
+}
+
+function childPath(attempt: AttemptCredential, dagRunId: string): string {
+  return attemptPath(attempt, `children/${encodeURIComponent(dagRunId)}`);
 }
 
 function logQuery(piece: LogPiece): string {

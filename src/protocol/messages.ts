@@ -4,7 +4,8 @@
  */
 import * as v from "valibot";
 import { EpochMs, RunStatus } from "../run/event.ts";
-import { RunId, Uuid } from "../run/ids.ts";
+import { Uuid } from "../run/ids.ts";
+import { Count, Grant, Natural, Text } from "./grant.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const RUNNER_BASE_PATH = "/runner/v1";
@@ -21,11 +22,7 @@ export const HEADERS = {
   serverTime: "Dagu-Server-Time",
 } as const;
 
-const Natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-/** What is counted one by one, and what the columns of the store hold: below 2^31. */
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2_147_483_647));
 const CAPACITY_MAX = 1_000;
-const Text = v.record(v.string(), v.string());
 
 // ---- errors (RP-06, 5.3) ----------------------------------------------------------------------------------------
 
@@ -160,44 +157,6 @@ export const ClaimRequest = v.object({
   held: v.array(Uuid),
 });
 export type ClaimRequest = v.InferOutput<typeof ClaimRequest>;
-
-export const Grant = v.object({
-  attemptId: Uuid,
-  fence: v.pipe(Count, v.minValue(1)),
-  /** `dagu_att_...`: goes into `Dagu-Attempt` of every call for this attempt. */
-  attemptToken: v.string(),
-  leaseMs: Natural,
-  graceMs: Natural,
-  startDeadlineMs: Natural,
-  run: v.object({
-    name: v.string(),
-    dagRunId: RunId,
-    triggerType: v.string(),
-    triggerActor: v.string(),
-    trust: v.picklist(["trusted", "untrusted"]),
-    queue: v.string(),
-    labels: v.array(v.string()),
-    /** RFC 3339, or "". */
-    scheduleTime: v.string(),
-  }),
-  operation: v.picklist(["start"]),
-  definition: v.object({
-    /** `sha256:` and 64 hex digits, over the UTF-8 text. */
-    digest: v.string(),
-    yaml: v.string(),
-  }),
-  params: v.object({
-    /** Every parameter as text, defaults included, in declaration order. */
-    values: Text,
-    /** `DAG_PARAMS_JSON` (P-15). */
-    json: v.string(),
-  }),
-  /** Variables that the trigger brings (`DAGU_EVENT_*`). */
-  env: Text,
-  /** Large values by digest, fetched with GET /blobs/{digest}: `WEBHOOK_PAYLOAD`, `WEBHOOK_HEADERS`. */
-  inputs: v.array(v.object({ name: v.string(), digest: v.string(), sizeBytes: Natural })),
-});
-export type Grant = v.InferOutput<typeof Grant>;
 
 export const ClaimReply = v.object({
   attempts: v.array(Grant),

@@ -2,18 +2,21 @@
 import { matchesExpected } from "../workflow/condition.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import type { Condition } from "../workflow/workflow.ts";
-import type { Checks } from "./ports.ts";
+import { evaluateText } from "./evaluate.ts";
+import type { Failure } from "./failure.ts";
+import type { Checks, CommandPlace } from "./ports.ts";
 
 export interface ConditionsResult {
+  /** Every one of them is; never when one could not be evaluated. */
   readonly isMet: boolean;
+  /** The first that could not be evaluated, which is neither met nor not met (S-72); null: all could. */
+  readonly failure: Failure | null;
   /** One entry for each condition, in order. */
   readonly results: { condition: string; matched: boolean; error?: string }[];
 }
 
-export interface ConditionsEnvironment {
+export interface ConditionsEnvironment extends Pick<CommandPlace, "shell" | "workingDir"> {
   readonly checks: Checks;
-  readonly shell: readonly string[] | null;
-  readonly workingDir: string | null;
 }
 
 /** All are looked at, in order, even after one was not met (S-68). Commands run on the runner's host, never in a container (3.9.4). */
@@ -25,28 +28,57 @@ export async function checkConditions(
 ): Promise<ConditionsResult> {
   const results: ConditionsResult["results"] = [];
   for (const condition of conditions) {
-    const isMet = await isConditionMet(condition, scope, environment, signal);
+    const verdict = await judge(condition, scope, environment, signal);
     const text = condition.kind === "command" ? condition.command : condition.condition;
-    results.push({ condition: text, matched: isMet !== condition.negate });
+    results.push({
+      condition: text,
+      matched: verdict.kind === "told" && verdict.isMet !== condition.negate,
+      ...(verdict.kind === "error" ? { error: verdict.message } : {}),
+    });
   }
-  return { isMet: results.every((result) => result.matched), results };
+  const broken = results.find((result) => result.error !== undefined);
+  return {
+    isMet: results.every((result) => result.matched),
+    failure: broken === undefined ? null : cannotEvaluate(broken),
+    results,
+  };
 }
 
-async function isConditionMet(
+type Verdict =
+  | { readonly kind: "told"; readonly isMet: boolean }
+  | { readonly kind: "error"; readonly message: string };
+
+async function judge(
   condition: Condition,
   scope: Scope,
-  environment: ConditionsEnvironment,
+  { checks, shell, workingDir }: ConditionsEnvironment,
   signal: AbortSignal,
-): Promise<boolean> {
-  if (condition.kind === "match") {
-    return matchesExpected(resolveText(condition.condition, scope, "scope"), condition.expected);
+): Promise<Verdict> {
+  const place = { shell, workingDir, env: scope.env };
+  switch (condition.kind) {
+    case "command": {
+      const command = resolveText(condition.command, scope, "shell");
+      return { kind: "told", isMet: await checks.command(command, place, signal) };
+    }
+    case "match": {
+      const value = resolveText(condition.condition, scope, "scope");
+      return { kind: "told", isMet: matchesExpected(value, condition.expected) };
+    }
+    case "eval": {
+      const read = await evaluateText(condition.condition, scope, place, checks, signal);
+      return read.ok
+        ? { kind: "told", isMet: matchesExpected(read.value, condition.expected) }
+        : { kind: "error", message: read.message };
+    }
+    default:
+      return condition satisfies never;
   }
-  const command = resolveText(condition.command, scope, "shell");
-  return await environment.checks.command(
-    command,
-    environment.shell,
-    scope.env,
-    environment.workingDir,
-    signal,
-  );
+}
+
+function cannotEvaluate({ condition, error }: { condition: string; error?: string }): Failure {
+  return {
+    code: "PRECONDITION_ERROR",
+    message: `the precondition eval ${JSON.stringify(condition)} failed: ${error}`,
+    remedy: "see that its commands end with exit code 0 within 2 s, or write a condition",
+  };
 }

@@ -87,13 +87,39 @@ export const RunEventBody = v.variant("type", [
     data: v.object({
       /** Tries before this one, from 0. */
       retry: v.number(),
+      /** Whole executions before this one, from 0; absent: the step does not repeat. */
+      repeat: v.optional(v.number()),
     }),
   }),
-  /** `output`: captured variable; otherwise a declared output. Values at most 64 KiB each. */
+  /**
+   * `variable`: captured by `output: NAME`; `declared`: an output by its name; `object`: a key of the object form, as JSON.
+   */
   v.object({
     type: v.literal("step.output"),
     step: v.string(),
-    data: v.object({ kind: v.picklist(["variable", "declared"]), name: v.string(), value: v.string() }),
+    data: v.object({
+      kind: v.picklist(["variable", "declared", "object"]),
+      name: v.string(),
+      value: v.string(),
+    }),
+  }),
+  /** A run of its own that the step started. */
+  v.object({
+    type: v.literal("child.linked"),
+    step: v.string(),
+    data: v.object({ childRunId: v.string(), name: v.string(), index: v.number() }),
+  }),
+  /** A person has to act before the step is over. */
+  v.object({
+    type: v.literal("step.waiting"),
+    step: v.string(),
+    data: v.object({
+      kind: v.picklist(["human_task", "approval"]),
+      prompt: v.string(),
+      /** The form's schema, as written. */
+      form: v.optional(v.record(v.string(), v.unknown())),
+      logs: LogSizes,
+    }),
   }),
   v.object({
     type: v.literal("step.retrying"),
@@ -109,7 +135,7 @@ export const RunEventBody = v.variant("type", [
     type: v.literal("step.finished"),
     step: v.string(),
     data: v.object({
-      status: v.picklist(["failed", "aborted", "succeeded"]),
+      status: v.picklist(["failed", "aborted", "succeeded", "partially_succeeded"]),
       exitCode: v.optional(v.number()),
       error: v.optional(Failure),
       /** The failure is allowed by `continue_on`, so dependents go on. */
@@ -146,9 +172,14 @@ export const RunEventBody = v.variant("type", [
   v.object({
     type: v.literal("attempt.finished"),
     data: v.object({
-      status: v.picklist(["failed", "aborted", "succeeded", "partially_succeeded"]),
+      status: v.picklist(["failed", "aborted", "succeeded", "partially_succeeded", "rejected"]),
       error: v.optional(Failure),
     }),
+  }),
+  /** Nothing can run before a person acts: the attempt is over, the run is not. */
+  v.object({
+    type: v.literal("attempt.waiting"),
+    data: v.object({ steps: v.array(v.string()) }),
   }),
 ]);
 export type RunEventBody = v.InferOutput<typeof RunEventBody>;
@@ -164,5 +195,5 @@ export const RunEvent = v.intersect([Stamp, RunEventBody]);
 export type RunEvent = v.InferOutput<typeof RunEvent>;
 
 export function isTerminal(event: { readonly type: string }): boolean {
-  return event.type === "attempt.finished";
+  return event.type === "attempt.finished" || event.type === "attempt.waiting";
 }

@@ -5,15 +5,16 @@
 import { findCycle } from "../workflow/graph.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
-import { checkConditions } from "./conditions.ts";
+import { checkConditions, type ConditionsResult } from "./conditions.ts";
 import type { RunEventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { RunInputs } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
 import type { OpenActions, Reporter, RunPorts } from "./ports.ts";
 import { resolveRunScope } from "./resolve.ts";
-import { runSteps } from "./schedule.ts";
-import { newHandlerScope, newRunScope } from "./scope.ts";
+import { openPrelude } from "./prelude.ts";
+import { runSteps, stepsOf } from "./schedule.ts";
+import { newHandlerScope } from "./scope.ts";
 import { newSlots } from "./slots.ts";
 import { newRunState, reduce, type RunState } from "./state.ts";
 import { deriveStatus, type FinalStatus } from "./status.ts";
@@ -32,29 +33,43 @@ export async function execute(
   signal: AbortSignal,
   kill: AbortSignal,
 ): Promise<RunState> {
-  const attempt = newAttempt(workflow, inputs, ports, kill);
-  await attempt.emit({
+  const startedAt = ports.clock.now();
+  const story = newStory(workflow, inputs, ports);
+  await story.emit({
     type: "attempt.started",
     data: { engineVersion: inputs.engineVersion, host: inputs.hostName, workDir: inputs.paths.workDir },
   });
   using stop = openStop(signal);
-  const end = await runAttempt(attempt, stop);
-  if (stopReason(stop.signal)?.kind !== "fenced") {
-    await attempt.emit({
+  const prelude = await openPrelude(workflow, inputs, ports, startedAt, stop.signal);
+  const end = isFailure(prelude)
+    ? endUnopened(prelude, stop.signal)
+    : await runAttempt({ workflow, ports, kill, isRetryDue: inputs.isRetryDue, ...prelude, ...story }, stop);
+  if (stopReason(stop.signal)?.kind === "fenced") return story.state();
+  await story.emit(
+    end.status === "waiting" ? { type: "attempt.waiting", data: { steps: waitingNames(story.state()) } } : {
       type: "attempt.finished",
       data: { status: end.status, ...(end.failure === null ? {} : { error: end.failure }) },
-    });
-  }
-  return attempt.state();
+    },
+  );
+  return story.state();
 }
 
-interface Attempt {
+function waitingNames(state: RunState): string[] {
+  return state.steps.filter((step) => step.status === "waiting").map((step) => step.name);
+}
+
+interface Story {
+  readonly emit: (body: RunEventBody) => Promise<void>;
+  readonly state: () => RunState;
+}
+
+interface Attempt extends Story {
   readonly workflow: Workflow;
   readonly ports: RunPorts;
   readonly scope: Scope;
+  readonly warnings: readonly string[];
   readonly kill: AbortSignal;
-  readonly emit: (body: RunEventBody) => Promise<void>;
-  readonly state: () => RunState;
+  readonly isRetryDue: boolean;
 }
 
 interface AttemptEnd {
@@ -62,13 +77,12 @@ interface AttemptEnd {
   readonly failure: Failure | null;
 }
 
-function newAttempt(workflow: Workflow, inputs: RunInputs, ports: RunPorts, kill: AbortSignal): Attempt {
-  let state = newRunState(workflow);
+/** Begins where an earlier attempt left the steps, if there was one. */
+function newStory(workflow: Workflow, inputs: RunInputs, ports: RunPorts): Story {
+  const fresh = newRunState(workflow);
+  const known = new Map((inputs.resume?.steps ?? []).map((step) => [step.name, step]));
+  let state: RunState = { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
   return {
-    workflow,
-    ports,
-    kill,
-    scope: newRunScope(workflow, inputs, ports.clock.now()),
     state: () => state,
     emit: async (body) => {
       state = reduce(state, { ...body, at: ports.clock.now() });
@@ -79,13 +93,18 @@ function newAttempt(workflow: Workflow, inputs: RunInputs, ports: RunPorts, kill
 
 async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): Promise<AttemptEnd> {
   const { workflow, ports } = attempt;
+  for (const message of attempt.warnings) {
+    await attempt.emit({ type: "note", data: { level: "warn", message } });
+  }
   const cycle = findCycle(workflow.steps);
   if (cycle !== null) return { status: "failed", failure: cyclic(cycle) };
 
   const runScope = resolveRunScope(workflow, attempt.scope);
-  const isMet = await areRunPreconditionsMet(attempt, runScope.workingDir, stop.signal);
-  const early = stopReason(stop.signal);
-  if (!isMet && early === null && !needsAbortHandlers(workflow)) return { status: "aborted", failure: null };
+  const { isMet, failure: unclear } = await checkRunPreconditions(attempt, runScope.workingDir, stop.signal);
+  if (!isMet && stopReason(stop.signal) === null) {
+    const status = unclear === null ? "aborted" : "failed";
+    if (!hasLastHandlers(workflow, status)) return { status, failure: unclear };
+  }
 
   using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop);
   const opened = await ports.actions.open(runScope, runReporter(attempt), stop.signal);
@@ -97,31 +116,36 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
 
   const reason = stopReason(stop.signal);
   if (reason?.kind === "fenced") return { status: "aborted", failure: null };
-  const end = deriveEnd(attempt, { isUnmet: !isMet, isInitFailed: init === "failed", reason });
+  const end = deriveEnd(attempt, { isUnmet: !isMet, unclear, isInitFailed: init === "failed", reason });
+  if (end.status === "waiting") {
+    await runHandler(attempt, "wait", "waiting", actions, attempt.kill);
+    return end;
+  }
   return await runLastHandlers(attempt, end, actions);
 }
 
-async function areRunPreconditionsMet(
+async function checkRunPreconditions(
   attempt: Attempt,
   workingDir: string | null,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Pick<ConditionsResult, "isMet" | "failure">> {
   const { workflow, ports, scope } = attempt;
-  if (workflow.preconditions.length === 0) return true;
+  if (workflow.preconditions.length === 0) return { isMet: true, failure: null };
   const shell = workflow.shell === null
     ? null
     : workflow.shell.map((word) => resolveText(word, scope, "scope"));
-  const { isMet, results } = await checkConditions(workflow.preconditions, scope, {
+  const { isMet, failure, results } = await checkConditions(workflow.preconditions, scope, {
     checks: ports.checks,
     shell,
     workingDir,
   }, signal);
   await attempt.emit({ type: "preconditions.checked", data: { results } });
-  return isMet;
+  return { isMet, failure };
 }
 
-function needsAbortHandlers(workflow: Workflow): boolean {
-  return workflow.handlers.abort !== undefined || workflow.handlers.exit !== undefined;
+function hasLastHandlers({ handlers }: Workflow, status: "aborted" | "failed"): boolean {
+  const own = status === "aborted" ? handlers.abort : handlers.failure;
+  return own !== undefined || handlers.exit !== undefined;
 }
 
 /** Nothing ran: every step stays not_started and no handler runs (3.1.3). */
@@ -134,11 +158,20 @@ function endUnopened(failure: Failure, signal: AbortSignal): AttemptEnd {
 
 function deriveEnd(
   attempt: Attempt,
-  facts: { isUnmet: boolean; isInitFailed: boolean; reason: ReturnType<typeof stopReason> },
+  facts: {
+    isUnmet: boolean;
+    /** Why the workflow's preconditions could not be evaluated. */
+    unclear: Failure | null;
+    isInitFailed: boolean;
+    reason: ReturnType<typeof stopReason>;
+  },
 ): AttemptEnd {
+  if (facts.unclear !== null && facts.reason === null) return { status: "failed", failure: facts.unclear };
   const { steps } = attempt.state();
   const isTimedOut = facts.reason?.kind === "timeout";
-  const isStopped = facts.isUnmet || facts.isInitFailed || facts.reason?.kind === "cancelled";
+  const unclear = steps.find((step) => step.failure?.code === "PRECONDITION_ERROR");
+  const isStopped = facts.isUnmet || facts.isInitFailed || facts.reason?.kind === "cancelled" ||
+    unclear !== undefined;
   const status = deriveStatus(steps, { isStopped, hasError: isTimedOut });
   if (status === "succeeded" || status === "partially_succeeded") return { status, failure: null };
   if (isTimedOut) {
@@ -155,7 +188,7 @@ function deriveEnd(
         null,
     };
   }
-  const first = steps.find((step) => step.status === "failed" && !step.isContinued) ??
+  const first = unclear ?? steps.find((step) => step.status === "failed" && !step.isContinued) ??
     steps.find((step) => step.status === "failed");
   return { status, failure: first?.failure ?? null };
 }
@@ -163,15 +196,16 @@ function deriveEnd(
 // ---- handlers (5.4) ---------------------------------------------------------------------------------------------
 
 async function runLastHandlers(attempt: Attempt, end: AttemptEnd, actions: OpenActions): Promise<AttemptEnd> {
-  const byStatus: HandlerName = end.status === "failed"
+  const byStatus: HandlerName = end.status === "failed" || end.status === "rejected"
     ? "failure"
     : end.status === "aborted"
     ? "abort"
     : "success";
   let result = end;
-  for (const handler of [byStatus, "exit"] as const) {
+  const isSuppressed = byStatus === "failure" && attempt.isRetryDue && end.status === "failed";
+  for (const handler of isSuppressed ? ["exit"] as const : [byStatus, "exit"] as const) {
     const outcome = await runHandler(attempt, handler, result.status, actions, attempt.kill);
-    if (outcome !== "failed" || result.status === "aborted" || result.status === "failed") continue;
+    if (outcome !== "failed" || !["succeeded", "partially_succeeded"].includes(result.status)) continue;
     const node = attempt.state().handlers.find((state) => state.name === HANDLER_NODE_NAMES[handler]);
     const message = `handler_on.${handler} failed: ${node?.failure?.message ?? "no reason was given"}`;
     result = {
@@ -202,7 +236,13 @@ async function runHandler(
     emit: attempt.emit,
     slots: newSlots(0),
     order: 0,
-    scope: () => newHandlerScope(attempt.scope, step, workflow.steps, attempt.state(), status),
+    scope: () =>
+      newHandlerScope(attempt.scope, step, stepsOf(workflow), attempt.state(), status, {
+        files: null,
+        title: step.name,
+        stepDir: (dir) => actions.stepDir(dir),
+        logsOf: (name) => actions.logsOf(name),
+      }),
   }, signal);
   return end === "failed" || end === "aborted" ? "failed" : "ended";
 }

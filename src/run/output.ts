@@ -68,12 +68,15 @@ export function newLineWatch(wanted: readonly string[]): LineWatch {
   };
 }
 
-/** Bytes go to the log first, then to whoever else looks at stdout. */
-export function teeSink(log: OutputSink, onStdout: (bytes: Uint8Array) => void): OutputSink {
+/** Bytes go to the log first, then to whoever else looks at them. */
+export function teeSink(
+  log: OutputSink,
+  others: (stream: StreamName, bytes: Uint8Array) => Promise<void>,
+): OutputSink {
   return {
     async write(stream: StreamName, bytes: Uint8Array) {
       await log.write(stream, bytes);
-      if (stream === "stdout") onStdout(bytes);
+      await others(stream, bytes);
     },
   };
 }

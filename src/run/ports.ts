@@ -8,8 +8,10 @@ import type {
   ResourceLimits,
   StepAction,
 } from "../workflow/workflow.ts";
-import type { ContainerFacts, RunEventBody } from "./event.ts";
+import type { CallerParams } from "../workflow/inputs.ts";
+import type { ContainerFacts, RunEventBody, RunStatus } from "./event.ts";
 import type { Failure } from "./failure.ts";
+import type { ChildLink } from "./state.ts";
 
 export interface Clock {
   /** Epoch milliseconds of the wall clock. */
@@ -56,6 +58,8 @@ export interface Outcome {
   readonly outputFile: string | null;
   /** Outputs that the action itself publishes, declared or not: texts, JSON for everything else. */
   readonly outputs?: Readonly<Record<string, string>>;
+  /** Succeeded with allowed failures in it. */
+  readonly isPartial?: boolean;
 }
 
 /** One try of one step, every reference resolved. */
@@ -80,8 +84,18 @@ export interface StepCall {
   readonly graceMs: number;
   /** Cap of one captured output and of the output file, bytes. */
   readonly maxOutputSize: number;
+  readonly files: StepFiles;
 }
 
+/** Absolute paths of one try (X-03). */
+export interface StepFiles {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** `DAGU_OUTPUT_FILE`: empty when the try begins. */
+  readonly output: string;
+}
+
+/** What the runner does itself; sub-workflows, foreach and human tasks are the core's. */
 export type ResolvedAction =
   | Extract<StepAction, { name: "run" }>
   | Extract<StepAction, { name: "container" }>
@@ -106,6 +120,8 @@ export interface RunScope {
   /** Resolved root `working_dir` as text; null: the run's own work directory. */
   readonly workingDir: string | null;
   readonly graceMs: number;
+  /** Root `smtp`, `ssh`, `s3`, `redis`, `llm`, resolved: for keys that an action's `with` leaves out. */
+  readonly defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Starts things. One per attempt. */
@@ -121,6 +137,72 @@ export interface Actions {
 export interface OpenActions extends AsyncDisposable {
   /** May run concurrently for different steps. Resolves only when nothing of the call runs any more. Never rejects on user mistakes. */
   perform(call: StepCall, sink: OutputSink, report: Reporter, signal: AbortSignal): Promise<Outcome>;
+  /** Where a step with this resolved `working_dir` runs, absolute. */
+  stepDir(workingDir: string | null): string;
+  /** The files of the step's next try; the log files exist from now on. */
+  files(step: string): StepFiles;
+  /** Logs of a step that this attempt executed; null: it did not. */
+  logsOf(step: string): Pick<StepFiles, "stdout" | "stderr"> | null;
+  /** Appends to a file of the step's directory, or makes an artifact; every write of the try goes to the same place (4.9). */
+  redirect(target: RedirectTarget, stepDir: string): Promise<Redirect | Failure>;
+  /** The text of a file that a structured output reads. */
+  readText(path: string, stepDir: string, maxBytes: number): Promise<string | Failure>;
+}
+
+export type RedirectTarget =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "artifact"; readonly path: string };
+
+export interface Redirect extends AsyncDisposable {
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Runs of other workflows that steps of this one start (4.21). One per attempt. */
+export interface Children {
+  /**
+   * Starts the child, or finds the one that an earlier try with the same key started, and waits for its end. Aborting
+   * stops it. `onStarted` is called once its id is known.
+   */
+  run(
+    request: ChildRequest,
+    onStarted: (child: ChildLink) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<ChildResult | Failure>;
+  /** Queues the child and does not wait. */
+  enqueue(request: ChildRequest): Promise<QueuedChild | Failure>;
+}
+
+export interface ChildRequest {
+  readonly step: string;
+  /** Unique per run and work to be done: a retry finds the same child. */
+  readonly key: string;
+  readonly index: number;
+  readonly dag: string;
+  readonly params: CallerParams;
+  readonly queue: string | null;
+  readonly workerSelector: Readonly<Record<string, string>>;
+}
+
+export interface ChildResult extends ChildLink {
+  readonly status: RunStatus;
+  readonly failure: Failure | null;
+  /** Collected string outputs of the child (S-57). */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+export interface QueuedChild extends ChildLink {
+  readonly queue: string;
+  readonly alreadyExists: boolean;
+}
+
+/** What a run finds around it before its first step. */
+export interface Surroundings {
+  /** The variables of those of the files that exist (3.4), and what was wrong with the others. */
+  dotenv(
+    paths: readonly string[],
+    workingDir: string | null,
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ readonly values: Readonly<Record<string, string>>; readonly warnings: readonly string[] }>;
 }
 
 /** What an action tells besides bytes and an exit. */
@@ -129,16 +211,27 @@ export interface Reporter {
   note(level: "info" | "warn", message: string): Promise<void>;
 }
 
-/** Runs command checks of preconditions on the runner's host (4.11); met when the exit code is 0. */
+/** Commands that the service itself runs, on the runner's host: of preconditions and of `eval` (2.12, 4.11). */
 export interface Checks {
-  command(
-    text: string,
-    shell: readonly string[] | null,
-    env: Readonly<Record<string, string>>,
-    workingDir: string | null,
-    signal: AbortSignal,
-  ): Promise<boolean>;
+  /** Met when the exit code is 0; output is thrown away, and what cannot be started is not met (S-71). */
+  command(text: string, place: CommandPlace, signal: AbortSignal): Promise<boolean>;
+  /** What the command prints, surrounding whitespace trimmed; within 2 s, and with exit code 0 (V-60, V-61). */
+  substitute(text: string, place: CommandPlace, signal: AbortSignal): Promise<Substituted>;
 }
+
+/** What such a command finds around it, resolved. */
+export interface CommandPlace {
+  /** null: the runner's default. */
+  readonly shell: readonly string[] | null;
+  /** null: the run's own work directory. */
+  readonly workingDir: string | null;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type Substituted =
+  | { readonly ok: true; readonly text: string }
+  /** Why there is none: `exit status 3`. */
+  | { readonly ok: false; readonly message: string };
 
 /** Durable record of an attempt: resolves when the event or the bytes are on disk, in call order. */
 export interface Journal {
@@ -152,4 +245,6 @@ export interface RunPorts {
   readonly journal: Journal;
   readonly actions: Actions;
   readonly checks: Checks;
+  readonly children: Children;
+  readonly surroundings: Surroundings;
 }

@@ -25,6 +25,9 @@ export function resolveRunScope(workflow: Workflow, scope: Scope): RunScope {
     shell: workflow.shell === null ? null : resolveAll(workflow.shell, scope),
     workingDir: workflow.workingDir === null ? null : resolveText(workflow.workingDir, scope, "scope"),
     graceMs: workflow.maxCleanUpTimeSec * 1000,
+    defaults: Object.fromEntries(
+      Object.entries(workflow.defaults).map(([family, given]) => [family, resolveTree(given, scope)]),
+    ),
   };
 }
 
@@ -60,6 +63,11 @@ export function resolveAction(
 ): ResolvedAction | Failure {
   const action = step.action;
   switch (action.name) {
+    case "dag.run":
+    case "dag.enqueue":
+    case "foreach":
+    case "human.task":
+      throw new Error(`${action.name} is the run core's own work`);
     case "container":
       return action;
     case "run": {

@@ -1,4 +1,5 @@
 /** Which step is next: dependencies, limits and the shared container's lane. */
+import { indexSteps } from "../workflow/graph.ts";
 import type { Step, Workflow } from "../workflow/workflow.ts";
 import type { RunEventBody } from "./event.ts";
 import type { OpenActions, RunPorts } from "./ports.ts";
@@ -6,7 +7,7 @@ import { newStepScope } from "./scope.ts";
 import type { Scope } from "../workflow/reference.ts";
 import { newSlots, type Slots } from "./slots.ts";
 import { findStep, type RunState, type StepState } from "./state.ts";
-import { runStep } from "./step.ts";
+import { runStep, type StepEnd, type StepRun } from "./step.ts";
 import { openStop } from "./stop.ts";
 
 export interface Scheduled {
@@ -15,24 +16,28 @@ export interface Scheduled {
   readonly scope: Scope;
   readonly emit: (body: RunEventBody) => Promise<void>;
   readonly state: () => RunState;
+  /** What a step is called where its author looks; absent: its name. */
+  readonly titleOf?: (name: string) => string;
 }
 
 /**
- * Runs every step that may run; returns when none runs any more and none can start. When the journal fails, what still
- * runs is stopped and awaited before the error goes on.
+ * Runs every step that may run and is not over already; returns when none runs any more and none can start: those that
+ * wait for a person hold up only what depends on them. When the journal fails, what still runs is stopped and awaited
+ * before the error goes on.
  */
 export async function runSteps(run: Scheduled, actions: OpenActions, signal: AbortSignal): Promise<void> {
   const { steps } = run.workflow;
   const graph = newGraph(steps);
   const slotsOf = newStepSlots(run.workflow);
-  const running = new Map<string, Promise<string>>();
+  const running = new Map<string, Promise<Ended>>();
   using stop = openStop(signal);
   try {
-    let ready = steps.filter((step) => step.depends.length === 0);
+    let ready = firstReady(steps, graph, run.state());
     while (true) {
       if (!stop.signal.aborted) {
         const skipped: Step[] = [];
         for (const step of ready) {
+          if (stop.signal.aborted) break;
           const verdict = judge(run.state(), step);
           if (verdict === "wait") continue;
           if (verdict === "go") {
@@ -40,6 +45,8 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
               step.name,
               start(run, step, graph.orderOf(step), slotsOf(step), actions, stop.signal),
             );
+            // R-03: N ready steps start spread over N times the delay.
+            await run.ports.clock.sleep(run.workflow.delaySec * 1000, stop.signal);
             continue;
           }
           const continued = verdict.status === "skipped" && step.continueOn.skipped;
@@ -50,9 +57,13 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
         if (ready.length > 0) continue;
       }
       if (running.size === 0) return;
-      const name = await Promise.race(running.values());
+      const { name, end } = await Promise.race(running.values());
       running.delete(name);
-      ready = graph.release(name);
+      if (findStep(run.state(), name)?.failure?.code === "PRECONDITION_ERROR") {
+        // Whether the step may run cannot be known: the run is stopped (S-74).
+        stop.abort({ kind: "cancelled", by: `the precondition error of step ${name}`, force: false });
+      }
+      ready = end === "waiting" ? [] : graph.release(name);
     }
   } catch (error) {
     stop.abort({ kind: "fenced" });
@@ -68,11 +79,47 @@ async function start(
   slots: Slots,
   actions: OpenActions,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Ended> {
   const { workflow, ports, emit } = run;
-  const scope = () => newStepScope(run.scope, step, workflow.steps, run.state());
-  await runStep({ workflow, step, handler: null, ports, actions, emit, slots, order, scope }, signal);
-  return step.name;
+  const byName = stepsOf(workflow);
+  const scope: StepRun["scope"] = (files) =>
+    newStepScope(run.scope, step, byName, run.state(), {
+      files,
+      title: run.titleOf?.(step.name) ?? step.name,
+      stepDir: (dir) => actions.stepDir(dir),
+      logsOf: (name) => actions.logsOf(name),
+    });
+  const end = await runStep(
+    { workflow, step, handler: null, ports, actions, emit, slots, order, scope },
+    signal,
+  );
+  return { name: step.name, end };
+}
+
+interface Ended {
+  readonly name: string;
+  readonly end: StepEnd;
+}
+
+const indexes = new WeakMap<readonly Step[], ReadonlyMap<string, Step>>();
+
+/** A large graph is indexed once, not once for each of its steps. */
+export function stepsOf(workflow: Workflow): ReadonlyMap<string, Step> {
+  const known = indexes.get(workflow.steps);
+  if (known !== undefined) return known;
+  const index = indexSteps(workflow.steps);
+  indexes.set(workflow.steps, index);
+  return index;
+}
+
+/** Steps that an earlier attempt brought to their end stay as they are; what waited for them only may start. */
+function firstReady(steps: readonly Step[], graph: Graph, state: RunState): Step[] {
+  const status = new Map(state.steps.map((step) => [step.name, step.status]));
+  const isOpen = (step: Step): boolean => status.get(step.name) === "not_started";
+  const free = steps.filter((step) => isOpen(step) && step.depends.length === 0);
+  const released = steps.filter((step) => !isOpen(step) && status.get(step.name) !== "waiting")
+    .flatMap((step) => graph.release(step.name));
+  return [...free, ...released.filter(isOpen)];
 }
 
 /**

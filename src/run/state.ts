@@ -22,9 +22,27 @@ export interface StepState {
   readonly variables: Readonly<Record<string, string>>;
   /** Declared outputs. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** The object form of `output`: each key's value as JSON. */
+  readonly object: Readonly<Record<string, string>>;
+  /** Runs that the step started, in the order of their start. */
+  readonly children: readonly ChildLink[];
+  /** What a person is asked for; null: nobody is. */
+  readonly waiting: Waiting | null;
   readonly container: ContainerFacts | null;
   readonly logSizes: { readonly stdout: number; readonly stderr: number };
   readonly notes: readonly string[];
+}
+
+export interface ChildLink {
+  readonly name: string;
+  readonly dagRunId: string;
+}
+
+export interface Waiting {
+  readonly kind: "human_task" | "approval";
+  readonly prompt: string;
+  /** JSON Schema of what is to be filled in; null: nothing is. */
+  readonly form: Readonly<Record<string, unknown>> | null;
 }
 
 export interface RunState {
@@ -57,6 +75,9 @@ export function newStepState(name: string): StepState {
     isContinued: false,
     variables: {},
     outputs: {},
+    object: {},
+    children: [],
+    waiting: null,
     container: null,
     logSizes: { stdout: 0, stderr: 0 },
     notes: [],
@@ -97,19 +118,24 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
       return updateStep(state, event.step, (step) => ({
         status: "running",
         startedAt: step.startedAt ?? event.at,
+        finishedAt: null,
         retryCount: event.data.retry,
         failure: null,
         exitCode: null,
+        waiting: null,
       }));
     case "step.output":
-      return updateStep(
-        state,
-        event.step,
-        (step) =>
-          event.data.kind === "variable"
-            ? { variables: { ...step.variables, [event.data.name]: event.data.value } }
-            : { outputs: { ...step.outputs, [event.data.name]: event.data.value } },
-      );
+      return updateStep(state, event.step, (step) => addOutput(step, event.data));
+    case "child.linked":
+      return updateStep(state, event.step, (step) => ({ children: addChild(step.children, event.data) }));
+    case "step.waiting":
+      return updateStep(state, event.step, {
+        status: "waiting",
+        waiting: { kind: event.data.kind, prompt: event.data.prompt, form: event.data.form ?? null },
+        logSizes: event.data.logs,
+      });
+    case "attempt.waiting":
+      return { ...state, status: "waiting" };
     case "step.retrying":
       return updateStep(state, event.step, {
         status: "retrying",
@@ -142,6 +168,32 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
     default:
       return event satisfies never;
   }
+}
+
+function addOutput(
+  step: StepState,
+  { kind, name, value }: Extract<RunEventBody, { type: "step.output" }>["data"],
+): Partial<StepState> {
+  switch (kind) {
+    case "variable":
+      return { variables: { ...step.variables, [name]: value } };
+    case "declared":
+      return { outputs: { ...step.outputs, [name]: value } };
+    case "object":
+      return { object: { ...step.object, [name]: value } };
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** A retry finds its children again and links them once more. */
+function addChild(
+  known: readonly ChildLink[],
+  { childRunId, name }: Extract<RunEventBody, { type: "child.linked" }>["data"],
+): readonly ChildLink[] {
+  return known.some((child) => child.dagRunId === childRunId)
+    ? known
+    : [...known, { name, dagRunId: childRunId }];
 }
 
 /** Of steps that are neither over nor yet to begin. */

@@ -1,7 +1,8 @@
 /** The run's final status from its steps (workflow-language contract 5.3, first rule that applies). */
 import type { StepState } from "./state.ts";
 
-export type FinalStatus = "failed" | "aborted" | "succeeded" | "partially_succeeded";
+/** How an attempt ends. `waiting`: the run goes on once a person has acted. */
+export type FinalStatus = "failed" | "aborted" | "succeeded" | "partially_succeeded" | "rejected" | "waiting";
 
 export interface StatusFacts {
   /** A stop was asked for, the init handler failed, or the workflow's preconditions were not met. */
@@ -14,6 +15,9 @@ export function deriveStatus(steps: readonly StepState[], facts: StatusFacts): F
   const isWell = (step: StepState): boolean =>
     step.status === "succeeded" || step.status === "skipped" || step.status === "partially_succeeded";
   if (facts.isStopped && !(steps.length > 0 && steps.every(isWell))) return "aborted";
+
+  if (steps.some((step) => step.status === "rejected")) return "rejected";
+  if (steps.some((step) => step.status === "waiting") && !facts.hasError) return "waiting";
 
   const hasSuccess = steps.some((step) =>
     step.status === "succeeded" || step.status === "partially_succeeded"

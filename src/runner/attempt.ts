@@ -4,21 +4,28 @@
  */
 import { join } from "node:path";
 import { type RunnerClient } from "../protocol/client.ts";
-import type { Directive, Grant, Settings } from "../protocol/messages.ts";
+import type { Grant } from "../protocol/grant.ts";
+import type { Directive, Settings } from "../protocol/messages.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Journal, Log, StopReason } from "../run/ports.ts";
+import { isFailure } from "../run/outcome.ts";
+import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
+import { usesArtifacts } from "../workflow/artifacts.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { newActions } from "./actions/open.ts";
 import { filterHostEnv } from "./actions/environment.ts";
 import { newChecks } from "./checks.ts";
+import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import { readDefinition } from "./definition.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
-import { type Mask, maskJournal } from "./mask.ts";
+import { extendMask, type Mask, maskJournal } from "./mask.ts";
+import { readSecrets } from "./secrets.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
+import { newSurroundings } from "./surroundings.ts";
 import { fetchTriggerEnv } from "./trigger-inputs.ts";
 import { openUplink, type Uplink } from "./uplink.ts";
 import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
@@ -40,13 +47,15 @@ export interface AttemptHost extends ResendPorts {
   readonly retryClock: Clock;
   engine(): Promise<Engine | Failure>;
   onDirectives(directives: readonly Directive[]): void;
+  /** Executes a sub-workflow's attempt beside the others; it takes no slot (QU-23). */
+  adopt(grant: Grant): Attempt;
 }
 
 export interface Attempt {
   readonly attemptId: string;
   readonly fence: number;
-  /** Of an earlier process: nothing of it runs, it is only told to its end. It takes no slot. */
-  readonly isLeftover: boolean;
+  /** Whether it is work of its own. What only is told to its end does not count, nor a sub-workflow, whose parent counts. */
+  readonly takesSlot: boolean;
   readonly lease: Lease;
   readonly lastSeq: number;
   readonly ackSeq: number;
@@ -58,6 +67,8 @@ export interface Attempt {
   loseLease(): void;
   /** Everything is over, told and cleaned up. Never rejects. */
   readonly done: Promise<void>;
+  /** How the run stood at the end; null: it was not executed to an end of its own. */
+  result(): RunState | null;
 }
 
 /** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */
@@ -66,6 +77,7 @@ export function startAttempt(
   grant: Grant,
   claimedAt: Instant,
   abandon: AbortSignal,
+  takesSlot = true,
 ): Attempt {
   const control = newControl();
   const done = runAttempt(host, grant, control, abandon).catch((error: unknown) => {
@@ -74,7 +86,7 @@ export function startAttempt(
   return {
     attemptId: grant.attemptId,
     fence: grant.fence,
-    isLeftover: false,
+    takesSlot,
     lease: newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs),
     get lastSeq(): number {
       return control.spool?.lastSeq ?? 0;
@@ -100,6 +112,7 @@ export function startAttempt(
       control.endAtOnce();
     },
     done,
+    result: () => control.result,
   };
 }
 
@@ -114,6 +127,7 @@ interface Control {
   lost: Failure | null;
   spool: Spool | null;
   uplink: Uplink | null;
+  result: RunState | null;
   endAtOnce(): void;
 }
 
@@ -130,6 +144,7 @@ function newControl(): Control {
     lost: null,
     spool: null,
     uplink: null,
+    result: null,
     endAtOnce(): void {
       kill.abort(fenced);
       stop.abort(fenced);
@@ -150,6 +165,7 @@ async function runAttempt(
   const workspace = await openWorkspace(
     host.stateDir,
     { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
+    { isWanted: usesArtifacts(read.workflow), dir: read.workflow.artifacts.dir },
     host.owner,
   );
   const folder = join(host.stateDir, "spool", grant.attemptId);
@@ -194,7 +210,9 @@ async function perform(
   spool: Spool,
   control: Control,
 ): Promise<void> {
-  const journal = maskJournal(guardedJournal(spool, control), host.mask);
+  const secrets = await readSecrets(workflow.secrets, host.runnerEnv, foldersOf(grant, workspace));
+  const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
+  const journal = maskJournal(guardedJournal(spool, control), mask);
   try {
     const trigger = await fetchTriggerEnv(
       host,
@@ -203,8 +221,12 @@ async function perform(
       workspace.attemptDir,
       control.stop.signal,
     );
-    if (trigger.ok) await run(host, grant, workflow, workspace, spool, journal, trigger.env, control);
-    else control.lost ??= trigger.failure;
+    if (!trigger.ok) control.lost ??= trigger.failure;
+    else if (isFailure(secrets)) control.lost ??= secrets;
+    else {
+      const opened = { workflow, workspace, spool, journal, mask, secrets, triggerEnv: trigger.env };
+      control.result = await run(host, grant, opened, control);
+    }
   } catch (error) {
     const id = host.ids.uuid();
     host.log.error("run core broke", { id, attempt: grant.attemptId, error: describe(error) });
@@ -217,25 +239,30 @@ async function perform(
   await spool.event({ type: "attempt.finished", data: { status, error } });
 }
 
-async function run(
-  host: AttemptHost,
-  grant: Grant,
-  workflow: Workflow,
-  workspace: Workspace,
-  spool: Spool,
-  journal: Journal,
-  triggerEnv: Readonly<Record<string, string>>,
-  control: Control,
-): Promise<void> {
+/** What the attempt has by the time at which it is executed. */
+interface Opened {
+  readonly workflow: Workflow;
+  readonly workspace: Workspace;
+  readonly spool: Spool;
+  readonly journal: Journal;
+  readonly mask: Mask;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly triggerEnv: Readonly<Record<string, string>>;
+}
+
+async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Control): Promise<RunState> {
+  const { workflow, workspace, spool, journal, mask } = opened;
   const hostEnv = filterHostEnv(host.runnerEnv);
   const { attemptId } = grant;
+  const folders = foldersOf(grant, workspace);
   const share = { attemptId, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
   const actions = newActions({
     ...share,
     ids: host.ids,
     log: host.log,
-    mask: host.mask,
+    mask,
     workspace,
+    sourceDir: grant.run.sourceDir,
     owner: host.owner,
     hurry: control.kill.signal,
     engine: host.engine,
@@ -247,6 +274,7 @@ async function run(
       step: step ?? "",
     }),
     logFiles: (step) => spool.openStep(step),
+    knownLogFiles: (step) => spool.logsOf(step),
   });
   const inputs = {
     name: grant.run.name,
@@ -256,15 +284,35 @@ async function run(
     triggerActor: grant.run.triggerActor,
     scheduleTime: grant.run.scheduleTime,
     params: grant.params,
-    env: triggerEnv,
+    env: opened.triggerEnv,
     host: hostEnv,
-    paths: { workDir: workspace.workDir, logFile: workspace.logFile },
+    paths: { workDir: workspace.workDir, logFile: workspace.logFile, artifactsDir: workspace.artifactsDir },
+    secrets: opened.secrets,
+    root: grant.run.root,
+    // The failure handler waits for the last attempt (R-23).
+    isRetryDue: grant.run.root === null && grant.run.autoRetries < (workflow.retry?.limit ?? 0),
+    resume: grant.resume === null ? null : { steps: grant.resume },
     engineVersion: host.version,
     hostName: host.hostName,
   };
-  const checks = newChecks({ ...share, workDir: workspace.workDir });
-  const ports = { clock: host.clock, journal, actions, checks };
-  await execute(workflow, inputs, ports, control.stop.signal, control.kill.signal);
+  const children = newChildren(host, {
+    attempt: grant,
+    locals: new Set(Object.keys(workflow.locals)),
+    folders,
+  });
+  const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
+  const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
+  const ports = { clock: host.clock, journal, actions, checks, children, surroundings };
+  const located = workflow.workingDir !== null || grant.run.defaultDir === ""
+    ? workflow
+    : { ...workflow, workingDir: grant.run.defaultDir };
+  return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
+}
+
+/** Where relative files of the workflow are looked for. */
+function foldersOf(grant: Grant, workspace: Workspace): readonly string[] {
+  const { sourceDir } = grant.run;
+  return sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
 }
 
 /** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */

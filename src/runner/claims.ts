@@ -1,6 +1,7 @@
 /** Getting work: one long poll at a time (RP-08), until the runner drains. */
 import type { CallFailure } from "../protocol/exchange.ts";
-import type { ClaimReply, Grant } from "../protocol/messages.ts";
+import type { Grant } from "../protocol/grant.ts";
+import type { ClaimReply } from "../protocol/messages.ts";
 import { CLAIM_CAP_MS, resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Clock } from "../run/ports.ts";
 import { type Attempt, type AttemptHost, startAttempt } from "./attempt.ts";
@@ -16,7 +17,7 @@ export interface Life {
 }
 
 export function freeSlots(options: RunnerOptions, life: Life): number {
-  const taken = [...life.attempts.values()].filter((attempt) => !attempt.isLeftover).length;
+  const taken = [...life.attempts.values()].filter((attempt) => attempt.takesSlot).length;
   return Math.max(0, options.capacity - taken);
 }
 

@@ -1,5 +1,5 @@
-import type { Grant } from "../protocol/messages.ts";
-import { parseWorkflow } from "../workflow/parse.ts";
+import type { Grant } from "../protocol/grant.ts";
+import { parseWorkflow, pickDocument } from "../workflow/parse.ts";
 import { formatProblem } from "../workflow/problem.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 
@@ -14,7 +14,12 @@ export async function readDefinition(
     return { problem: `the definition's text has digest ${digest}, not ${definition.digest}` };
   }
   const { workflow, problems } = parseWorkflow(definition.yaml, "load");
-  if (workflow !== null) return { workflow };
+  if (workflow !== null) {
+    const chosen = pickDocument(workflow, definition.document);
+    return chosen === null
+      ? { problem: `there is no document "${definition.document}"` }
+      : { workflow: chosen };
+  }
   const errors = problems.filter((problem) => problem.severity === "error");
   return { problem: errors.map((problem) => formatProblem(problem, name)).join("\n") };
 }

@@ -54,7 +54,7 @@ async function resume(host: AttemptHost, spool: Spool, abandon: AbortSignal): Pr
   return {
     attemptId,
     fence,
-    isLeftover: true,
+    takesSlot: false,
     // Nothing of it runs any more: there is nothing that a lease would have to end.
     lease: { renew: () => {}, remainingMs: () => Number.POSITIVE_INFINITY },
     get lastSeq(): number {
@@ -67,6 +67,7 @@ async function resume(host: AttemptHost, spool: Spool, abandon: AbortSignal): Pr
     fenceOff,
     loseLease: () => {},
     done,
+    result: () => null,
   };
 }
 

@@ -30,6 +30,16 @@ export function newMask(values: Iterable<string>): Mask {
   };
 }
 
+/** The same with more values. */
+export function extendMask(mask: Mask, values: readonly string[]): Mask {
+  if (values.length === 0) return mask;
+  const more = newMask(values);
+  return {
+    patterns: [...mask.patterns, ...more.patterns].sort((a, b) => b.length - a.length),
+    text: (text) => more.text(mask.text(text)),
+  };
+}
+
 /** The forms of MK-02: raw, lines, JSON text, URL text, base64 and base64url at each alignment. */
 function formsOf(value: string): string[] {
   if (value.length < MIN_LENGTH) return [];

@@ -5,12 +5,13 @@
 import { join } from "node:path";
 import { newRunnerClient } from "../protocol/client.ts";
 import type { ResendPorts } from "../protocol/resend.ts";
-import type { Attempt, AttemptHost } from "./attempt.ts";
+import { type Attempt, type AttemptHost, startAttempt } from "./attempt.ts";
 import { briefly, claimAll, freeSlots, hold, type Life } from "./claims.ts";
 import { newContact } from "./contact.ts";
 import { newDirectives } from "./directives.ts";
 import { openEngineDoor } from "./engine-door.ts";
 import { newHeartbeat } from "./heartbeat.ts";
+import { instant } from "./lease.ts";
 import { resumeLeftovers } from "./leftovers.ts";
 import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
@@ -119,6 +120,11 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     retryClock: contact.clock,
     engine: engine.open,
     onDirectives,
+    adopt: (grant) => {
+      const attempt = startAttempt(host, grant, instant(options.clock), life.abandon, false);
+      hold(life, attempt);
+      return attempt;
+    },
   };
 
   for (const attempt of await resumeLeftovers(host, life.abandon)) hold(life, attempt);

@@ -44,6 +44,8 @@ export interface Spool extends Journal, AsyncDisposable {
   readonly streams: readonly StreamFile[];
   /** Paths of the step's logs; both files exist from now on. */
   openStep(step: string): Readonly<Record<StreamName, string>>;
+  /** Paths of the latest logs of a step that has logged; null: it has not. */
+  logsOf(step: string): Readonly<Record<StreamName, string>> | null;
   /** What is known of an event without reading it. */
   peek(seq: number): SpooledEvent | undefined;
   /** Events `from` to `to`, both included, flushed to the disk itself before they are given away. */
@@ -171,6 +173,13 @@ async function open(
     openStep: (step) => {
       const files = { stdout: openStream(step, "stdout"), stderr: openStream(step, "stderr") };
       return { stdout: files.stdout.path, stderr: files.stderr.path };
+    },
+    logsOf: (step) => {
+      const last = (name: StreamName) => streams.findLast((one) => one.step === step && one.stream === name);
+      const [stdout, stderr] = [last("stdout"), last("stderr")];
+      return stdout === undefined || stderr === undefined
+        ? null
+        : { stdout: stdout.path, stderr: stderr.path };
     },
     changed: (since, signal) =>
       new Promise((resolve) => {

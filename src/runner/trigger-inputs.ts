@@ -1,7 +1,7 @@
 /** Variables that a trigger brings: small ones come with the grant, webhook bodies are fetched by digest (M12, WH-17). */
 import { join } from "node:path";
 import type { AttemptCredential, RunnerClient } from "../protocol/client.ts";
-import { type Grant } from "../protocol/messages.ts";
+import type { Grant } from "../protocol/grant.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Failure } from "../run/failure.ts";
 

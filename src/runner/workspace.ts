@@ -14,6 +14,8 @@ export interface Workspace {
   readonly attemptDir: string;
   /** `DAG_RUN_LOG_FILE`. */
   readonly logFile: string;
+  /** `DAG_RUN_ARTIFACTS_DIR`, existing; null: the run has no artifacts. */
+  readonly artifactsDir: string | null;
   /** Removes what belongs to the attempt only. Never throws. */
   close(): Promise<void>;
 }
@@ -21,6 +23,7 @@ export interface Workspace {
 export async function openWorkspace(
   stateDir: string,
   run: { readonly name: string; readonly dagRunId: string; readonly attemptId: string },
+  artifacts: { readonly isWanted: boolean; readonly dir: string | null },
   owner: Owner | null,
 ): Promise<Workspace> {
   const runDir = resolve(stateDir, "runs", run.name, run.dagRunId);
@@ -31,12 +34,26 @@ export async function openWorkspace(
   if (owner !== null) await Deno.chown(workDir, owner.uid, owner.gid);
   await Deno.mkdir(attemptDir, { recursive: true, mode: 0o700 });
   await Deno.writeFile(logFile, new Uint8Array(), { append: true, mode: 0o600 });
+  const artifactsDir = artifacts.isWanted ? await openArtifacts(artifacts.dir, runDir, run) : null;
+  if (artifactsDir !== null && owner !== null) await Deno.chown(artifactsDir, owner.uid, owner.gid);
   return {
     workDir,
     attemptDir,
     logFile,
+    artifactsDir,
     close: () => Deno.remove(attemptDir, { recursive: true }).catch(() => {}),
   };
+}
+
+/** The run's own folder, or one below the folder that the workflow names (S-65); attempts share it. */
+async function openArtifacts(
+  dir: string | null,
+  runDir: string,
+  run: { readonly name: string; readonly dagRunId: string },
+): Promise<string> {
+  const path = dir === null ? join(runDir, "artifacts") : resolve(dir, run.name, `dag-run_${run.dagRunId}`);
+  await Deno.mkdir(path, { recursive: true });
+  return path;
 }
 
 /**

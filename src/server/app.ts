@@ -7,6 +7,7 @@ import { dagRunRoutes } from "./http/api/dag-runs.ts";
 import { dagRoutes } from "./http/api/dags.ts";
 import { endpointRoutes } from "./http/api/endpoints.ts";
 import { liveRoutes } from "./http/api/live.ts";
+import { peopleRoutes } from "./http/api/people.ts";
 import { logRoutes } from "./http/api/logs.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
 import { answerError } from "./http/answer.ts";
@@ -76,6 +77,7 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
   api.route("/dags", dagRoutes(ports));
   api.route("/dag-runs", logRoutes(ports));
   api.route("/dag-runs", liveRoutes(ports));
+  api.route("/dag-runs", peopleRoutes(ports));
   api.route("/dag-runs", dagRunRoutes(ports, settings));
   api.route("/", webhookRoutes(ports, settings));
   api.route("/", endpointRoutes(ports, settings));

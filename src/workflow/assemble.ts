@@ -1,15 +1,16 @@
-/** How the fields of a document fit together: identity, order, and what each step's work is. */
+/** How the fields of a document fit together. */
 import type * as v from "valibot";
-import { formatPath, type Path } from "./document.ts";
-import { chainDepends, checkId, checkIdentity, newTargets, readDepends } from "./identity.ts";
+import type { Path } from "./document.ts";
 import type { ProblemCode } from "./problem.ts";
-import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
-import { checkProviders, readAction } from "./step-action.ts";
-import type { HandlerName, Step, Workflow } from "./workflow.ts";
+import { checkProviders } from "./step-action.ts";
+import { readHandlers, readSteps } from "./steps.ts";
+import type { Workflow } from "./workflow.ts";
 
 /** Where rules tell what they found. */
 export interface Findings {
+  /** In front of a path in a message: which document of the stream, "" for the first (F-24). */
+  readonly prefix: string;
   report(path: Path, message: string, remedy: string, code?: ProblemCode): void;
   warn(path: Path, message: string): void;
   fromIssues(path: Path, issues: readonly v.BaseIssue<unknown>[]): void;
@@ -19,15 +20,11 @@ const DEFAULT_MAX_OUTPUT = 1_048_576;
 
 /** The typed workflow; meaningless when something was reported. */
 export function assemble(written: WrittenWorkflow, findings: Findings): Workflow {
-  if (written.labels !== undefined && written.tags !== undefined) {
-    findings.report(["tags"], "labels and deprecated tags cannot both be set", "keep labels");
-  }
-  if (written.max_active_runs !== undefined && written.max_active_runs !== 1 && written.queue === undefined) {
-    findings.warn(["max_active_runs"], "max_active_runs is deprecated; use a queue");
-  }
-  if (written.harness !== undefined) checkProviders(written.harness, ["harness"], written, findings);
+  checkRoot(written, findings);
+  const steps = readSteps(written, findings);
   return {
     name: written.name ?? null,
+    group: written.group ?? null,
     description: written.description ?? null,
     type: written.type ?? "graph",
     params: written.params ?? { entries: [] },
@@ -41,7 +38,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     harness: written.harness ?? null,
     preconditions: written.preconditions ?? [],
     handlers: readHandlers(written, findings),
-    steps: readSteps(written, findings),
+    steps,
     maxActiveSteps: written.max_active_steps ?? null,
     maxActiveRuns: written.max_active_runs ?? null,
     queue: written.queue ?? null,
@@ -51,76 +48,77 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     maxOutputSize: written.max_output_size === undefined || written.max_output_size === 0
       ? DEFAULT_MAX_OUTPUT
       : written.max_output_size,
-    workerSelector: written.worker_selector ?? {},
+    workerSelector: typeof written.worker_selector === "object" ? written.worker_selector : {},
     triggers: written.triggers ?? [],
     forwardHeaders: written.webhook ?? [],
+    dotenv: written.dotenv ?? null,
+    secrets: written.secrets ?? [],
+    artifacts: written.artifacts ?? { enabled: null, dir: null },
+    logOutput: written.log_output ?? "separate",
+    delaySec: written.delay_sec ?? 0,
+    restartWaitSec: written.restart_wait_sec ?? 0,
+    retry: written.retry_policy ?? null,
+    retention: { days: written.hist_retention_days ?? null, runs: written.hist_retention_runs ?? null },
+    runConfig: written.run_config ?? { disableParamEdit: false, disableRunIdEdit: false },
+    defaults: familyDefaults(written),
+    locals: {},
   };
 }
 
-function readHandlers(written: WrittenWorkflow, findings: Findings): Workflow["handlers"] {
-  const handlers: Partial<Record<HandlerName, Step>> = {};
-  for (const name of ["init", "success", "failure", "abort", "exit"] as const) {
-    const step = written.handler_on?.[name];
-    if (step === undefined) continue;
-    const path = ["handler_on", name];
-    checkId(step, path, findings);
-    handlers[name] = newStep(step, step.name ?? step.id ?? name, [], written, path, findings);
-  }
-  return handlers;
-}
-
-// ---- steps ------------------------------------------------------------------------------------------------------
-
-function readSteps(written: WrittenWorkflow, findings: Findings): Step[] {
-  const steps = written.steps ?? [];
-  const names = checkIdentity(steps, findings);
-  const targets = newTargets(steps, names);
-  return steps.map((step, index) => {
-    const path = ["steps", index];
-    const depends = written.type === "chain"
-      ? chainDepends(step, names[index - 1], path, findings)
-      : readDepends(step, targets, [...path, "depends"], findings);
-    return newStep(step, names[index] ?? "", depends, written, path, findings);
-  });
-}
-
-function newStep(
-  step: WrittenStep,
-  name: string,
-  depends: readonly string[],
-  written: WrittenWorkflow,
-  path: Path,
-  findings: Findings,
-): Step {
-  warnOnDeprecated(step, path, findings);
-  if (step.outputs.length > 0 && step.id === null) {
-    findings.report([...path, "outputs"], "a step with outputs must define id", "add id: NAME");
-  }
-  const { action, place } = readAction(step, written, path, findings);
-  return {
-    id: step.id,
-    name,
-    description: step.description,
-    action,
-    depends,
-    env: step.env,
-    workingDir: step.workingDir,
-    container: step.container,
-    place,
-    output: step.output,
-    outputs: step.outputs,
-    timeoutSec: step.timeoutSec,
-    signalOnStop: step.signalOnStop,
-    retry: step.retry,
-    continueOn: step.continueOn,
-    preconditions: step.preconditions,
+function familyDefaults(written: WrittenWorkflow): Workflow["defaults"] {
+  const families = {
+    smtp: written.smtp,
+    ssh: written.ssh,
+    s3: written.s3,
+    redis: written.redis,
+    llm: written.llm,
   };
+  return Object.fromEntries(
+    Object.entries(families).flatMap(([name, given]) => given === undefined ? [] : [[name, given]]),
+  );
 }
 
-function warnOnDeprecated(step: WrittenStep, path: Path, findings: Findings): void {
-  for (const field of step.deprecated) {
-    const at = field === "" ? path : [...path, field];
-    const what = field === "" ? "string shorthand is deprecated" : "is deprecated";
-    findings.warn(at, `Deprecated DAG syntax: ${formatPath(at)} ${what}; use run`);
+/** Accepted, and of no effect in this version: said where a person looks for it, in `validate`. */
+const IDLE = [
+  "schedule",
+  "skip_if_successful",
+  "catchup_window",
+  "overlap_policy",
+  "log_dir",
+  "mail_on",
+  "error_mail",
+  "info_mail",
+  "wait_mail",
+  "kubernetes",
+  "otel",
+  "registry_auths",
+] as const;
+
+function checkRoot(written: WrittenWorkflow, findings: Findings): void {
+  if (written.labels !== undefined && written.tags !== undefined) {
+    findings.report(["tags"], "labels and deprecated tags cannot both be set", "keep labels");
   }
+  if (written.max_active_runs !== undefined && written.max_active_runs !== 1 && written.queue === undefined) {
+    findings.warn(["max_active_runs"], "max_active_runs is deprecated; use a queue");
+  }
+  if (written.hist_retention_days !== undefined && written.hist_retention_runs !== undefined) {
+    findings.report(
+      ["hist_retention_runs"],
+      "hist_retention_days and hist_retention_runs cannot both be specified",
+      "keep one of them",
+    );
+  }
+  if (written.ssh !== undefined && written.container !== undefined) {
+    findings.report(
+      ["ssh"],
+      "ssh and container cannot both be set at the root",
+      "move one of them to the steps",
+    );
+  }
+  for (const field of IDLE) {
+    if (written[field] !== undefined) {
+      findings.warn([field], `${field} has no effect in this version of dagu-edge`);
+    }
+  }
+  if (written.harness !== undefined) checkProviders(written.harness, ["harness"], written, findings);
 }

@@ -1,59 +1,149 @@
 /**
  * Globs of trigger conditions (control-plane contract FG-51). A value comes from whoever sends an event, so matching
- * costs at most its length times the glob's, whatever either holds: all readings of the glob advance together.
+ * costs at most its length times the glob's, whatever either holds: all readings of the glob advance together, and
+ * nothing is allocated on the way.
  */
 
-type Test = (char: string) => boolean;
-type Instruction =
-  /** One character that passes the test, then the next instruction. */
-  | { readonly kind: "char"; readonly test: Test }
-  /** Goes on at each of these. */
-  | { readonly kind: "split"; to: readonly number[] };
+export type Matches = (value: string) => boolean;
+
+/** For one value; who has many compiles the glob once. */
+export function matchesGlob(glob: string, value: string): boolean {
+  return compileGlob(glob)(value);
+}
 
 /** `*` and `?` stay within a path segment, `**` does not; `[a-z]`, `{a,b}`; `\` makes the next character plain. */
-export function matchesGlob(glob: string, value: string): boolean {
+export function compileGlob(glob: string): Matches {
+  const isWhole = (value: string): boolean => value === glob;
+  if (!/[*?[{\\]/.test(glob)) return isWhole;
+  const isRead = newReader(readPieces([...glob]));
   // A name such as `bot[bot]` is a class by its letters; who writes it whole means itself.
-  return glob === value || run(compile([...glob]), [...value]);
+  return (value) => isWhole(value) || isRead(value);
 }
 
-function run(program: readonly Instruction[], value: readonly string[]): boolean {
-  let live = reach(program, [0]);
-  for (const char of value) {
-    if (live.size === 0) return false;
-    const next: number[] = [];
-    for (const at of live) {
-      const instruction = program[at];
-      if (instruction?.kind === "char" && instruction.test(char)) next.push(at + 1);
+// ---- matching ---------------------------------------------------------------------------------------------------
+
+type CodeTest = (code: number) => boolean;
+
+type Piece =
+  | { readonly kind: "char"; readonly code: number }
+  /** One character that passes the test and is no `/`. */
+  | { readonly kind: "some"; readonly test: CodeTest }
+  /** `*` */
+  | { readonly kind: "star" }
+  /** `**` */
+  | { readonly kind: "stars" }
+  /** Goes on at each of these. */
+  | { readonly kind: "jump"; to: readonly number[] };
+
+const SLASH = 0x2f;
+
+/** What a reading of the glob has behind it: this decides whether `**` is a whole segment, alternatives or not. */
+const WITHIN = 0;
+/** The glob's beginning, or a `/`. */
+const AT_SEGMENT = 1;
+/** `**` that began a segment and took nothing: it may take none of the `/` behind it too. */
+const AFTER_NO_FOLDER = 2;
+const BEHINDS = 3;
+
+function newReader(pieces: readonly Piece[]): Matches {
+  const live = newReadings(pieces);
+  const next = newReadings(pieces);
+  return (value) => {
+    let [now, then] = [live, next];
+    now.clear();
+    now.add(0, AT_SEGMENT);
+    now.follow();
+    for (let at = 0; at < value.length && now.size() > 0; at++) {
+      const code = value.codePointAt(at) ?? 0;
+      if (code > 0xffff) at++;
+      then.clear();
+      now.take(code, then);
+      then.follow();
+      [now, then] = [then, now];
     }
-    live = reach(program, next);
-  }
-  return live.has(program.length);
-}
-
-/** Everywhere that can be reached without taking a character. */
-function reach(program: readonly Instruction[], from: readonly number[]): ReadonlySet<number> {
-  const reached = new Set(from);
-  // A set gives what is added while it is walked too.
-  for (const at of reached) {
-    const instruction = program[at];
-    if (instruction?.kind === "split") { for (const to of instruction.to) reached.add(to); }
-  }
-  return reached;
-}
-
-const ANY: Test = () => true;
-const IN_SEGMENT: Test = (char) => char !== "/";
-
-function compile(glob: readonly string[]): Instruction[] {
-  const program: Instruction[] = [];
-  const plain = (text: string): number => program.push({ kind: "char", test: (char) => char === text });
-  const repeat = (test: Test): void => {
-    const start = program.length;
-    program.push({ kind: "split", to: [start + 1, start + 3] }, { kind: "char", test }, {
-      kind: "split",
-      to: [start],
-    });
+    return now.isDone();
   };
+}
+
+/** Where the readings of a glob are: a set of (piece, what is behind it), in arrays that are used again and again. */
+interface Readings {
+  clear(): void;
+  size(): number;
+  add(piece: number, behind: number): void;
+  /** Adds everywhere that can be reached without taking a character. */
+  follow(): void;
+  /** Adds to `next` where the readings are that take the character. */
+  take(code: number, next: Readings): void;
+  isDone(): boolean;
+}
+
+function newReadings(pieces: readonly Piece[]): Readings {
+  const states = new Int32Array((pieces.length + 1) * BEHINDS);
+  /** The generation in which a state was added last: a set that is emptied by counting on. */
+  const marks = new Int32Array(states.length);
+  let generation = 0;
+  let count = 0;
+
+  const add = (piece: number, behind: number): void => {
+    const state = piece * BEHINDS + behind;
+    if (marks[state] === generation) return;
+    marks[state] = generation;
+    states[count++] = state;
+  };
+  const readings: Readings = {
+    clear: () => {
+      // The marks hold 31 bits.
+      if (generation === 0x7fff_ffff) {
+        marks.fill(0);
+        generation = 0;
+      }
+      generation++;
+      count = 0;
+    },
+    size: () => count,
+    add,
+    follow: () => {
+      // `count` grows on the way.
+      for (let index = 0; index < count; index++) {
+        const state = states[index] ?? 0;
+        const behind = state % BEHINDS;
+        const at = (state - behind) / BEHINDS;
+        const piece = pieces[at];
+        if (piece === undefined) continue;
+        if (piece.kind === "jump") { for (let to = 0; to < piece.to.length; to++) add(piece.to[to] ?? 0, behind); }
+        else if (piece.kind === "star") add(at + 1, WITHIN);
+        else if (piece.kind === "stars") add(at + 1, behind === WITHIN ? WITHIN : AFTER_NO_FOLDER);
+        else if (piece.kind === "char" && piece.code === SLASH && behind === AFTER_NO_FOLDER) {
+          add(at + 1, AT_SEGMENT);
+        }
+      }
+    },
+    take: (code, next) => {
+      for (let index = 0; index < count; index++) {
+        const at = Math.floor((states[index] ?? 0) / BEHINDS);
+        const piece = pieces[at];
+        if (piece === undefined) continue;
+        if (piece.kind === "stars" || (piece.kind === "star" && code !== SLASH)) next.add(at, WITHIN);
+        else if (piece.kind === "char" && piece.code === code) {
+          next.add(at + 1, code === SLASH ? AT_SEGMENT : WITHIN);
+        } else if (piece.kind === "some" && code !== SLASH && piece.test(code)) next.add(at + 1, WITHIN);
+      }
+    },
+    isDone: () => {
+      for (let behind = 0; behind < BEHINDS; behind++) {
+        if (marks[pieces.length * BEHINDS + behind] === generation) return true;
+      }
+      return false;
+    },
+  };
+  return readings;
+}
+
+// ---- reading ----------------------------------------------------------------------------------------------------
+
+function readPieces(glob: readonly string[]): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const plain = (char: string): number => pieces.push({ kind: "char", code: char.codePointAt(0) ?? 0 });
   /** The braces that are open: where each began, and the ends of its finished alternatives. */
   const open: { readonly start: number; readonly starts: number[]; readonly ends: number[] }[] = [];
   const closings = matchingBraces(glob);
@@ -62,95 +152,130 @@ function compile(glob: readonly string[]): Instruction[] {
     const char = glob[at] ?? "";
     const group = open.at(-1);
     if (char === "\\" && at + 1 < glob.length) plain(glob[++at] ?? "");
-    else if (char === "?") program.push({ kind: "char", test: IN_SEGMENT });
-    else if (char === "*" && glob[at + 1] !== "*") repeat(IN_SEGMENT);
+    else if (char === "?") pieces.push({ kind: "some", test: () => true });
     else if (char === "*") {
+      const isLone = glob[at + 1] !== "*";
       while (glob[at + 1] === "*") at++;
-      at += anyFolders(glob, at, program, repeat);
+      pieces.push({ kind: isLone ? "star" : "stars" });
     } else if (char === "[") {
       const read = readClass(glob, at + 1);
       if (read === null) plain(char);
       else {
-        program.push({ kind: "char", test: (other) => other !== "/" && read.test(other) });
+        pieces.push({ kind: "some", test: read.hasCode });
         at = read.end;
       }
     } else if (char === "{" && closings.has(at)) {
-      open.push({ start: program.length, starts: [program.length + 1], ends: [] });
-      program.push({ kind: "split", to: [] });
+      open.push({ start: pieces.length, starts: [pieces.length + 1], ends: [] });
+      pieces.push({ kind: "jump", to: [] });
     } else if (char === "," && group !== undefined) {
-      group.ends.push(program.length);
-      program.push({ kind: "split", to: [] });
-      group.starts.push(program.length);
+      group.ends.push(pieces.length);
+      pieces.push({ kind: "jump", to: [] });
+      group.starts.push(pieces.length);
     } else if (char === "}" && group !== undefined) {
       open.pop();
-      program[group.start] = { kind: "split", to: group.starts };
-      for (const end of group.ends) program[end] = { kind: "split", to: [program.length] };
+      pieces[group.start] = { kind: "jump", to: group.starts };
+      for (const end of group.ends) pieces[end] = { kind: "jump", to: [pieces.length] };
     } else plain(char);
   }
-  return program;
+  return pieces;
 }
 
-/**
- * `**` takes anything; as a whole segment before others it also takes none, with its slash. Answers how many more
- * characters of the glob it has read.
- */
-function anyFolders(
-  glob: readonly string[],
-  at: number,
-  program: Instruction[],
-  repeat: (test: Test) => void,
-): number {
-  let first = at;
-  while (glob[first - 1] === "*") first--;
-  const isSegment = (first === 0 || "/{,".includes(glob[first - 1] ?? "")) && glob[at + 1] === "/";
-  if (!isSegment) {
-    repeat(ANY);
-    return 0;
-  }
-  const start = program.length;
-  program.push({ kind: "split", to: [start + 1, start + 5] });
-  repeat(ANY);
-  program.push({ kind: "char", test: (char) => char === "/" });
-  return 1;
-}
-
-/** Positions of the `{` that have a `}`; another one is text. */
-function matchingBraces(glob: readonly string[]): ReadonlySet<number> {
+/** Position of each `{` that has a `}`, with that one's; another brace is text. */
+function matchingBraces(glob: readonly string[]): ReadonlyMap<number, number> {
   const open: number[] = [];
-  const matched = new Set<number>();
+  const matched = new Map<number, number>();
   for (let at = 0; at < glob.length; at++) {
     if (glob[at] === "\\") at++;
     else if (glob[at] === "[") at = readClass(glob, at + 1)?.end ?? at;
     else if (glob[at] === "{") open.push(at);
     else if (glob[at] === "}") {
       const start = open.pop();
-      if (start !== undefined) matched.add(start);
+      if (start !== undefined) matched.set(start, at);
     }
   }
   return matched;
 }
 
+export interface CharClass {
+  readonly test: (char: string) => boolean;
+  readonly hasCode: CodeTest;
+  /** Position of the closing bracket. */
+  readonly end: number;
+}
+
 /**
- * `[abc]`, `[a-z]`, `[!abc]`, `[^abc]`; a `]` that comes first is one of the characters. `end`: position of the closing
- * bracket. null: it is not closed, or a range runs backwards.
+ * `[abc]`, `[a-z]`, `[!abc]`, `[^abc]`; a `]` that comes first is one of the characters, as is any behind a `\`.
+ * null: it is not closed, or a range runs backwards.
  */
-export function readClass(glob: readonly string[], from: number): { test: Test; end: number } | null {
+export function readClass(glob: readonly string[], from: number): CharClass | null {
   const isNegated = glob[from] === "!" || glob[from] === "^";
   const first = isNegated ? from + 1 : from;
-  const end = glob.indexOf("]", first + 1);
-  if (end === -1) return null;
-  const ranges: (readonly [number, number])[] = [];
-  for (let at = first; at < end; at++) {
-    const low = glob[at]?.codePointAt(0) ?? 0;
-    const isRange = glob[at + 1] === "-" && at + 2 < end;
-    const high = isRange ? glob[at + 2]?.codePointAt(0) ?? 0 : low;
-    if (high < low) return null;
-    ranges.push([low, high]);
-    if (isRange) at += 2;
-  }
-  const isIn = (char: string): boolean => {
-    const code = char.codePointAt(0) ?? 0;
-    return ranges.some(([low, high]) => low <= code && code <= high);
+  const lows: number[] = [];
+  const highs: number[] = [];
+  let at = first;
+  /** The character at `at`, which moves on behind it. */
+  const next = (): number => {
+    if (glob[at] === "\\") at++;
+    return glob[at++]?.codePointAt(0) ?? 0;
   };
-  return { test: (char) => isIn(char) !== isNegated, end };
+  while (at === first || glob[at] !== "]") {
+    const low = next();
+    const isRange = glob[at] === "-" && at + 1 < glob.length && glob[at + 1] !== "]";
+    if (isRange) at++;
+    const high = isRange ? next() : low;
+    if (high < low || at >= glob.length) return null;
+    lows.push(low);
+    highs.push(high);
+  }
+  const hasCode: CodeTest = (code) => {
+    for (let range = 0; range < lows.length; range++) {
+      if ((lows[range] ?? 0) <= code && code <= (highs[range] ?? 0)) return !isNegated;
+    }
+    return isNegated;
+  };
+  return { test: (char) => hasCode(char.codePointAt(0) ?? 0), hasCode, end: at };
+}
+
+// ---- what other globs have --------------------------------------------------------------------------------------
+
+export interface GlobFault {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+const CLASS_WORDS: Readonly<Record<string, string>> = {
+  alnum: "[A-Za-z0-9]",
+  alpha: "[A-Za-z]",
+  digit: "[0-9]",
+  lower: "[a-z]",
+  upper: "[A-Z]",
+  xdigit: "[0-9A-Fa-f]",
+};
+
+/** A notation of shells that would quietly mean something else here; null: the glob means what it says. */
+export function findGlobFault(glob: string): GlobFault | null {
+  const chars = [...glob];
+  for (const [start, end] of matchingBraces(chars)) {
+    const inner = chars.slice(start + 1, end).join("");
+    if (/^(?:[+-]?\d+|[A-Za-z])\.\.(?:[+-]?\d+|[A-Za-z])(?:\.\.[+-]?\d+)?$/.test(inner)) {
+      return {
+        message: `globs have no ranges such as {${inner}}`,
+        remedy: "name the alternatives, as in {1,2,3}, or the characters, as in [1-3]",
+      };
+    }
+  }
+  for (let at = 0; at < chars.length; at++) {
+    if (chars[at] === "\\") at++;
+    if (chars[at] !== "[") continue;
+    const end = readClass(chars, at + 1)?.end ?? at;
+    const word = /(?<!\\)\[:([a-z]+):$/.exec(chars.slice(at + 1, end).join(""))?.[1];
+    if (word !== undefined) {
+      return {
+        message: `globs have no classes by name such as [:${word}:]`,
+        remedy: `write the characters, as in ${CLASS_WORDS[word] ?? "[a-z0-9]"}`,
+      };
+    }
+    at = end;
+  }
+  return null;
 }

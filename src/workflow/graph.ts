@@ -53,6 +53,6 @@ export function ancestorsOf(
   return [...seen];
 }
 
-export function indexSteps(steps: readonly Node[]): ReadonlyMap<string, Node> {
+export function indexSteps<N extends Node>(steps: readonly N[]): ReadonlyMap<string, N> {
   return new Map(steps.map((step) => [step.name, step]));
 }

@@ -3,12 +3,18 @@ import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
 import type { WrittenStep } from "./schema/step.ts";
 
+/** A step, where it stands, and its position among the items of the list. */
+export interface PlacedStep {
+  readonly step: WrittenStep;
+  readonly path: Path;
+  readonly group: number;
+}
+
 /** Names of the steps, in written order, after telling what is wrong with them and with the ids. */
-export function checkIdentity(steps: readonly WrittenStep[], findings: Findings): readonly string[] {
+export function checkIdentity(steps: readonly PlacedStep[], findings: Findings): readonly string[] {
   const ids = new Map<string, number>();
   const written = new Map<string, number>();
-  steps.forEach((step, index) => {
-    const path = ["steps", index];
+  steps.forEach(({ step, path }, index) => {
     checkId(step, path, findings);
     checkName(step, path, findings);
     if (step.id !== null && ids.has(step.id)) {
@@ -25,10 +31,10 @@ export function checkIdentity(steps: readonly WrittenStep[], findings: Findings)
     const other = written.get(id);
     if (other === undefined || other === index) continue;
     const message = `step ID "${id}" conflicts with the name of another step`;
-    findings.report(["steps", index, "id"], message, "rename one of them");
+    findings.report([...(steps[index]?.path ?? []), "id"], message, "rename one of them");
   }
   const taken = new Set([...ids.keys(), ...written.keys()]);
-  return steps.map((step, index) => step.name ?? step.id ?? generateName(step, index, taken));
+  return steps.map(({ step }, index) => step.name ?? step.id ?? generateName(step, index, taken));
 }
 
 const RESERVED_IDS = ["env", "params", "args", "stdout", "stderr", "output", "outputs"];
@@ -53,11 +59,18 @@ function checkName(step: WrittenStep, path: Path, findings: Findings): void {
 
 /** S-08: never relied on across edits; never the name or id of another step. */
 function generateName(step: WrittenStep, index: number, taken: ReadonlySet<string>): string {
-  const isScript = step.run !== null && !step.run.isList && (step.run.texts[0] ?? "").includes("\n");
-  const prefix = step.action === null ? isScript ? "script" : "cmd" : step.action.replaceAll(".", "_");
+  const prefix = prefixOf(step);
   let name = `${prefix}_${index + 1}`;
   while (taken.has(name)) name += "_";
   return name;
+}
+
+function prefixOf(step: WrittenStep): string {
+  if (step.parallel !== null) return "parallel";
+  if (step.foreach !== null) return "foreach";
+  if (step.action !== null) return step.action.startsWith("dag.") ? "dag" : step.action.replaceAll(".", "_");
+  const isScript = step.run !== null && !step.run.isList && (step.run.texts[0] ?? "").includes("\n");
+  return isScript ? "script" : "cmd";
 }
 
 // ---- dependencies -----------------------------------------------------------------------------------------------
@@ -69,9 +82,9 @@ export interface Targets {
   readonly known: string;
 }
 
-export function newTargets(steps: readonly WrittenStep[], names: readonly string[]): Targets {
+export function newTargets(steps: readonly PlacedStep[], names: readonly string[]): Targets {
   const targets = new Map<string, string>();
-  steps.forEach((step, index) => {
+  steps.forEach(({ step }, index) => {
     const name = names[index] ?? "";
     for (const key of [name, step.id]) if (key !== null && !targets.has(key)) targets.set(key, name);
   });
@@ -97,7 +110,7 @@ export function readDepends(step: WrittenStep, targets: Targets, path: Path, fin
 /** S-12: each step of a chain waits for the one before it, and says nothing about it itself. */
 export function chainDepends(
   step: WrittenStep,
-  previous: string | undefined,
+  previous: readonly string[],
   path: Path,
   findings: Findings,
 ): string[] {
@@ -108,7 +121,7 @@ export function chainDepends(
       "steps of a chain run in written order",
     );
   }
-  return previous === undefined ? [] : [previous];
+  return [...previous];
 }
 
 function bytesOf(text: string): number {

@@ -1,7 +1,10 @@
 /** Values that a run starts from: constants, environment entries, parameters (workflow-language contract 3.1 to 3.3). */
 import { isMapping, parseJson } from "./json.ts";
+import { applySchema } from "./param-schema.ts";
+import { checkParam } from "./param-value.ts";
 import { resolveText, type Scope, type Unqualified } from "./reference.ts";
-import type { NamedText, ParamDeclaration, ParamDeclarations } from "./workflow.ts";
+import { insertionText } from "./select.ts";
+import type { NamedText, ParamDeclaration, ParamDeclarations, ParamSchema } from "./workflow.ts";
 
 const NO_SCOPE: Scope = {
   consts: {},
@@ -62,26 +65,40 @@ export function readCallerParams(text: string): CallerParams {
 }
 
 export type BoundParams =
-  | { readonly ok: true; readonly values: Readonly<Record<string, string>>; readonly json: string }
+  | {
+    readonly ok: true;
+    /** Without those whose `eval` the runner has still to execute. */
+    readonly values: Readonly<Record<string, string>>;
+    /** `DAG_PARAMS_JSON` (P-15). */
+    readonly json: string;
+    /** Names whose value the caller gave. */
+    readonly given: readonly string[];
+  }
   | { readonly ok: false; readonly messages: readonly string[] };
 
 /** Names that a webhook may give without a declaration (P-16). */
 const UNDECLARED: ReadonlySet<string> = new Set(["WEBHOOK_PAYLOAD", "WEBHOOK_HEADERS"]);
 
-/** Caller values over defaults, checked against the declarations. All mistakes are told at once. */
+/** Caller values over defaults, checked against the declarations. All mistakes are told at once; nothing is executed. */
 export function bindParams(declarations: ParamDeclarations, given: CallerParams): BoundParams {
   const read = readGiven(given);
   if ("message" in read) return { ok: false, messages: [read.message] };
-  const { entries } = declarations;
+  return declarations.schema === undefined
+    ? bindDeclared(declarations.entries, read)
+    : bindBySchema(declarations.schema, read);
+}
+
+function bindDeclared(entries: readonly ParamDeclaration[], read: Given): BoundParams {
   const messages: string[] = [];
   const values = nameGiven(entries, read, messages);
+  const given = [...values.keys()];
 
   const bound: Record<string, string> = {};
   for (const entry of entries) {
-    const value = values.get(entry.name) ?? entry.default;
+    const value = values.get(entry.name) ?? (entry.eval === null ? entry.default : null);
     values.delete(entry.name);
     if (value === null) {
-      if (entry.required) messages.push(`parameter "${entry.name}" is required`);
+      if (entry.required && entry.eval === null) messages.push(`parameter "${entry.name}" is required`);
       continue;
     }
     const checked = checkParam(entry, value);
@@ -90,14 +107,53 @@ export function bindParams(declarations: ParamDeclarations, given: CallerParams)
   }
   for (const [name, value] of values) bound[name] = value;
   if (messages.length > 0) return { ok: false, messages };
-  return { ok: true, values: bound, json: payloadJson(bound, read.payload) };
+  return { ok: true, values: bound, json: payloadJson(bound, read.payload), given };
+}
+
+/** Named values and JSON only: a schema has no order (P-11). */
+function bindBySchema(schema: ParamSchema, read: Given): BoundParams {
+  if (read.positional.length > 0) {
+    const message = "positional params cannot be given to params with a schema: give KEY=value or JSON";
+    return { ok: false, messages: [message] };
+  }
+  const isOwn = ([name]: readonly [string, unknown]): boolean => !UNDECLARED.has(name);
+  const applied = applySchema(schema, {
+    texts: read.payload === null ? read.named.filter(isOwn) : [],
+    values: Object.fromEntries(Object.entries(read.payload?.object ?? {}).filter(isOwn)),
+  });
+  if (!applied.ok) return applied;
+  const values = {
+    ...mapValues(applied.values, insertionText),
+    ...Object.fromEntries(read.named.filter((entry) => !isOwn(entry))),
+  };
+  const given = read.named.map(([name]) => name);
+  return {
+    ok: true,
+    values,
+    json: payloadJson(read.payload === null ? values : applied.values, read.payload),
+    given,
+  };
+}
+
+/** Names to which the caller gave another value than their default (P-19). */
+export function changedParams(
+  declarations: ParamDeclarations,
+  bound: Extract<BoundParams, { ok: true }>,
+): string[] {
+  const defaults = new Map(declarations.entries.map((entry) => [entry.name, entry.default]));
+  return bound.given.filter((name) => defaults.get(name) !== bound.values[name]);
 }
 
 interface Given {
   readonly named: readonly (readonly [string, string])[];
   readonly positional: readonly string[];
   /** The caller's own JSON object, which `${params}` gives back merged with defaults (P-15). */
-  readonly payload: Readonly<Record<string, unknown>> | null;
+  readonly payload: Payload | null;
+}
+
+interface Payload {
+  readonly object: Readonly<Record<string, unknown>>;
+  readonly text: string;
 }
 
 function readGiven(given: CallerParams): Given | { readonly message: string } {
@@ -110,14 +166,14 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
       return fromTokens(splitParams(given.text));
     case "json": {
       const value = parseJson(given.json);
-      if (Array.isArray(value)) return fromTokens(value.map(toText));
+      if (Array.isArray(value)) return fromItems(value);
       if (!isMapping(value)) {
         return { message: "params must be a JSON object, a JSON array or a list of KEY=value" };
       }
       return {
-        named: Object.entries(value).map(([name, item]) => [name, toText(item)] as const),
+        named: Object.entries(value).map(([name, item]) => [name, insertionText(item)] as const),
         positional: [],
-        payload: value,
+        payload: { object: value, text: given.json.trim() },
       };
     }
     default:
@@ -125,15 +181,37 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
   }
 }
 
+/** Texts are tokens, a mapping gives its keys by name. */
+function fromItems(items: readonly unknown[]): Given {
+  const read = items.map((item) =>
+    isMapping(item)
+      ? {
+        named: Object.entries(item).map(([name, one]) => [name, insertionText(one)] as const),
+        positional: [],
+      }
+      : fromTokens([insertionText(item)])
+  );
+  return {
+    named: read.flatMap(({ named }) => named),
+    positional: read.flatMap(({ positional }) => positional),
+    payload: null,
+  };
+}
+
 function fromTokens(tokens: readonly string[]): Given {
   const named: [string, string][] = [];
   const positional: string[] = [];
-  for (const token of tokens) {
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(token);
-    if (match === null) positional.push(unquote(token));
-    else named.push([match[1] ?? "", unquote(match[2] ?? "")]);
+  for (const { name, value } of tokens.map(readToken)) {
+    if (name === null) positional.push(value);
+    else named.push([name, value]);
   }
   return { named, positional, payload: null };
+}
+
+/** `KEY=value` is named, everything else positional; quotes around the value go (P-18). */
+export function readToken(token: string): { readonly name: string | null; readonly value: string } {
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(token);
+  return { name: match?.[1] ?? null, value: unquote(match?.[2] ?? token) };
 }
 
 /** Blanks separate, quotes and backticks group; quotes are kept here and dropped by `unquote` (P-18). */
@@ -198,62 +276,30 @@ function nameGiven(
   return values;
 }
 
-type Checked = { readonly ok: true; readonly value: string } | {
-  readonly ok: false;
-  readonly message: string;
-};
-
-/** The text of a value that satisfies the declaration (P-07). Also used for defaults when a definition is loaded. */
-export function checkParam(entry: ParamDeclaration, text: string): Checked {
-  const coerced = coerce(entry.type, text);
-  if (coerced === null) {
-    return { ok: false, message: `parameter "${entry.name}": cannot coerce "${text}" to ${entry.type}` };
-  }
-  const broken = brokenRule(entry, coerced);
-  return broken === null
-    ? { ok: true, value: coerced }
-    : { ok: false, message: `parameter "${entry.name}": "${text}" ${broken}` };
+/** The caller's payload as it is, merged with what it leaves out; texts with sorted keys when there is none (P-15). */
+function payloadJson(values: Readonly<Record<string, unknown>>, payload: Payload | null): string {
+  if (payload === null) return sortedJson(values);
+  const isWhole = Object.keys(values).every((name) => Object.hasOwn(payload.object, name));
+  return isWhole ? payload.text : sortedJson({ ...values, ...payload.object });
 }
 
-function coerce(type: ParamDeclaration["type"], text: string): string | null {
-  switch (type) {
-    case "string":
-      return text;
-    case "boolean":
-      return /^(true|false)$/i.test(text) ? text.toLowerCase() : null;
-    case "integer":
-      return /^[+-]?\d+$/.test(text) ? text : null;
-    case "number":
-      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? text : null;
-    default:
-      return type satisfies never;
-  }
+/** The payload with values that were computed later. */
+export function completePayload(json: string, computed: Readonly<Record<string, string>>): string {
+  const payload = parseJson(json);
+  return Object.keys(computed).length === 0
+    ? json
+    : sortedJson({ ...(isMapping(payload) ? payload : {}), ...computed });
 }
 
-function brokenRule(entry: ParamDeclaration, value: string): string | null {
-  const number = Number(value);
-  const length = [...value].length;
-  if (entry.enum !== null && !entry.enum.includes(value)) return `must be one of ${entry.enum.join(", ")}`;
-  if (entry.minimum !== null && number < entry.minimum) return `must be at least ${entry.minimum}`;
-  if (entry.maximum !== null && number > entry.maximum) return `must be at most ${entry.maximum}`;
-  if (entry.minLength !== null && length < entry.minLength) {
-    return `must have at least ${entry.minLength} characters`;
-  }
-  if (entry.maxLength !== null && length > entry.maxLength) {
-    return `must have at most ${entry.maxLength} characters`;
-  }
-  if (entry.pattern !== null && !new RegExp(entry.pattern, "u").test(value)) {
-    return `must match ${entry.pattern}`;
-  }
-  return null;
+/** Written out by hand: an object would put keys that are numbers first. */
+function sortedJson(values: Readonly<Record<string, unknown>>): string {
+  const entries = Object.entries(values).sort(([a], [b]) => a < b ? -1 : 1);
+  return `{${entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
 }
 
-/** The caller's payload merged with defaults, or an object of texts with sorted keys (P-15). */
-function payloadJson(values: Readonly<Record<string, string>>, payload: Given["payload"]): string {
-  if (payload !== null) return JSON.stringify({ ...values, ...payload });
-  return JSON.stringify(Object.fromEntries(Object.entries(values).sort(([a], [b]) => a < b ? -1 : 1)));
-}
-
-function toText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+function mapValues(
+  values: Readonly<Record<string, unknown>>,
+  change: (value: unknown) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }

@@ -24,59 +24,152 @@ export type Level = "validate" | "load";
 export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const read = readDocuments(text);
   if (!read.ok) return { workflow: null, problems: read.problems };
-  const [entry, ...later] = read.documents;
-  if (entry === undefined || isBlank(entry.value)) {
-    return refuse([newProblem(entry, [], "entrypoint document must not be empty", "write at least steps")]);
+  const documents = read.documents.map((source, index) => new DocumentPlace(source, index, level));
+  const [entry, ...later] = documents;
+  if (entry === undefined) {
+    const message = "entrypoint document must not be empty";
+    const position = { line: 1, column: 1 };
+    const problem = {
+      code: "SPEC_INVALID",
+      severity: "error",
+      path: "",
+      position,
+      message,
+      remedy: "write steps",
+    } as const;
+    return { workflow: null, problems: [problem] };
   }
-  if (!isMapping(entry.value)) {
-    return refuse([newProblem(entry, [], "entrypoint document must be a mapping", "write at least steps")]);
-  }
-  const problems = later.map((document, index) =>
-    newProblem(
-      document,
-      [],
-      isBlank(document.value)
-        ? `document ${index + 2} must not be empty`
-        : `document ${index + 2}: local sub-workflows are not supported by this version of dagu-edge`,
-      "keep one document in the file",
-    )
+  const main = checkDocument(entry, level);
+  const locals = later.map((place) => checkDocument(place, level));
+  const problems = [
+    ...main.problems,
+    ...locals.flatMap((one) => one.problems),
+    ...checkNames(documents, level),
+  ];
+  const byName = locals.flatMap(({ workflow }) =>
+    workflow === null || workflow.name === null ? [] : [[workflow.name, workflow] as const]
   );
-  if (level === "validate" && entry.value["name"] !== undefined) {
-    const remedy = "the file's name is the workflow's name";
-    problems.push(newProblem(entry, ["name"], "entrypoint document must not define name", remedy));
-  }
-  const { steps } = entry.value;
-  if (steps === undefined) {
-    problems.push(newProblem(entry, [], "a workflow must define steps", "add steps: with at least one step"));
-  } else if (steps === null) {
-    const message = "steps must be a non-empty sequence";
-    problems.push(newProblem(entry, ["steps"], message, "add at least one step"));
-  }
-  return check(entry, entry.value, problems);
+  const whole = main.workflow === null ? null : { ...main.workflow, locals: Object.fromEntries(byName) };
+  return finish(whole, problems);
 }
 
-function check(entry: SourceDocument, value: Record<string, unknown>, earlier: readonly Problem[]): Parsed {
+/** The document of that name; "": the first. A local document sees the others of its stream (F-01). */
+export function pickDocument(workflow: Workflow, document: string): Workflow | null {
+  if (document === "") return workflow;
+  const local = Object.hasOwn(workflow.locals, document) ? workflow.locals[document] : undefined;
+  return local === undefined ? null : { ...local, locals: workflow.locals };
+}
+
+/** One document of the stream, and how its problems are told. */
+class DocumentPlace {
+  constructor(readonly source: SourceDocument, readonly index: number, private readonly level: Level) {}
+
+  problem(path: Path, message: string, remedy: string): Problem {
+    const prefix = this.index === 0 ? [] : ["document", this.index];
+    // Where a run is refused, the message alone says which document it is about (F-13).
+    const isTold = this.index > 0 && this.level === "load";
+    return {
+      code: "SPEC_INVALID",
+      severity: "error",
+      path: formatPath([...prefix, ...path]),
+      position: this.source.positionOf(path),
+      message: isTold ? `failed to process document ${this.index}: ${message}` : message,
+      remedy,
+    };
+  }
+}
+
+interface Checked {
+  readonly workflow: Workflow | null;
+  readonly problems: readonly Problem[];
+}
+
+function checkDocument(place: DocumentPlace, level: Level): Checked {
+  const { value } = place.source;
+  const called = place.index === 0 ? "entrypoint document" : `document ${place.index + 1}`;
+  if (isBlank(value)) {
+    return refuse([place.problem([], `${called} must not be empty`, "write at least steps")]);
+  }
+  if (!isMapping(value)) {
+    return refuse([place.problem([], `${called} must be a mapping`, "write at least steps")]);
+  }
+  const { steps } = value;
+  if (steps === undefined) {
+    const missing = place.problem([], "a workflow must define steps", "add steps: with at least one step");
+    return check(place, value, [missing]);
+  }
+  if (steps === null) {
+    const message = "steps must be a non-empty sequence";
+    return check(place, value, [place.problem(["steps"], message, "add at least one step")]);
+  }
+  return check(
+    place,
+    level === "load" && isMapping(steps) ? { ...value, steps: listSteps(steps) } : value,
+    [],
+  );
+}
+
+/** F-08: older files map names to steps; in the order of their names. */
+function listSteps(steps: Readonly<Record<string, unknown>>): unknown[] {
+  return Object.keys(steps).sort().map((name) => {
+    const step = steps[name];
+    return isMapping(step) ? { name, ...step } : typeof step === "string" ? { name, run: step } : step;
+  });
+}
+
+/** F-04 to F-06. */
+function checkNames(documents: readonly DocumentPlace[], level: Level): readonly Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Set<string>();
+  for (const place of documents) {
+    const { value } = place.source;
+    if (!isMapping(value)) continue;
+    const { name } = value;
+    const isEntry = place.index === 0;
+    if (isEntry && name !== undefined && level === "validate") {
+      const remedy = "the file's name is the workflow's name";
+      problems.push(place.problem(["name"], "entrypoint document must not define name", remedy));
+    }
+    if (!isEntry && (name === undefined || name === null || name === "")) {
+      const message = `document ${place.index + 1} must define name`;
+      problems.push(place.problem([], message, "steps call it by this name"));
+    }
+    if (typeof name !== "string" || name === "") continue;
+    if (seen.has(name)) {
+      problems.push(
+        place.problem(["name"], `DAG document name "${name}" must be unique`, "rename one of them"),
+      );
+    }
+    seen.add(name);
+  }
+  return problems;
+}
+
+function check(place: DocumentPlace, value: Record<string, unknown>, earlier: readonly Problem[]): Checked {
   const parsed = v.safeParse(workflowSchema, value);
-  if (parsed.success) return finish(...applyRules(entry, parsed.output, earlier));
-  const issues = parsed.issues.map((issue) => fromIssue(entry, issue));
-  return finish(null, [...earlier, ...issues, ...rulesOnTheRest(entry, value, parsed.issues)]);
+  if (parsed.success) {
+    const [workflow, problems] = applyRules(place, parsed.output, earlier);
+    return { workflow, problems };
+  }
+  const issues = parsed.issues.map((issue) => fromIssue(place, issue));
+  return refuse([...earlier, ...issues, ...rulesOnTheRest(place, value, parsed.issues)]);
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */
 function rulesOnTheRest(
-  entry: SourceDocument,
+  place: DocumentPlace,
   value: Record<string, unknown>,
   issues: readonly v.BaseIssue<unknown>[],
 ): readonly Problem[] {
   const mended = mend(value, issues.map(pathOf));
   const parsed = mended === null ? null : v.safeParse(workflowSchema, mended.value);
   if (mended === null || parsed === null || !parsed.success) return [];
-  const [, problems] = applyRules(entry, parsed.output, [], mended.isNoise);
+  const [, problems] = applyRules(place, parsed.output, [], mended.isNoise);
   return problems;
 }
 
 function applyRules(
-  entry: SourceDocument,
+  place: DocumentPlace,
   written: WrittenWorkflow,
   earlier: readonly Problem[],
   isNoise: (path: Path) => boolean = () => false,
@@ -86,12 +179,12 @@ function applyRules(
     if (!isNoise(path)) problems.push(make());
   };
   const workflow = assemble(written, {
+    prefix: place.index === 0 ? "" : `document[${place.index}].`,
     report: (path, message, remedy, code = "SPEC_INVALID") =>
-      add(path, () => ({ ...newProblem(entry, path, message, remedy), code })),
-    warn: (path, message) =>
-      add(path, () => ({ ...newProblem(entry, path, message, ""), severity: "warning" })),
+      add(path, () => ({ ...place.problem(path, message, remedy), code })),
+    warn: (path, message) => add(path, () => ({ ...place.problem(path, message, ""), severity: "warning" })),
     fromIssues: (path, issues) =>
-      issues.forEach((issue) => add([...path, ...pathOf(issue)], () => fromIssue(entry, issue, path))),
+      issues.forEach((issue) => add([...path, ...pathOf(issue)], () => fromIssue(place, issue, path))),
   });
   return [workflow, problems];
 }
@@ -121,39 +214,23 @@ function byPosition(one: Problem, other: Problem): number {
   return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }
 
-function refuse(problems: readonly Problem[]): Parsed {
+function refuse(problems: readonly Problem[]): Checked {
   return { workflow: null, problems };
 }
 
 /** A sentence of its own stays as it is; "must be ..." gets the field's name in front. */
-function fromIssue(entry: SourceDocument, issue: v.BaseIssue<unknown>, below: Path = []): Problem {
+function fromIssue(place: DocumentPlace, issue: v.BaseIssue<unknown>, below: Path = []): Problem {
   const path = [...below, ...pathOf(issue)];
   const { code, message, remedy } = readComplaint(issue.message);
   const field = [...path].reverse().find((part) => typeof part === "string") ?? "workflow";
   const needsName = /^(must|is|needs) /.test(message);
-  return { ...newProblem(entry, path, needsName ? `${field} ${message}` : message, remedy), code };
+  return { ...place.problem(path, needsName ? `${field} ${message}` : message, remedy), code };
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).flatMap((item) =>
     typeof item.key === "string" || typeof item.key === "number" ? [item.key] : []
   );
-}
-
-function newProblem(
-  document: SourceDocument | undefined,
-  path: Path,
-  message: string,
-  remedy: string,
-): Problem {
-  return {
-    code: "SPEC_INVALID",
-    severity: "error",
-    path: formatPath(path),
-    position: document?.positionOf(path) ?? { line: 1, column: 1 },
-    message,
-    remedy,
-  };
 }
 
 function isBlank(value: unknown): boolean {

@@ -2,7 +2,9 @@
  * References in a field's text: `${namespace.name}`, `$NAME`, `${NAME}` and its shell-style operators. One pass: what was
  * inserted is never looked at again, nothing is quoted, nothing is executed (workflow-language contract 2.2 to 2.7).
  */
+import { parseJson } from "./json.ts";
 import { expandOperator, type OperatorResult } from "./operator.ts";
+import { insertionText, selectPath } from "./select.ts";
 
 export interface Scope {
   readonly consts: Readonly<Record<string, string>>;
@@ -18,8 +20,12 @@ export interface Scope {
   readonly outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Run facts without the `context.` prefix: `run.id`, `event.repo`. */
   readonly context: Readonly<Record<string, string>>;
-  /** `ID.output`, `ID.outputs.NAME`, `ID.exit_code` of ancestors (V-46). */
+  /** `ID.output`, `ID.outputs.NAME`, `ID.stdout`, `ID.exit_code` of ancestors (V-46); `ITEM` of a fan-out (S-104). */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Output variables of ancestors: `${NAME.path}` selects inside one that holds JSON (V-48). */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** `index`, `key`, `ALIAS`, `ALIAS.FIELD` inside a foreach body; absent: elsewhere. */
+  readonly foreach?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -122,7 +128,7 @@ function readToken(text: string, at: number, closers: ReadonlyMap<number, number
 }
 
 /** From each `$` of a `${` to its `}`, found in one scan: a text of nothing but `${` must not cost its square. */
-function pairBraces(text: string): ReadonlyMap<number, number> {
+export function pairBraces(text: string): ReadonlyMap<number, number> {
   const closers = new Map<number, number>();
   const open: number[] = [];
   for (let at = text.indexOf("${"); at !== -1 && at < text.length; at++) {
@@ -185,7 +191,8 @@ const NAME = "[A-Za-z][A-Za-z0-9_]*";
 const ENVIRONMENT_NAME = "[A-Za-z_][A-Za-z0-9_]*";
 const QUALIFIED = new RegExp(
   `^(?:(params)|(consts|params)\\.(${NAME})|env\\.(${ENVIRONMENT_NAME})|` +
-    `steps\\.(${NAME})\\.outputs\\.(${NAME})|context\\.(${NAME}(?:\\.${NAME})+))$`,
+    `steps\\.(${NAME})\\.outputs\\.(${NAME})|context\\.(${NAME}(?:\\.${NAME})+)|` +
+    `foreach\\.(${NAME}(?:\\.${NAME})?))$`,
 );
 
 /** Names that may be written without `context.` (V-09). */
@@ -218,7 +225,7 @@ const CONTEXT_ALIASES: ReadonlySet<string> = new Set([
 function lookUpQualified(inner: string, scope: Scope): string | null | undefined {
   const match = QUALIFIED.exec(inner);
   if (match === null) return lookUpAlias(inner, scope);
-  const [, whole, namespace, name, env, stepId, output, fact] = match;
+  const [, whole, namespace, name, env, stepId, output, fact, item] = match;
   if (whole !== undefined) return scope.paramsJson;
   if (namespace !== undefined && name !== undefined) {
     return own(namespace === "consts" ? scope.consts : scope.params, name);
@@ -228,6 +235,7 @@ function lookUpQualified(inner: string, scope: Scope): string | null | undefined
     const published = Object.hasOwn(scope.outputs, stepId) ? scope.outputs[stepId] : undefined;
     return own(published ?? {}, output);
   }
+  if (item !== undefined) return own(scope.foreach ?? {}, item);
   return fact === undefined ? null : own(scope.context, fact);
 }
 
@@ -235,7 +243,37 @@ function lookUpAlias(inner: string, scope: Scope): string | null | undefined {
   if (CONTEXT_ALIASES.has(inner)) {
     return own(scope.context, inner === "run.started_at" ? "attempt.started_at" : inner);
   }
-  return own(scope.properties ?? {}, inner) ?? undefined;
+  return lookUpProperty(inner, scope);
+}
+
+const PROPERTY = /^([A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z0-9_-]+)|(?:\[\d+\]))*)(?::(\d+)(?::(\d+))?)?$/;
+
+/** A property of a step, or a path into one or into an output variable that holds JSON; a slice may follow (V-46 to V-48). */
+function lookUpProperty(inner: string, scope: Scope): string | undefined {
+  const match = PROPERTY.exec(inner);
+  const [, path = "", offset, length] = match ?? [];
+  if (
+    match === null || (path === inner && !/[.[]/.test(path) && own(scope.properties ?? {}, path) === null)
+  ) {
+    return undefined;
+  }
+  const value = own(scope.properties ?? {}, path) ?? selectInside(path, scope);
+  if (value === null || offset === undefined) return value ?? undefined;
+  const chars = [...value];
+  const end = length === undefined ? chars.length : Number(offset) + Number(length);
+  return chars.slice(Number(offset), end).join("");
+}
+
+function selectInside(path: string, scope: Scope): string | null {
+  const parts = path.split(/(?=[.[])/);
+  for (let count = parts.length - 1; count > 0; count--) {
+    const base = parts.slice(0, count).join("");
+    const text = own(scope.properties ?? {}, base) ?? (count === 1 ? own(scope.variables ?? {}, base) : null);
+    if (text === null) continue;
+    const found = selectPath(parseJson(text), parts.slice(count).join(""));
+    return found === undefined ? null : insertionText(found);
+  }
+  return null;
 }
 
 function own(values: Readonly<Record<string, string>>, name: string): string | null {

@@ -2,33 +2,46 @@
 import * as v from "valibot";
 import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
-import { isNamedAction } from "./actions/names.ts";
+import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
 import { checkWith } from "./named-action.ts";
 import { dockerRun } from "./schema/docker-run.ts";
 import { harnessStep } from "./schema/harness.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
+import { countSlips } from "./slips.ts";
 import { placeOf, readRun, type Work } from "./step-run.ts";
-import type { HarnessConfig, HarnessStep, StepAction } from "./workflow.ts";
+import { checkFanOut, readForeach, readSubRun } from "./step-fanout.ts";
+import { humanTaskWith } from "./schema/human-task.ts";
+import type { HarnessConfig, HarnessStep, Step, StepAction } from "./workflow.ts";
 
 /** What stands in for a step whose work is wrong; never seen, since the workflow is refused. */
 const NOTHING: Work = { action: { name: "container" }, place: "own" };
+
+/** Object-form output and no work: it just publishes (S-55). */
+const PUBLISHER: Work = { action: { name: "noop", with: {} }, place: "host" };
+
+/** Reads the steps of a foreach body. */
+export type ReadBody = (body: readonly WrittenStep[], path: Path) => readonly Step[];
 
 export function readAction(
   step: WrittenStep,
   workflow: WrittenWorkflow,
   path: Path,
   findings: Findings,
+  readBody: ReadBody,
 ): Work {
   checkOwnContainer(step, path, findings);
   checkBarePrompt(step, workflow, path, findings);
+  if (step.foreach !== null) return readForeach(step, step.foreach, path, findings, readBody);
   if (step.run !== null && step.action !== null) {
     findings.report(path, "run cannot be used together with action", "keep one of them");
     return NOTHING;
   }
+  checkFanOut(step, path, findings);
   if (step.run !== null) return readRun(step, step.run, workflow, path, findings);
   if (step.action !== null) return readNamed(step, step.action.trim(), workflow, path, findings);
+  if (step.outputObject !== null && step.container === null) return PUBLISHER;
   if (step.with !== null) {
     findings.report([...path, "with"], "with needs an action", "use action with with");
     return NOTHING;
@@ -42,7 +55,7 @@ export function readAction(
 
 /** A prompt under `command` was a harness step in older versions; as a shell command it would do harm (7.1.2). */
 function checkBarePrompt(step: WrittenStep, workflow: WrittenWorkflow, path: Path, findings: Findings): void {
-  if (workflow.harness === undefined || !step.deprecated.includes("command")) return;
+  if (workflow.harness === undefined || !step.deprecated.some(({ field }) => field === "command")) return;
   findings.report(
     [...path, "command"],
     "command does not say whether it is a prompt or a shell command, since the workflow has harness",
@@ -76,8 +89,7 @@ function checkOwnContainer(step: WrittenStep, path: Path, findings: Findings): v
 // ---- actions ----------------------------------------------------------------------------------------------------
 
 /** Actions of the language that this version does not do: refused by name. */
-const UNSUPPORTED_ACTIONS =
-  /^(exec|noop|dag\.(run|enqueue)|log\.write|router\.route|human\.task|git\.(checkout|worktree\.(add|remove))|file\.(stat|read|write|copy|move|delete|mkdir|list)|artifact\.(read|write|list)|outputs\.write|template\.render|wait\.(duration|until|file|http)|http\.request|jq\.filter|data\.(convert|pick)|state\.(get|set|delete|list|diff)|mail\.send|ssh\.run|sftp\.(upload|download)|archive\.(create|extract|list)|(postgres|sqlite)\.(query|import)|chat\.completion|s3\.(upload|download|list|delete)|k8s\.run|kubernetes\.run|redis\..+)$/;
+const UNSUPPORTED_ACTIONS = /^(k8s\.run|kubernetes\.run)$/;
 
 function readNamed(
   step: WrittenStep,
@@ -95,6 +107,13 @@ function readNamed(
       "container works with run, docker.run and harness.run",
     );
   }
+  if (name === "dag.run" || name === "dag.enqueue") return readSubRun(step, name, path, findings);
+  if (name === "human.task") return readHumanTask(step, path, findings);
+  // What its routes do is injected into their targets; the router itself only marks the place.
+  if (name === "router.route") return PUBLISHER;
+  if (name === "exec" && workflow.container !== undefined) {
+    findings.report([...path, "action"], "action exec does not run in the root container", "use run");
+  }
   if (isNamedAction(name)) {
     const given = step.with ?? {};
     checkWith(name, given, [...path, "with"], findings);
@@ -106,7 +125,7 @@ function readNamed(
     findings.report(
       at,
       `action "${name}" is not supported by this version of dagu-edge`,
-      "supported: run, harness.run, docker.run",
+      "run the command line tool in a step instead",
     );
   } else if (name.includes("@")) {
     findings.report(
@@ -114,8 +133,34 @@ function readNamed(
       "versioned action references must use official action@version or GitHub owner/repo@version, and are not supported by this version",
       "use a built-in action",
     );
-  } else findings.report(at, `unknown action "${name}"`, "supported: run, harness.run, docker.run");
+  } else findings.report(at, `unknown action "${name.slice(0, 80)}"`, nearAction(name));
   return NOTHING;
+}
+
+const ACTION_NAMES = [
+  ...Object.keys(NAMED_ACTIONS),
+  "dag.enqueue",
+  "dag.run",
+  "docker.run",
+  "harness.run",
+  "human.task",
+  "router.route",
+];
+
+function nearAction(name: string): string {
+  const near = ACTION_NAMES.filter((one) => countSlips(name, one) <= 2);
+  return near.length > 0
+    ? `did you mean ${near.join(" or ")}?`
+    : "docs/actions.md lists the built-in actions; custom ones are declared under actions";
+}
+
+function readHumanTask(step: WrittenStep, path: Path, findings: Findings): Work {
+  const parsed = v.safeParse(humanTaskWith, step.with ?? {});
+  if (!parsed.success) {
+    findings.fromIssues([...path, "with"], parsed.issues);
+    return NOTHING;
+  }
+  return { action: { name: "human.task", ...parsed.output }, place: "host" };
 }
 
 function readDockerRun(step: WrittenStep, workflow: WrittenWorkflow, path: Path, findings: Findings): Work {

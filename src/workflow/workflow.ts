@@ -4,11 +4,15 @@
  * (`${...}`) unresolved unless a field says otherwise.
  */
 import type { NamedAction } from "./actions/names.ts";
+import type { Container, DockerRun } from "./container.ts";
 import type { TriggerBlock } from "./trigger.ts";
+
+export type * from "./container.ts";
 
 export interface Workflow {
   /** As written; null when the file's stem gives the name. */
   readonly name: string | null;
+  readonly group: string | null;
   readonly description: string | null;
   readonly type: "graph" | "chain";
   readonly params: ParamDeclarations;
@@ -37,6 +41,39 @@ export interface Workflow {
   readonly triggers: readonly TriggerBlock[];
   /** Lowercased header names of `webhook.forward_headers` (WH-14). */
   readonly forwardHeaders: readonly string[];
+  /** null: not written, so `.env` alone; `[]`: none is loaded (P-30). */
+  readonly dotenv: readonly string[] | null;
+  readonly secrets: readonly Secret[];
+  /** null: as the workflow's use of them asks (S-63). */
+  readonly artifacts: { readonly enabled: boolean | null; readonly dir: string | null };
+  readonly logOutput: LogOutput;
+  readonly delaySec: number;
+  readonly restartWaitSec: number;
+  /** Of the whole run, after it failed (5.6); null: none. */
+  readonly retry: RunRetry | null;
+  readonly retention: { readonly days: number | null; readonly runs: number | null };
+  readonly runConfig: { readonly disableParamEdit: boolean; readonly disableRunIdEdit: boolean };
+  /** Root `smtp`, `ssh`, `s3`, `redis`, `llm`: what the actions of these families take for their missing keys, as written. */
+  readonly defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The later documents of the stream, by name (F-01). Empty in a local document itself. */
+  readonly locals: Readonly<Record<string, Workflow>>;
+}
+
+export type LogOutput = "separate" | "merged";
+
+/** One variable of a run that nobody may see (3.5). */
+export interface Secret {
+  readonly name: string;
+  readonly source:
+    | { readonly kind: "managed"; readonly ref: string }
+    | { readonly kind: "provider"; readonly provider: "env" | "file"; readonly key: string };
+}
+
+export interface RunRetry {
+  readonly limit: number;
+  readonly intervalSec: number;
+  readonly backoff: number | null;
+  readonly maxIntervalSec: number;
 }
 
 export type HandlerName = "init" | "success" | "failure" | "abort" | "exit" | "wait";
@@ -72,12 +109,22 @@ export interface Step {
   readonly place: "host" | "shared" | "own";
   /** `output: NAME`, without a leading `$`. */
   readonly output: string | null;
+  /** The object form of `output`: one object of these keys (S-53). */
+  readonly outputObject: Readonly<Record<string, OutputValue>> | null;
+  /** JSON Schema that stdout must satisfy as JSON (S-56). */
+  readonly outputSchema: Readonly<Record<string, unknown>> | null;
   readonly outputs: readonly DeclaredOutput[];
+  readonly stdout: StreamTarget;
+  readonly stderr: StreamTarget;
+  readonly logOutput: LogOutput;
   readonly timeoutSec: number;
   readonly signalOnStop: string | null;
   readonly retry: RetryPolicy | null;
+  readonly repeat: RepeatPolicy | null;
   readonly continueOn: ContinueOn;
   readonly preconditions: readonly Condition[];
+  /** A person decides after the work is done (S-122). */
+  readonly approval: Approval | null;
 }
 
 /** Closed list of what a step can do; `runner/actions/registry.ts` must hold one action for each name. */
@@ -90,7 +137,99 @@ export type StepAction =
   | { readonly name: "harness.run"; readonly with: HarnessStep }
   /** Also written `container.run`. */
   | { readonly name: "docker.run"; readonly with: DockerRun }
+  | SubRunAction
+  | ForeachAction
+  | HumanTaskAction
   | NamedStepAction;
+
+/** Starts other workflows (4.21); with `parallel`, one for each item (4.16). */
+export interface SubRunAction {
+  readonly name: "dag.run" | "dag.enqueue";
+  /** A local document, a stored workflow or a file; may hold references. */
+  readonly dag: string;
+  /** As written: text, list or map; null: none given. */
+  readonly params: unknown;
+  /** Of `dag.enqueue`. */
+  readonly queue: string | null;
+  readonly parallel: Parallel | null;
+  readonly workerSelector: Readonly<Record<string, string>>;
+}
+
+export interface Parallel {
+  /** Text that resolves to items, or the items. */
+  readonly items: string | readonly unknown[];
+  readonly maxConcurrent: number;
+}
+
+/** The same steps for each item (4.17). */
+export interface ForeachAction {
+  readonly name: "foreach";
+  readonly items: string | readonly unknown[];
+  readonly as: string;
+  /** null: the position. */
+  readonly key: string | null;
+  readonly maxConcurrent: number;
+  readonly steps: readonly Step[];
+  readonly collect: Readonly<Record<string, string>>;
+}
+
+/** Waits for a person (4.18). */
+export interface HumanTaskAction {
+  readonly name: "human.task";
+  readonly prompt: string;
+  readonly form: TaskForm | null;
+}
+
+/** The object schema of a task's form, in the order of its properties. */
+export interface TaskForm {
+  /** As written, for whoever shows it. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly fields: readonly TaskField[];
+  readonly allowsOthers: boolean;
+}
+
+export interface TaskField {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean";
+  readonly isRequired: boolean;
+  readonly default: string | number | boolean | null;
+  /** From `enum` or the constants of `oneOf`; null: any. */
+  readonly options: readonly (string | number | boolean)[] | null;
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly minLength: number | null;
+  readonly maxLength: number | null;
+  readonly pattern: string | null;
+}
+
+export interface Approval {
+  readonly prompt: string | null;
+  readonly input: readonly string[];
+  readonly required: readonly string[];
+  /** Name of the upstream step at which a push-back begins again; null: this step. */
+  readonly rewindTo: string | null;
+}
+
+/** Where a stream goes beside the log (4.9). */
+export interface StreamTarget {
+  readonly file: string | null;
+  readonly artifact: string | null;
+  /** `stdout.outputs`, by output name. */
+  readonly outputs: Readonly<Record<string, OutputValue>>;
+}
+
+/** One value of a structured output: given, or read from what the step wrote. */
+export type OutputValue =
+  | { readonly kind: "literal"; readonly value: unknown }
+  | {
+    readonly kind: "read";
+    readonly from: "stdout" | "stderr" | "file";
+    /** Of `file`. */
+    readonly path: string | null;
+    readonly decode: "text" | "json" | "yaml";
+    /** Dotted or bracket path into the decoded value; null: all of it. */
+    readonly select: string | null;
+  };
 
 /** An action that a schema describes. `with` is as written: references unresolved. */
 export interface NamedStepAction {
@@ -124,6 +263,18 @@ export interface RetryPolicy {
   readonly maxIntervalSec: number | null;
 }
 
+/** When a step that ended is executed again (4.14). */
+export interface RepeatPolicy {
+  readonly mode: "while" | "until";
+  readonly intervalSec: number | string;
+  /** Executions in total; null: no limit. */
+  readonly limit: number | string | null;
+  readonly condition: Condition | null;
+  readonly exitCodes: readonly number[] | null;
+  readonly backoff: number | null;
+  readonly maxIntervalSec: number | string | null;
+}
+
 export interface ContinueOn {
   readonly failure: boolean;
   readonly skipped: boolean;
@@ -133,11 +284,14 @@ export interface ContinueOn {
   readonly markSuccess: boolean;
 }
 
-/** `command`: met when a shell on the runner's host exits 0. `match`: text compared line by line (4.11). */
+/**
+ * `command`: met when a shell on the runner's host exits 0. `match`: text compared line by line. `eval`: the same after
+ * its command substitutions have run (4.11).
+ */
 export type Condition =
   | { readonly kind: "command"; readonly command: string; readonly negate: boolean }
   | {
-    readonly kind: "match";
+    readonly kind: "match" | "eval";
     readonly condition: string;
     readonly expected: string;
     readonly negate: boolean;
@@ -147,80 +301,6 @@ export interface ResourceLimits {
   /** Cores, three decimals; null: none. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
-}
-
-// ---- containers -------------------------------------------------------------------------------------------------
-
-export type Container = ImageContainer | ExecContainer;
-
-export type PullPolicy = "always" | "missing" | "never" | "fallback";
-
-/** `container:` with `image` (2.2): a container that we create. */
-export interface ImageContainer {
-  readonly kind: "image";
-  readonly image: string;
-  /** Explicit container name; null: ours, unique and labelled. */
-  readonly containerName: string | null;
-  readonly pullPolicy: PullPolicy;
-  readonly env: readonly NamedText[];
-  /** `source:target[:mode]`, as written. */
-  readonly volumes: readonly string[];
-  readonly user: string | null;
-  readonly workingDir: string | null;
-  readonly platform: string | null;
-  readonly ports: readonly string[];
-  readonly network: string | null;
-  readonly keepContainer: boolean;
-  readonly startup: "keepalive" | "entrypoint" | "command";
-  readonly command: readonly string[];
-  readonly waitFor: "running" | "healthy";
-  readonly logPattern: string | null;
-  readonly restartPolicy: "no" | "always" | "unless-stopped" | null;
-  readonly healthcheck: Healthcheck | null;
-  /** null: `["/bin/sh","-e","-c"]`; `["direct"]`: no shell (2.12). */
-  readonly shell: readonly string[] | null;
-}
-
-/** `container:` with `exec` (2.3): somebody else's container that we only execute into. */
-export interface ExecContainer {
-  readonly kind: "exec";
-  /** Name or id. */
-  readonly target: string;
-  readonly env: readonly NamedText[];
-  readonly user: string | null;
-  readonly workingDir: string | null;
-  readonly shell: readonly string[] | null;
-}
-
-export interface Healthcheck {
-  /** `["NONE"]`, `["CMD", ...]` or `["CMD-SHELL", text]`. */
-  readonly test: readonly string[];
-  readonly intervalMs: number | null;
-  readonly timeoutMs: number | null;
-  readonly startPeriodMs: number | null;
-  readonly retries: number | null;
-}
-
-/** `with` of `docker.run` (5.1). Raw engine objects are kept in the engine's own (PascalCase) spelling. */
-export interface DockerRun {
-  readonly image: string | null;
-  readonly containerName: string | null;
-  /** null: the image's own command. `text`: split into words, or one argument of `shell`; `words`: one argv (5.4). */
-  readonly command:
-    | { readonly kind: "text"; readonly text: string }
-    | { readonly kind: "words"; readonly words: readonly string[] }
-    | null;
-  readonly pullPolicy: PullPolicy;
-  /** Bool, or text with references that must become one. Default false. */
-  readonly autoRemove: boolean | string;
-  readonly platform: string | null;
-  readonly workingDir: string | null;
-  readonly volumes: readonly string[];
-  readonly shell: readonly string[] | null;
-  readonly container: Readonly<Record<string, unknown>>;
-  readonly host: Readonly<Record<string, unknown>>;
-  readonly network: Readonly<Record<string, unknown>>;
-  readonly exec: Readonly<Record<string, unknown>>;
 }
 
 // ---- harnesses --------------------------------------------------------------------------------------------------
@@ -257,6 +337,14 @@ export interface HarnessStep extends HarnessConfig {
 export interface ParamDeclarations {
   /** In source order. Positional ones are named "1", "2", ... (P-02). */
   readonly entries: readonly ParamDeclaration[];
+  /** Set: a JSON Schema judges all values together, and they are given by name or as JSON only (P-11, P-12). */
+  readonly schema?: ParamSchema;
+}
+
+export interface ParamSchema {
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** Values of what the caller does not give, with their kinds. */
+  readonly defaults: Readonly<Record<string, unknown>>;
 }
 
 export interface ParamDeclaration {
@@ -264,6 +352,8 @@ export interface ParamDeclaration {
   readonly type: "string" | "integer" | "number" | "boolean";
   /** Text form of the default; null: none. */
   readonly default: string | null;
+  /** Text whose command substitutions make the value on the runner when the caller gives none; null: none (2.12). */
+  readonly eval: string | null;
   readonly required: boolean;
   readonly description: string | null;
   readonly enum: readonly string[] | null;

@@ -1,6 +1,7 @@
 /** Runs and runners on a test database, driven through the dispatch room without HTTP. */
 import assert from "node:assert/strict";
-import type { ClaimReply, ClaimRequest, EventsRequest, Grant } from "../../src/protocol/messages.ts";
+import type { Grant } from "../../src/protocol/grant.ts";
+import type { ClaimReply, ClaimRequest, EventsRequest } from "../../src/protocol/messages.ts";
 import type { RunEventBody } from "../../src/run/event.ts";
 import { claim } from "../../src/server/dispatch/claim.ts";
 import { createRegistrationToken, registerRunner } from "../../src/server/dispatch/register.ts";

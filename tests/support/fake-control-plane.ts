@@ -6,11 +6,11 @@ import {
   DEFAULT_SETTINGS,
   type Directive,
   EventsRequest,
-  type Grant,
   HeartbeatRequest,
   LogQuery,
   type WireEvent,
 } from "../../src/protocol/messages.ts";
+import type { Grant } from "../../src/protocol/grant.ts";
 import * as v from "valibot";
 
 export interface FakeControlPlane {

@@ -35,12 +35,13 @@ const NEVER = new AbortController().signal;
 export async function openHostBench(options: HostBenchOptions = {}): Promise<HostBench> {
   const folder = await Deno.makeTempDir();
   const run = { name: "flow", dagRunId: "run1", attemptId: "a1" };
-  const workspace = await openWorkspace(folder, run, null);
+  const workspace = await openWorkspace(folder, run, { isWanted: true, dir: null }, null);
   const hurry = new AbortController();
   const runnerEnv = options.runnerEnv ?? { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/root" };
   const opened = await newActions({
     attemptId: run.attemptId,
     workspace,
+    sourceDir: "",
     owner: null,
     hostEnv: filterHostEnv(runnerEnv),
     runnerEnv,
@@ -54,6 +55,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
       throw new Error("a host step has no labels");
     },
     logFiles: (step) => ({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
+    knownLogFiles: () => null,
   }).open(newScope(options.scope), SILENT, NEVER);
   if ("code" in opened) throw new Error(opened.message);
   return {
@@ -70,7 +72,16 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
           return Promise.resolve();
         },
       };
-      const outcome = await opened.perform({ ...PLAIN, ...call }, sink, SILENT, signal);
+      const files = opened.files(call.step ?? PLAIN.step);
+      const scopeEnv = {
+        PWD: opened.stepDir(call.workingDir ?? null),
+        ...(workspace.artifactsDir === null ? {} : { DAG_RUN_ARTIFACTS_DIR: workspace.artifactsDir }),
+        ...call.scopeEnv,
+        DAGU_OUTPUT_FILE: files.output,
+        DAG_RUN_STEP_STDOUT_FILE: files.stdout,
+        DAG_RUN_STEP_STDERR_FILE: files.stderr,
+      };
+      const outcome = await opened.perform({ ...PLAIN, ...call, scopeEnv, files }, sink, SILENT, signal);
       return { outcome, ...text };
     },
     [Symbol.asyncDispose]: async () => {
@@ -80,7 +91,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
   };
 }
 
-const PLAIN: Omit<StepCall, "action"> = {
+const PLAIN: Omit<StepCall, "action" | "files"> = {
   step: "a",
   handler: null,
   retry: 0,
@@ -102,6 +113,7 @@ export function newScope(scope: Partial<RunScope> = {}): RunScope {
     shell: null,
     workingDir: null,
     graceMs: 5_000,
+    defaults: {},
     ...scope,
   };
 }

@@ -1,5 +1,5 @@
 /** A real runner on this machine against a control plane in memory. */
-import type { Grant } from "../../src/protocol/messages.ts";
+import type { Grant } from "../../src/protocol/grant.ts";
 import type { Failure } from "../../src/run/failure.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
 import type { RunnerOptions } from "../../src/runner/options.ts";
@@ -87,10 +87,14 @@ export async function newGrant(yaml: string, more: Partial<Grant> = {}): Promise
       queue: "default",
       labels: [],
       scheduleTime: "",
+      autoRetries: 0,
+      root: null,
+      sourceDir: "",
+      defaultDir: "",
     },
-    operation: "start",
-    definition: { digest: await digestOf(new TextEncoder().encode(yaml)), yaml },
-    params: { values: {}, json: "{}" },
+    definition: { digest: await digestOf(new TextEncoder().encode(yaml)), yaml, document: "" },
+    resume: null,
+    params: { values: {}, json: "{}", given: [] },
     env: {},
     inputs: [],
     ...more,

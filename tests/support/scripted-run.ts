@@ -32,8 +32,14 @@ export interface Scripted {
   readonly script?: Readonly<Record<string, readonly Try[]>>;
   readonly params?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** What the dotenv files hold. */
+  readonly dotenv?: Readonly<Record<string, string>>;
   /** Answers of command checks by command text; others are met. */
   readonly checks?: Readonly<Record<string, boolean>>;
+  /** What command substitutions print, by command text; others end with 9. */
+  readonly prints?: Readonly<Record<string, string>>;
+  /** Names of `params` that the caller gave; absent: all. */
+  readonly given?: readonly string[];
   /** Virtual moment of a stop request. */
   readonly stopAfterMs?: number;
   readonly stopReason?: StopReason;
@@ -45,6 +51,8 @@ export interface Played {
   readonly state: RunState;
   readonly events: readonly RunEventBody[];
   readonly calls: readonly StepCall[];
+  /** Command substitutions, in the order of their execution. */
+  readonly substituted: readonly string[];
   /** Names in the order in which tries began. */
   readonly started: readonly string[];
   readonly mostAtOnce: number;
@@ -66,6 +74,7 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
   const startedAt = clock.mono();
   const events: RunEventBody[] = [];
   const calls: StepCall[] = [];
+  const substituted: string[] = [];
   const opened: RunScope[] = [];
   let running = 0;
   let mostAtOnce = 0;
@@ -92,6 +101,16 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
       if (options.openFailure !== undefined) return Promise.resolve(options.openFailure);
       return Promise.resolve({
         perform: (call, sink, _report, signal) => perform(call, sink, signal),
+        stepDir: (dir) => dir ?? "/work/dir",
+        files: (step) => ({
+          stdout: `/logs/${step}.out`,
+          stderr: `/logs/${step}.err`,
+          output: `/tmp/${step}.output`,
+        }),
+        logsOf: (step) => ({ stdout: `/logs/${step}.out`, stderr: `/logs/${step}.err` }),
+        redirect: () =>
+          Promise.resolve({ write: () => Promise.resolve(), [Symbol.asyncDispose]: () => Promise.resolve() }),
+        readText: () => Promise.resolve(""),
         [Symbol.asyncDispose]: () => {
           isClosed = true;
           return Promise.resolve();
@@ -102,7 +121,21 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
   const ports: RunPorts = {
     clock,
     actions,
-    checks: { command: (text) => Promise.resolve(options.checks?.[text] ?? true) },
+    checks: {
+      command: (text) => Promise.resolve(options.checks?.[text] ?? true),
+      substitute: (text) => {
+        substituted.push(text);
+        const printed = options.prints?.[text] ?? null;
+        return Promise.resolve(
+          printed === null ? { ok: false, message: "exit status 9" } : { ok: true, text: printed },
+        );
+      },
+    },
+    children: {
+      run: () => Promise.reject(new Error("the script has no children")),
+      enqueue: () => Promise.reject(new Error("the script has no children")),
+    },
+    surroundings: { dotenv: () => Promise.resolve({ values: options.dotenv ?? {}, warnings: [] }) },
     journal: {
       event: (body) => {
         events.push(body);
@@ -123,6 +156,7 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
     state,
     events,
     calls,
+    substituted,
     started: calls.map((call) => call.step),
     mostAtOnce,
     tookMs: clock.mono() - startedAt,
@@ -140,10 +174,14 @@ function inputsOf(options: Scripted): RunInputs {
     triggerType: "manual",
     triggerActor: "",
     scheduleTime: "",
-    params: { values, json: JSON.stringify(values) },
+    params: { values, json: JSON.stringify(values), given: options.given ?? Object.keys(values) },
     env: options.env ?? {},
     host: { PATH: "/usr/bin:/bin", HOME: "/home/runner" },
-    paths: { workDir: "/work/dir", logFile: "/work/run.log" },
+    paths: { workDir: "/work/dir", logFile: "/work/run.log", artifactsDir: null },
+    secrets: {},
+    root: null,
+    isRetryDue: false,
+    resume: null,
     engineVersion: "test",
     hostName: "test",
   };

@@ -1,12 +1,12 @@
+import { dirname, resolve } from "node:path";
 import * as v from "valibot";
 import { toBase62 } from "../../run/ids.ts";
 import { systemIds } from "../../runner/clock.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
-import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
-import { followRun } from "../follow.ts";
-import { quietLog } from "../host.ts";
-import { exitCodeOf, runPath, Started } from "../run-json.ts";
-import { summarize } from "../summary.ts";
+import { type Command, type Context, UserError } from "../command.ts";
+import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { Started } from "../run-json.ts";
+import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
 
 export const command: Command = {
@@ -26,61 +26,29 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     await using connection = await connect(context);
-    return connection.host === null
-      ? await startThere(context, connection)
-      : await startHere(context, connection, connection.host);
+    const isQuiet = context.flags.has("quiet");
+    const details = await runAndFollow(
+      context,
+      connection,
+      (selector) => submit(context, connection, selector),
+      isQuiet,
+    );
+    return tellEnd(details, isQuiet);
   },
 };
-
-/** Runners of the other process take it. */
-async function startThere(context: Context, connection: Connection): Promise<number> {
-  const run = await submit(context, connection, {});
-  return await follow(context, connection, run);
-}
-
-/** A runner in this process that takes this run and no other. */
-async function startHere(
-  context: Context,
-  connection: Connection,
-  host: NonNullable<Connection["host"]>,
-): Promise<number> {
-  const mark = systemIds().uuid();
-  const run = await submit(context, connection, { "dagu-start": mark });
-  const { openLocalRunner } = await import("../local-runner.ts");
-  const runner = await openLocalRunner({
-    host,
-    home: connection.home,
-    env: context.env,
-    log: quietLog(context.env),
-    capacity: 1,
-    labels: { "!dagu-start": mark },
-    once: true,
-  });
-  const over = new AbortController();
-  const running = runner.run(over.signal);
-  const onSecond = (): void => runner.stop();
-  context.interrupts.second.addEventListener("abort", onSecond, { once: true });
-  const code = await follow(context, connection, run);
-  over.abort();
-  await running;
-  return code;
-}
-
-interface RunName {
-  readonly name: string;
-  readonly dagRunId: string;
-}
 
 async function submit(
   context: Context,
   connection: Connection,
-  workerSelector: Record<string, string>,
+  workerSelector: Readonly<Record<string, string>>,
 ): Promise<RunName> {
   const { flags } = context;
   const file = await readWorkflowFile(context.positionals[0] ?? "", connection.home.dagsDir);
   const answer = await connection.api.post("/dag-runs", {
     spec: file.text,
-    name: flags.text("name") ?? file.stem,
+    ...(flags.text("name") === null ? {} : { name: flags.text("name") }),
+    fileStem: file.stem,
+    sourceDir: dirname(resolve(file.path)),
     dagRunId: flags.text("run-id") ?? toBase62(systemIds().uuid()),
     workerSelector,
     ...paramsOf(context),
@@ -100,22 +68,8 @@ export function paramsOf(context: Context): { params?: string } {
   return { params: JSON.stringify(context.rest) };
 }
 
-async function follow(context: Context, connection: Connection, run: RunName): Promise<number> {
-  const isQuiet = context.flags.has("quiet");
-  const stop = async (): Promise<void> => {
-    writeErr("stopping the run; once more to stop it now");
-    await connection.api.post(`${runPath(run)}/stop`, { force: false }).catch(() => {});
-  };
-  const force = (): void => void connection.api.post(`${runPath(run)}/stop`, { force: true }).catch(() => {});
-  const onFirst = (): void => void stop();
-  context.interrupts.first.addEventListener("abort", onFirst, { once: true });
-  context.interrupts.second.addEventListener("abort", force, { once: true });
-  const details = await followRun(connection.api, run, { isQuiet, signal: new AbortController().signal });
-  if (!isQuiet) writeOut(summarize(details));
-  const code = exitCodeOf(details);
-  if (code !== 0) {
-    const reason = details.failure?.message ?? details.statusLabel;
-    writeErr(`failed to execute the dag-run ${run.name} (dag-run ID: ${run.dagRunId}): ${reason}`);
-  }
-  return code;
+/** The same, for who binds them in this process. */
+export function callerParamsOf(context: Context): CallerParams {
+  const { params } = paramsOf(context);
+  return params === undefined ? { kind: "none" } : readCallerParams(params);
 }

@@ -46,24 +46,15 @@ export const HOST_PATH_NAMES: readonly string[] = [
   "DAGU_OUTPUT_FILE",
 ];
 
-/** Files and folders of one try on the host. */
+/** Where one try on the host takes place. */
 export interface HostPlaces {
   readonly cwd: string;
   readonly outputFile: string;
-  readonly stdoutFile: string;
-  readonly stderrFile: string;
 }
 
-/** On the host: the filtered process environment, the workflow's scope, the paths of this try. */
-export function hostEnvironment(host: Environment, call: StepCall, places: HostPlaces): Environment {
-  return {
-    ...host,
-    ...call.scopeEnv,
-    PWD: places.cwd,
-    DAGU_OUTPUT_FILE: places.outputFile,
-    DAG_RUN_STEP_STDOUT_FILE: places.stdoutFile,
-    DAG_RUN_STEP_STDERR_FILE: places.stderrFile,
-  };
+/** On the host: the filtered process environment, and the workflow's scope with the paths of this try. */
+export function hostEnvironment(host: Environment, call: StepCall): Environment {
+  return { ...host, ...call.scopeEnv };
 }
 
 type ContainerAction = "run" | "harness.run";

@@ -22,10 +22,8 @@ export function joinDir(base: string, dir: string | null): string {
 export async function openHostPlaces(work: Work): Promise<HostPlaces> {
   const cwd = stepDir(work);
   await Deno.mkdir(cwd, { recursive: true });
-  const outputFile = join(work.attempt.scratchDir, `${work.attempt.ids.uuid()}.output`);
-  await Deno.writeFile(outputFile, new Uint8Array(), { mode: 0o600 });
-  const logs = work.attempt.logFiles(work.call.step);
-  return { cwd, outputFile, stdoutFile: logs.stdout, stderrFile: logs.stderr };
+  await Deno.writeFile(work.call.files.output, new Uint8Array(), { mode: 0o600 });
+  return { cwd, outputFile: work.call.files.output };
 }
 
 export interface HostProcess {
@@ -44,7 +42,7 @@ export async function runHostProcess(work: Work, places: HostPlaces, process: Ho
     attempt.clock,
     {
       argv: process.argv,
-      env: hostEnvironment(attempt.hostEnv, call, places),
+      env: hostEnvironment(attempt.hostEnv, call),
       cwd: places.cwd,
       stdin: process.stdin,
       owner: attempt.attemptId,

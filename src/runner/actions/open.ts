@@ -1,4 +1,5 @@
 /** The `Actions` port of one attempt: its folders, its root container, and the way from a call to an action. */
+import { join } from "node:path";
 import type { Failure } from "../../run/failure.ts";
 import type {
   Actions,
@@ -18,12 +19,15 @@ import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
 import { isFailure } from "../../run/outcome.ts";
+import { openRedirect, readTextFile } from "./redirect.ts";
 import { perform } from "./registry.ts";
 import type { AttemptShare } from "./work.ts";
 
 export interface ActionsOptions {
   readonly attemptId: string;
   readonly workspace: Workspace;
+  /** Folder of the workflow's file; "": unknown. */
+  readonly sourceDir: string;
   /** Given the working directory when we make it; null: the runner's user. */
   readonly owner: Owner | null;
   readonly hostEnv: Environment;
@@ -37,12 +41,18 @@ export interface ActionsOptions {
   /** Of a step's container; null: of the root container. */
   labels(step: string | null): Labels;
   logFiles(step: string): Readonly<Record<StreamName, string>>;
+  /** Of a step that has logged already; null: it has not. */
+  knownLogFiles(step: string): Readonly<Record<StreamName, string>> | null;
 }
 
 export function newActions(options: ActionsOptions): Actions {
   return {
     open: async (scope, report, signal) => {
-      const workingDir = joinDir(options.workspace.workDir, scope.workingDir);
+      // A written directory is meant against the workflow's file, where that is known (4.6).
+      const base = options.sourceDir === "" ? options.workspace.workDir : options.sourceDir;
+      const workingDir = scope.workingDir === null
+        ? options.workspace.workDir
+        : joinDir(base, scope.workingDir);
       await makeFolder(workingDir, options.owner);
       const root = await openRoot(options, scope, workingDir, report, signal);
       if (root !== null && isFailure(root)) return root;
@@ -68,6 +78,14 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
       await masked.end();
       return outcome;
     },
+    stepDir: (workingDir) => joinDir(attempt.workingDir, workingDir),
+    files: (step) => ({
+      ...attempt.logFiles(step),
+      output: join(attempt.scratchDir, `${attempt.ids.uuid()}.output`),
+    }),
+    logsOf: (step) => options.knownLogFiles(step),
+    redirect: (target, stepDir) => openRedirect(target, stepDir, options.workspace.artifactsDir),
+    readText: (path, stepDir, maxBytes) => readTextFile(path, stepDir, maxBytes),
     [Symbol.asyncDispose]: async () => {
       try {
         await attempt.root?.[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
-import type { ClaimReply, ClaimRequest, Directive, Grant } from "../../protocol/messages.ts";
+import type { Grant } from "../../protocol/grant.ts";
+import type { ClaimReply, ClaimRequest, Directive } from "../../protocol/messages.ts";
 import { RunId } from "../../run/ids.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
@@ -19,7 +20,7 @@ import {
 } from "../store/claims.ts";
 import type { Db, Transaction } from "../store/db.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
-import { resetSteps } from "../store/steps.ts";
+import { listSteps, resetSteps, type StepRow } from "../store/steps.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
@@ -72,8 +73,7 @@ async function claimOnce(
   request: ClaimRequest,
 ): Promise<Grant[]> {
   const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
-  const claimed = await readClaimed(ports.db, ids);
-  return await Promise.all(claimed.map((one) => toGrant(settings, one)));
+  return await readGrants(ports, settings, ids);
 }
 
 async function claimInside(
@@ -109,12 +109,13 @@ async function claimInside(
   return claimed;
 }
 
-async function claimCandidate(
+/** null: the queue has no slot left. */
+export async function claimCandidate(
   tx: Transaction,
   ports: ServerPorts,
   settings: ServerSettings,
-  runner: RunnerRow,
-  request: ClaimRequest,
+  runner: Pick<RunnerRow, "id">,
+  request: Pick<ClaimRequest, "claimId">,
   candidate: Candidate,
 ): Promise<string | null> {
   const attemptId = ports.ids.uuid();
@@ -132,8 +133,18 @@ async function claimCandidate(
     graceMs: settings.runner.graceMs,
     startDeadlineMs: settings.runner.startDeadlineMs,
   }, now(ports));
-  if (fence > 1) await resetSteps(tx, candidate.runId);
+  if (fence > 1 && !candidate.resumes) await resetSteps(tx, candidate.runId);
   return attemptId;
+}
+
+/** The grants of attempts that this runner holds. */
+export async function readGrants(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  attemptIds: readonly string[],
+): Promise<Grant[]> {
+  const claimed = await readClaimed(ports.db, attemptIds);
+  return await Promise.all(claimed.map((one) => toGrant(ports.db, settings, one)));
 }
 
 /** Made again from the key for a repeated claim, so it is never stored (M3). */
@@ -156,8 +167,8 @@ async function expireForgotten(
   }
 }
 
-async function toGrant(settings: ServerSettings, claimed: Claimed): Promise<Grant> {
-  const { attempt, run, definition, inputs } = claimed;
+async function toGrant(db: Db, settings: ServerSettings, claimed: Claimed): Promise<Grant> {
+  const { attempt, run, definition, inputs, root } = claimed;
   return {
     attemptId: attempt.id,
     fence: attempt.fence,
@@ -174,17 +185,41 @@ async function toGrant(settings: ServerSettings, claimed: Claimed): Promise<Gran
       queue: run.queue,
       labels: run.labels,
       scheduleTime: run.scheduleTime?.toISOString() ?? "",
+      autoRetries: run.autoRetries,
+      root,
+      sourceDir: run.sourceDir,
+      defaultDir: run.defaultDir,
     },
-    operation: "start",
-    definition: { digest: run.digest, yaml: new TextDecoder().decode(definition) },
+    definition: { digest: run.digest, yaml: new TextDecoder().decode(definition), document: run.document },
+    resume: run.resumes
+      ? (await listSteps(db, run.id)).filter((step) => !step.isHandler).map(copyStep)
+      : null,
     params: v.parse(StoredParams, run.params),
     env: v.parse(TextRecord, run.env),
     inputs: [...inputs],
   };
 }
 
+/** As the wire has it: lists of its own. */
+function copyStep(
+  { isHandler: _isHandler, children, notes, waiting, ...step }: StepRow,
+): NonNullable<Grant["resume"]>[number] {
+  return {
+    ...step,
+    children: [...children],
+    notes: [...notes],
+    waiting: waiting === null
+      ? null
+      : { ...waiting, form: waiting.form === null ? null : { ...waiting.form } },
+  };
+}
+
 const TextRecord = v.record(v.string(), v.string());
-const StoredParams = v.object({ values: TextRecord, json: v.string() });
+const StoredParams = v.object({
+  values: TextRecord,
+  json: v.string(),
+  given: v.optional(v.array(v.string())),
+});
 
 function isTextRecord(value: unknown): value is Record<string, string> {
   return v.is(TextRecord, value);

@@ -18,8 +18,10 @@ import {
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, storedKinds } from "../store/events.ts";
 import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/runs.ts";
-import { getSteps, updateSteps } from "../store/steps.ts";
+import { getSteps, listSteps, updateSteps } from "../store/steps.ts";
 import { readDirectives } from "./claim.ts";
+import { queueResumed } from "./resume.ts";
+import { retryFailed } from "./retry.ts";
 
 export interface ReportRefusal {
   readonly ok: false;
@@ -101,8 +103,19 @@ async function store(
     const outcome = state.status === "running" || state.status === "not_started" ? "failed" : state.status;
     const attemptState = outcome === "queued" ? "failed" : outcome;
     await endAttempt(tx, attempt.id, { state: attemptState, reason: reasonOf(state), ackSeq }, now);
+    await goOnAfter(tx, ports, run, state);
   } else if (!hasBegun) await updateAttempt(tx, attempt.id, { ackSeq });
   return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1 };
+}
+
+/** A run does not end with its attempt when it is to be retried, or when people were faster than the runner. */
+async function goOnAfter(tx: Transaction, ports: ServerPorts, run: RunRow, state: RunState): Promise<void> {
+  if (state.status !== "waiting") {
+    await retryFailed(tx, ports, run, state);
+    return;
+  }
+  const steps = await listSteps(tx, run.id);
+  if (steps.every((step) => step.status !== "waiting")) await queueResumed(tx, ports, run, { kind: "rest" });
 }
 
 /** Shared with logs: may this caller speak for this attempt? */

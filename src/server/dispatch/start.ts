@@ -1,14 +1,14 @@
 /** Starting a run: check everything, then store it whole (TX-01) or not at all. */
 import { toBase62 } from "../../run/ids.ts";
-import { bindParams, type CallerParams } from "../../workflow/inputs.ts";
+import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
-import { parseWorkflow } from "../../workflow/parse.ts";
+import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { formatProblem } from "../../workflow/problem.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blobs.ts";
 import type { Db } from "../store/db.ts";
-import { insertRun, type NewRun, type Trust } from "../store/runs.ts";
+import { insertRun, type NewRun, type RunParent, type Trust } from "../store/runs.ts";
 import { currentDefinition } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
@@ -23,11 +23,15 @@ export interface StartRequest {
   readonly definition: { readonly fileName: string } | {
     readonly text: string;
     readonly name: string | null;
+    /** Name of a workflow that is given none and gives itself none. */
+    readonly stem?: string | null;
+    /** Name of a later document of the stream; absent: the first. */
+    readonly document?: string;
   } | Definition;
   readonly params: CallerParams;
   /** null: generated. */
   readonly dagRunId: string | null;
-  readonly triggerType: "manual" | "webhook" | "scheduler" | "retry";
+  readonly triggerType: "manual" | "webhook" | "scheduler" | "retry" | "subdag" | "catchup" | "unknown";
   readonly triggerActor: string;
   readonly needsSlot: boolean;
   readonly priority: number;
@@ -41,6 +45,10 @@ export interface StartRequest {
   readonly deliveryId?: string | null;
   /** Set: the run waits for approval of this commit. */
   readonly approvalSha?: string | null;
+  readonly sourceDir?: string;
+  readonly defaultDir?: string;
+  readonly parent?: RunParent;
+  readonly scheduleTime?: Date | null;
   /** Webhook runs have the plain UUID as id (ID-02). */
   readonly plainId?: boolean;
 }
@@ -53,7 +61,7 @@ export async function planRun(
 ): Promise<{ ok: true; run: NewRun } | Refusal> {
   const read = await readDefinition(db, request.definition);
   if (!read.ok) return read;
-  const { workflow, text, name, fileName } = read.definition;
+  const { workflow, text, name, fileName, document } = read.definition;
 
   if (!isWorkflowName(name)) {
     return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
@@ -72,6 +80,16 @@ export async function planRun(
   }
   const bound = bindParams(workflow.params, request.params);
   if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
+  const changed = request.triggerType === "manual" && workflow.runConfig.disableParamEdit
+    ? changedParams(workflow.params, bound)
+    : [];
+  if (changed.length > 0) {
+    const names = changed.join(", ");
+    return refuse(
+      "bad_request",
+      `run_config.disable_param_edit: the values of ${names} cannot be changed at a start`,
+    );
+  }
 
   const inputs = await Promise.all(
     (request.inputs ?? []).map(async ({ name, bytes }) => ({ name, ...await newBlob(bytes) })),
@@ -85,6 +103,11 @@ export async function planRun(
       fileName,
       workflow,
       definition: await newBlob(new TextEncoder().encode(text)),
+      document,
+      sourceDir: request.sourceDir ?? "",
+      defaultDir: request.defaultDir ?? "",
+      parent: request.parent ?? null,
+      scheduleTime: request.scheduleTime ?? null,
       triggerType: request.triggerType,
       triggerActor: request.triggerActor,
       trust: request.trust ?? "trusted",
@@ -128,20 +151,28 @@ export interface Definition {
   readonly name: string;
   /** null: not a stored one. */
   readonly fileName: string | null;
+  /** Name of the document that is executed; "": the first. */
+  readonly document: string;
 }
 
 export type DefinitionRead = { readonly ok: true; readonly definition: Definition } | Refusal;
 
 async function readDefinition(db: Db, given: StartRequest["definition"]): Promise<DefinitionRead> {
   if ("workflow" in given) return { ok: true, definition: given };
-  if ("text" in given) return parseDefinition(given.text, given.name, null);
+  if ("text" in given) return parseDefinition(given.text, given.name, null, given);
   const stored = await currentDefinition(db, given.fileName);
   if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
   return parseDefinition(stored.text, stored.name, given.fileName);
 }
 
-export function parseDefinition(text: string, name: string | null, fileName: string | null): DefinitionRead {
-  const { workflow, problems } = parseWorkflow(text, "load");
+export function parseDefinition(
+  text: string,
+  name: string | null,
+  fileName: string | null,
+  { stem = null, document = "" }: { readonly stem?: string | null; readonly document?: string } = {},
+): DefinitionRead {
+  const { workflow: stream, problems } = parseWorkflow(text, "load");
+  const workflow = stream === null ? null : pickDocument(stream, document);
   if (workflow === null) {
     const errors = problems.filter((problem) => problem.severity === "error");
     const message = errors.map((problem) => formatProblem(problem, fileName ?? name ?? "workflow")).join(
@@ -149,6 +180,12 @@ export function parseDefinition(text: string, name: string | null, fileName: str
     );
     return refuse("bad_request", message, { problems: errors });
   }
-  const definition = { workflow, text, name: name ?? workflow.name ?? fileName ?? "workflow", fileName };
+  const definition = {
+    workflow,
+    text,
+    name: name ?? workflow.name ?? fileName ?? stem ?? "workflow",
+    fileName,
+    document,
+  };
   return { ok: true, definition };
 }

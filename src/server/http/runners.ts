@@ -17,6 +17,8 @@ import {
   type ProtocolErrorCode,
   RegisterRequest,
 } from "../../protocol/messages.ts";
+import { ChildRequest } from "../../protocol/children.ts";
+import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
@@ -33,6 +35,8 @@ import { parseJson } from "../triggers/json.ts";
 import { readInflatedBody } from "./body.ts";
 
 const MESSAGE_MAX_BYTES = 1_048_576;
+/** A child's request may carry a definition and parameters. */
+const CHILD_MAX_BYTES = 8_388_608;
 const NOT_RETRYABLE = new Set<ProtocolErrorCode>([
   "invalid",
   "unauthorized",
@@ -134,6 +138,23 @@ export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono
     const piece = { ...place, isFinal: final === "1", bytes: body.bytes };
     const reported = await reportLog(ports, settings, await caller(c), piece);
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
+  });
+
+  app.post("/attempts/:attemptId/children", async (c) => {
+    const body = await read(c, ChildRequest, CHILD_MAX_BYTES);
+    if (body instanceof Response) return body;
+    const answer = await startChild(ports, settings, await caller(c), body);
+    return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
+  });
+
+  app.get("/attempts/:attemptId/children/:dagRunId", async (c) => {
+    const view = await viewChild(ports, await caller(c), c.req.param("dagRunId"), c.req.raw.signal);
+    return view === null ? fail("not_found", "the attempt's run has no such child") : c.json(view);
+  });
+
+  app.post("/attempts/:attemptId/children/:dagRunId/cancel", async (c) => {
+    const isFound = await cancelChild(ports, settings, await caller(c), c.req.param("dagRunId"));
+    return isFound ? c.json({}) : fail("not_found", "the attempt's run has no such child");
   });
 
   app.get("/blobs/:digest", async (c) => {

@@ -65,6 +65,10 @@ export interface NodeShape {
   readonly failure: Failure | null;
   readonly container: ContainerFacts | null;
   readonly outputs: Readonly<Record<string, string>>;
+  /** What a person is asked for while the step waits. */
+  readonly prompt: string | null;
+  readonly form: Readonly<Record<string, unknown>> | null;
+  readonly subRuns: readonly { readonly name: string; readonly dagRunId: string }[];
   readonly notes: readonly string[];
   readonly logSizes: { readonly stdout: number; readonly stderr: number };
 }
@@ -79,6 +83,7 @@ export interface RunDetails extends RunSummary {
   readonly onSuccess?: NodeShape;
   readonly onFailure?: NodeShape;
   readonly onAbort?: NodeShape;
+  readonly onWait?: NodeShape;
   readonly sourceFileName: string;
   readonly failure: Failure | null;
   readonly container: ContainerFacts | null;
@@ -128,6 +133,9 @@ function toNode(step: StepRow, declared: Step | undefined): NodeShape {
     failure: step.failure,
     container: step.container,
     outputs: { ...step.variables, ...step.outputs },
+    prompt: step.waiting?.prompt ?? null,
+    form: step.waiting?.form ?? null,
+    subRuns: step.children,
     notes: step.notes,
     logSizes: step.logSizes,
   };

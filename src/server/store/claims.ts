@@ -23,6 +23,8 @@ export interface Candidate {
   readonly runId: string;
   readonly queue: string;
   readonly needsSlot: boolean;
+  /** The attempt goes on from the steps as they are. */
+  readonly resumes: boolean;
   /** Fence of the run's latest attempt; 0: it had none. */
   readonly fence: number;
 }
@@ -48,10 +50,12 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
   const required = Object.fromEntries(
     entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
   );
-  const rows = await query<{ run_id: string; queue: string; needs_slot: boolean; attempt: number }>(
+  const rows = await query<
+    { run_id: string; queue: string; needs_slot: boolean; attempt: number; resumes: boolean }
+  >(
     tx,
     sql`
-    select q.run_id, q.queue, q.needs_slot, r.attempt from run_queue q join runs r on r.id = q.run_id
+    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes from run_queue q join runs r on r.id = q.run_id
     where q.available_at <= ${wanted.now.toISOString()}::timestamptz
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
@@ -68,6 +72,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     runId: row.run_id,
     queue: row.queue,
     needsSlot: row.needs_slot,
+    resumes: row.resumes,
     fence: row.attempt,
   }));
 }
@@ -129,6 +134,7 @@ export interface Claimed {
   readonly run: RunRow;
   readonly definition: Uint8Array;
   readonly inputs: readonly { readonly name: string; readonly digest: string; readonly sizeBytes: number }[];
+  readonly root: { readonly name: string; readonly dagRunId: string } | null;
 }
 
 export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
@@ -141,6 +147,8 @@ export async function readClaimed(db: Executor, attemptIds: readonly string[]): 
       select coalesce(jsonb_agg(jsonb_build_object(
         'name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes) order by i.name), '[]')
       from run_inputs i where i.run_id = ${runs.id})`,
+    root: sql<Claimed["root"]>`(
+      select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o where o.id = ${runs.rootId})`,
   }).from(attempts).innerJoin(runs, eq(runs.id, attempts.runId)).innerJoin(
     blobs,
     eq(blobs.digest, runs.digest),

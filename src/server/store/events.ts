@@ -25,6 +25,15 @@ export async function appendEvents(
   })));
 }
 
+/** Number of the next event that the control plane itself tells: they are those of attempt 0 (TX-06). */
+export async function nextServerSeq(tx: Transaction, runId: string): Promise<number> {
+  const [row] = await tx.select({ last: sql<number>`coalesce(max(${runEvents.seq}), 0)::int` }).from(
+    runEvents,
+  )
+    .where(and(eq(runEvents.runId, runId), eq(runEvents.attempt, 0)));
+  return (row?.last ?? 0) + 1;
+}
+
 /** Types and steps of stored events, to tell a resend from another story under the same numbers. */
 export async function storedKinds(
   tx: Transaction,

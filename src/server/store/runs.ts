@@ -14,6 +14,13 @@ import { insertSteps } from "./steps.ts";
 
 export type Trust = "trusted" | "untrusted";
 
+export interface RunParent {
+  readonly parentId: string;
+  readonly rootId: string;
+  /** Digest of what the parent's step wants done. */
+  readonly childKey: string;
+}
+
 /** A run that was planned and is not stored yet. */
 export interface NewRun {
   readonly id: string;
@@ -22,6 +29,13 @@ export interface NewRun {
   readonly fileName: string | null;
   readonly workflow: Workflow;
   readonly definition: Blob;
+  /** Name of the document that is executed; "": the first. */
+  readonly document: string;
+  readonly sourceDir: string;
+  readonly defaultDir: string;
+  /** The run whose step starts this one; null: nobody's. */
+  readonly parent: RunParent | null;
+  readonly scheduleTime: Date | null;
   readonly triggerType: string;
   readonly triggerActor: string;
   readonly trust: Trust;
@@ -62,6 +76,11 @@ export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promis
     dagRunId: run.dagRunId,
     fileName: run.fileName,
     digest: run.definition.digest,
+    document: run.document,
+    sourceDir: run.sourceDir,
+    defaultDir: run.defaultDir,
+    ...run.parent,
+    scheduleTime: run.scheduleTime,
     status: waits ? WAITING : QUEUED,
     reason: waits ? "fork_approval_required" : "",
     triggerType: run.triggerType,
@@ -126,6 +145,35 @@ export async function latestRuns(
 export async function getRunById(db: Executor, id: string): Promise<RunRow | null> {
   const [row] = await db.select().from(runs).where(eq(runs.id, id));
   return row ?? null;
+}
+
+/** The child of a run, by the digest of its key or by its run id. */
+export async function childOf(
+  db: Executor,
+  parentId: string,
+  childKey: string | null,
+  dagRunId?: string,
+): Promise<RunRow | null> {
+  const [row] = await db.select().from(runs).where(and(
+    eq(runs.parentId, parentId),
+    childKey === null ? undefined : eq(runs.childKey, childKey),
+    dagRunId === undefined ? undefined : eq(runs.dagRunId, dagRunId),
+  )).limit(1);
+  return row ?? null;
+}
+
+/** How many runs stand above this one, itself included. */
+export async function depthOf(db: Executor, id: string): Promise<number> {
+  const [row] = await query<{ depth: number }>(
+    db,
+    sql`
+    with recursive line as (
+      select id, parent_id, 1 as depth from runs where id = ${id}
+      union all select r.id, r.parent_id, line.depth + 1 from runs r join line on r.id = line.parent_id
+        where line.depth < 100)
+    select max(depth)::int as depth from line`,
+  );
+  return row?.depth ?? 0;
 }
 
 /** The row, held until the transaction ends. Lock order: run, attempt, slots, queue. */

@@ -11,6 +11,7 @@ import {
   fileStat,
   fileWrite,
 } from "./file.ts";
+import { gitCheckout, gitWorktreeAdd, gitWorktreeRemove } from "./git.ts";
 
 export const NAMED_ACTIONS = {
   "exec": exec,
@@ -22,6 +23,9 @@ export const NAMED_ACTIONS = {
   "file.read": fileRead,
   "file.stat": fileStat,
   "file.write": fileWrite,
+  "git.checkout": gitCheckout,
+  "git.worktree.add": gitWorktreeAdd,
+  "git.worktree.remove": gitWorktreeRemove,
   "log.write": logWrite,
   "noop": noop,
   "outputs.write": outputsWrite,

@@ -116,6 +116,8 @@ export interface KeyRules {
   readonly of: string;
   /** How a message says that a key is none of them. */
   readonly phrase?: string;
+  /** The whole sentence about a key that is none of them, where the language fixes it. */
+  readonly says?: (key: string) => string;
   /** Keys that the language knows and this version does not do. */
   readonly unsupported?: readonly string[];
   /** Words of advice for keys that people write by mistake. */
@@ -162,7 +164,8 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
   const all = [...known, ...(rules.unsupported ?? [])];
   const advice = hint ??
     (snake !== key && all.includes(snake) ? `use snake_case keys: ${key} -> ${snake}` : null);
-  const message = `${rules.of} ${rules.phrase ?? "has invalid keys"}: ${key.slice(0, 80)}`;
+  const message = rules.says?.(key.slice(0, 80)) ??
+    `${rules.of} ${rules.phrase ?? "has invalid keys"}: ${key.slice(0, 80)}`;
   return advice === null
     ? complain(message, suggestion(key, known) ?? `keys of ${rules.of}: ${known.join(", ")}`)
     : complain(`${message} (${advice})`);

@@ -1,11 +1,16 @@
 import * as v from "valibot";
 import { validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
-import { checkParam, splitParams } from "../inputs.ts";
+import { readToken, splitParams } from "../inputs.ts";
+import { checkParam, coerceParam } from "../param-value.ts";
+import { insertionText } from "../select.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../workflow.ts";
 import { complain, fields, flag, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
+import { externalSchema, inlineSchema, isExternalSchema, isInlineSchema } from "./param-schema.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
+/** Other names that the service gives the payload (P-15). */
+const RESERVED = ["DAG_PARAMS_JSON", "DAGU_PARAMS_JSON"];
 
 const scalar = v.custom<string | number | boolean>(
   isScalarValue,
@@ -29,6 +34,7 @@ const declaration = v.pipe(
       ),
     ),
     default: v.optional(scalar),
+    eval: v.optional(string),
     required: v.optional(flag),
     description: v.optional(string),
     enum: v.optional(
@@ -50,13 +56,14 @@ const declaration = v.pipe(
         ),
       ),
     ),
-  }, { of: "parameter", unsupported: ["eval"] }),
+  }, { of: "parameter" }),
   v.check(
     (given) => Object.keys(given).length > 1,
     complain("a parameter needs more than a name", "add type, default, required or another field"),
   ),
+  v.check((given) => given.name !== undefined, complain("a parameter needs a name", "add name: NAME")),
   v.check(
-    (given) => NAME.test(given.name ?? ""),
+    (given) => NAME.test(given.name ?? "x"),
     (issue) => complain(`parameter name ${quote(issue.input.name ?? "")} must match ${NAME.source}`),
   ),
   v.check(
@@ -80,11 +87,12 @@ const declaration = v.pipe(
     complain("min_length is above max_length"),
   ),
   v.transform((given): ParamDeclaration => ({
-    ...plain(given.name ?? "", given.default === undefined ? null : String(given.default)),
+    ...plain(given.name ?? "", given.default === undefined ? null : insertionText(given.default)),
+    eval: given.eval ?? null,
     type: given.type ?? "string",
     required: given.required ?? false,
     description: given.description ?? null,
-    enum: given.enum?.map(String) ?? null,
+    enum: given.enum?.map(insertionText) ?? null,
     minimum: given.minimum ?? null,
     maximum: given.maximum ?? null,
     minLength: given.min_length ?? null,
@@ -92,9 +100,23 @@ const declaration = v.pipe(
     pattern: given.pattern ?? null,
   })),
   v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed || dataset.value.default === null) return;
-    const checked = checkParam(dataset.value, dataset.value.default);
+    if (!dataset.typed) return;
+    const entry = dataset.value;
+    const stray = entry.enum?.find((option) => coerceParam(entry.type, option) === null);
+    if (stray !== undefined) {
+      addIssue({
+        message: complain(`enum of parameter ${quote(entry.name)}: ${quote(stray)} is no ${entry.type}`),
+      });
+      return;
+    }
+    if (entry.default === null) return;
+    const checked = checkParam(entry, entry.default);
     if (!checked.ok) addIssue({ message: complain(`default of ${checked.message}`) });
+  }),
+  // `TRUE` is exposed as `true`, whoever wrote it (P-07).
+  v.transform((entry): ParamDeclaration => {
+    const checked = entry.default === null ? null : checkParam(entry, entry.default);
+    return checked?.ok === true ? { ...entry, default: checked.value } : entry;
   }),
 );
 
@@ -103,6 +125,7 @@ function plain(name: string, value: string | null): ParamDeclaration {
     name,
     type: "string",
     default: value,
+    eval: null,
     required: false,
     description: null,
     enum: null,
@@ -118,30 +141,17 @@ function plain(name: string, value: string | null): ParamDeclaration {
 function fromTokens(tokens: readonly string[]): ParamDeclaration[] {
   let position = 0;
   return tokens.map((token) => {
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(token);
-    const value = unquote(match === null ? token : match[2] ?? "");
-    if (match === null) position++;
-    return plain(match?.[1] ?? String(position), value);
+    const { name, value } = readToken(token);
+    return plain(name ?? String(++position), value);
   });
-}
-
-function unquote(text: string): string {
-  return /^(["'])[^]*\1$/.test(text) && text.length > 1 ? text.slice(1, -1) : text;
 }
 
 const simpleMap = v.pipe(
   v.custom<Record<string, unknown>>(isMapping),
-  v.check(
-    (given) => !("properties" in given || "schema" in given),
-    complain(
-      "params given as a JSON Schema are not supported by this version of dagu-edge",
-      "declare them as a list",
-    ),
-  ),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     for (const [key, value] of Object.entries(dataset.value)) {
-      const message = !NAME.test(key) && !/^[A-Za-z_]\w*$/.test(key)
+      const message = !/^[A-Za-z_]\w*$/.test(key)
         ? complain(`parameter name ${quote(key)} must match ${NAME.source}`)
         : value !== null && !isScalarValue(value)
         ? complain(
@@ -155,14 +165,25 @@ const simpleMap = v.pipe(
     }
   }),
   v.transform((given) =>
-    Object.entries(given).map(([key, value]) => plain(key, value === null ? "" : String(value)))
+    Object.entries(given).map(([key, value]) => plain(key, value === null ? "" : insertionText(value)))
   ),
 );
 
+/** Keys that only a declaration has; without `name` it would read as values. */
+const DECLARATION_KEYS = ["type", "default", "eval", "required", "enum", "minimum", "maximum", "pattern"];
+
+function isDeclaration(item: Readonly<Record<string, unknown>>): boolean {
+  const keys = Object.keys(item);
+  return keys.includes("name") || (keys.length > 1 && keys.every((key) => DECLARATION_KEYS.includes(key)));
+}
+
 const listItem = v.lazy((input) => {
-  if (isScalarValue(input)) return v.pipe(scalar, v.transform((value) => fromTokens([String(value)])));
-  const isRich = typeof input === "object" && input !== null && "name" in input;
-  return isRich ? v.pipe(declaration, v.transform((one) => [one])) : simpleMap;
+  if (isScalarValue(input)) {
+    return v.pipe(scalar, v.transform((value) => fromTokens([insertionText(value)])));
+  }
+  return isMapping(input) && isDeclaration(input)
+    ? v.pipe(declaration, v.transform((one) => [one]))
+    : simpleMap;
 });
 
 const list = v.pipe(
@@ -173,13 +194,12 @@ const list = v.pipe(
   }),
 );
 
-/** `params` as text, list or map (3.1). */
-export const params = v.pipe(
+const written = v.pipe(
   v.lazy((input) =>
     Array.isArray(input)
       ? list
       : isScalarValue(input)
-      ? v.pipe(scalar, v.transform((value) => fromTokens(splitParams(String(value)))))
+      ? v.pipe(scalar, v.transform((value) => fromTokens(splitParams(insertionText(value)))))
       : simpleMap
   ),
   v.check((entries) => new Set(entries.map((one) => one.name)).size === entries.length, (issue) => {
@@ -188,5 +208,18 @@ export const params = v.pipe(
       `parameter ${quote(names.find((one, index) => names.indexOf(one) !== index) ?? "")} is declared twice`,
     );
   }),
+  v.check(
+    (entries) => entries.every(({ name }) => !RESERVED.includes(name)),
+    (issue) => {
+      const name = issue.input.find((one) => RESERVED.includes(one.name))?.name ?? "";
+      return complain(`parameter name ${quote(name)} is reserved`, "choose another name");
+    },
+  ),
   v.transform((entries): ParamDeclarations => ({ entries })),
 );
+
+/** `params` as text, list, map or JSON Schema (3.1). */
+export const params = v.lazy((input): v.GenericSchema<unknown, ParamDeclarations> => {
+  if (isMapping(input) && isInlineSchema(input)) return inlineSchema;
+  return isMapping(input) && isExternalSchema(input) ? externalSchema : written;
+});

@@ -9,19 +9,17 @@ const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? v
 // ---- preconditions (4.11) ---------------------------------------------------------------------------------------
 
 const CONDITION_KEYS = ["condition", "expected", "negate", "eval"];
-
-const condition = v.lazy((input) => typeof input === "string" ? commandText : conditionMap);
+const SHAPE = complain("precondition must be a string or an array of strings");
 
 const commandText = v.pipe(
-  v.string(),
+  v.string(SHAPE),
+  v.check((command) => command !== "", complain("condition or eval is required")),
   v.transform((command): Condition => ({ kind: "command", command, negate: false })),
 );
 
 const conditionMap = v.pipe(
-  v.custom<Record<string, unknown>>(
-    isMapping,
-    complain("precondition must be a string or an array of strings"),
-  ),
+  v.custom<Record<string, unknown>>(isMapping, SHAPE),
+  v.transform((given) => Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))),
   v.check(
     (given) => Object.keys(given).every((key) => CONDITION_KEYS.includes(key)),
     (issue) => {
@@ -34,17 +32,24 @@ const conditionMap = v.pipe(
     complain("only one of condition or eval is allowed"),
   ),
   v.check(
+    (given) =>
+      given["eval"] !== undefined ||
+      (given["condition"] !== undefined && (given["condition"] !== "" || given["expected"] !== undefined)),
+    complain("condition or eval is required"),
+  ),
+  v.check(
     (given) => given["eval"] === undefined || given["expected"] !== undefined,
     complain("expected is required when eval is set"),
   ),
   v.check(
-    (given) => given["eval"] === undefined,
-    complain("eval is not supported by this version of dagu-edge", "use condition"),
-  ),
-  v.check((given) => typeof given["condition"] === "string", complain("condition or eval is required")),
-  v.check(
-    (given) => given["expected"] === undefined || isScalarValue(given["expected"]),
-    complain("precondition value must be a string"),
+    (given) => notText(given) === undefined,
+    (issue) => {
+      const key = notText(issue.input) ?? "";
+      return complain(
+        `precondition value must be a string: ${key} is ${kindOf(issue.input[key])}`,
+        "quote it",
+      );
+    },
   ),
   v.check(
     (given) => given["negate"] === undefined || typeof given["negate"] === "boolean",
@@ -52,18 +57,39 @@ const conditionMap = v.pipe(
   ),
   v.check(
     (given) => validateExpected(String(given["expected"] ?? "")) === null,
-    (issue) => complain(validateExpected(String(issue.input["expected"])) ?? ""),
+    (issue) =>
+      complain(
+        validateExpected(String(issue.input["expected"])) ?? "",
+        "patterns are RE2's: no backreferences, no lookaround",
+      ),
   ),
   v.transform((given): Condition => {
-    const text = String(given["condition"]);
     const negate = given["negate"] === true;
-    return given["expected"] === undefined
+    const expected = given["expected"] === undefined ? null : String(given["expected"]);
+    if (given["eval"] !== undefined) {
+      return { kind: "eval", condition: String(given["eval"]), expected: expected ?? "", negate };
+    }
+    const text = String(given["condition"]);
+    return expected === null
       ? { kind: "command", command: text, negate }
-      : { kind: "match", condition: text, expected: String(given["expected"]), negate };
+      : { kind: "match", condition: text, expected, negate };
   }),
 );
 
-export const preconditions = v.pipe(v.unknown(), asList, v.array(condition));
+function notText(given: Readonly<Record<string, unknown>>): string | undefined {
+  return ["condition", "eval", "expected"].find((key) =>
+    given[key] !== undefined && typeof given[key] !== "string"
+  );
+}
+
+/** One text or a list; a single mapping needs its dash (S-66). */
+export const preconditions = v.lazy((input): v.GenericSchema<unknown, Condition[]> =>
+  Array.isArray(input)
+    ? v.array(
+      v.lazy((item): v.GenericSchema<unknown, Condition> => isMapping(item) ? conditionMap : commandText),
+    )
+    : v.pipe(commandText, v.transform((one) => [one]))
+);
 
 // ---- retry_policy (4.13) ----------------------------------------------------------------------------------------
 
@@ -84,7 +110,7 @@ const count = v.pipe(
   ),
 );
 
-const codes = v.pipe(
+export const codes = v.pipe(
   v.unknown(),
   asList,
   v.array(
@@ -95,7 +121,7 @@ const codes = v.pipe(
   ),
 );
 
-const backoff = v.pipe(
+export const backoff = v.pipe(
   v.unknown(),
   v.transform((value): unknown => value === true ? 2 : value === false ? null : value),
   v.nullable(v.pipe(

@@ -1,39 +1,74 @@
 import * as v from "valibot";
+import { modernize } from "../deprecated.ts";
 import type {
+  Approval,
   Condition,
   Container,
   ContinueOn,
   DeclaredOutput,
+  LogOutput,
   NamedText,
+  OutputValue,
+  Parallel,
+  RepeatPolicy,
   RetryPolicy,
+  StreamTarget,
 } from "../workflow.ts";
 import { container } from "./container.ts";
 import { env } from "./env.ts";
-import { complain, fields, integer, isScalarValue, kindOf, mapping, string, text } from "./fields.ts";
-import { continueOn, NO_CONTINUE, outputs, preconditions, retryPolicy } from "./policies.ts";
+import { foreachOf, parallel } from "./fanout.ts";
+import {
+  complain,
+  fields,
+  flag,
+  integer,
+  isScalarValue,
+  kindOf,
+  mapping,
+  string,
+  text,
+  textMap,
+  texts,
+} from "./fields.ts";
+import { approval } from "./human-task.ts";
+import { logOutput, NO_TARGET, output, outputSchema, streamTarget } from "./output.ts";
+import { continueOn, outputs, preconditions, retryPolicy } from "./policies.ts";
+import { repeatPolicy } from "./repeat.ts";
 
-/** A step as written: the kinds of its fields are right, how they fit together is not looked at yet. */
+/** A step as written: the kinds of its fields are right, how they fit together is not looked at yet. null: absent. */
 export interface WrittenStep {
   readonly id: string | null;
   readonly name: string | null;
   readonly description: string | null;
-  /** null: absent. */
   readonly run: WrittenRun | null;
   readonly action: string | null;
   readonly with: Readonly<Record<string, unknown>> | null;
+  readonly foreach: WrittenForeach | null;
+  readonly parallel: Parallel | null;
   readonly depends: readonly string[] | null;
   readonly env: readonly NamedText[];
   readonly workingDir: string | null;
   readonly container: Container | null;
   readonly output: string | null;
+  readonly outputObject: Readonly<Record<string, OutputValue>> | null;
+  readonly outputSchema: Readonly<Record<string, unknown>> | null;
   readonly outputs: readonly DeclaredOutput[];
-  readonly timeoutSec: number;
+  readonly stdout: StreamTarget;
+  readonly stderr: StreamTarget;
+  readonly logOutput: LogOutput | null;
+  readonly timeoutSec: number | null;
   readonly signalOnStop: string | null;
+  readonly mailOnError: boolean | null;
   readonly retry: RetryPolicy | null;
-  readonly continueOn: ContinueOn;
+  readonly repeat: RepeatPolicy | null;
+  readonly continueOn: ContinueOn | null;
   readonly preconditions: readonly Condition[];
-  /** Deprecated spellings that were used, for warnings. */
-  readonly deprecated: readonly string[];
+  readonly workerSelector: Readonly<Record<string, string>> | "local" | null;
+  readonly approval: Approval | null;
+  /** Whether `retry_policy` or `repeat_policy` and so on were written at all, by field name. */
+  readonly written: ReadonlySet<string>;
+  /** Deprecated spellings that were used; the field `""` is the step itself, a bare text. */
+  readonly deprecated: readonly { readonly field: string; readonly use: string }[];
 }
 
 export interface WrittenRun {
@@ -42,8 +77,52 @@ export interface WrittenRun {
   readonly isList: boolean;
 }
 
-const SIGNALS = ["HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "TERM", "CONT", "STOP", "ABRT", "ALRM", "PIPE"]
-  .map((name) => `SIG${name}`);
+export interface WrittenForeach {
+  readonly items: string | readonly unknown[];
+  readonly as: string;
+  readonly key: string | null;
+  readonly maxConcurrent: number;
+  readonly steps: readonly WrittenStep[];
+  readonly collect: Readonly<Record<string, string>>;
+}
+
+const SIGNALS = [
+  "HUP",
+  "INT",
+  "QUIT",
+  "ILL",
+  "TRAP",
+  "ABRT",
+  "BUS",
+  "FPE",
+  "KILL",
+  "USR1",
+  "SEGV",
+  "USR2",
+  "PIPE",
+  "ALRM",
+  "TERM",
+  "CHLD",
+  "CONT",
+  "STOP",
+  "TSTP",
+  "TTIN",
+  "TTOU",
+  "URG",
+  "XCPU",
+  "XFSZ",
+  "VTALRM",
+  "PROF",
+  "WINCH",
+  "IO",
+  "PWR",
+  "SYS",
+].map((name) => `SIG${name}`);
+
+export const signal = v.picklist(
+  SIGNALS,
+  (issue) => complain(`invalid signal: ${String(issue.input)}`, "for example SIGINT"),
+);
 
 /** List items: scalars; a one-key map with a scalar is `key: value`; blank ones are dropped (S-19, 4.5.3). */
 const runList = v.pipe(
@@ -67,11 +146,7 @@ function isOneKey(value: unknown): value is Record<string, string | number | boo
 }
 
 const runText = v.pipe(
-  v.custom<string | number | boolean>(
-    isScalarValue,
-    (issue) => complain(`run must be a string or array, got ${kindOf(issue.input)}`),
-  ),
-  v.transform(String),
+  v.string((issue) => complain(`run must be a string or array, got ${kindOf(issue.input)}`)),
   v.check((value) => value.trim() !== "", complain("step command is empty")),
   v.transform((value): WrittenRun => ({ texts: [value], isList: false })),
 );
@@ -87,141 +162,146 @@ const depends = v.pipe(
   v.transform((value) => (Array.isArray(value) ? value : [value]).map(String)),
 );
 
-const output = v.pipe(
-  v.string((issue) =>
-    typeof issue.input === "object"
-      ? complain(
-        "the object form of output is not supported by this version of dagu-edge",
-        "write output: NAME",
-      )
-      : complain(`must be a string, got ${kindOf(issue.input)}`)
-  ),
-  v.transform((value) => value.trim().replace(/^\$/, "")),
-  v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, complain("output must be a variable name", "for example RESULT")),
+/** A map of labels, or `local` (R-38). */
+export const workerSelector = v.lazy((input): v.GenericSchema<unknown, Record<string, string> | "local"> =>
+  input === "local" ? v.literal("local") : v.pipe(
+    v.unknown(),
+    v.check(
+      (value) => v.is(textMap, value),
+      (issue) => complain(`worker_selector must be a map or "local", got ${kindOf(issue.input)}`),
+    ),
+    v.transform((value) => v.parse(textMap, value)),
+  )
 );
 
-const UNSUPPORTED = [
-  "inputs",
-  "output_schema",
-  "stdout",
-  "stderr",
-  "log_output",
-  "repeat_policy",
-  "mail_on_error",
-  "parallel",
-  "foreach",
-  "worker_selector",
-  "approval",
-  "dependencies",
-  "exec",
-  "call",
-  "params",
-  "config",
-  "llm",
-  "messages",
-  "routes",
-  "value",
-  "shell",
-  "shell_args",
-  "shell_packages",
-  "type",
-];
+const inBody = v.lazy((): v.GenericSchema<unknown, WrittenStep> => step);
+
+const stepFields = fields({
+  id: v.optional(v.pipe(text, v.trim())),
+  name: v.optional(v.pipe(text, v.trim())),
+  description: v.optional(string),
+  run: v.optional(run),
+  action: v.optional(v.string(complain("action must be a string"))),
+  with: v.optional(
+    v.custom<Record<string, unknown>>((value) => v.is(mapping, value), complain("with must be an object")),
+  ),
+  foreach: v.optional(foreachOf(inBody)),
+  parallel: v.optional(parallel),
+  depends: v.optional(depends),
+  env: v.optional(env),
+  working_dir: v.optional(string),
+  container: v.optional(container),
+  output: v.optional(output),
+  output_schema: v.optional(outputSchema),
+  outputs: v.optional(outputs),
+  stdout: v.optional(streamTarget("stdout")),
+  stderr: v.optional(streamTarget("stderr")),
+  log_output: v.optional(logOutput),
+  timeout_sec: v.optional(integer(0, "timeout_sec")),
+  signal_on_stop: v.optional(signal),
+  mail_on_error: v.optional(flag),
+  retry_policy: v.optional(retryPolicy),
+  repeat_policy: v.optional(repeatPolicy),
+  continue_on: v.optional(continueOn),
+  preconditions: v.optional(preconditions),
+  worker_selector: v.optional(workerSelector),
+  approval: v.optional(approval),
+  dependencies: v.optional(texts),
+}, { of: "step", unsupported: ["inputs"] });
+
+const NOTHING: Omit<WrittenStep, "run" | "deprecated"> = {
+  id: null,
+  name: null,
+  description: null,
+  action: null,
+  with: null,
+  foreach: null,
+  parallel: null,
+  depends: null,
+  env: [],
+  workingDir: null,
+  container: null,
+  output: null,
+  outputObject: null,
+  outputSchema: null,
+  outputs: [],
+  stdout: NO_TARGET,
+  stderr: NO_TARGET,
+  logOutput: null,
+  timeoutSec: null,
+  signalOnStop: null,
+  mailOnError: null,
+  retry: null,
+  repeat: null,
+  continueOn: null,
+  preconditions: [],
+  workerSelector: null,
+  approval: null,
+  written: new Set(),
+};
 
 const stepMap = v.pipe(
-  fields({
-    id: v.optional(v.pipe(text, v.trim())),
-    name: v.optional(v.pipe(text, v.trim())),
-    description: v.optional(string),
-    run: v.optional(run),
-    command: v.optional(run),
-    script: v.optional(run),
-    action: v.optional(v.string(complain("action must be a string"))),
-    with: v.optional(
-      v.custom<Record<string, unknown>>((value) => v.is(mapping, value), complain("with must be an object")),
-    ),
-    depends: v.optional(depends),
-    env: v.optional(env),
-    working_dir: v.optional(string),
-    container: v.optional(container),
-    output: v.optional(output),
-    outputs: v.optional(outputs),
-    timeout_sec: v.optional(integer(0, "timeout_sec")),
-    signal_on_stop: v.optional(
-      v.picklist(
-        SIGNALS,
-        (issue) => complain(`invalid signal: ${String(issue.input)}`, "for example SIGINT"),
-      ),
-    ),
-    retry_policy: v.optional(retryPolicy),
-    continue_on: v.optional(continueOn),
-    preconditions: v.optional(preconditions),
-  }, { of: "step", unsupported: UNSUPPORTED }),
-  v.check(
-    (given) => [given.run ?? given.action, given.command, given.script].filter(isGiven).length < 2,
-    (issue) => complain(togetherWith(issue.input), "keep one of them"),
-  ),
-  v.transform((given): WrittenStep => {
-    const written = given.run ?? given.command ?? given.script ?? null;
+  mapping,
+  v.rawTransform<Record<string, unknown>, WrittenStep>(({ dataset, addIssue, NEVER }) => {
+    const { step, deprecated, conflict } = modernize(dataset.value);
+    if (conflict !== null) addIssue({ message: complain(conflict, "keep one of them") });
+    const parsed = v.safeParse(stepFields, step);
+    if (!parsed.success) {
+      for (const issue of parsed.issues) {
+        addIssue({ message: issue.message, ...(issue.path === undefined ? {} : { path: issue.path }) });
+      }
+      return NEVER;
+    }
+    const given = parsed.output;
     return {
+      ...NOTHING,
       id: given.id ?? null,
       name: given.name ?? null,
       description: given.description ?? null,
-      run: written,
+      run: given.run ?? null,
       action: given.action ?? null,
       with: given.with ?? null,
+      foreach: given.foreach ?? null,
+      parallel: given.parallel ?? null,
       depends: given.depends ?? null,
       env: given.env ?? [],
       workingDir: given.working_dir ?? null,
       container: given.container ?? null,
-      output: given.output ?? null,
+      output: given.output?.variable ?? null,
+      outputObject: given.output?.values ?? null,
+      outputSchema: given.output_schema ?? null,
       outputs: given.outputs ?? [],
-      timeoutSec: given.timeout_sec ?? 0,
+      stdout: given.stdout ?? NO_TARGET,
+      stderr: given.stderr ?? NO_TARGET,
+      logOutput: given.log_output ?? null,
+      timeoutSec: given.timeout_sec ?? null,
       signalOnStop: given.signal_on_stop ?? null,
+      mailOnError: given.mail_on_error ?? null,
       retry: given.retry_policy ?? null,
-      continueOn: given.continue_on ?? NO_CONTINUE,
+      repeat: given.repeat_policy ?? null,
+      continueOn: given.continue_on ?? null,
       preconditions: given.preconditions ?? [],
-      deprecated: [
-        ...(given.command === undefined ? [] : ["command"]),
-        ...(given.script === undefined ? [] : ["script"]),
-      ],
+      workerSelector: given.worker_selector ?? null,
+      approval: given.approval ?? null,
+      written: new Set(Object.keys(step).filter((key) => step[key] !== null)),
+      deprecated,
     };
   }),
 );
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined;
-}
-
-/** F-26. */
-function togetherWith(given: { run?: unknown; action?: unknown; command?: unknown }): string {
-  const kind = isGiven(given.run) ? "run" : isGiven(given.action) ? "action" : "command";
-  const other = kind !== "command" && isGiven(given.command) ? "command" : "script";
-  return `${kind} cannot be used together with ${other}`;
-}
 
 const shorthand = v.pipe(
   v.string(),
   v.check((value) => value.trim() !== "", complain("step command is empty")),
   v.transform((value): WrittenStep => ({
-    id: null,
-    name: null,
-    description: null,
+    ...NOTHING,
     run: { texts: [value], isList: false },
-    action: null,
-    with: null,
-    depends: null,
-    env: [],
-    workingDir: null,
-    container: null,
-    output: null,
-    outputs: [],
-    timeoutSec: 0,
-    signalOnStop: null,
-    retry: null,
-    continueOn: NO_CONTINUE,
-    preconditions: [],
-    deprecated: [""],
+    deprecated: [{ field: "", use: "use run" }],
   })),
+);
+
+const notAStep = v.custom<WrittenStep>(
+  () => false,
+  (issue) => complain(`a step must be a mapping, got ${kindOf(issue.input)}`),
 );
 
 /** A step mapping, or the deprecated bare command (S-03). */
@@ -229,13 +309,9 @@ export const step = v.lazy((input) =>
   typeof input === "string" ? shorthand : v.is(mapping, input) ? stepMap : notAStep
 );
 
-const notAStep = v.custom<WrittenStep>(
-  () => false,
-  (issue) =>
-    Array.isArray(issue.input)
-      ? complain(
-        "a list inside steps is not supported by this version of dagu-edge",
-        "write the steps one below the other, with depends",
-      )
-      : complain(`a step must be a mapping, got ${kindOf(issue.input)}`),
+/** The items of `steps`: a step, or a list of steps at one position (S-02). */
+export const stepGroup = v.lazy((input): v.GenericSchema<unknown, WrittenStep | WrittenStep[]> =>
+  Array.isArray(input)
+    ? v.pipe(v.array(step), v.minLength(1, complain("a group of steps must not be empty")))
+    : step
 );

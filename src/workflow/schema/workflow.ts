@@ -2,49 +2,44 @@ import * as v from "valibot";
 import { isWorkflowName } from "../names.ts";
 import { container } from "./container.ts";
 import { env } from "./env.ts";
-import { complain, fields, integer, isScalarValue, kindOf, string, text, textMap, texts } from "./fields.ts";
+import {
+  complain,
+  fields,
+  flag,
+  integer,
+  isScalarValue,
+  kindOf,
+  oneOf,
+  string,
+  text,
+  texts,
+} from "./fields.ts";
 import { harness, harnesses } from "./harness.ts";
+import { logOutput } from "./output.ts";
 import { params } from "./params.ts";
-import { consts, labels, preconditions, resources } from "./policies.ts";
-import { step } from "./step.ts";
+import { consts, continueOn, labels, preconditions, resources, retryPolicy } from "./policies.ts";
+import { repeatPolicy, runRetry } from "./repeat.ts";
+import {
+  artifacts,
+  catchupWindow,
+  dotenv,
+  envelope,
+  familyDefaults,
+  mailOn,
+  otel,
+  registryAuths,
+  retentionDays,
+  retentionRuns,
+  runConfig,
+  schedule,
+  secrets,
+  smtp,
+} from "./root.ts";
+import { signal, step, stepGroup, workerSelector } from "./step.ts";
 import { triggers, webhookRoot } from "./trigger.ts";
 
 /** Keys of the language that this version does not do yet: refused by name, never silently dropped. */
-const UNSUPPORTED = [
-  "group",
-  "tasks",
-  "dotenv",
-  "schedule",
-  "skip_if_successful",
-  "catchup_window",
-  "overlap_policy",
-  "log_dir",
-  "artifacts",
-  "log_output",
-  "step_types",
-  "actions",
-  "smtp",
-  "mail_on",
-  "error_mail",
-  "info_mail",
-  "wait_mail",
-  "delay_sec",
-  "restart_wait_sec",
-  "hist_retention_days",
-  "hist_retention_runs",
-  "retry_policy",
-  "otel",
-  "run_config",
-  "registry_auths",
-  "ssh",
-  "s3",
-  "redis",
-  "kubernetes",
-  "llm",
-  "secrets",
-  "tools",
-  "defaults",
-];
+const UNSUPPORTED = ["tools"];
 
 const handlers = fields({
   init: v.optional(step),
@@ -52,20 +47,20 @@ const handlers = fields({
   failure: v.optional(step),
   abort: v.optional(step),
   exit: v.optional(step),
-}, { of: "handler_on", unsupported: ["wait"] });
+  wait: v.optional(step),
+}, { of: "handler_on" });
 
-const workerSelector = v.pipe(
-  v.unknown(),
-  v.check(
-    (value) => v.is(textMap, value),
-    (issue) =>
-      complain(
-        `worker_selector must be a map or "local", got ${kindOf(issue.input)}`,
-        "local is not supported by this version: use labels",
-      ),
-  ),
-  v.transform((value) => v.parse(textMap, value)),
-);
+/** What steps take when they say nothing themselves (4.19). */
+const defaults = fields({
+  continue_on: v.optional(continueOn),
+  retry_policy: v.optional(retryPolicy),
+  repeat_policy: v.optional(repeatPolicy),
+  timeout_sec: v.optional(integer(0, "timeout_sec")),
+  mail_on_error: v.optional(flag),
+  signal_on_stop: v.optional(signal),
+  env: v.optional(env),
+  preconditions: v.optional(preconditions),
+}, { of: "defaults" });
 
 const shell = v.pipe(
   v.unknown(),
@@ -94,6 +89,7 @@ function explainType(given: unknown): string {
 /** The entry document: the kinds of all fields. How they fit together is `parse.ts`'s. */
 export const workflow = fields({
   name: v.optional(workflowName),
+  group: v.optional(string),
   description: v.optional(string),
   type: v.optional(
     v.picklist(
@@ -114,7 +110,7 @@ export const workflow = fields({
   preconditions: v.optional(preconditions),
   handler_on: v.optional(handlers),
   steps: v.optional(v.pipe(
-    v.array(step, complain("steps must be a non-empty sequence")),
+    v.array(stepGroup, complain("steps must be a non-empty sequence")),
     v.minLength(1, complain("steps must be a non-empty sequence")),
   )),
   max_active_steps: v.optional(integer(0, "max_active_steps")),
@@ -128,6 +124,34 @@ export const workflow = fields({
   worker_selector: v.optional(workerSelector),
   triggers: v.optional(triggers),
   webhook: v.optional(webhookRoot),
+  defaults: v.optional(defaults),
+  dotenv: v.optional(dotenv),
+  secrets: v.optional(secrets),
+  artifacts: v.optional(artifacts),
+  log_output: v.optional(logOutput),
+  log_dir: v.optional(string),
+  delay_sec: v.optional(integer(0, "delay_sec")),
+  restart_wait_sec: v.optional(integer(0, "restart_wait_sec")),
+  retry_policy: v.optional(runRetry),
+  hist_retention_days: v.optional(retentionDays),
+  hist_retention_runs: v.optional(retentionRuns),
+  run_config: v.optional(runConfig),
+  schedule: v.optional(schedule),
+  skip_if_successful: v.optional(flag),
+  catchup_window: v.optional(catchupWindow),
+  overlap_policy: v.optional(oneOf(["skip", "all", "latest"])),
+  smtp: v.optional(smtp),
+  mail_on: v.optional(mailOn),
+  error_mail: v.optional(envelope),
+  info_mail: v.optional(envelope),
+  wait_mail: v.optional(envelope),
+  ssh: v.optional(familyDefaults),
+  s3: v.optional(familyDefaults),
+  redis: v.optional(familyDefaults),
+  kubernetes: v.optional(familyDefaults),
+  llm: v.optional(familyDefaults),
+  registry_auths: v.optional(registryAuths),
+  otel: v.optional(otel),
 }, { of: "workflow", unsupported: UNSUPPORTED });
 
 export type WrittenWorkflow = v.InferOutput<typeof workflow>;

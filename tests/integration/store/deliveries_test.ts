@@ -1,15 +1,28 @@
 import assert from "node:assert/strict";
-import { listDeliveries, pruneRefused, recordDelivery } from "../../../src/server/store/deliveries.ts";
+import {
+  acceptDelivery,
+  type DeliveryRow,
+  findDelivery,
+  getDelivery,
+  listDeliveries,
+  type NewDelivery,
+  pruneRefused,
+  recordDelivery,
+} from "../../../src/server/store/deliveries.ts";
+import { deliveries, deliveryDecisions } from "../../../src/server/store/schema.ts";
+import { sweepDeliveries } from "../../../src/server/tick/deliveries.ts";
 import { getWorkflow, saveRevision } from "../../../src/server/store/workflows.ts";
 import { parseWorkflow } from "../../../src/workflow/parse.ts";
 import type { Problem } from "../../../src/workflow/problem.ts";
 import { newBlob } from "../../../src/server/store/blobs.ts";
 import { type DispatchBench, onEveryDatabase } from "../../support/dispatch.ts";
 
-async function record({ ports, time }: DispatchBench, outcome: "refused" | "ignored"): Promise<string> {
-  const id = ports.ids.uuid();
-  await recordDelivery(ports.db, {
-    id,
+function newDelivery(
+  { ports, time }: DispatchBench,
+  outcome: DeliveryRow["outcome"],
+): NewDelivery & { id: string } {
+  return {
+    id: ports.ids.uuid(),
     source: "unknown",
     sourceName: "(unknown endpoint)",
     kind: "github",
@@ -19,8 +32,31 @@ async function record({ ports, time }: DispatchBench, outcome: "refused" | "igno
     reason: "",
     httpStatus: 401,
     answer: {},
-  });
-  await time.advance(1_000);
+  };
+}
+
+async function record(bench: DispatchBench, outcome: "refused" | "ignored"): Promise<string> {
+  const delivery = newDelivery(bench, outcome);
+  await recordDelivery(bench.ports.db, delivery);
+  await bench.time.advance(1_000);
+  return delivery.id;
+}
+
+/** The answer 409 of a sender who is known: the run id was taken. */
+async function refuseTaken(bench: DispatchBench, dedupeKey: string | null): Promise<string> {
+  const { id, ...rest } = newDelivery(bench, "refused");
+  const decision = {
+    workflow: "build",
+    block: "webhook",
+    matched: false,
+    condition: "dagRunId",
+    detail: "",
+    run: null,
+  };
+  const answer = { code: "already_exists" };
+  const end = { outcome: "refused", reason: "", httpStatus: 409, answer } as const;
+  await acceptDelivery(bench.ports.db, { id, ...rest, dedupeKey }, [decision], new Date(0), () => end);
+  await bench.time.advance(1_000);
   return id;
 }
 
@@ -33,6 +69,33 @@ onEveryDatabase("1.10 only the newest refusals are kept, and all that was not re
   assert.equal(await pruneRefused(db, 2), 0);
   const left = (await listDeliveries(db, { limit: 10 })).map((row) => row.id);
   assert.deepEqual(left.toSorted(), [ignored, ...refused.slice(3)].toSorted());
+});
+
+onEveryDatabase("WH-54 a refusal that a repeat of its key would be answered with is kept", async (bench) => {
+  const { db } = bench.ports;
+  const keyed = await refuseTaken(bench, "k-1");
+  for (let count = 0; count < 3; count++) await record(bench, "refused");
+  assert.equal(await pruneRefused(db, 1), 2);
+  assert.equal((await findDelivery(db, "unknown", "k-1"))?.id, keyed);
+  assert.equal((await getDelivery(db, keyed))?.decisions.length, 1);
+});
+
+onEveryDatabase("1.10 the decisions of a refusal go with it", async (bench) => {
+  const { db } = bench.ports;
+  await refuseTaken(bench, null);
+  const kept = await refuseTaken(bench, null);
+  assert.equal(await pruneRefused(db, 1), 1);
+  assert.deepEqual((await db.select().from(deliveryDecisions)).map((row) => row.deliveryId), [kept]);
+});
+
+onEveryDatabase("1.10 one tick is enough for a flood of refusals", async (bench) => {
+  const { db } = bench.ports;
+  const flood = Array.from({ length: 4_200 }, () => newDelivery(bench, "refused"));
+  for (let from = 0; from < flood.length; from += 700) {
+    await db.insert(deliveries).values(flood.slice(from, from + 700));
+  }
+  await sweepDeliveries(bench.ports);
+  assert.equal(await db.$count(deliveries), 1_000);
 });
 
 onEveryDatabase(

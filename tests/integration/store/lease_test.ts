@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Grant } from "../../../src/protocol/messages.ts";
+import type { Grant } from "../../../src/protocol/grant.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { decideForkRun } from "../../../src/server/dispatch/fork-approval.ts";
 import { heartbeat } from "../../../src/server/dispatch/lease.ts";

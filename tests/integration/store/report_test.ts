@@ -71,6 +71,31 @@ onEveryDatabase("4.3 what was under way at the end of its attempt ended with it"
   assert.deepEqual([step?.status, step?.finishedAt], ["failed", bench.time.clock.now()]);
 });
 
+const UNREADABLE: readonly [name: string, type: string, data: Record<string, unknown>][] = [
+  ["an unknown error code", "attempt.finished", {
+    status: "aborted",
+    error: { code: "MOON_PHASE", message: "", remedy: "" },
+  }],
+  ["an unknown status", "attempt.finished", { status: "vanished" }],
+  ["an unknown kind of waiting", "attempt.waiting", { for: "rain" }],
+];
+for (const [name, type, data] of UNREADABLE) {
+  onEveryDatabase(`EV-01 an end with ${name} ends the run and its steps`, async (bench) => {
+    const { run, runner, grant } = await openAttempt(bench);
+    await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);
+    const told = await tell(bench, runner, grant, 3, [], {
+      events: [{ type, data, seq: 3, at: bench.time.clock.now(), mono: 0 }],
+    });
+    assert.equal(told.ok && told.reply.runStatus, "failed");
+    const ended = await readRun(bench, run.id);
+    assert.deepEqual([ended.word, ended.reason], ["failed", "internal"]);
+    assert.equal(ended.finishedAt?.getTime(), bench.time.clock.now());
+    const [step] = await listSteps(bench.ports.db, run.id);
+    assert.deepEqual([step?.status, step?.finishedAt], ["failed", bench.time.clock.now()]);
+    assert.deepEqual((await storedTypes(bench, run.id)).at(-1), type, "what was told is stored as it was");
+  });
+}
+
 onEveryDatabase("M6 events sent again, alone or before new ones, are taken once", async (bench) => {
   const { run, runner, grant } = await openAttempt(bench);
   await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);

@@ -18,29 +18,45 @@ const matches: readonly [name: string, value: string, expected: string, want: bo
   ["S-70 an empty value is one empty line", "", "re:^$", true],
   ["S-70 whole characters", "🙂", "re:^.$", true],
   ["S-70 flags for a part", "MAIN", "re:(?i:main)", true],
+  ["S-70 flags for all", "MAIN", "re:(?i)main", true],
+  ["S-70 a dot takes a carriage return", "a\rb", "re:^a.b$", true],
+  ["S-70 POSIX classes", "v12", "re:^[[:alpha:]][[:digit:]]+$", true],
+  ["S-70 ends of text", "main", "re:\\Amain\\z", true],
+  ["S-70 quoted", "a.b", "re:^\\Qa.b\\E$", true],
+  ["S-70 quoted is not a pattern", "axb", "re:^\\Qa.b\\E$", false],
+  ["S-70 Unicode classes", "Ωmega", "re:^\\p{Greek}\\pL+$", true],
+  ["S-70 whitespace is ASCII", "\u00a0", "re:\\s", false],
 ];
 for (const [name, value, expected, want] of matches) {
   Deno.test(`matchesExpected: ${name}`, () => assert.equal(matchesExpected(value, expected), want));
 }
 
-const NOT_RE2 = "backreferences and lookaround are not supported";
+const INVALID = "expected regexp is invalid";
 const patterns: readonly [name: string, pattern: string, token: string | null][] = [
   ["empty", "", "expected regexp is empty"],
-  ["does not compile", "(", "expected regexp is invalid"],
-  ["lookahead", "a(?=b)", NOT_RE2],
-  ["negative lookahead", "a(?!b)", NOT_RE2],
-  ["lookbehind", "(?<=a)b", NOT_RE2],
-  ["negative lookbehind", "(?<!a)b", NOT_RE2],
-  ["backreference", "(a)\\1", NOT_RE2],
-  ["named backreference", "(?<n>a)\\k<n>", NOT_RE2],
+  ["does not compile", "(", INVALID],
+  ["lookahead", "a(?=b)", INVALID],
+  ["negative lookahead", "a(?!b)", INVALID],
+  ["lookbehind", "(?<=a)b", INVALID],
+  ["negative lookbehind", "(?<!a)b", INVALID],
+  ["backreference", "(a)\\1", INVALID],
+  ["named backreference", "(?<n>a)\\k<n>", INVALID],
+  ["a repeat of a repeat", "a**", INVALID],
+  ["a possessive repeat", "a++", INVALID],
+  ["a class that is not closed", "[a", INVALID],
+  ["an unknown class", "[[:letter:]]", INVALID],
+  ["more than 1000 times", "a{1001}", INVALID],
+  ["an escape of another engine", "\\h", INVALID],
   ["a group without capture", "(?:a|b)", null],
   ["a named group", "(?<n>a)", null],
+  ["a named group as Go writes it", "(?P<n>a)", null],
+  ["flags for the rest", "(?i)a", null],
   ["an optional parenthesis before =", "f\\(?=x", null],
   ["a backslash before a digit", "\\\\1", null],
-  ["a backslash, then a backreference", "(a)\\\\\\1", NOT_RE2],
+  ["a backslash, then a backreference", "(a)\\\\\\1", INVALID],
   ["a class of the same characters", "[(?=!<]", null],
   ["a class that begins with an escape", "[\\](?=]", null],
-  ["a lookahead after a class", "[a](?=b)", NOT_RE2],
+  ["a lookahead after a class", "[a](?=b)", INVALID],
 ];
 for (const [name, pattern, token] of patterns) {
   Deno.test(`validateExpected: S-70 ${name}`, () => {
@@ -57,4 +73,8 @@ Deno.test("validateExpected: S-69 a text without re: is never a pattern", () => 
 
 Deno.test("validatePattern: the answer begins with what was checked", () => {
   assert.ok(validatePattern("(", "pattern")?.startsWith("pattern is invalid"));
+});
+
+Deno.test("matchesExpected: S-70 a pattern that others try for ever costs the length of the text", () => {
+  assert.equal(matchesExpected(`${"a".repeat(50_000)}b`, "re:^(a+)+$"), false);
 });

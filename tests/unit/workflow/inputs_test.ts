@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import {
   bindParams,
   type CallerParams,
+  changedParams,
+  completePayload,
   readCallerParams,
   resolveConsts,
   resolveEnv,
@@ -15,6 +17,7 @@ function param(name: string, rules: Partial<ParamDeclaration> = {}): ParamDeclar
     name,
     type: "string",
     default: null,
+    eval: null,
     required: false,
     description: null,
     enum: null,
@@ -71,6 +74,7 @@ const N = param("N", { type: "integer", default: "2", minimum: 1, maximum: 5 });
 const FLAG = param("FLAG", { type: "boolean" });
 const RATE = param("RATE", { type: "number" });
 const KEY = param("KEY", { required: true });
+const COMPUTED = param("C", { eval: "$(date)", default: "c" });
 
 const bound: readonly [
   name: string,
@@ -126,6 +130,22 @@ const bound: readonly [
     B: "2",
   }],
   ["3.1 a JSON array is tokens", declare(A, B), json('["x","B=v"]'), { A: "x", B: "v" }],
+  ["3.1 mappings in a JSON array are named", declare(A, B), json('["x",{"B":[1]}]'), { A: "x", B: "[1]" }],
+  ["V-21 numbers without exponent", declare(A, B), json('{"A":1e21,"B":1e-7}'), {
+    A: "1000000000000000000000",
+    B: "0.0000001",
+  }],
+  ["P-03 an eval is left to the runner", declare(COMPUTED, A), NONE, { A: "a" }],
+  ["P-05 a value that was given is there at once", declare(COMPUTED, A), text("C=x"), { C: "x", A: "a" }],
+  [
+    "3.1 numbers are the same when equal",
+    declare(param("E", { type: "number", enum: ["5"] })),
+    text("E=5.0"),
+    {
+      E: "5.0",
+    },
+  ],
+  ["3.1 pattern is RE2's", declare(param("S", { pattern: "(?i)^[[:alpha:]]+$" })), text("S=Ab"), { S: "Ab" }],
 ];
 for (const [name, declared, given, want] of bound) {
   Deno.test(`bindParams: ${name}`, () => {
@@ -191,6 +211,26 @@ const payloads: readonly [name: string, declared: ParamDeclarations, given: Call
     '{"A":"a","N":3}',
   ],
   ["P-15 nothing", declare(), NONE, "{}"],
+  [
+    "P-15 exactly the payload when nothing is left out",
+    declare(A, B),
+    json(' {"B": {"k": [1, 2]}, "A":1} '),
+    '{"B": {"k": [1, 2]}, "A":1}',
+  ],
+  [
+    "P-15 merged with defaults, keys sorted",
+    declare(B, A, N),
+    json('{"N":3,"A":[1]}'),
+    '{"A":[1],"B":"b","N":3}',
+  ],
+  [
+    "P-15 keys that are numbers are sorted as texts",
+    declare(),
+    tokens(..."abcdefghij"),
+    '{"1":"a","10":"j","2":"b","3":"c","4":"d","5":"e","6":"f","7":"g","8":"h","9":"i"}',
+  ],
+  ["47 tokens are texts", declare(A, N), text("N=3"), '{"A":"a","N":"3"}'],
+  ["P-03 an eval's value is not in it yet", declare(COMPUTED, A), NONE, '{"A":"a"}'],
 ];
 for (const [name, declared, given, want] of payloads) {
   Deno.test(`bindParams: ${name}`, () => {
@@ -198,6 +238,117 @@ for (const [name, declared, given, want] of payloads) {
     assert.equal(got.ok && got.json, want);
   });
 }
+
+const givens: readonly [name: string, given: CallerParams, want: readonly string[]][] = [
+  ["nothing", NONE, []],
+  ["by position and by name", text("x C=1"), ["A", "C"]],
+  ["as JSON", json('{"C":1}'), ["C"]],
+];
+for (const [name, given, want] of givens) {
+  Deno.test(`bindParams: P-05 tells what the caller gave: ${name}`, () => {
+    const got = bindParams(declare(A, COMPUTED), given);
+    assert.deepEqual(got.ok && got.given, want);
+  });
+}
+
+Deno.test("completePayload: P-15 computed values join the payload, keys sorted", () => {
+  assert.equal(completePayload('{"b": 1, "a": "x"}', { aa: "1" }), '{"a":"x","aa":"1","b":1}');
+  assert.equal(completePayload('{"b": 1, "a": "x"}', {}), '{"b": 1, "a": "x"}');
+});
+
+const changes: readonly [name: string, given: CallerParams, want: readonly string[]][] = [
+  ["nothing", NONE, []],
+  ["the defaults themselves", text("A=a N=2"), []],
+  ["another value", text("A=b N=2"), ["A"]],
+  ["a value of what is computed", text("C=x"), ["C"]],
+];
+for (const [name, given, want] of changes) {
+  Deno.test(`changedParams: P-19 ${name}`, () => {
+    const declared = declare(A, N, COMPUTED);
+    const got = bindParams(declared, given);
+    assert.ok(got.ok);
+    assert.deepEqual(changedParams(declared, got), want);
+  });
+}
+
+// ---- a schema ---------------------------------------------------------------------------------------------------
+
+const SCHEMA: ParamDeclarations = {
+  entries: [param("region", { default: "eu" }), param("count", { type: "integer", default: "2" })],
+  schema: {
+    schema: {
+      type: "object",
+      properties: {
+        region: { type: "string", enum: ["eu", "us"] },
+        count: { type: "integer", minimum: 1 },
+        tags: { type: "array", items: { type: "string" } },
+        dry: { type: ["boolean", "null"] },
+      },
+      required: ["region"],
+      additionalProperties: false,
+    },
+    defaults: { region: "eu", count: 2 },
+  },
+};
+
+const bySchema: readonly [name: string, given: CallerParams, want: Record<string, string>, json: string][] = [
+  ["defaults", NONE, { region: "eu", count: "2" }, '{"count":"2","region":"eu"}'],
+  ["named texts take the schema's types", text(`count=3 tags='["a"]' dry=TRUE`), {
+    region: "eu",
+    count: "3",
+    tags: '["a"]',
+    dry: "true",
+  }, '{"count":"3","dry":"true","region":"eu","tags":"[\\"a\\"]"}'],
+  ["JSON keeps its kinds and takes typed defaults", json('{"tags":["a","b"]}'), {
+    region: "eu",
+    count: "2",
+    tags: '["a","b"]',
+  }, '{"count":2,"region":"eu","tags":["a","b"]}'],
+  ["a webhook's values", json('{"WEBHOOK_PAYLOAD":"{}"}'), {
+    region: "eu",
+    count: "2",
+    WEBHOOK_PAYLOAD: "{}",
+  }, '{"WEBHOOK_PAYLOAD":"{}","count":2,"region":"eu"}'],
+];
+for (const [name, given, want, wantJson] of bySchema) {
+  Deno.test(`bindParams: P-12 ${name}`, () => {
+    const got = bindParams(SCHEMA, given);
+    assert.ok(got.ok, got.ok ? "" : got.messages.join("; "));
+    assert.deepEqual({ ...got.values }, want);
+    assert.equal(got.json, wantJson);
+  });
+}
+
+const refusedBySchema: readonly [name: string, given: CallerParams, ...tokens: string[]][] = [
+  ["P-11 positional values", text("us"), "positional params"],
+  ["P-11 positional values in JSON", json('["us"]'), "positional params"],
+  ["P-12 a type", text("count=two"), "count", "cannot coerce", "integer"],
+  ["P-12 a type in JSON", json('{"tags":"a"}'), "tags", "cannot coerce"],
+  ["P-12 a kind in JSON", json('{"region":5}'), "region", "must be string"],
+  ["P-12 a limit", text("count=0"), "count", "must be >= 1"],
+  ["P-12 enum", text("region=mars"), "region", "eu, us"],
+  ["P-12 inside a value", json('{"tags":["a",5]}'), "tags", "1 must be string"],
+  ["P-12 unknown keys", text("zone=a"), "unknown parameter(s): zone", "region, count, tags, dry"],
+];
+for (const [name, given, ...wanted] of refusedBySchema) {
+  Deno.test(`bindParams refuses: ${name}`, () => {
+    const got = bindParams(SCHEMA, given);
+    assert.equal(got.ok, false);
+    const told = got.ok ? "" : got.messages.join("\n");
+    for (const token of wanted) assert.ok(told.includes(token), `${told} should tell ${token}`);
+  });
+}
+
+Deno.test("bindParams: P-12 a required value that is missing, and others where they may be", () => {
+  const declared: ParamDeclarations = {
+    entries: [param("key", { required: true })],
+    schema: { schema: { type: "object", properties: { key: {} }, required: ["key"] }, defaults: {} },
+  };
+  const missing = bindParams(declared, NONE);
+  assert.deepEqual(missing.ok ? [] : missing.messages, ['parameter "key" is required']);
+  const more = bindParams(declared, text("key=1 other=2"));
+  assert.deepEqual(more.ok && { ...more.values }, { key: "1", other: "2" });
+});
 
 Deno.test("bindParams: 3.1 a hostile text is split in time that grows with its length", () => {
   const given = `"${'\\"'.repeat(300_000)}`;

@@ -61,6 +61,9 @@ const TAG: ForgeEvent = {
   tag: "v1.2",
 };
 
+const DELETED_TAG: ForgeEvent = { ...TAG, event: "delete", action: "tag", sha: "" };
+const DELETED_BRANCH: ForgeEvent = { ...PUSH, event: "delete", action: "branch", sha: "" };
+
 const GIT: GitTrigger = {
   kind: "git",
   endpoints: [],
@@ -179,6 +182,20 @@ const matching: readonly [name: string, given: Case][] = [
   ["FG-53 sourceBranch is its source", { git: { sourceBranch: ["feature/*"] }, event: PULL }],
   ["FG-53 tag says nothing of a push", { git: { tag: ["v*"] }, event: PUSH }],
   ["FG-53 tag", { git: { tag: ["v[0-9]*"] }, event: TAG }],
+  ["FG-53 tag of a tag that was deleted", {
+    git: { events: ["delete"], tag: ["v*"] },
+    event: DELETED_TAG,
+  }],
+  ["FG-53 branch of a branch that was deleted", {
+    git: { events: ["delete"], branch: ["main"] },
+    event: DELETED_BRANCH,
+  }],
+  ...[PUSH, TAG, { ...TAG, event: "release", action: "published" } as const, DELETED_TAG, DELETED_BRANCH].map(
+    (event): [string, Case] => [`FG-53 branch or tag, for a ${event.event} of ${event.ref}`, {
+      git: { events: [event.event], branch: ["main"], tag: ["v*"] },
+      event,
+    }],
+  ),
   ["2.13 one label is enough", { git: { prLabels: ["area/*"] }, event: PULL }],
   ["2.13 drafts when they are asked for", { git: { draft: true }, event: pull({ isDraft: true }) }],
   ["2.13 ready ones when drafts are excluded", { git: { draft: false }, event: PULL }],
@@ -232,6 +249,26 @@ const failing: readonly [name: string, given: Case, condition: string, detail: s
     "v1.2",
   ],
   ["another tag", { git: { tag: ["v2*"] }, event: TAG }, "tag", "v1.2"],
+  [
+    "another tag that was deleted",
+    { git: { events: ["delete"], tag: ["v2*"] }, event: DELETED_TAG },
+    "tag",
+    "v1.2",
+  ],
+  [
+    "a deleted branch has no tag",
+    { git: { events: ["delete"], tag: ["!v2*"] }, event: DELETED_BRANCH },
+    "tag",
+    "",
+  ],
+  ["another branch beside a tag", { git: { branch: ["next"], tag: ["v*"] }, event: PUSH }, "branch", "main"],
+  ["another tag beside a branch", { git: { branch: ["main"], tag: ["v2*"] }, event: TAG }, "tag", "v1.2"],
+  [
+    "another deleted branch beside a tag",
+    { git: { events: ["delete"], branch: ["next"], tag: ["v*"] }, event: DELETED_BRANCH },
+    "branch",
+    "main",
+  ],
   ["another author", { git: { author: ["!Ada"] }, event: PUSH }, "author", "Ada"],
   ["another label", { git: { prLabels: ["wip"] }, event: PULL }, "labels", "ready, area/api"],
   ["a draft", { git: { draft: false }, event: pull({ isDraft: true }) }, "draft", "true"],

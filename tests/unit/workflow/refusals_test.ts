@@ -148,7 +148,7 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
   ["F-11 a repeated key", "steps:\n  - id: a\n    run: x\n    run: y", "already defined"],
   ["F-20 an unknown root key", `unknown: 1${STEP}`, "invalid keys", "unknown"],
   ["F-21 camelCase at the root", `workingDir: /x${STEP}`, "working_dir"],
-  ["F-14 an unsupported key is named", `schedule: "* * * * *"${STEP}`, "schedule", "not supported"],
+  ["F-14 an unsupported key is named", `tools: [jq]${STEP}`, "tools", "not supported"],
   ["5.1 type", `type: tree${STEP}`, "invalid type: tree"],
   ["S-04 id format", "steps: [{id: 1a, run: x}]", "invalid step ID format"],
   ["S-05 reserved id", "steps: [{id: Params, run: x}]", "reserved word"],

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { decideForkRun } from "../../dispatch/fork-approval.ts";
 import { stopRun } from "../../dispatch/cancel.ts";
+import { retryRun } from "../../dispatch/retry.ts";
 import { PRIORITY, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
@@ -19,11 +20,27 @@ const InlineBody = v.object({
   ...StartBody.entries,
   spec: v.string(),
   name: v.optional(v.string()),
+  /** Stem of the file that the text is from: the name of a workflow that gives none. */
+  fileStem: v.optional(v.string()),
+  /** Folder of that file, for relative paths in the workflow. */
+  sourceDir: v.optional(v.string(), ""),
+  defaultWorkingDir: v.optional(v.string(), ""),
+  triggerType: v.optional(
+    v.picklist(["manual", "scheduler", "webhook", "subdag", "retry", "catchup", "unknown"]),
+    "manual",
+  ),
+  scheduleTime: v.optional(v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))))),
   /** Which runner may take it, beside the workflow's own selector. */
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
   enqueue: v.optional(v.boolean(), false),
 });
 const StopBody = v.object({ force: v.optional(v.boolean()) });
+const RetryBody = v.object({
+  dagRunId: v.optional(v.string()),
+  stepName: v.optional(v.string()),
+  includeDownstream: v.optional(v.boolean(), false),
+  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+});
 const ApprovalBody = v.object({ decision: v.picklist(["approve", "reject"]) });
 
 export function dagRunRoutes(
@@ -40,8 +57,12 @@ export function dagRunRoutes(
   app.post("/", async (c) => {
     const body = await valid(InlineBody, c);
     const started = await startRun(ports, {
-      definition: { text: body.spec, name: body.name ?? null },
+      definition: { text: body.spec, name: body.name ?? null, stem: body.fileStem ?? null },
       ...requestOf(body, c),
+      sourceDir: body.sourceDir,
+      defaultDir: body.defaultWorkingDir,
+      triggerType: body.triggerType,
+      scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
       needsSlot: body.enqueue,
       priority: body.enqueue ? PRIORITY.enqueue : PRIORITY.start,
       queue: body.queue ?? null,
@@ -65,6 +86,22 @@ export function dagRunRoutes(
   app.post("/:name/:dagRunId/stop", async (c) => {
     const body = await valid(StopBody, c);
     unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force ?? false));
+    return c.json({});
+  });
+
+  app.post("/:name/:dagRunId/retry", async (c) => {
+    const { name, dagRunId } = c.req.param();
+    const body = await valid(RetryBody, c);
+    if (body.dagRunId !== undefined && body.dagRunId !== dagRunId) {
+      throw refused("bad_request", "dagRunId of the body is not that of the path");
+    }
+    if (body.includeDownstream && body.stepName === undefined) {
+      throw refused("bad_request", "includeDownstream needs stepName");
+    }
+    const scope = body.stepName === undefined
+      ? { kind: "failed" } as const
+      : { kind: "step", step: body.stepName, downstream: body.includeDownstream } as const;
+    unwrap(await retryRun(ports, { name, dagRunId, scope, selector: body.workerSelector }));
     return c.json({});
   });
 

@@ -1,0 +1,90 @@
+/** Runs that this process starts, retries or resumes: executed by a runner of its own, or by those of a server. */
+import { systemIds } from "../runner/clock.ts";
+import type { Connection } from "./connect.ts";
+import type { Context } from "./command.ts";
+import { writeErr, writeOut } from "./command.ts";
+import { followRun } from "./follow.ts";
+import { quietLog } from "./host.ts";
+import { exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
+import { summarize } from "./summary.ts";
+
+export interface RunName {
+  readonly name: string;
+  readonly dagRunId: string;
+}
+
+/**
+ * Follows the run that `submit` makes ready to its end, or until it waits for a person. Without a server the run carries a
+ * mark by which the runner of this process takes it and no other run, and nobody else takes it.
+ */
+export async function runAndFollow(
+  context: Context,
+  connection: Connection,
+  submit: (selector: Readonly<Record<string, string>>) => Promise<RunName>,
+  isQuiet: boolean,
+): Promise<RunDetails> {
+  const { host } = connection;
+  if (host === null) return await follow(context, connection, await submit({}), isQuiet);
+  const mark = systemIds().uuid();
+  const run = await submit({ "dagu-start": mark });
+  const over = new AbortController();
+  const running = serve(context, connection, host, mark, over.signal);
+  const details = await follow(context, connection, run, isQuiet);
+  over.abort();
+  await running;
+  return details;
+}
+
+/** One attempt after the other, as long as automatic retries bring new ones. */
+async function serve(
+  context: Context,
+  connection: Connection,
+  host: NonNullable<Connection["host"]>,
+  mark: string,
+  over: AbortSignal,
+): Promise<void> {
+  const { openLocalRunner } = await import("./local-runner.ts");
+  while (!over.aborted) {
+    const runner = await openLocalRunner({
+      host,
+      home: connection.home,
+      env: context.env,
+      log: quietLog(context.env),
+      capacity: 1,
+      labels: { "!dagu-start": mark },
+      once: true,
+    });
+    const onSecond = (): void => runner.stop();
+    context.interrupts.second.addEventListener("abort", onSecond, { once: true });
+    await runner.run(over);
+    context.interrupts.second.removeEventListener("abort", onSecond);
+  }
+}
+
+async function follow(
+  context: Context,
+  connection: Connection,
+  run: RunName,
+  isQuiet: boolean,
+): Promise<RunDetails> {
+  const stop = async (): Promise<void> => {
+    writeErr("stopping the run; once more to stop it now");
+    await connection.api.post(`${runPath(run)}/stop`, { force: false }).catch(() => {});
+  };
+  const force = (): void => void connection.api.post(`${runPath(run)}/stop`, { force: true }).catch(() => {});
+  const onFirst = (): void => void stop();
+  context.interrupts.first.addEventListener("abort", onFirst, { once: true });
+  context.interrupts.second.addEventListener("abort", force, { once: true });
+  return await followRun(connection.api, run, { isQuiet, signal: new AbortController().signal });
+}
+
+/** The summary, why it failed, and the exit code (C-09, C-10, R-13). */
+export function tellEnd(details: RunDetails, isQuiet: boolean): number {
+  if (!isQuiet) writeOut(summarize(details));
+  const code = exitCodeOf(details);
+  if (code !== 0) {
+    const reason = details.failure?.message ?? details.statusLabel;
+    writeErr(`failed to execute the dag-run ${details.name} (dag-run ID: ${details.dagRunId}): ${reason}`);
+  }
+  return code;
+}

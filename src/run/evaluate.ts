@@ -1,0 +1,124 @@
+/** Texts that the service executes: `eval` of preconditions and of parameters (workflow-language contract 2.12). */
+import { completePayload } from "../workflow/inputs.ts";
+import { checkParam } from "../workflow/param-value.ts";
+import { resolveText, type Scope } from "../workflow/reference.ts";
+import { readSubstitutions } from "../workflow/substitution.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+import type { Failure } from "./failure.ts";
+import type { RunInputs, RunParams } from "./inputs.ts";
+import type { Checks, CommandPlace } from "./ports.ts";
+import { newRunScope } from "./scope.ts";
+
+export type Evaluated =
+  | { readonly ok: true; readonly value: string }
+  | { readonly ok: false; readonly message: string };
+
+/** References, then names of the environment, then each command by itself, from left to right (V-57). */
+export async function evaluateText(
+  text: string,
+  scope: Scope,
+  place: CommandPlace,
+  checks: Checks,
+  signal: AbortSignal,
+): Promise<Evaluated> {
+  const read = readSubstitutions(text);
+  if (!read.ok) return read;
+  let value = "";
+  for (const part of read.parts) {
+    const resolved = resolveText(part.text, scope, "host");
+    if (part.kind === "text") {
+      value += resolved;
+      continue;
+    }
+    const substituted = await checks.substitute(resolved, place, signal);
+    if (!substituted.ok) {
+      return { ok: false, message: `command ${JSON.stringify(part.text)}: ${substituted.message}` };
+    }
+    value += substituted.text;
+  }
+  return { ok: true, value };
+}
+
+// ---- parameters (3.1) -------------------------------------------------------------------------------------------
+
+export interface EvaluatedParams {
+  readonly params: RunParams;
+  /** An `eval` that failed and whose default was taken. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The run's parameters with those that are to be computed, in source order. An `eval` sees the earlier ones and all that
+ * the caller gave; its own and later references stay literal (P-04). Nothing is executed for a value that the caller gave.
+ */
+export async function evaluateParams(
+  workflow: Workflow,
+  inputs: RunInputs,
+  checks: Checks,
+  startedAt: number,
+  signal: AbortSignal,
+): Promise<EvaluatedParams | Failure> {
+  const { values, json, given } = inputs.params;
+  const { entries } = workflow.params;
+  const isGiven = (name: string): boolean => given?.includes(name) ?? true;
+  if (entries.every((entry) => entry.eval === null || isGiven(entry.name))) {
+    return { params: inputs.params, warnings: [] };
+  }
+  const known = Object.fromEntries(Object.entries(values).filter(([name]) => isGiven(name)));
+  const computed: Record<string, string> = {};
+  const warnings: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { name } = entry;
+    if (isGiven(name)) continue;
+    const fixed = values[name];
+    if (entry.eval === null) {
+      if (fixed !== undefined) known[name] = fixed;
+      continue;
+    }
+    const params = { values: known, json: completePayload("{}", known) };
+    const { scope, place } = surroundings(workflow, { ...inputs, params }, startedAt);
+    const read = await evaluateText(entry.eval, scope, place, checks, signal);
+    const checked = read.ok ? checkParam(entry, read.value) : null;
+    if (checked?.ok === false) {
+      return invalid(`parameter validation failed: ${checked.message}`, "correct what its eval prints");
+    }
+    const why = read.ok
+      ? ""
+      : `params[${index}] (${name}): eval failed: ${read.message}`.slice(0, MAX_REASON);
+    const value = checked?.value ?? entry.default;
+    if (value === null) {
+      return invalid(why, "correct the command, give the parameter a default, or a value at the start");
+    }
+    if (!read.ok) warnings.push(`${why}; its default is used`);
+    known[name] = value;
+    computed[name] = value;
+  }
+  const params = { values: { ...values, ...known }, json: completePayload(json, computed), given };
+  return { params, warnings };
+}
+
+/** A reason quotes the author's command, which may be long. */
+const MAX_REASON = 2_000;
+
+/**
+ * What an `eval` of a parameter can see: what comes before root `env` in the order of layers (V-34). The shell and the
+ * working directory are those of the steps, as far as they are known.
+ */
+function surroundings(
+  workflow: Workflow,
+  inputs: RunInputs,
+  startedAt: number,
+): { readonly scope: Scope; readonly place: CommandPlace } {
+  const scope = newRunScope({ ...workflow, env: [] }, inputs, startedAt);
+  const run = newRunScope(workflow, inputs, startedAt);
+  const workingDir = workflow.workingDir === null ? null : resolveText(workflow.workingDir, run, "scope");
+  const shell = workflow.shell?.map((word) => resolveText(word, run, "scope")) ?? null;
+  return {
+    scope,
+    place: { shell, workingDir: workingDir?.includes("${") === true ? null : workingDir, env: scope.env },
+  };
+}
+
+function invalid(message: string, remedy: string): Failure {
+  return { code: "INPUT_INVALID", message, remedy };
+}

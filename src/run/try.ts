@@ -1,0 +1,245 @@
+/** One try of a step: its fields resolved, its work done, its streams taken, its outputs read. */
+import type { Scope } from "../workflow/reference.ts";
+import type { Step, StreamTarget } from "../workflow/workflow.ts";
+import { runChildren } from "./children.ts";
+import type { Failure } from "./failure.ts";
+import { runForeach } from "./foreach.ts";
+import { isFailure } from "./outcome.ts";
+import { newLineWatch, teeSink } from "./output.ts";
+import type {
+  Journal,
+  OpenActions,
+  Outcome,
+  OutputSink,
+  Redirect,
+  Reporter,
+  StepCall,
+  StepFiles,
+  StreamName,
+} from "./ports.ts";
+import { newCollector, publish, type Published } from "./publish.ts";
+import { resolveAction, resolveContainer } from "./resolve.ts";
+import type { StepRun } from "./step.ts";
+import { openDeadline, openStop, stopReason } from "./stop.ts";
+import { resolveText } from "../workflow/reference.ts";
+
+export type TryResult =
+  | {
+    readonly kind: "succeeded";
+    readonly exitCode: number | null;
+    readonly published: readonly Published[];
+    readonly isPartial: boolean;
+  }
+  | {
+    readonly kind: "failed" | "stopped";
+    readonly exitCode: number | null;
+    readonly failure: Failure;
+    readonly hasWatched: boolean;
+  };
+
+export interface Sizes {
+  stdout: number;
+  stderr: number;
+}
+
+export interface TryNumber {
+  /** Tries of this execution before this one, from 0. */
+  readonly retry: number;
+  /** Executions before this one, from 0. */
+  readonly repeat: number;
+  /** Bytes logged by all tries so far; grows. */
+  readonly sizes: Sizes;
+}
+
+export async function runTry(run: StepRun, number: TryNumber, signal: AbortSignal): Promise<TryResult> {
+  const { step, ports, actions } = run;
+  const files = actions.files(step.name);
+  const { scope, stepEnv, workingDir } = run.scope(files);
+  const prepared = prepare(run, number, { scope, stepEnv, workingDir, files });
+  if (isFailure(prepared)) return failed(prepared, 1);
+  const stepDir = actions.stepDir(workingDir);
+
+  await using streams = await openStreams(step, scope, stepDir, actions);
+  if (streams.failure !== null) return failed(streams.failure, 1);
+  const collector = newCollector(step, run.workflow.maxOutputSize);
+  const watch = newLineWatch(step.continueOn.output);
+  const log = logSink(ports.journal, step, number.sizes);
+  const sink = teeSink(log, async (stream, bytes) => {
+    await streams.write(stream, bytes);
+    collector.add(stream, bytes);
+    if (stream === "stdout") watch.add(bytes);
+  });
+
+  using stop = openStop(signal);
+  const startedAt = ports.clock.mono();
+  const outcome = await (async () => {
+    using _deadline = openDeadline(ports.clock, step.timeoutSec, "step", stop);
+    return await prepared(sink, stop.signal);
+  })();
+
+  // Once a stop began the try is stopped, whatever exit code arrives (3.7.3).
+  const stopped = stopReason(stop.signal);
+  if (stopped !== null) {
+    if (stopped.kind === "timeout" && stopped.scope === "step") {
+      const elapsed = ((ports.clock.mono() - startedAt) / 1000).toFixed(1);
+      const message = `step timed out after ${elapsed} s (timeout_sec is ${stopped.limitMs / 1000})`;
+      return {
+        ...failed(
+          { code: "STEP_TIMEOUT", message, remedy: "raise timeout_sec, or make the step faster" },
+          124,
+        ),
+        hasWatched: watch.hasMatched(),
+      };
+    }
+    const exitCode = step.action.name === "harness.run" ? 124 : outcome.exitCode;
+    return { kind: "stopped", exitCode, failure: stopFailure(stopped), hasWatched: false };
+  }
+  if (outcome.failure !== null) {
+    return { ...failed(outcome.failure, outcome.exitCode), hasWatched: watch.hasMatched() };
+  }
+  const published = await publish(step, {
+    collector,
+    outcome,
+    scope,
+    maxBytes: run.workflow.maxOutputSize,
+    readText: (path, max) => actions.readText(path, stepDir, max),
+  });
+  return isFailure(published)
+    ? { ...failed(published, 1), hasWatched: watch.hasMatched() }
+    : { kind: "succeeded", exitCode: outcome.exitCode, published, isPartial: outcome.isPartial === true };
+}
+
+interface Resolved {
+  readonly scope: Scope;
+  readonly stepEnv: Readonly<Record<string, string>>;
+  readonly workingDir: string | null;
+  readonly files: StepFiles;
+}
+
+type Start = (sink: OutputSink, signal: AbortSignal) => Promise<Outcome>;
+
+/** The work of the try, ready to be started, or why it cannot be. */
+function prepare(run: StepRun, number: TryNumber, resolved: Resolved): Start | Failure {
+  const { action } = run.step;
+  switch (action.name) {
+    case "dag.run":
+    case "dag.enqueue":
+      return (sink, signal) => runChildren(run, action, number.repeat, resolved.scope, sink, signal);
+    case "foreach":
+      return (sink, signal) => runForeach(run, action, resolved.scope, sink, signal);
+    default: {
+      const call = newCall(run, number.retry, resolved);
+      return isFailure(call)
+        ? call
+        : (sink, signal) => run.actions.perform(call, sink, stepReporter(run), signal);
+    }
+  }
+}
+
+function newCall(run: StepRun, retry: number, resolved: Resolved): StepCall | Failure {
+  const { step, workflow, handler } = run;
+  const { scope, stepEnv, workingDir, files } = resolved;
+  const own = step.container === null ? null : resolveContainer(step.container, scope);
+  const selected = step.place === "host"
+    ? null
+    : own ?? (workflow.container === null ? null : resolveContainer(workflow.container, scope));
+  const action = resolveAction(step, workflow, selected, scope);
+  if (isFailure(action)) return action;
+  return {
+    step: step.name,
+    handler,
+    retry,
+    place: step.place,
+    action,
+    container: own,
+    stepEnv,
+    scopeEnv: scope.env,
+    workingDir,
+    signalOnStop: step.signalOnStop ?? "SIGTERM",
+    graceMs: workflow.maxCleanUpTimeSec * 1000,
+    maxOutputSize: workflow.maxOutputSize,
+    files,
+  };
+}
+
+// ---- streams ----------------------------------------------------------------------------------------------------
+
+/** With `merged`, one log holds both streams in the order of their arrival (S-60). */
+function logSink(journal: Journal, step: Step, sizes: Sizes): OutputSink {
+  return {
+    async write(stream: StreamName, bytes: Uint8Array) {
+      const target = step.logOutput === "merged" ? "stdout" : stream;
+      sizes[target] += bytes.length;
+      await journal.log(step.name, target, bytes);
+    },
+  };
+}
+
+interface Streams extends AsyncDisposable {
+  readonly failure: Failure | null;
+  write(stream: StreamName, bytes: Uint8Array): Promise<void>;
+}
+
+async function openStreams(
+  step: Step,
+  scope: Scope,
+  stepDir: string,
+  actions: OpenActions,
+): Promise<Streams> {
+  const opened = new Map<StreamName, Redirect>();
+  const close = async (): Promise<void> => {
+    for (const redirect of opened.values()) await redirect[Symbol.asyncDispose]();
+  };
+  for (const stream of ["stdout", "stderr"] as const) {
+    const target = redirectTarget(step[stream], scope);
+    if (target === null) continue;
+    const redirect = await actions.redirect(target, stepDir);
+    if (isFailure(redirect)) {
+      return { failure: redirect, write: () => Promise.resolve(), [Symbol.asyncDispose]: close };
+    }
+    opened.set(stream, redirect);
+  }
+  return {
+    failure: null,
+    write: async (stream, bytes) => await opened.get(stream)?.write(bytes),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function redirectTarget(target: StreamTarget, scope: Scope): Parameters<OpenActions["redirect"]>[0] | null {
+  if (target.file !== null) {
+    return { kind: "file", path: resolveText(target.file, scope, "scope", { keepUnqualifiedEscape: true }) };
+  }
+  if (target.artifact === null) return null;
+  return {
+    kind: "artifact",
+    path: resolveText(target.artifact, scope, "scope", { keepUnqualifiedEscape: true }),
+  };
+}
+
+// ---- endings ----------------------------------------------------------------------------------------------------
+
+function stepReporter(run: StepRun): Reporter {
+  const step = run.step.name;
+  return {
+    container: (facts) => run.emit({ type: "container.started", step, data: facts }),
+    note: (level, message) =>
+      run.emit({ type: "note", step, data: { level, message: message.slice(0, 4096) } }),
+  };
+}
+
+function stopFailure(reason: NonNullable<ReturnType<typeof stopReason>>): Failure {
+  if (reason.kind === "timeout") {
+    const message = `the run's timeout_sec of ${reason.limitMs / 1000} passed`;
+    return { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" };
+  }
+  const by = reason.kind === "cancelled" ? reason.by : "a newer attempt";
+  return { code: "CANCELLED", message: `stopped by ${by}`, remedy: "" };
+}
+
+function failed(
+  failure: Failure,
+  exitCode: number | null,
+): Extract<TryResult, { kind: "failed" | "stopped" }> {
+  return { kind: "failed", exitCode, failure, hasWatched: false };
+}

@@ -1,0 +1,176 @@
+/** Sub-workflows of one attempt (M9): executed here when nobody else is asked for, awaited where they run otherwise. */
+import { basename, extname, resolve } from "node:path";
+import type { ChildReply, ChildRequest as WireRequest, ChildView } from "../protocol/children.ts";
+import type { AttemptCredential, RunnerClient } from "../protocol/client.ts";
+import type { CallFailure } from "../protocol/exchange.ts";
+import type { Grant } from "../protocol/grant.ts";
+import { resend, type ResendPorts } from "../protocol/resend.ts";
+import { collectOutputs, inOutputOrder } from "../run/collected.ts";
+import type { RunStatus } from "../run/event.ts";
+import type { Failure } from "../run/failure.ts";
+import type { Children, ChildRequest, ChildResult } from "../run/ports.ts";
+import { stopReason } from "../run/stop.ts";
+import type { Attempt } from "./attempt.ts";
+
+export interface ChildrenPorts extends ResendPorts {
+  readonly client: RunnerClient;
+  /** Executes a granted attempt on this runner, beside the parent's. */
+  adopt(grant: Grant): Attempt;
+}
+
+export interface ChildrenOf {
+  readonly attempt: AttemptCredential & { readonly fence: number };
+  /** Names of the local documents of the parent's file. */
+  readonly locals: ReadonlySet<string>;
+  /** Folders in which a sub-workflow's file is looked for, in this order. */
+  readonly folders: readonly string[];
+}
+
+const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
+  "failed",
+  "aborted",
+  "succeeded",
+  "partially_succeeded",
+  "rejected",
+  "waiting",
+]);
+
+export function newChildren(ports: ChildrenPorts, of: ChildrenOf): Children {
+  return {
+    run: async (request, onStarted, signal) => {
+      const reply = await start(ports, of, request, "run");
+      if ("message" in reply) return reply;
+      const { name, dagRunId } = reply.child;
+      await onStarted({ name, dagRunId });
+      if (reply.grant !== null) return await execute(ports, of, reply, reply.grant, signal);
+      return await follow(ports, of, reply.child, signal);
+    },
+    enqueue: async (request) => {
+      const reply = await start(ports, of, request, "enqueue");
+      if ("message" in reply) return reply;
+      const { name, dagRunId, queue } = reply.child;
+      return { name, dagRunId, queue, alreadyExists: reply.alreadyExists };
+    },
+  };
+}
+
+async function start(
+  ports: ChildrenPorts,
+  of: ChildrenOf,
+  request: ChildRequest,
+  mode: WireRequest["mode"],
+): Promise<ChildReply | Failure> {
+  const target = await findTarget(of, request.dag);
+  if ("message" in target) return target;
+  const body: WireRequest = {
+    fence: of.attempt.fence,
+    key: request.key,
+    step: request.step,
+    target,
+    params: copyParams(request.params),
+    mode,
+    queue: request.queue,
+    workerSelector: { ...request.workerSelector },
+  };
+  const never = new AbortController().signal;
+  const got = await resend(
+    ports,
+    { signal: never },
+    (call) => ports.client.startChild(of.attempt, body, call),
+  );
+  return got.ok ? got.value : failure(request.dag, got.failure);
+}
+
+function copyParams(params: ChildRequest["params"]): WireRequest["params"] {
+  return params.kind === "tokens" ? { kind: "tokens", tokens: [...params.tokens] } : params;
+}
+
+/** Local documents win; what looks like a path is a file; everything else is the control plane's to know (S-128). */
+async function findTarget(of: ChildrenOf, dag: string): Promise<WireRequest["target"] | Failure> {
+  if (of.locals.has(dag)) return { kind: "local", document: dag };
+  if (!/[/\\]|\.ya?ml$/.test(dag)) return { kind: "stored", name: dag };
+  const places = of.folders.flatMap((folder) =>
+    [dag, `${dag}.yaml`, `${dag}.yml`].map((path) => resolve(folder, path))
+  );
+  for (const place of places) {
+    const yaml = await Deno.readTextFile(place).catch(() => null);
+    if (yaml !== null) return { kind: "text", name: basename(place, extname(place)), yaml };
+  }
+  return {
+    code: "INPUT_INVALID",
+    message: `there is no sub-workflow file ${dag}`,
+    remedy: `looked for ${places.join(", ")}`,
+  };
+}
+
+// ---- on this runner ---------------------------------------------------------------------------------------------
+
+async function execute(
+  ports: ChildrenPorts,
+  of: ChildrenOf,
+  reply: ChildReply,
+  grant: Grant,
+  signal: AbortSignal,
+): Promise<ChildResult | Failure> {
+  const attempt = ports.adopt(grant);
+  using _stop = onAbort(signal, () => {
+    const reason = stopReason(signal);
+    if (reason?.kind === "fenced") attempt.fenceOff();
+    else attempt.cancel(reason?.kind === "cancelled" ? reason.by : "its parent's time limit", false);
+  });
+  await attempt.done;
+  const { name, dagRunId } = reply.child;
+  const state = attempt.result();
+  if (state === null) return await follow(ports, of, reply.child, signal);
+  return {
+    name,
+    dagRunId,
+    status: state.status,
+    failure: state.failure,
+    outputs: collectOutputs(inOutputOrder(state)),
+  };
+}
+
+// ---- elsewhere --------------------------------------------------------------------------------------------------
+
+async function follow(
+  ports: ChildrenPorts,
+  of: ChildrenOf,
+  first: ChildView,
+  signal: AbortSignal,
+): Promise<ChildResult | Failure> {
+  let child = first;
+  const never = new AbortController().signal;
+  let isCancelled = false;
+  while (!OVER.has(child.status)) {
+    if (signal.aborted && !isCancelled) {
+      isCancelled = true;
+      await resend(
+        ports,
+        { signal: never },
+        (call) => ports.client.cancelChild(of.attempt, child.dagRunId, call),
+      );
+    }
+    const wait = isCancelled ? never : signal;
+    const seen = await resend(
+      ports,
+      { signal: wait },
+      (call) => ports.client.viewChild(of.attempt, child.dagRunId, call),
+    );
+    if (seen.ok) child = seen.value;
+    else if (seen.failure.kind !== "aborted") return failure(child.name, seen.failure);
+  }
+  const { name, dagRunId, status, outputs } = child;
+  return { name, dagRunId, status, outputs, failure: child.failure };
+}
+
+function onAbort(signal: AbortSignal, stop: () => void): Disposable {
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
+}
+
+function failure(dag: string, call: CallFailure): Failure {
+  const message = call.kind === "aborted" ? "the run was stopped" : call.message;
+  return { code: "COMMAND_FAILED", message: `sub-workflow ${dag} cannot be started: ${message}`, remedy: "" };
+}

@@ -1,0 +1,261 @@
+/** Runs that a step of another run starts (M9): each once per key, however often the step is tried. */
+import type { ChildReply, ChildRequest, ChildView } from "../../protocol/children.ts";
+import type { ProtocolErrorCode } from "../../protocol/messages.ts";
+import { collectOutputs, inOutputOrder } from "../../run/collected.ts";
+import type { RunStatus } from "../../run/event.ts";
+import { RunId, toBase62 } from "../../run/ids.ts";
+import * as v from "valibot";
+import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
+import { getAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import { getBlob } from "../store/blobs.ts";
+import type { Transaction } from "../store/db.ts";
+import {
+  childOf,
+  depthOf,
+  failureOf,
+  getRunById,
+  insertRun,
+  lockRun,
+  type NewRun,
+  type RunRow,
+  statusOf,
+} from "../store/runs.ts";
+import { listSteps } from "../store/steps.ts";
+import { stopRun } from "./cancel.ts";
+import { claimCandidate, readGrants } from "./claim.ts";
+import { checkCaller, notFound, type ReportRefusal } from "./report.ts";
+import { queueResumed } from "./resume.ts";
+import { planRun, PRIORITY } from "./start.ts";
+
+/** A workflow that calls itself without end is refused (S-135). */
+const MAX_DEPTH = 32;
+/** How long a look at a child waits for its end. */
+const VIEW_WAIT_MS = 20_000;
+
+const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
+  "failed",
+  "aborted",
+  "succeeded",
+  "partially_succeeded",
+  "rejected",
+  "waiting",
+]);
+
+export interface ChildCaller {
+  readonly runnerId: string;
+  readonly attemptId: string;
+  readonly tokenDigest: string;
+}
+
+export type ChildAnswer = { readonly ok: true; readonly reply: ChildReply } | ReportRefusal;
+
+export async function startChild(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  caller: ChildCaller,
+  request: ChildRequest,
+): Promise<ChildAnswer> {
+  const attempt = await getAttempt(ports.db, caller.attemptId);
+  const refusal = checkCaller(attempt, caller, request.fence);
+  if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
+  const parent = await getRunById(ports.db, attempt.runId);
+  if (parent === null) return notFound(caller.attemptId);
+  const childKey = await digestKey(request.key);
+  const known = await childOf(ports.db, parent.id, childKey);
+  const planned = known === null ? await planChild(ports, parent, request, childKey) : null;
+  if (planned !== null && "code" in planned) return planned;
+
+  const isOurs = request.mode === "run" && Object.keys(request.workerSelector).length === 0;
+  const made = await ports.db.transaction(async (tx): Promise<Made | ReportRefusal> => {
+    const held = await lockRunAndAttempt(tx, caller.attemptId);
+    const late = checkCaller(held?.attempt ?? null, caller, request.fence);
+    if (late !== null || held === null) return late ?? notFound(caller.attemptId);
+    if (!isLive(held.attempt)) {
+      return { ok: false, code: "fenced", message: "this attempt may not act any more" };
+    }
+    const child = await openChild(tx, ports, parent, childKey, planned, request, isOurs);
+    if (child === null) {
+      return {
+        ok: false,
+        code: "conflict",
+        message: `run ${planned?.name}:${planned?.dagRunId} exists already`,
+      };
+    }
+    if (!child.isToClaim) return { ...child, attemptId: null };
+    const attemptId = await claimCandidate(tx, ports, settings, { id: caller.runnerId }, {
+      claimId: ports.ids.uuid(),
+    }, {
+      runId: child.run.id,
+      queue: child.run.queue,
+      needsSlot: false,
+      fence: child.run.attempt,
+      resumes: child.run.resumes,
+    });
+    return { ...child, attemptId };
+  });
+  if ("code" in made) return made;
+  if (!made.isToClaim) ports.wake.notify("ready");
+  const grants = made.attemptId === null ? [] : await readGrants(ports, settings, [made.attemptId]);
+  const reply = {
+    child: await viewOf(ports, made.run),
+    alreadyExists: made.isKnown,
+    grant: grants[0] ?? null,
+  };
+  return { ok: true, reply };
+}
+
+interface Opened {
+  readonly run: RunRow;
+  readonly isKnown: boolean;
+  /** The caller executes it now. */
+  readonly isToClaim: boolean;
+}
+
+type Made = Opened & { readonly attemptId: string | null };
+
+/** null: the child's id is taken by another run. */
+async function openChild(
+  tx: Transaction,
+  ports: ServerPorts,
+  parent: RunRow,
+  childKey: string,
+  planned: NewRun | null,
+  request: ChildRequest,
+  isOurs: boolean,
+): Promise<Opened | null> {
+  const now = new Date(ports.clock.now());
+  const known = await childOf(tx, parent.id, childKey);
+  if (known === null) {
+    if (planned === null || !await insertRun(tx, planned, now)) return null;
+    const run = await lockRun(tx, planned.id);
+    return run === null ? null : { run, isKnown: false, isToClaim: isOurs };
+  }
+  const run = await lockRun(tx, known.id);
+  if (run === null) return null;
+  const status = statusOf(run.status);
+  // R-47: the child of an earlier try that did not end well is tried again itself.
+  const isToRetry = request.mode === "run" && ["failed", "aborted", "rejected"].includes(status);
+  if (!isToRetry) return { run, isKnown: true, isToClaim: false };
+  await queueResumed(tx, ports, run, { kind: "failed" });
+  const again = await lockRun(tx, run.id);
+  return again === null ? null : { run: again, isKnown: true, isToClaim: isOurs };
+}
+
+async function planChild(
+  ports: ServerPorts,
+  parent: RunRow,
+  request: ChildRequest,
+  childKey: string,
+): Promise<NewRun | ReportRefusal> {
+  if (await depthOf(ports.db, parent.id) >= MAX_DEPTH) {
+    return invalid(`sub-workflows are nested deeper than ${MAX_DEPTH}`);
+  }
+  const definition = await definitionOf(ports, parent, request.target);
+  if ("code" in definition) return definition;
+  const isRun = request.mode === "run";
+  const planned = await planRun(ports.db, ports, {
+    definition,
+    params: request.params,
+    dagRunId: await childRunId(parent, childKey),
+    triggerType: "subdag",
+    triggerActor: parent.triggerActor,
+    needsSlot: !isRun,
+    priority: isRun ? PRIORITY.start : PRIORITY.enqueue,
+    queue: request.queue,
+    selector: request.workerSelector,
+    trust: parent.trust,
+    sourceDir: parent.sourceDir,
+    parent: { parentId: parent.id, rootId: parent.rootId ?? parent.id, childKey },
+  });
+  return planned.ok ? planned.run : invalid(planned.message);
+}
+
+async function definitionOf(
+  ports: ServerPorts,
+  parent: RunRow,
+  target: ChildRequest["target"],
+): Promise<Parameters<typeof planRun>[2]["definition"] | ReportRefusal> {
+  switch (target.kind) {
+    case "local": {
+      const bytes = await getBlob(ports.db, parent.digest);
+      if (bytes === null) return invalid("the parent's definition is gone");
+      return { text: new TextDecoder().decode(bytes), name: target.document, document: target.document };
+    }
+    case "stored":
+      return { fileName: target.name };
+    case "text":
+      return { text: target.yaml, name: target.name };
+    default:
+      return target satisfies never;
+  }
+}
+
+/** Derived from parent and work, so that every try finds the same run (S-108). */
+async function childRunId(parent: RunRow, childKey: string): Promise<string> {
+  const bytes = new TextEncoder().encode(`${parent.rootId ?? parent.id} ${parent.id} ${childKey}`);
+  const hex = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 32);
+  return toBase62(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
+}
+
+async function digestKey(key: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))).toHex();
+}
+
+function invalid(message: string): ReportRefusal {
+  return { ok: false, code: "invalid" satisfies ProtocolErrorCode, message };
+}
+
+// ---- looking at children ----------------------------------------------------------------------------------------
+
+/** Answers at the child's end, or after some seconds. null: it is no child of the attempt's run. */
+export async function viewChild(
+  ports: ServerPorts,
+  caller: ChildCaller,
+  dagRunId: string,
+  signal: AbortSignal,
+): Promise<ChildView | null> {
+  const until = ports.clock.mono() + VIEW_WAIT_MS;
+  while (true) {
+    const run = await findChild(ports, caller, dagRunId);
+    if (run === null) return null;
+    const leftMs = until - ports.clock.mono();
+    if (OVER.has(statusOf(run.status)) || leftMs <= 0 || signal.aborted) return await viewOf(ports, run);
+    await ports.wake.wait([`run:${run.id}`], Math.min(leftMs, 2_000), signal);
+  }
+}
+
+export async function cancelChild(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  caller: ChildCaller,
+  dagRunId: string,
+): Promise<boolean> {
+  const run = await findChild(ports, caller, dagRunId);
+  if (run === null) return false;
+  await stopRun(ports, settings, run, "its parent", false);
+  return true;
+}
+
+async function findChild(ports: ServerPorts, caller: ChildCaller, dagRunId: string): Promise<RunRow | null> {
+  const attempt = await getAttempt(ports.db, caller.attemptId);
+  if (attempt === null || checkCaller(attempt, caller, attempt.fence) !== null) return null;
+  return await childOf(ports.db, attempt.runId, null, dagRunId);
+}
+
+async function viewOf(ports: ServerPorts, run: RunRow): Promise<ChildView> {
+  const status = statusOf(run.status);
+  const rows = OVER.has(status) ? await listSteps(ports.db, run.id) : [];
+  const state = {
+    steps: rows.filter((row) => !row.isHandler),
+    handlers: rows.filter((row) => row.isHandler),
+  };
+  return {
+    name: run.name,
+    dagRunId: v.parse(RunId, run.dagRunId),
+    status,
+    queue: run.queue,
+    failure: failureOf(run),
+    outputs: collectOutputs(inOutputOrder(state)),
+  };
+}

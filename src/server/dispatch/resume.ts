@@ -1,0 +1,74 @@
+/** Giving a run that ended, or waits, back to the queue: it goes on from its steps as they are (5.14, TX-06, TX-07). */
+import * as v from "valibot";
+import { newStepState } from "../../run/state.ts";
+import { resetForRetry, type RetryScope } from "../../run/retry.ts";
+import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
+import type { ServerPorts } from "../ports.ts";
+import { getBlob } from "../store/blobs.ts";
+import type { Transaction } from "../store/db.ts";
+import { enqueueRun } from "../store/queue.ts";
+import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
+import { listSteps, updateSteps } from "../store/steps.ts";
+import { PRIORITY } from "./start.ts";
+
+const Selector = v.record(v.string(), v.string());
+
+export interface ResumeOptions {
+  /** When the run may be claimed; default: now. */
+  readonly availableAt?: Date;
+  readonly triggerType?: string;
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly isAutomatic?: boolean;
+}
+
+/** `scope` says which steps run again. The caller holds the run. Answers an unknown step's name, or null. */
+export async function queueResumed(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock">,
+  run: RunRow,
+  scope: RetryScope,
+  options: ResumeOptions = {},
+): Promise<string | null> {
+  const now = new Date(ports.clock.now());
+  const steps = await listSteps(tx, run.id);
+  const graph = await graphOf(tx, run);
+  const reset = resetForRetry(steps.filter((step) => !step.isHandler), graph, scope);
+  if (typeof reset === "string") return reset;
+  const handlers = steps.filter((step) => step.isHandler).map((step) => newStepState(step.name));
+  await updateSteps(tx, run.id, [...reset, ...handlers]);
+  await updateRun(tx, run.id, {
+    status: codeOf("queued"),
+    reason: "",
+    failure: null,
+    finishedAt: null,
+    cancelRequestedAt: null,
+    cancelBy: null,
+    queuedAt: now,
+    runnerId: null,
+    resumes: true,
+    requeues: 0,
+    ...(options.triggerType === undefined ? {} : { triggerType: options.triggerType }),
+    ...(options.selector === undefined ? {} : { selector: options.selector }),
+    ...(options.isAutomatic === true ? { autoRetries: run.autoRetries + 1 } : {}),
+  });
+  await enqueueRun(tx, {
+    id: run.id,
+    queue: run.queue,
+    needsSlot: run.needsSlot,
+    selector: options.selector ?? v.parse(Selector, run.selector),
+    trust: run.trust,
+    priority: PRIORITY.start,
+  }, options.availableAt ?? now);
+  return null;
+}
+
+/** The steps' dependencies, as the run's own snapshot of the workflow has them (R-05). */
+async function graphOf(
+  tx: Transaction,
+  run: RunRow,
+): Promise<readonly { name: string; id: string | null; depends: readonly string[] }[]> {
+  const bytes = await getBlob(tx, run.digest);
+  const { workflow } = parseWorkflow(new TextDecoder().decode(bytes ?? new Uint8Array()), "load");
+  const chosen = workflow === null ? null : pickDocument(workflow, run.document);
+  return (chosen?.steps ?? []).map(({ name, id, depends }) => ({ name, id, depends }));
+}

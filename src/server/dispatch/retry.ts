@@ -1,0 +1,84 @@
+/** Trying a run again that ended (5.14, RT-02): same run id, same parameters, same snapshot, a new attempt. */
+import * as v from "valibot";
+import type { RetryScope } from "../../run/retry.ts";
+import type { RunState } from "../../run/state.ts";
+import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
+import type { RunRetry } from "../../workflow/workflow.ts";
+import type { ServerPorts } from "../ports.ts";
+import { getBlob } from "../store/blobs.ts";
+import type { Transaction } from "../store/db.ts";
+import { getRun, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+import { queueResumed } from "./resume.ts";
+
+export interface RetryRequest {
+  readonly name: string;
+  readonly dagRunId: string;
+  readonly scope: RetryScope;
+  /** Which runner may take it, beside the run's own selector. */
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+const ACTIVE = ["not_started", "queued", "running", "waiting"];
+
+export async function retryRun(ports: ServerPorts, request: RetryRequest): Promise<{ ok: true } | Refusal> {
+  const { name, dagRunId, scope } = request;
+  const found = await getRun(ports.db, name, dagRunId);
+  if (found === null) return refuse("not_found", `there is no run ${name}:${dagRunId}`);
+  const refusal = await ports.db.transaction(async (tx) => {
+    const run = await lockRun(tx, found.id);
+    const status = run === null ? null : statusOf(run.status);
+    if (run === null || status === null || ACTIVE.includes(status)) {
+      return refuse(
+        "conflict",
+        `run ${name}:${found.dagRunId} is ${status}; only a run that ended can be retried`,
+      );
+    }
+    const options = { triggerType: "retry", selector: selectorOf(run, request.selector) };
+    const unknown = await queueResumed(tx, ports, run, scope, options);
+    return unknown === null
+      ? null
+      : refuse("bad_request", `run ${name}:${found.dagRunId} has no step "${unknown}"`);
+  });
+  if (refusal !== null) return refusal;
+  ports.wake.notify("ready");
+  ports.wake.notify(`run:${found.id}`);
+  return { ok: true };
+}
+
+const Selector = v.record(v.string(), v.string());
+/** The key by which `dagu start` keeps a run for its own runner, which is gone by now. */
+const OWN_MARK = "dagu-start";
+
+export function selectorOf(
+  run: RunRow,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(v.parse(Selector, run.selector)).filter(([key]) => key !== OWN_MARK);
+  return { ...Object.fromEntries(kept), ...given };
+}
+
+// ---- automatic retries (5.6) ------------------------------------------------------------------------------------
+
+/** Queues the next automatic attempt of a run that just failed, if its workflow asks for one. Answers whether it did. */
+export async function retryFailed(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock">,
+  run: RunRow,
+  state: Pick<RunState, "status">,
+): Promise<boolean> {
+  if (state.status !== "failed" || run.parentId !== null || run.cancelRequestedAt !== null) return false;
+  const policy = await policyOf(tx, run);
+  if (policy === null || run.autoRetries >= policy.limit) return false;
+  const grown = policy.intervalSec * (policy.backoff ?? 1) ** run.autoRetries;
+  const delayMs = Math.min(grown, policy.maxIntervalSec) * 1000;
+  const availableAt = new Date(ports.clock.now() + delayMs);
+  await queueResumed(tx, ports, run, { kind: "failed" }, { availableAt, isAutomatic: true });
+  return true;
+}
+
+async function policyOf(tx: Transaction, run: RunRow): Promise<RunRetry | null> {
+  const bytes = await getBlob(tx, run.digest);
+  const { workflow } = parseWorkflow(new TextDecoder().decode(bytes ?? new Uint8Array()), "load");
+  return (workflow === null ? null : pickDocument(workflow, run.document))?.retry ?? null;
+}

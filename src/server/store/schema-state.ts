@@ -1,0 +1,14 @@
+/** JSON values that workflows keep between their runs (control-plane contract M13). */
+import { integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { at } from "./columns.ts";
+
+export const workflowState = pgTable("workflow_state", {
+  /** `dag:NAME`, `root_dag:NAME`, `global` or `custom`. */
+  scope: text().notNull(),
+  namespace: text().notNull(),
+  key: text().notNull(),
+  value: jsonb().notNull(),
+  /** From 1; every write adds one. */
+  version: integer().notNull(),
+  updatedAt: at("updated_at").notNull(),
+}, (t) => [primaryKey({ columns: [t.scope, t.namespace, t.key] })]);

@@ -1,0 +1,74 @@
+/** Containers of a workflow in typed form: what `container:` and `docker.run` say. */
+import type { NamedText } from "./workflow.ts";
+
+export type Container = ImageContainer | ExecContainer;
+
+export type PullPolicy = "always" | "missing" | "never" | "fallback";
+
+/** `container:` with `image` (2.2): a container that we create. */
+export interface ImageContainer {
+  readonly kind: "image";
+  readonly image: string;
+  /** Explicit container name; null: ours, unique and labelled. */
+  readonly containerName: string | null;
+  readonly pullPolicy: PullPolicy;
+  readonly env: readonly NamedText[];
+  /** `source:target[:mode]`, as written. */
+  readonly volumes: readonly string[];
+  readonly user: string | null;
+  readonly workingDir: string | null;
+  readonly platform: string | null;
+  readonly ports: readonly string[];
+  readonly network: string | null;
+  readonly keepContainer: boolean;
+  readonly startup: "keepalive" | "entrypoint" | "command";
+  readonly command: readonly string[];
+  readonly waitFor: "running" | "healthy";
+  readonly logPattern: string | null;
+  readonly restartPolicy: "no" | "always" | "unless-stopped" | null;
+  readonly healthcheck: Healthcheck | null;
+  /** null: `["/bin/sh","-e","-c"]`; `["direct"]`: no shell (2.12). */
+  readonly shell: readonly string[] | null;
+}
+
+/** `container:` with `exec` (2.3): somebody else's container that we only execute into. */
+export interface ExecContainer {
+  readonly kind: "exec";
+  /** Name or id. */
+  readonly target: string;
+  readonly env: readonly NamedText[];
+  readonly user: string | null;
+  readonly workingDir: string | null;
+  readonly shell: readonly string[] | null;
+}
+
+export interface Healthcheck {
+  /** `["NONE"]`, `["CMD", ...]` or `["CMD-SHELL", text]`. */
+  readonly test: readonly string[];
+  readonly intervalMs: number | null;
+  readonly timeoutMs: number | null;
+  readonly startPeriodMs: number | null;
+  readonly retries: number | null;
+}
+
+/** `with` of `docker.run` (5.1). Raw engine objects are kept in the engine's own (PascalCase) spelling. */
+export interface DockerRun {
+  readonly image: string | null;
+  readonly containerName: string | null;
+  /** null: the image's own command. `text`: split into words, or one argument of `shell`; `words`: one argv (5.4). */
+  readonly command:
+    | { readonly kind: "text"; readonly text: string }
+    | { readonly kind: "words"; readonly words: readonly string[] }
+    | null;
+  readonly pullPolicy: PullPolicy;
+  /** Bool, or text with references that must become one. Default false. */
+  readonly autoRemove: boolean | string;
+  readonly platform: string | null;
+  readonly workingDir: string | null;
+  readonly volumes: readonly string[];
+  readonly shell: readonly string[] | null;
+  readonly container: Readonly<Record<string, unknown>>;
+  readonly host: Readonly<Record<string, unknown>>;
+  readonly network: Readonly<Record<string, unknown>>;
+  readonly exec: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,131 @@
+/** Older spellings of a step, said in today's words (workflow-language contract 1.5). Works on what YAML gave, before any schema. */
+import { isMapping } from "./json.ts";
+
+export interface Modernized {
+  readonly step: Readonly<Record<string, unknown>>;
+  /** Fields in an older spelling, each with what to write instead. */
+  readonly deprecated: readonly { readonly field: string; readonly use: string }[];
+  /** Two ways of saying what the step does; null: one. */
+  readonly conflict: string | null;
+}
+
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  command: "use run",
+  script: "use run",
+  exec: "use action: exec",
+  call: "use action: dag.run with with.dag",
+  params: "use action: dag.run with with.params",
+  config: "use with",
+  llm: "use action: chat.completion",
+  messages: "use action: chat.completion",
+  routes: "use action: router.route",
+  value: "use action: router.route",
+  shell: "use run with with.shell",
+  shell_args: "use run with with.shell_args",
+  shell_packages: "use run with with.shell_packages",
+  type: "use action",
+};
+
+/** The action that an executor type of old has become, and the key that took the place of `command` or `script`. */
+const TYPES: Readonly<Record<string, { readonly action: string; readonly text: string | null }>> = {
+  docker: { action: "docker.run", text: "command" },
+  container: { action: "container.run", text: "command" },
+  ssh: { action: "ssh.run", text: "command" },
+  jq: { action: "jq.filter", text: "filter" },
+  mail: { action: "mail.send", text: null },
+  harness: { action: "harness.run", text: "prompt" },
+  template: { action: "template.render", text: "template" },
+  log: { action: "log.write", text: "message" },
+  noop: { action: "noop", text: null },
+  postgres: { action: "postgres.query", text: "query" },
+  sqlite: { action: "sqlite.query", text: "query" },
+  chat: { action: "chat.completion", text: "prompt" },
+  router: { action: "router.route", text: null },
+  dag: { action: "dag.run", text: null },
+  subworkflow: { action: "dag.run", text: null },
+};
+
+export function modernize(given: Readonly<Record<string, unknown>>): Modernized {
+  const written = Object.keys(given).filter((key) => given[key] !== null && given[key] !== undefined);
+  const old = written.filter((key) => Object.hasOwn(REPLACEMENTS, key));
+  const deprecated = old.map((field) => ({ field, use: REPLACEMENTS[field] ?? "" }));
+  const kind = ["run", "action"].find((key) => written.includes(key));
+  if (kind !== undefined) {
+    const conflict = old[0] === undefined ? null : `${kind} cannot be used together with ${old[0]}`;
+    return { step: without(given, old), deprecated: [], conflict };
+  }
+  if (old.length === 0) {
+    const isBare = written.includes("with");
+    return {
+      step: given,
+      deprecated: isBare ? [{ field: "with", use: "use action with with" }] : [],
+      conflict: null,
+    };
+  }
+  const texts = ["command", "script"].filter((key) => old.includes(key));
+  const conflict = texts.length === 2
+    ? typedText(given) === null ? "command cannot be used together with script" : null
+    : null;
+  return { step: { ...without(given, old), ...workOf(given) }, deprecated, conflict };
+}
+
+function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { command, script, exec, call, params, config, llm, messages, routes, value } = given;
+  const options = { ...asMapping(config), ...asMapping(given["with"]) };
+  if (exec !== undefined) {
+    return { action: "exec", with: isMapping(exec) ? exec : { command: exec, ...options } };
+  }
+  if (call !== undefined) {
+    return { action: "dag.run", with: { dag: call, ...(params === undefined ? {} : { params }) } };
+  }
+  if (messages !== undefined || llm !== undefined) {
+    return {
+      action: "chat.completion",
+      with: { ...asMapping(llm), ...(messages === undefined ? {} : { messages }), ...options },
+    };
+  }
+  if (routes !== undefined || value !== undefined) {
+    return {
+      action: "router.route",
+      with: { ...(value === undefined ? {} : { value }), ...(routes === undefined ? {} : { routes }) },
+    };
+  }
+  const typed = typedText(given);
+  if (typed !== null) {
+    const text = command ?? script;
+    const input = typed.text === null || text === undefined ? {} : { [typed.text]: text };
+    const extra = typed.action === "jq.filter" && script !== undefined && command !== undefined
+      ? { data: script }
+      : {};
+    return { action: typed.action, with: { ...options, ...input, ...extra } };
+  }
+  const shell = Object.fromEntries(
+    ["shell", "shell_args", "shell_packages"].flatMap((key) =>
+      given[key] === undefined ? [] : [[key, given[key]]]
+    ),
+  );
+  const inputs = { ...options, ...shell };
+  const run = command ?? script;
+  return {
+    ...(run === undefined ? {} : { run }),
+    ...(Object.keys(inputs).length === 0 ? {} : { with: inputs }),
+  };
+}
+
+/** null: a plain command. A type that nobody knows is left to be an unknown action. */
+function typedText(given: Readonly<Record<string, unknown>>): { action: string; text: string | null } | null {
+  const { type } = given;
+  if (typeof type !== "string" || ["", "command", "shell"].includes(type)) return null;
+  return TYPES[type] ?? { action: type, text: "command" };
+}
+
+function asMapping(value: unknown): Readonly<Record<string, unknown>> {
+  return isMapping(value) ? value : {};
+}
+
+function without(
+  given: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !keys.includes(key)));
+}

@@ -1,0 +1,258 @@
+/** Root fields that stand alone: artifacts, secrets, retention, settings of forms, schedules, mail (1.3, 3.5, 5.7, 5.13). */
+import * as v from "valibot";
+import { isMapping } from "../json.ts";
+import type { Secret } from "../workflow.ts";
+import { complain, fields, flag, integer, isScalarValue, kindOf, mapping, string, texts } from "./fields.ts";
+
+export const artifacts = v.pipe(
+  fields({ enabled: v.optional(flag), dir: v.optional(string) }, { of: "artifacts" }),
+  v.transform((given) => ({ enabled: given.enabled ?? null, dir: given.dir ?? null })),
+);
+
+export const dotenv = v.pipe(
+  v.unknown(),
+  v.check(
+    (value) =>
+      typeof value === "string" || (Array.isArray(value) && value.every((item) => typeof item === "string")),
+    complain("dotenv must be a string or an array of strings"),
+  ),
+  v.transform((value) => (Array.isArray(value) ? value : [value]).map(String)),
+);
+
+export const runConfig = v.pipe(
+  fields({ disable_param_edit: v.optional(flag), disable_run_id_edit: v.optional(flag) }, {
+    of: "run_config",
+  }),
+  v.transform((given) => ({
+    disableParamEdit: given.disable_param_edit ?? false,
+    disableRunIdEdit: given.disable_run_id_edit ?? false,
+  })),
+);
+
+export const retentionDays = integer(0, "hist_retention_days");
+export const retentionRuns = v.pipe(
+  v.unknown(),
+  v.check(
+    (value) => typeof value === "number" && Number.isInteger(value),
+    (issue) => complain(`hist_retention_runs must be an integer, got ${kindOf(issue.input)}`),
+  ),
+  v.transform(Number),
+  v.check((value) => value > 0, complain("hist_retention_runs must be > 0")),
+);
+
+// ---- secrets (3.5) ----------------------------------------------------------------------------------------------
+
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const PROTECTED = [
+  "DAG_NAME",
+  "DAG_RUN_ID",
+  "DAG_RUN_LOG_FILE",
+  "DAG_RUN_WORK_DIR",
+  "DAG_RUN_ARTIFACTS_DIR",
+  "DAG_RUN_STATUS",
+  "DAG_RUN_STEP_NAME",
+  "DAG_RUN_STEP_STDOUT_FILE",
+  "DAG_RUN_STEP_STDERR_FILE",
+  "DAG_PARAMS_JSON",
+  "DAG_WAITING_STEPS",
+  "PWD",
+];
+
+const secret = v.pipe(
+  fields({
+    name: v.optional(string),
+    ref: v.optional(v.pipe(
+      string,
+      v.regex(
+        /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/,
+        complain("ref must be a lowercase path such as team/key"),
+      ),
+    )),
+    provider: v.optional(string),
+    key: v.optional(string),
+    options: v.optional(v.record(v.string(), string, complain("options must be a mapping of strings"))),
+  }, { of: "secret" }),
+  v.check(
+    (given) => ENV_NAME.test(given.name ?? ""),
+    (issue) => complain(`secret name "${issue.input.name ?? ""}" must match ${ENV_NAME.source}`),
+  ),
+  v.check(
+    (given) => given.name?.startsWith("DAGU_") !== true,
+    (issue) => complain(`secret name "${issue.input.name}" must not start with DAGU_`),
+  ),
+  v.check(
+    (given) => !PROTECTED.includes(given.name ?? ""),
+    (issue) =>
+      complain(`secret name "${issue.input.name}" collides with Dagu-managed runtime environment variable`),
+  ),
+  v.check(
+    (given) => (given.ref === undefined) !== (given.provider === undefined && given.key === undefined),
+    complain("a secret needs exactly one form: ref, or provider with key"),
+  ),
+  v.check(
+    (given) => (given.provider === undefined) === (given.key === undefined),
+    complain("a secret needs both provider and key"),
+  ),
+  v.check(
+    (given) => given.provider === undefined || ["env", "file"].includes(given.provider),
+    (issue) => complain(`unknown secret provider "${issue.input.provider}"`, "env or file"),
+  ),
+  v.transform((given): Secret => ({
+    name: given.name ?? "",
+    source: given.ref !== undefined
+      ? { kind: "managed", ref: given.ref }
+      : { kind: "provider", provider: given.provider === "file" ? "file" : "env", key: given.key ?? "" },
+  })),
+);
+
+export const secrets = v.pipe(
+  v.array(secret, complain("secrets must be a list", "write - {name: X, provider: env, key: Y}")),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const names = dataset.value.map((one) => one.name);
+    const twice = names.find((one, index) => names.indexOf(one) !== index);
+    if (twice !== undefined) addIssue({ message: complain(`duplicate secret name "${twice}"`) });
+  }),
+);
+
+// ---- what is checked by shape only ------------------------------------------------------------------------------
+
+const CATCHUP = /^(?=.)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$/;
+
+export const catchupWindow = v.pipe(
+  string,
+  v.check(
+    (text) => CATCHUP.test(text) && /[1-9]/.test(text),
+    complain("catchup_window must be a positive duration", "for example 1d12h"),
+  ),
+);
+
+export const mailOn = fields(
+  { failure: v.optional(flag), success: v.optional(flag), wait: v.optional(flag) },
+  {
+    of: "mail_on",
+  },
+);
+
+export const envelope = fields({
+  from: v.optional(string),
+  to: v.optional(texts),
+  prefix: v.optional(string),
+  attach_logs: v.optional(flag),
+}, { of: "mail" });
+
+export const otel = fields({
+  enabled: v.optional(flag),
+  endpoint: v.optional(string),
+  headers: v.optional(mapping),
+  insecure: v.optional(flag),
+  timeout: v.optional(v.unknown()),
+  resource: v.optional(mapping),
+}, { of: "otel" });
+
+export const smtp = fields({
+  host: v.optional(string),
+  port: v.optional(v.custom<string | number>(
+    (value) => typeof value === "string" || typeof value === "number",
+    (issue) => complain(`must be a string or a number, got ${kindOf(issue.input)}`),
+  )),
+  username: v.optional(string),
+  password: v.optional(string),
+  oauth: v.optional(mapping),
+}, { of: "smtp" });
+
+/** Root defaults of a family of actions: the family's own schema checks them when they are used. */
+export const familyDefaults = v.custom<Record<string, unknown>>(
+  isMapping,
+  (issue) => complain(`must be a mapping, got ${kindOf(issue.input)}`),
+);
+
+export const registryAuths = v.custom<string | Record<string, unknown>>(
+  (value) => typeof value === "string" || isMapping(value),
+  (issue) => complain(`registry_auths must be a mapping or a JSON string, got ${kindOf(issue.input)}`),
+);
+
+// ---- schedule (5.7) ---------------------------------------------------------------------------------------------
+
+const CRON_FIELDS: readonly (readonly [number, number, readonly string[]])[] = [
+  [0, 59, []],
+  [0, 23, []],
+  [1, 31, []],
+  [1, 12, ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]],
+  [0, 7, ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]],
+];
+
+/** null: a cron expression (R-25); otherwise what is wrong. */
+export function cronProblem(expression: string): string | null {
+  const text = expression.trim().replace(/^(?:CRON_TZ|TZ)=\S+\s+/, "");
+  if (text === "") return "cron expression must not be empty";
+  const parts = text.split(/\s+/);
+  const isGood = parts.length === 5 && parts.every((part, at) => isCronField(part, CRON_FIELDS[at]));
+  return isGood ? null : `invalid cron expression "${expression}"`;
+}
+
+function isCronField(field: string, rules: (typeof CRON_FIELDS)[number] | undefined): boolean {
+  if (rules === undefined) return false;
+  const [least, most, words] = rules;
+  const valueOf = (word: string): number => {
+    const named = words.indexOf(word.toUpperCase());
+    return named === -1 ? /^\d{1,2}$/.test(word) ? Number(word) : NaN : named + (least === 1 ? 1 : 0);
+  };
+  return field.split(",").every((item) => {
+    const match = /^(\*|\?|[A-Za-z0-9]+)(?:-([A-Za-z0-9]+))?(?:\/(\d{1,2}))?$/.exec(item);
+    if (match === null) return false;
+    const [, first = "", last, step] = match;
+    if (step !== undefined && Number(step) < 1) return false;
+    if (first === "*" || first === "?") return last === undefined;
+    const [from, to] = [valueOf(first), last === undefined ? valueOf(first) : valueOf(last)];
+    return from >= least && to <= most && from <= to;
+  });
+}
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
+
+function itemProblem(item: unknown, isStart: boolean): string | null {
+  if (typeof item === "string") return cronProblem(item);
+  if (!isMapping(item)) return `invalid schedule: ${kindOf(item)}`;
+  const unknown = Object.keys(item).find((key) => !["expression", "at", "kind", "profile"].includes(key));
+  if (unknown !== undefined) return `invalid schedule: unknown key "${unknown}"`;
+  const { expression, at, kind, profile } = item;
+  if (expression !== undefined && at !== undefined) return "schedule must not include both expression and at";
+  if (expression === undefined && at === undefined) return "schedule must include either expression or at";
+  if (kind !== undefined && kind !== (at === undefined ? "cron" : "at")) {
+    return "invalid schedule: kind does not fit";
+  }
+  if (profile !== undefined && (typeof profile !== "string" || !/^[\w.-]{1,64}$/.test(profile))) {
+    return "invalid profile name";
+  }
+  if (expression !== undefined) return cronProblem(String(expression));
+  if (!isStart) return "one-off schedules are only supported for start schedules";
+  return INSTANT.test(String(at)) && !Number.isNaN(Date.parse(String(at)))
+    ? null
+    : "schedule at must be RFC 3339 with an explicit offset and minute precision";
+}
+
+function scheduleProblem(value: unknown): string | null {
+  const listProblem = (given: unknown, isStart: boolean): string | null =>
+    (Array.isArray(given) ? given : [given]).map((item) => itemProblem(item, isStart)).find((one) =>
+      one !== null
+    ) ?? null;
+  if (isScalarValue(value)) return itemProblem(String(value), true);
+  if (Array.isArray(value)) return listProblem(value, true);
+  if (!isMapping(value)) return `invalid schedule: ${kindOf(value)}`;
+  if ("expression" in value || "at" in value || "kind" in value) return itemProblem(value, true);
+  for (const [key, given] of Object.entries(value)) {
+    if (!["start", "stop", "restart"].includes(key)) return `invalid schedule: unknown key "${key}"`;
+    const problem = listProblem(given, key === "start");
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+export const schedule = v.pipe(
+  v.unknown(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = scheduleProblem(dataset.value);
+    if (problem !== null) addIssue({ message: complain(problem, 'for example "0 3 * * *"') });
+  }),
+);

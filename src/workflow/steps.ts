@@ -1,0 +1,172 @@
+/** Steps and handlers: who they are, in which order they run, what each takes from the workflow's `defaults`. */
+import type { Findings } from "./assemble.ts";
+import { formatPath, type Path } from "./document.ts";
+import {
+  chainDepends,
+  checkId,
+  checkIdentity,
+  newTargets,
+  type PlacedStep,
+  readDepends,
+} from "./identity.ts";
+import { injectRoutes } from "./router.ts";
+import type { WrittenStep } from "./schema/step.ts";
+import type { WrittenWorkflow } from "./schema/workflow.ts";
+import { readAction } from "./step-action.ts";
+import { checkHumanTask } from "./step-waiting.ts";
+import { NO_CONTINUE } from "./schema/policies.ts";
+import type { HandlerName, Step, Workflow } from "./workflow.ts";
+
+const HANDLERS = ["init", "success", "failure", "abort", "exit", "wait"] as const;
+
+export function readHandlers(written: WrittenWorkflow, findings: Findings): Workflow["handlers"] {
+  const handlers: Partial<Record<HandlerName, Step>> = {};
+  for (const name of HANDLERS) {
+    const step = written.handler_on?.[name];
+    if (step === undefined) continue;
+    const path = ["handler_on", name];
+    checkId(step, path, findings);
+    if (step.action?.trim() === "human.task") {
+      findings.report(path, `action human.task cannot be used in handler_on.${name}`, "use it in a step");
+      continue;
+    }
+    handlers[name] = newStep(step, step.name ?? step.id ?? name, [], {
+      written,
+      path,
+      findings,
+      isBody: false,
+    });
+  }
+  return handlers;
+}
+
+export function readSteps(written: WrittenWorkflow, findings: Findings): readonly Step[] {
+  const placed = placeSteps(written.steps ?? [], ["steps"]);
+  const names = checkIdentity(placed, findings);
+  const targets = newTargets(placed, names);
+  const isChain = written.type === "chain";
+  const steps = placed.map(({ step, path, group }, index) => {
+    const depends = isChain
+      ? chainDepends(step, namesOf(placed, names, group - 1), path, findings)
+      : readDepends(step, targets, [...path, "depends"], findings);
+    return newStep(step, names[index] ?? "", depends, { written, path, findings, isBody: false });
+  });
+  return injectRoutes(steps, placed, targets, isChain, findings);
+}
+
+/** Groups are flat from here on; in a chain they share a predecessor (S-02). */
+function placeSteps(steps: readonly (WrittenStep | readonly WrittenStep[])[], at: Path): PlacedStep[] {
+  return steps.flatMap((item, group) =>
+    isGroup(item)
+      ? item.map((step, index) => ({ step, path: [...at, group, index], group }))
+      : [{ step: item, path: [...at, group], group }]
+  );
+}
+
+function isGroup(item: WrittenStep | readonly WrittenStep[]): item is readonly WrittenStep[] {
+  return Array.isArray(item);
+}
+
+function namesOf(placed: readonly PlacedStep[], names: readonly string[], group: number): string[] {
+  return placed.flatMap((one, index) => one.group === group ? [names[index] ?? ""] : []);
+}
+
+export interface StepPlace {
+  readonly written: WrittenWorkflow;
+  readonly path: Path;
+  readonly findings: Findings;
+  /** In a foreach body `defaults` do not apply (S-113). */
+  readonly isBody: boolean;
+}
+
+function newStep(step: WrittenStep, name: string, depends: readonly string[], place: StepPlace): Step {
+  const { written, path, findings } = place;
+  warnOnDeprecated(step, path, findings);
+  if (step.outputs.length > 0 && step.id === null) {
+    findings.report([...path, "outputs"], "a step with outputs must define id", "add id: NAME");
+  }
+  checkStreams(step, written, path, findings);
+  checkHumanTask(step, path, findings);
+  const isTask = step.action?.trim() === "human.task";
+  const defaults = place.isBody ? {} : written.defaults ?? {};
+  const { action, place: where } = readAction(
+    step,
+    written,
+    path,
+    findings,
+    (body, at) => readBody(body, { written, path: at, findings, isBody: true }),
+  );
+  return {
+    id: step.id,
+    name,
+    description: step.description,
+    action,
+    depends,
+    env: [...(defaults.env ?? []), ...step.env],
+    workingDir: step.workingDir,
+    container: step.container,
+    place: where,
+    output: step.output,
+    outputObject: step.outputObject,
+    outputSchema: step.outputSchema,
+    outputs: step.outputs,
+    stdout: step.stdout,
+    stderr: step.stderr,
+    logOutput: step.logOutput ?? written.log_output ?? "separate",
+    timeoutSec: step.timeoutSec ?? (isTask ? 0 : defaults.timeout_sec ?? 0),
+    signalOnStop: step.signalOnStop ?? (isTask ? null : defaults.signal_on_stop ?? null),
+    retry: step.retry ?? (isTask ? null : defaults.retry_policy ?? null),
+    repeat: step.written.has("repeat_policy") || isTask ? step.repeat : defaults.repeat_policy ?? null,
+    continueOn: step.continueOn ?? defaults.continue_on ?? NO_CONTINUE,
+    preconditions: [...(defaults.preconditions ?? []), ...step.preconditions],
+    approval: step.approval,
+  };
+}
+
+/** The steps of a foreach body depend on each other only (S-112). */
+function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step[] {
+  const placed = placeSteps(body, place.path);
+  const names = checkIdentity(placed, place.findings);
+  const targets = newTargets(placed, names);
+  return placed.map(({ step, path }, index) => {
+    if (step.action?.trim() === "human.task") {
+      place.findings.report(
+        path,
+        "action human.task cannot be used in foreach",
+        "use it in a step of its own",
+      );
+    }
+    const depends = readDepends(step, targets, [...path, "depends"], place.findings);
+    return newStep(step, names[index] ?? "", depends, { ...place, path });
+  });
+}
+
+function checkStreams(step: WrittenStep, written: WrittenWorkflow, path: Path, findings: Findings): void {
+  const { stdout, stderr } = step;
+  const isSame = (stdout.file !== null && stdout.file === stderr.file) ||
+    (stdout.artifact !== null && stdout.artifact === stderr.artifact);
+  if (isSame) {
+    findings.report(
+      [...path, "stderr"],
+      "stdout and stderr must not name the same file",
+      "write log_output: merged to have both in one log",
+    );
+  }
+  const artifact = stdout.artifact ?? stderr.artifact;
+  if (artifact !== null && written.artifacts?.enabled === false) {
+    const at = [...path, stdout.artifact === null ? "stderr" : "stdout", "artifact"];
+    findings.report(
+      at,
+      "artifacts are disabled by artifacts.enabled: false",
+      "remove it, or enable artifacts",
+    );
+  }
+}
+
+function warnOnDeprecated(step: WrittenStep, path: Path, findings: Findings): void {
+  for (const { field, use } of step.deprecated) {
+    const at = field === "" ? path : [...path, field];
+    const what = field === "" ? "string shorthand is deprecated" : "is deprecated";
+    findings.warn(at, `Deprecated DAG syntax: ${findings.prefix}${formatPath(at)} ${what}; ${use}`);
+  }
+}
