@@ -1,6 +1,7 @@
 /** Opens the database that the environment names: Postgres, or PGlite below the home. The migrations are applied. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Sql } from "postgres";
 import * as v from "valibot";
 import type { Db } from "../server/store/db.ts";
 import { newestMigration } from "../server/store/migrations.ts";
@@ -21,6 +22,8 @@ export interface Channel {
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations", import.meta.url));
 const CHANNEL = "dagu_wake";
+/** Any number that all versions share: processes that start at once migrate one after the other. */
+const MIGRATION_LOCK = 4_201_995;
 const Journal = v.object({ entries: v.array(v.object({ when: v.number() })) });
 
 export function databaseUrl(env: Readonly<Record<string, string>>): string | null {
@@ -41,7 +44,11 @@ export async function openPostgres(url: string): Promise<Database> {
     const db = handle as unknown as Db;
     if (!await isMigrated(db)) {
       const { migrate } = await import("drizzle-orm/postgres-js/migrator");
-      await migrate(handle, { migrationsFolder: MIGRATIONS });
+      const lock = postgres(url, { max: 1, max_lifetime: null, onnotice: () => {}, connect_timeout: 10 });
+      await oneAtATime(lock, async () => {
+        // Another process may have migrated while this one waited.
+        if (!await isMigrated(db)) await migrate(handle, { migrationsFolder: MIGRATIONS });
+      });
     }
     return {
       db,
@@ -59,6 +66,16 @@ export async function openPostgres(url: string): Promise<Database> {
     throw new UserError(
       `cannot use the database of DATABASE_URL: ${reason}\nIs Postgres up, and may this user create tables?`,
     );
+  }
+}
+
+/** `lock`: one connection, for nothing else: the lock is gone with it, whatever becomes of the work. */
+async function oneAtATime(lock: Sql, work: () => Promise<void>): Promise<void> {
+  try {
+    await lock`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    await work();
+  } finally {
+    await lock.end({ timeout: 1 });
   }
 }
 

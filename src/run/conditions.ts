@@ -19,7 +19,10 @@ export interface ConditionsEnvironment extends Pick<CommandPlace, "shell" | "wor
   readonly checks: Checks;
 }
 
-/** All are looked at, in order, even after one was not met (S-68). Commands run on the runner's host, never in a container (3.9.4). */
+/**
+ * All are looked at, in order, even after one was not met (S-68). Commands run on the runner's host, never in
+ * a container (3.9.4).
+ */
 export async function checkConditions(
   conditions: readonly Condition[],
   scope: Scope,

@@ -1,11 +1,15 @@
-/** Texts that the service executes: `eval` of preconditions and of parameters (workflow-language contract 2.12). */
+/**
+ * Texts that the service executes: `eval` of preconditions and of parameters (workflow-language contract
+ * 2.12).
+ */
 import { completePayload } from "../workflow/inputs.ts";
 import { checkParam } from "../workflow/param-value.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { readSubstitutions } from "../workflow/substitution.ts";
-import type { Workflow } from "../workflow/workflow.ts";
+import type { ParamDeclaration, Workflow } from "../workflow/workflow.ts";
 import type { Failure } from "./failure.ts";
 import type { RunInputs, RunParams } from "./inputs.ts";
+import { isFailure } from "./outcome.ts";
 import type { Checks, CommandPlace } from "./ports.ts";
 import { newRunScope } from "./scope.ts";
 
@@ -48,8 +52,9 @@ export interface EvaluatedParams {
 }
 
 /**
- * The run's parameters with those that are to be computed, in source order. An `eval` sees the earlier ones and all that
- * the caller gave; its own and later references stay literal (P-04). Nothing is executed for a value that the caller gave.
+ * The run's parameters with those that are to be computed, in source order. An `eval` sees the earlier ones
+ * and all that the caller gave; its own and later references stay literal (P-04). Nothing is executed for a
+ * value that the caller gave.
  */
 export async function evaluateParams(
   workflow: Workflow,
@@ -70,39 +75,46 @@ export async function evaluateParams(
   for (const [index, entry] of entries.entries()) {
     const { name } = entry;
     if (isGiven(name)) continue;
-    const fixed = values[name];
-    if (entry.eval === null) {
-      if (fixed !== undefined) known[name] = fixed;
-      continue;
+    if (entry.eval !== null) {
+      const params = { values: known, json: completePayload("{}", known) };
+      const { scope, place } = surroundings(workflow, { ...inputs, params }, startedAt);
+      const read = await evaluateText(entry.eval, scope, place, checks, signal);
+      const chosen = choose(entry, read, `params[${index}] (${name})`);
+      if (isFailure(chosen)) return chosen;
+      computed[name] = chosen.value;
+      if (chosen.warning !== null) warnings.push(chosen.warning);
     }
-    const params = { values: known, json: completePayload("{}", known) };
-    const { scope, place } = surroundings(workflow, { ...inputs, params }, startedAt);
-    const read = await evaluateText(entry.eval, scope, place, checks, signal);
-    const checked = read.ok ? checkParam(entry, read.value) : null;
-    if (checked?.ok === false) {
-      return invalid(`parameter validation failed: ${checked.message}`, "correct what its eval prints");
-    }
-    const why = read.ok
-      ? ""
-      : `params[${index}] (${name}): eval failed: ${read.message}`.slice(0, MAX_REASON);
-    const value = checked?.value ?? entry.default;
-    if (value === null) {
-      return invalid(why, "correct the command, give the parameter a default, or a value at the start");
-    }
-    if (!read.ok) warnings.push(`${why}; its default is used`);
-    known[name] = value;
-    computed[name] = value;
+    const value = computed[name] ?? values[name];
+    if (value !== undefined) known[name] = value;
   }
   const params = { values: { ...values, ...known }, json: completePayload(json, computed), given };
   return { params, warnings };
+}
+
+/** What the `eval` made, when it satisfies the declaration; its default, as written, when it failed (V-62). */
+function choose(
+  entry: ParamDeclaration,
+  read: Evaluated,
+  path: string,
+): { readonly value: string; readonly warning: string | null } | Failure {
+  if (read.ok) {
+    const checked = checkParam(entry, read.value);
+    return checked.ok
+      ? { value: checked.value, warning: null }
+      : invalid(`parameter validation failed: ${checked.message}`, "correct what its eval prints");
+  }
+  const why = `${path}: eval failed: ${read.message}`.slice(0, MAX_REASON);
+  return entry.default === null
+    ? invalid(why, "correct the command, give the parameter a default, or a value at the start")
+    : { value: entry.default, warning: `${why}; its default is used` };
 }
 
 /** A reason quotes the author's command, which may be long. */
 const MAX_REASON = 2_000;
 
 /**
- * What an `eval` of a parameter can see: what comes before root `env` in the order of layers (V-34). The shell and the
- * working directory are those of the steps, as far as they are known.
+ * What an `eval` of a parameter can see: what comes before root `env` in the order of layers (V-34). The
+ * shell and the working directory are those of the steps, as far as they are known.
  */
 function surroundings(
   workflow: Workflow,

@@ -1,4 +1,5 @@
 /** What a step's output means to the run: captured variables, watched lines, declared outputs. */
+import { compilePattern } from "../workflow/condition.ts";
 import type { DeclaredOutput } from "../workflow/workflow.ts";
 import { concat } from "./bytes.ts";
 import type { OutputSink, StreamName } from "./ports.ts";
@@ -45,7 +46,7 @@ export interface LineWatch {
 export function newLineWatch(wanted: readonly string[]): LineWatch {
   const tests = wanted.map((text): (line: string) => boolean => {
     if (!text.startsWith("re:")) return (line) => line.includes(text);
-    const pattern = new RegExp(text.slice(3), "u");
+    const pattern = compilePattern(text.slice(3));
     return (line) => pattern.test(line);
   });
   const decoder = new TextDecoder();

@@ -1,7 +1,7 @@
 /** What a succeeded try publishes: captured variables, declared outputs, structured outputs (4.7, 4.8, 4.9). */
-import { Validator } from "@cfworker/json-schema";
 import { parse as parseYaml } from "yaml";
 import { isMapping, parseJson } from "../workflow/json.ts";
+import { findViolations } from "../workflow/json-schema.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText, selectPath } from "../workflow/select.ts";
 import type { OutputValue, Step } from "../workflow/workflow.ts";
@@ -120,9 +120,9 @@ function brokenSchema(step: Step, { collector }: TryOutput): Failure | null {
   if (value === undefined) {
     return invalid("stdout JSON does not match output_schema: stdout is not JSON", "print one JSON document");
   }
-  const { valid, errors } = new Validator({ ...step.outputSchema }, "2020-12", false).validate(value);
-  if (valid) return null;
-  const why = errors.slice(0, 3).map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`).join(
+  const violations = findViolations(step.outputSchema, value);
+  if (violations.length === 0) return null;
+  const why = violations.slice(0, 3).map(({ path, message }) => `${path.join(".") || "it"} ${message}`).join(
     "; ",
   );
   return invalid(`stdout JSON does not match output_schema: ${why}`, "correct the output, or the schema");

@@ -20,11 +20,16 @@ export interface ChecksOptions {
   readonly runnerEnv: Readonly<Record<string, string>>;
   /** The run's own work directory: where commands run unless a directory is written. */
   readonly workDir: string;
-  /** Folder of the workflow's file: a relative directory is meant against it; "": none, so against `workDir`. */
+  /**
+   * Folder of the workflow's file: a relative directory is meant against it; "": none, so against `workDir`.
+   */
   readonly sourceDir: string;
 }
 
-/** Commands of preconditions and of `eval`, on this machine. The shell gets no `-e`: the last command decides (V-60, S-71). */
+/**
+ * Commands of preconditions and of `eval`, on this machine. The shell gets no `-e`: the last command decides
+ * (V-60, S-71).
+ */
 export function newChecks(options: ChecksOptions): Checks {
   return {
     command: async (text, place, signal) => {

@@ -13,9 +13,9 @@ export interface LoadedDotenv {
 }
 
 /**
- * The variables of those of the files that exist. A missing file is nothing; an unreadable or malformed one is left out
- * and told (P-31). `folders`: absolute, where a relative path is looked up, the first that has it counts. `env`: what
- * `${K}` can see besides the same file.
+ * The variables of those of the files that exist. A missing file is nothing; an unreadable or malformed one
+ * is left out and told (P-31). `folders`: absolute, where a relative path is looked up, the first that has it
+ * counts. `env`: what `${K}` can see besides the same file.
  */
 export async function loadDotenv(
   paths: readonly string[],

@@ -1,7 +1,9 @@
 /** Patterns, and `expected` of a precondition (workflow-language contract 4.11). */
 import { RE2JS, RE2JSException } from "re2js";
 
-/** A pattern in RE2's syntax (S-70): matching costs no more than the text's length, whoever wrote the pattern. */
+/**
+ * A pattern in RE2's syntax (S-70): matching costs no more than the text's length, whoever wrote the pattern.
+ */
 export interface Pattern {
   /** Whether it matches anywhere in the text. */
   test(text: string): boolean;
@@ -16,8 +18,8 @@ export function compilePattern(pattern: string): Pattern {
 const MAX_REASON = 200;
 
 /**
- * Why the text is no pattern; null when it is one. `what` begins the answer. Backreferences and lookaround are refused:
- * a definition means the same on any engine.
+ * Why the text is no pattern; null when it is one. `what` begins the answer. Backreferences and lookaround
+ * are refused: a definition means the same on any engine.
  */
 export function validatePattern(pattern: string, what: string): string | null {
   if (pattern === "") return `${what} is empty`;
@@ -33,11 +35,13 @@ export function validatePattern(pattern: string, what: string): string | null {
 const PATTERN_MARK = "re:";
 
 /**
- * Whether some line of the value equals the expected text exactly, or matches `re:PATTERN` (unanchored). An empty value
- * has one empty line, so it matches only an empty text (S-69, S-70).
+ * Whether some line of the value equals the expected text exactly, or matches `re:PATTERN` (unanchored). A
+ * line break at the end begins no line; an empty value has one empty line, so it matches only an empty text
+ * (S-69, S-70).
  */
 export function matchesExpected(value: string, expected: string): boolean {
-  const lines = value.split("\n");
+  const hasEnd = value.length > 1 && value.endsWith("\n");
+  const lines = (hasEnd ? value.slice(0, -1) : value).split("\n");
   if (!expected.startsWith(PATTERN_MARK)) return lines.includes(expected);
   const pattern = compilePattern(expected.slice(PATTERN_MARK.length));
   return lines.some((line) => pattern.test(line));

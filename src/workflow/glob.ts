@@ -1,7 +1,7 @@
 /**
- * Globs of trigger conditions (control-plane contract FG-51). A value comes from whoever sends an event, so matching
- * costs at most its length times the glob's, whatever either holds: all readings of the glob advance together, and
- * nothing is allocated on the way.
+ * Globs of trigger conditions (control-plane contract FG-51). A value comes from whoever sends an event, so
+ * matching costs at most its length times the glob's, whatever either holds: all readings of the glob advance
+ * together, and nothing is allocated on the way.
  */
 
 export type Matches = (value: string) => boolean;
@@ -11,7 +11,10 @@ export function matchesGlob(glob: string, value: string): boolean {
   return compileGlob(glob)(value);
 }
 
-/** `*` and `?` stay within a path segment, `**` does not; `[a-z]`, `{a,b}`; `\` makes the next character plain. */
+/**
+ * `*` and `?` stay within a path segment, `**` does not; `[a-z]`, `{a,b}`; `\` makes the next character plain.
+ * Calls share the arrays that they work in, so a call must end before the next one begins.
+ */
 export function compileGlob(glob: string): Matches {
   const isWhole = (value: string): boolean => value === glob;
   if (!/[*?[{\\]/.test(glob)) return isWhole;
@@ -37,7 +40,7 @@ type Piece =
 
 const SLASH = 0x2f;
 
-/** What a reading of the glob has behind it: this decides whether `**` is a whole segment, alternatives or not. */
+/** What a reading of the glob has behind it decides whether `**` is a whole segment, in alternatives or not. */
 const WITHIN = 0;
 /** The glob's beginning, or a `/`. */
 const AT_SEGMENT = 1;
@@ -65,7 +68,7 @@ function newReader(pieces: readonly Piece[]): Matches {
   };
 }
 
-/** Where the readings of a glob are: a set of (piece, what is behind it), in arrays that are used again and again. */
+/** Where the readings of a glob are: a set of (piece, what is behind it), in arrays that are used again. */
 interface Readings {
   clear(): void;
   size(): number;
@@ -110,8 +113,9 @@ function newReadings(pieces: readonly Piece[]): Readings {
         const at = (state - behind) / BEHINDS;
         const piece = pieces[at];
         if (piece === undefined) continue;
-        if (piece.kind === "jump") { for (let to = 0; to < piece.to.length; to++) add(piece.to[to] ?? 0, behind); }
-        else if (piece.kind === "star") add(at + 1, WITHIN);
+        if (piece.kind === "jump") {
+          for (let to = 0; to < piece.to.length; to++) add(piece.to[to] ?? 0, behind);
+        } else if (piece.kind === "star") add(at + 1, WITHIN);
         else if (piece.kind === "stars") add(at + 1, behind === WITHIN ? WITHIN : AFTER_NO_FOLDER);
         else if (piece.kind === "char" && piece.code === SLASH && behind === AFTER_NO_FOLDER) {
           add(at + 1, AT_SEGMENT);

@@ -1,4 +1,7 @@
-/** Values that a run starts from: constants, environment entries, parameters (workflow-language contract 3.1 to 3.3). */
+/**
+ * Values that a run starts from: constants, environment entries, parameters (workflow-language contract 3.1
+ * to 3.3).
+ */
 import { isMapping, parseJson } from "./json.ts";
 import { applySchema } from "./param-schema.ts";
 import { checkParam } from "./param-value.ts";
@@ -26,8 +29,9 @@ export function resolveConsts(consts: readonly NamedText[]): Record<string, stri
 }
 
 /**
- * The entries' values in order: a later entry sees earlier ones on top of the scope's environment, an earlier one does not
- * see later ones, a redefinition may use the old value (V-39). Answers only the entries, not the scope's environment.
+ * The entries' values in order: a later entry sees earlier ones on top of the scope's environment, an earlier
+ * one does not see later ones, a redefinition may use the old value (V-39). Answers only the entries, not the
+ * scope's environment.
  */
 export function resolveEnv(
   entries: readonly NamedText[],
@@ -79,7 +83,10 @@ export type BoundParams =
 /** Names that a webhook may give without a declaration (P-16). */
 const UNDECLARED: ReadonlySet<string> = new Set(["WEBHOOK_PAYLOAD", "WEBHOOK_HEADERS"]);
 
-/** Caller values over defaults, checked against the declarations. All mistakes are told at once; nothing is executed. */
+/**
+ * Caller values over defaults, checked against the declarations. All mistakes are told at once; nothing is
+ * executed.
+ */
 export function bindParams(declarations: ParamDeclarations, given: CallerParams): BoundParams {
   const read = readGiven(given);
   if ("message" in read) return { ok: false, messages: [read.message] };
@@ -217,8 +224,8 @@ export function readToken(token: string): { readonly name: string | null; readon
 /** Blanks separate, quotes and backticks group; quotes are kept here and dropped by `unquote` (P-18). */
 export function splitParams(text: string): string[] {
   const tokens: string[] = [];
-  // A quote that is never closed is a character like any other, and so are those of its kind after it: each kind is
-  // searched to the end at most once.
+  // A quote that is never closed is a character like any other, and so are those of its kind after it: each
+  // kind is searched to the end at most once.
   const unclosed = new Set<string>();
   let token = "";
   for (let at = 0; at < text.length; at++) {
@@ -276,7 +283,10 @@ function nameGiven(
   return values;
 }
 
-/** The caller's payload as it is, merged with what it leaves out; texts with sorted keys when there is none (P-15). */
+/**
+ * The caller's payload as it is, merged with what it leaves out; texts with sorted keys when there is none
+ * (P-15).
+ */
 function payloadJson(values: Readonly<Record<string, unknown>>, payload: Payload | null): string {
   if (payload === null) return sortedJson(values);
   const isWhole = Object.keys(values).every((name) => Object.hasOwn(payload.object, name));

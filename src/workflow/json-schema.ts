@@ -1,6 +1,6 @@
 /**
- * JSON Schema, as far as a schema says something about one value by itself: no remote references, no formats. Both may
- * come from anybody: patterns match in linear time, and the work is bounded.
+ * JSON Schema, as far as a schema says something about one value by itself: no remote references, no formats.
+ * Both may come from anybody: patterns match in linear time, and the work is bounded.
  */
 import { compilePattern, validatePattern } from "./condition.ts";
 import { isMapping } from "./json.ts";

@@ -1,5 +1,5 @@
 /** Does this event start this workflow, and if not, why (control-plane contract 2.6 to 2.8, 2.13). */
-import { matchesGlob } from "./glob.ts";
+import { compileGlob, type Matches } from "./glob.ts";
 import { isRunId } from "./names.ts";
 import type { ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
 
@@ -19,13 +19,12 @@ export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent
   const actions = git.actions.length > 0 ? git.actions : defaultActions(event.event);
   if (actions !== null && !actions.includes(event.action)) return no("action", event.action);
   if (!matchesGlobs(git.repo, event.repo)) return no("repo", event.repo);
-  if (!holds(git.branch, event.branch)) return no("branch", event.branch);
+  const asked = refConditions(git, event);
+  if (asked.branch && !holds(git.branch, event.branch)) return no("branch", event.branch);
   if (!holds(git.sourceBranch, pr?.sourceBranch ?? "")) return no("sourceBranch", pr?.sourceBranch ?? "");
-  // Tested for these two only (FG-53): one trigger may take every push and the tags of a pattern.
-  const hasTag = event.event === "tag" || event.event === "release";
-  if (hasTag && !matchesGlobs(git.tag, event.tag)) return no("tag", event.tag);
+  if (asked.tag && !holds(git.tag, event.tag)) return no("tag", event.tag);
   if (!matchesGlobs(git.author, event.author)) return no("author", event.author);
-  if (git.prLabels.length > 0 && !(pr?.labels ?? []).some((label) => matchesGlobs(git.prLabels, label))) {
+  if (git.prLabels.length > 0 && !(pr?.labels ?? []).some(compileGlobs(git.prLabels))) {
     return no("labels", (pr?.labels ?? []).join(", "));
   }
   if (git.draft !== null && git.draft !== (pr?.isDraft ?? false)) {
@@ -35,6 +34,20 @@ export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent
   const marker = block.skipMarkers ? skipMarker(event) : null;
   if (marker !== null) return no("skipMarkers", marker);
   return matchPaths(git.paths, event);
+}
+
+/**
+ * `tag` is asked of what can have one (FG-53): one trigger may take every push and the tags of a pattern. A ref is
+ * a branch or a tag, so a block that gives conditions on both means either, and asks the one that fits.
+ */
+function refConditions(
+  git: GitTrigger,
+  event: ForgeEvent,
+): { readonly branch: boolean; readonly tag: boolean } {
+  const canHaveTag = event.event === "tag" || event.event === "release" || event.event === "delete";
+  const givesBoth = git.branch.length > 0 && git.tag.length > 0;
+  if (!givesBoth || !canHaveTag) return { branch: true, tag: canHaveTag };
+  return { branch: event.tag === "", tag: event.branch === "" };
 }
 
 /** A condition on what the event has not (a tag has no branch) does not hold, whatever its globs are. */
@@ -51,7 +64,7 @@ function defaultActions(event: ForgeEvent["event"]): readonly string[] | null {
 /** One changed path is enough; an incomplete list counts as matched: running once too often beats silently not running (FG-54). */
 function matchPaths(globs: readonly string[], event: ForgeEvent): Match {
   if (globs.length === 0 || !event.changedPathsComplete) return MATCHED;
-  if (event.changedPaths.some((path) => matchesGlobs(globs, path))) return MATCHED;
+  if (event.changedPaths.some(compileGlobs(globs))) return MATCHED;
   const shown = event.changedPaths.slice(0, 5).join(", ");
   return no(
     "paths",
@@ -66,19 +79,25 @@ function skipMarker(event: ForgeEvent): string | null {
   return /\[(?:skip ci|ci skip|no ci)\]/i.exec(text)?.[0] ?? null;
 }
 
+/** For one value; who has many compiles the list once. */
+export function matchesGlobs(globs: readonly string[], value: string): boolean {
+  return compileGlobs(globs)(value);
+}
+
 /**
  * The last matching entry decides, `!` excludes; a list of exclusions only implies a leading `**`; an empty list matches
  * (FG-51).
  */
-export function matchesGlobs(globs: readonly string[], value: string): boolean {
-  if (globs.length === 0) return true;
-  let isMatched = globs.every((glob) => glob.startsWith("!"));
-  for (const glob of globs) {
+export function compileGlobs(globs: readonly string[]): Matches {
+  const entries = globs.map((glob) => {
     const isExclusion = glob.startsWith("!");
-    const isHit = matchesGlob(isExclusion ? glob.slice(1) : glob, value);
-    if (isHit) isMatched = !isExclusion;
-  }
-  return isMatched;
+    return { isExclusion, matches: compileGlob(isExclusion ? glob.slice(1) : glob) };
+  });
+  const isOtherwise = entries.every((entry) => entry.isExclusion);
+  return (value) => {
+    const decisive = entries.findLast((entry) => entry.matches(value));
+    return decisive === undefined ? isOtherwise : !decisive.isExclusion;
+  };
 }
 
 function no(condition: string, detail: string): Match {

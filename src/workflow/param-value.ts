@@ -6,7 +6,10 @@ export type CheckedParam =
   | { readonly ok: true; readonly value: string }
   | { readonly ok: false; readonly message: string };
 
-/** The text of a value that satisfies the declaration (P-07). Also used for defaults when a definition is loaded. */
+/**
+ * The text of a value that satisfies the declaration (P-07). Also used for defaults when a definition is
+ * loaded.
+ */
 export function checkParam(entry: ParamDeclaration, text: string): CheckedParam {
   const coerced = coerceParam(entry.type, text);
   if (coerced === null) {

@@ -4,9 +4,11 @@
  */
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
+import { expandCustomActions } from "./custom-actions.ts";
 import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
 import { mend } from "./mend.ts";
+import { findNotices, type Notice } from "./notices.ts";
 import type { Problem } from "./problem.ts";
 import { readComplaint } from "./schema/fields.ts";
 import { workflow as workflowSchema, type WrittenWorkflow } from "./schema/workflow.ts";
@@ -64,6 +66,11 @@ export function pickDocument(workflow: Workflow, document: string): Workflow | n
 class DocumentPlace {
   constructor(readonly source: SourceDocument, readonly index: number, private readonly level: Level) {}
 
+  /** Notices exist on inspection surfaces only (V-51). */
+  get isInspected(): boolean {
+    return this.level === "validate";
+  }
+
   problem(path: Path, message: string, remedy: string): Problem {
     const prefix = this.index === 0 ? [] : ["document", this.index];
     // Where a run is refused, the message alone says which document it is about (F-13).
@@ -85,28 +92,37 @@ interface Checked {
 }
 
 function checkDocument(place: DocumentPlace, level: Level): Checked {
-  const { value } = place.source;
+  const written = place.source.value;
   const called = place.index === 0 ? "entrypoint document" : `document ${place.index + 1}`;
-  if (isBlank(value)) {
+  if (isBlank(written)) {
     return refuse([place.problem([], `${called} must not be empty`, "write at least steps")]);
   }
-  if (!isMapping(value)) {
+  if (!isMapping(written)) {
     return refuse([place.problem([], `${called} must be a mapping`, "write at least steps")]);
   }
+  const { value, mistakes, isDeprecated } = expandCustomActions(written);
+  const earlier = mistakes.map(({ path, message, remedy }) => place.problem(path, message, remedy));
+  if (isDeprecated) earlier.push(deprecatedTypes(place));
   const { steps } = value;
   if (steps === undefined) {
     const missing = place.problem([], "a workflow must define steps", "add steps: with at least one step");
-    return check(place, value, [missing]);
+    return check(place, value, [...earlier, missing]);
   }
   if (steps === null) {
     const message = "steps must be a non-empty sequence";
-    return check(place, value, [place.problem(["steps"], message, "add at least one step")]);
+    return check(place, value, [...earlier, place.problem(["steps"], message, "add at least one step")]);
   }
   return check(
     place,
     level === "load" && isMapping(steps) ? { ...value, steps: listSteps(steps) } : value,
     [],
   );
+}
+
+function deprecatedTypes(place: DocumentPlace): Problem {
+  const at = `${place.index === 0 ? "" : `document[${place.index}].`}step_types`;
+  const message = `Deprecated DAG syntax: ${at} is deprecated; use actions`;
+  return { ...place.problem(["step_types"], message, ""), severity: "warning" };
 }
 
 /** F-08: older files map names to steps; in the order of their names. */
@@ -149,10 +165,19 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
   const parsed = v.safeParse(workflowSchema, value);
   if (parsed.success) {
     const [workflow, problems] = applyRules(place, parsed.output, earlier);
-    return { workflow, problems };
+    const isWhole = problems.every((problem) => problem.severity !== "error");
+    const notices = isWhole && place.isInspected
+      ? findNotices(workflow).map((one) => toProblem(place, one))
+      : [];
+    return { workflow, problems: [...problems, ...notices] };
   }
   const issues = parsed.issues.map((issue) => fromIssue(place, issue));
   return refuse([...earlier, ...issues, ...rulesOnTheRest(place, value, parsed.issues)]);
+}
+
+function toProblem(place: DocumentPlace, { path, token, reason, kind }: Notice): Problem {
+  const message = `${token} was left unchanged, reason=${reason}`;
+  return { ...place.problem(path, message, ""), severity: "warning", notice: kind };
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */

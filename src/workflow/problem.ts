@@ -22,6 +22,8 @@ export interface Problem {
   readonly message: string;
   /** What would be right. */
   readonly remedy: string;
+  /** Of a reference that stays as it is (2.11): `runtime-only` ones are told only to who asks for them. */
+  readonly notice?: "defect" | "runtime-only";
 }
 
 /** `FILE:LINE:COLUMN: PATH: MESSAGE (REMEDY)`: the same line in the CLI, the API and the page. */

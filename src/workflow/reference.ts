@@ -195,7 +195,7 @@ const QUALIFIED = new RegExp(
     `foreach\\.(${NAME}(?:\\.${NAME})?))$`,
 );
 
-/** Names that may be written without `context.` (V-09). */
+/** Run facts (7.1); each may be written without `context.` (V-09). */
 const CONTEXT_ALIASES: ReadonlySet<string> = new Set([
   "dag.name",
   "run.id",
@@ -300,4 +300,53 @@ function expandUnqualified(
     nested.wantsAssignment ||= inner.wantsAssignment;
     return inner.text;
   });
+}
+
+// ---- inspection -------------------------------------------------------------------------------------------------
+
+/** Facts that exist under `context.`. */
+export const CONTEXT_FIELDS: ReadonlySet<string> = new Set(
+  [...CONTEXT_ALIASES].filter((field) => field !== "run.started_at"),
+);
+
+/** A live reference as written. `name`: of the environment, without namespace. */
+export type Reference =
+  & { readonly token: string }
+  & (
+    | { readonly kind: "consts" | "params" | "env" | "name"; readonly name: string }
+    | { readonly kind: "steps"; readonly id: string; readonly name: string }
+    | { readonly kind: "foreach"; readonly name: string }
+    | { readonly kind: "context"; readonly field: string; readonly isAlias: boolean }
+  );
+
+/** References of the text that are not escaped; text in braces that is none is passed over (V-06, V-11). */
+export function listReferences(text: string): readonly Reference[] {
+  if (!text.includes("$")) return [];
+  const found: Reference[] = [];
+  const closers = pairBraces(text);
+  for (let at = text.indexOf("$"); at !== -1 && at < text.length;) {
+    const token = readToken(text, at, closers);
+    const isLive = countBackslashes(text, at) % 2 === 0;
+    const reference = token === null || !isLive ? null : readReference(token);
+    if (reference !== null) found.push(reference);
+    at = text.indexOf("$", at + (token === null || reference === null ? 1 : token.raw.length));
+  }
+  return found;
+}
+
+function readReference({ raw, inner, isBraced }: Token): Reference | null {
+  const token = raw;
+  if (!isBraced) return { token, kind: "name", name: inner };
+  const trimmed = inner.trim();
+  const match = QUALIFIED.exec(trimmed);
+  if (match === null) {
+    if (CONTEXT_ALIASES.has(trimmed)) return { token, kind: "context", field: trimmed, isAlias: true };
+    return new RegExp(`^${ENVIRONMENT_NAME}$`).test(inner) ? { token, kind: "name", name: inner } : null;
+  }
+  const [, , namespace, name = "", env, stepId, output = "", fact, item] = match;
+  if (namespace === "consts" || namespace === "params") return { token, kind: namespace, name };
+  if (env !== undefined) return { token, kind: "env", name: env };
+  if (stepId !== undefined) return { token, kind: "steps", id: stepId, name: output };
+  if (item !== undefined) return { token, kind: "foreach", name: item };
+  return fact === undefined ? null : { token, kind: "context", field: fact, isAlias: false };
 }

@@ -1,6 +1,7 @@
 /**
- * `params: {schema: FILE or URL}` (workflow-language contract P-13). The language reads nothing: whoever hands in a text
- * finds the sources here and writes what they hold into it, so that a definition is whole wherever it goes.
+ * `params: {schema: FILE or URL}` (workflow-language contract P-13). The language reads nothing: whoever
+ * hands in a text finds the sources here and writes what they hold into it, so that a definition is whole
+ * wherever it goes.
  */
 import { isMap, isScalar, parseAllDocuments, type YAMLMap } from "yaml";
 import { isExternalSchema } from "./schema/param-schema.ts";
@@ -36,7 +37,10 @@ function readReference(document: YAMLMap): SchemaReference[] {
   return [{ source: schema.value, workingDir: isFixed ? workingDir : null, start, end }];
 }
 
-/** The text with each source replaced by the schema that it holds, as JSON on the same line: positions keep their lines. */
+/**
+ * The text with each source replaced by the schema that it holds, as JSON on the same line: positions keep
+ * their lines.
+ */
 export function writeSchemas(
   text: string,
   read: readonly { readonly reference: SchemaReference; readonly schema: unknown }[],

@@ -1,6 +1,7 @@
 /**
- * Command substitutions in the text of an `eval` (workflow-language contract 2.12): `$(...)` and backticks are found in
- * what the author wrote, before anything is inserted, so that no inserted value is ever executed by being there (V-19).
+ * Command substitutions in the text of an `eval` (workflow-language contract 2.12): `$(...)` and backticks
+ * are found in what the author wrote, before anything is inserted, so that no inserted value is ever executed
+ * by being there (V-19).
  */
 import { pairBraces } from "./reference.ts";
 
@@ -14,7 +15,9 @@ export type Substitutions =
   | { readonly ok: true; readonly parts: readonly Part[] }
   | { readonly ok: false; readonly message: string };
 
-/** A text that is longer is no value; looking for marks that are never closed costs the square of the length. */
+/**
+ * A text that is longer is no value; looking for marks that are never closed costs the square of the length.
+ */
 const MAX_LENGTH = 16_384;
 
 /** The text cut at its live substitutions; escaped, unclosed and empty backtick ones are text (V-59). */
@@ -113,7 +116,9 @@ function closingParenthesis(text: string, from: number): number {
   return -1;
 }
 
-/** Whether the shell would substitute in it: not where it is escaped or in single quotes. `$((` is arithmetic. */
+/**
+ * Whether the shell would substitute in it: not where it is escaped or in single quotes. `$((` is arithmetic.
+ */
 function holdsSubstitution(command: string): boolean {
   let isQuoted = false;
   for (let at = 0; at < command.length; at++) {

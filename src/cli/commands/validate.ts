@@ -1,5 +1,5 @@
 import { parseWorkflow } from "../../workflow/parse.ts";
-import { formatProblem } from "../../workflow/problem.ts";
+import { formatProblem, type Problem } from "../../workflow/problem.ts";
 import { type Command, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
@@ -8,12 +8,16 @@ export const command: Command = {
   usage: "validate FILE",
   summary:
     "Checks a workflow file and tells every problem in it, with line, column and remedy. Nothing is executed.",
-  options: {},
+  options: {
+    "show-unresolved": { type: "boolean", help: "also references that only a run can tell about" },
+  },
   arguments: [1, 1],
-  run: async ({ positionals: [argument = ""], env }) => {
+  run: async ({ positionals: [argument = ""], env, flags }) => {
     const { path, text } = await readWorkflowFile(argument, (await openHome(env)).dagsDir);
     const { workflow, problems } = parseWorkflow(text, "validate");
-    for (const problem of problems.filter((one) => one.severity === "warning")) {
+    const isTold = (one: Problem): boolean =>
+      one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
+    for (const problem of problems.filter(isTold)) {
       writeErr(formatProblem(problem, path));
     }
     if (workflow !== null) return 0;

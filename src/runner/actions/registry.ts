@@ -21,7 +21,9 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "git.checkout": async () => (await import("./git.ts")).gitCheckout,
   "git.worktree.add": async () => (await import("./git.ts")).gitWorktreeAdd,
   "git.worktree.remove": async () => (await import("./git.ts")).gitWorktreeRemove,
+  "http.request": async () => (await import("./http.ts")).httpRequest,
   "log.write": async () => (await import("./basic.ts")).logWrite,
+  "mail.send": async () => (await import("./mail.ts")).mailSend,
   "noop": async () => (await import("./basic.ts")).noop,
   "outputs.write": async () => (await import("./basic.ts")).outputsWrite,
 };

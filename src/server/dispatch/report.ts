@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import type { EventsReply, EventsRequest, ProtocolErrorCode, WireEvent } from "../../protocol/messages.ts";
 import { ContainerFacts, isTerminal, RunEventBody } from "../../run/event.ts";
+import type { Failure } from "../../run/failure.ts";
 import { newRunState, reduce, type RunState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import {
@@ -175,10 +176,9 @@ async function applyEvents(
   const names = [...new Set(events.flatMap((event) => event.step === undefined ? [] : [event.step]))];
   const steps = await getSteps(tx, run.id, names, events.some(isTerminal));
   const before = toState(run, steps);
-  // Types that this version does not know are stored and change nothing (EV-01).
   const after = events.reduce((state, event) => {
-    const body = v.safeParse(RunEventBody, event);
-    return body.success ? reduce(state, { ...body.output, at: event.at }) : state;
+    const body = readBody(event);
+    return body === null ? state : reduce(state, { ...body, at: event.at });
   }, before);
   await updateSteps(tx, run.id, after.steps.filter((step, index) => step !== before.steps[index]));
   const isOver = after.finishedAt !== null;
@@ -192,6 +192,23 @@ async function applyEvents(
     notes: after.notes,
   });
   return after;
+}
+
+/**
+ * null: of a type, or with data, that this version does not know, which is stored and changes nothing (EV-01).
+ * Only an end has to be one, whatever it says: nobody will tell another.
+ */
+function readBody(event: WireEvent): RunEventBody | null {
+  const body = v.safeParse(RunEventBody, event);
+  if (body.success) return body.output;
+  if (!isTerminal(event)) return null;
+  const error: Failure = {
+    code: "INTERNAL",
+    message:
+      `the runner told the attempt's end, ${event.type}, in a form that this control plane cannot read`,
+    remedy: "update the control plane: the runner is probably newer; what it told is among the run's events",
+  };
+  return { type: "attempt.finished", data: { status: "failed", error } };
 }
 
 function toState(run: RunRow, steps: RunState["steps"]): RunState {

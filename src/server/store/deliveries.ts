@@ -115,16 +115,23 @@ export async function getDelivery(
   return { delivery, decisions };
 }
 
+/** How many rows one call of `pruneRefused` removes. */
+export const PRUNED_AT_ONCE = 1_000;
+
 /**
- * Anybody on the network can be refused, as often as they like, so only the newest `keep` refusals stay. At most 1,000 go
- * at a time. Answers how many did.
+ * Anybody on the network can be refused, as often as they like, so only the newest `keep` refusals stay, and those
+ * with a key: their sender was known, and a repeat is answered with them (WH-52, WH-54). Answers how many went;
+ * at `PRUNED_AT_ONCE` there may be more.
  */
 export async function pruneRefused(db: Executor, keep: number): Promise<number> {
   const rows = await query(
     db,
     sql`
-    delete from deliveries where id in (
-      select id from deliveries where outcome = 'refused' order by received_at desc offset ${keep}::int limit 1000)
+    with gone as (
+      select id from deliveries where outcome = 'refused' and dedupe_key is null
+      order by received_at desc offset ${keep}::int limit ${PRUNED_AT_ONCE}::int),
+    decisions as (delete from delivery_decisions where delivery_id in (select id from gone))
+    delete from deliveries where id in (select id from gone)
     returning 1 as gone`,
   );
   return rows.length;

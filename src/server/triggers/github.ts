@@ -58,6 +58,9 @@ type Body = v.InferOutput<typeof Body>;
 
 /** GitHub lists at most this many commits of a push. */
 const LISTED_COMMITS = 2_048;
+/** What one event keeps of its changed paths, in number and in UTF-8; beyond that the list is incomplete (FG-62). */
+const KEPT_PATHS = 5_000;
+const KEPT_PATH_BYTES = 524_288;
 
 /** null: the body is not one of GitHub's. */
 export function normalizeGithub(rawEvent: string, delivery: string, body: unknown): ForgeEvent | null {
@@ -71,7 +74,7 @@ export function normalizeGithub(rawEvent: string, delivery: string, body: unknow
     case "pull_request":
       return given.pull_request === undefined ? null : fromPullRequest(base, given, given.pull_request);
     case "delete":
-      return { ...base, event: "delete", action: given.ref_type, ref: given.ref };
+      return fromDelete(base, given);
     case "release":
       return {
         ...base,
@@ -119,11 +122,22 @@ function newEvent(rawEvent: string, delivery: string, body: Body): ForgeEvent {
   };
 }
 
+function fromDelete(base: ForgeEvent, body: Body): ForgeEvent {
+  return {
+    ...base,
+    event: "delete",
+    action: body.ref_type,
+    ref: body.ref,
+    branch: body.ref_type === "branch" ? body.ref : "",
+    tag: body.ref_type === "tag" ? body.ref : "",
+  };
+}
+
 function fromPush(base: ForgeEvent, body: Body): ForgeEvent {
   const isTag = body.ref.startsWith("refs/tags/");
   const tail = body.ref.replace(/^refs\/(heads|tags)\//, "");
   const commits = body.commits ?? [];
-  const isComplete = !body.forced && !body.created && commits.length < LISTED_COMMITS && commits.length > 0;
+  const isListed = !body.forced && !body.created && commits.length < LISTED_COMMITS && commits.length > 0;
   const where = {
     ref: body.ref,
     branch: isTag ? "" : tail,
@@ -133,6 +147,7 @@ function fromPush(base: ForgeEvent, body: Body): ForgeEvent {
     forced: body.forced,
   };
   if (body.deleted) return { ...base, ...where, event: "delete", action: isTag ? "tag" : "branch" };
+  const changed = changedPaths(commits);
   return {
     ...base,
     ...where,
@@ -141,11 +156,30 @@ function fromPush(base: ForgeEvent, body: Body): ForgeEvent {
     message: body.head_commit?.message ?? "",
     author: body.head_commit?.author?.name ?? "",
     authorEmail: body.head_commit?.author?.email ?? "",
-    changedPaths: [
-      ...new Set(commits.flatMap((commit) => [...commit.added, ...commit.modified, ...commit.removed])),
-    ],
-    changedPathsComplete: isComplete,
+    changedPaths: changed.paths,
+    changedPathsComplete: isListed && changed.isWhole,
   };
+}
+
+function changedPaths(
+  commits: readonly v.InferOutput<typeof Commit>[],
+): { readonly paths: readonly string[]; readonly isWhole: boolean } {
+  const utf8 = new TextEncoder();
+  const paths = new Set<string>();
+  let bytes = 0;
+  for (const commit of commits) {
+    for (const list of [commit.added, commit.modified, commit.removed]) {
+      for (const path of list) {
+        if (paths.has(path)) continue;
+        bytes += utf8.encode(path).length;
+        if (paths.size === KEPT_PATHS || bytes > KEPT_PATH_BYTES) {
+          return { paths: [...paths], isWhole: false };
+        }
+        paths.add(path);
+      }
+    }
+  }
+  return { paths: [...paths], isWhole: true };
 }
 
 const PR_ACTIONS: Readonly<Record<string, string>> = {

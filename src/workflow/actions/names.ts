@@ -12,6 +12,8 @@ import {
   fileWrite,
 } from "./file.ts";
 import { gitCheckout, gitWorktreeAdd, gitWorktreeRemove } from "./git.ts";
+import { httpRequest } from "./http.ts";
+import { mailSend } from "./mail.ts";
 
 export const NAMED_ACTIONS = {
   "exec": exec,
@@ -26,7 +28,9 @@ export const NAMED_ACTIONS = {
   "git.checkout": gitCheckout,
   "git.worktree.add": gitWorktreeAdd,
   "git.worktree.remove": gitWorktreeRemove,
+  "http.request": httpRequest,
   "log.write": logWrite,
+  "mail.send": mailSend,
   "noop": noop,
   "outputs.write": outputsWrite,
 } as const;

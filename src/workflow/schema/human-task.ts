@@ -1,6 +1,6 @@
 /** `human.task` and `approval` (4.18). */
 import * as v from "valibot";
-import { validatePattern } from "../condition.ts";
+import { compilePattern, validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
 import type { Approval, TaskField, TaskForm } from "../workflow.ts";
 import { complain, fields, isScalarValue, keyItem, kindOf, string, texts } from "./fields.ts";
@@ -172,7 +172,7 @@ export function checkField(field: TaskField, value: unknown): string | null {
   if (field.maxLength !== null && length > field.maxLength) {
     return `must have at most ${field.maxLength} characters`;
   }
-  return field.pattern !== null && !new RegExp(field.pattern, "u").test(value)
+  return field.pattern !== null && !compilePattern(field.pattern).test(value)
     ? `must match ${field.pattern}`
     : null;
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { findGlobFault } from "../glob.ts";
 import type { GitTrigger, TriggerBlock, TriggerSource, WebhookTrigger } from "../trigger.ts";
 import {
   complain,
@@ -39,8 +40,20 @@ const globs = v.pipe(
     v.nonEmpty(complain("must not be empty")),
     v.maxLength(500, complain("must have at most 500 characters")),
     v.check((glob) => !glob.includes("${"), NO_REFERENCES),
+    v.check((glob) => findGlobFault(glob) === null, (issue) => explainGlob(issue.input)),
   )),
   v.minLength(1, complain("must not be an empty list")),
+);
+
+function explainGlob(glob: string): string {
+  const fault = findGlobFault(glob);
+  return complain(`${quote(glob)} is no glob: ${fault?.message ?? ""}`, fault?.remedy);
+}
+
+/** Changed paths begin at the repository's root, which people also write `./`. */
+const paths = v.pipe(
+  globs,
+  v.transform((given) => given.map((glob) => glob.replace(/^(!?)(?:\.\/)+(?=.)/, "$1"))),
 );
 
 const events = v.pipe(
@@ -74,7 +87,7 @@ const git = v.pipe(
     branch: v.optional(globs),
     sourceBranch: v.optional(globs),
     tag: v.optional(globs),
-    paths: v.optional(globs),
+    paths: v.optional(paths),
     author: v.optional(globs),
     labels: v.optional(globs),
     draft: v.optional(flag),

@@ -70,7 +70,7 @@ Deno.test("M4 a definition with problems, or of another digest, is declined with
   await using bench = await openRunnerBench();
   const changed = {
     ...(await newGrant(HELLO)),
-    definition: { digest: `sha256:${"0".repeat(64)}`, yaml: HELLO },
+    definition: { digest: `sha256:${"0".repeat(64)}`, yaml: HELLO, document: "" },
   };
   bench.plane.grants.push(await newGrant("steps:\n  - id: a\n    rum: echo\n"), changed);
   const { runner, end } = bench.start();

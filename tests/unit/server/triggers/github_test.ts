@@ -51,6 +51,39 @@ for (const [name, body, want] of cases) {
   });
 }
 
+const deletions: [name: string, body: unknown, want: Record<string, unknown>][] = [
+  ["a deleted tag", { ref: "v1", ref_type: "tag" }, { action: "tag", tag: "v1", branch: "" }],
+  ["a deleted branch", { ref: "next", ref_type: "branch" }, { action: "branch", tag: "", branch: "next" }],
+];
+for (const [name, body, want] of deletions) {
+  Deno.test(`2.5 ${name} is named`, () => {
+    const event: Record<string, unknown> = { ...normalizeGithub("delete", "", body) };
+    for (const [key, value] of Object.entries(want)) assert.deepEqual(event[key], value, key);
+  });
+}
+
+const pushOf = (added: readonly string[]): ReturnType<typeof normalizeGithub> =>
+  normalizeGithub("push", "", {
+    ...branch,
+    commits: [{ id: "a", added, modified: [], removed: added.slice(0, 1) }],
+  });
+const numbered = (count: number, name: string): string[] =>
+  Array.from({ length: count }, (_, index) => `${name}${index}`);
+const lists: [name: string, added: readonly string[], kept: number, isComplete: boolean][] = [
+  ["5,000 paths are a whole list", numbered(5_000, "p"), 5_000, true],
+  ["more paths are cut, and the list is incomplete", numbered(5_001, "p"), 5_000, false],
+  ["long paths are a whole list up to 512 KiB", numbered(100, "x".repeat(5_000)), 100, true],
+  ["longer ones are cut", numbered(110, "x".repeat(5_000)), 104, false],
+  ["it is bytes that count", numbered(110, "ü".repeat(2_500)), 104, false],
+];
+for (const [name, added, kept, isComplete] of lists) {
+  Deno.test(`FG-62 ${name}`, () => {
+    const event = pushOf(added);
+    assert.deepEqual([event?.changedPaths.length, event?.changedPathsComplete], [kept, isComplete]);
+    assert.deepEqual(event?.changedPaths, added.slice(0, kept));
+  });
+}
+
 const side = (id: number | null) => ({
   ref: "b",
   sha: "c".repeat(40),

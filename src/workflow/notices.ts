@@ -1,0 +1,258 @@
+/**
+ * References that will stay as they are, told before a run (workflow-language contract 2.11). Pure and passive: nothing is
+ * resolved, and a run says nothing of it. The fields are those of the matrix in 2.6.
+ */
+import type { Path } from "./document.ts";
+import { ancestorsOf, indexSteps } from "./graph.ts";
+import { CONTEXT_FIELDS, listReferences, type Reference } from "./reference.ts";
+import { isMapping } from "./json.ts";
+import { publishedNames } from "./published.ts";
+import { stepTexts, type TextField } from "./step-texts.ts";
+import type { NamedText, Step, Workflow } from "./workflow.ts";
+
+export interface Notice {
+  readonly path: Path;
+  readonly token: string;
+  readonly reason: string;
+  /** `runtime-only`: depends on the run, so it is told only to who asks. */
+  readonly kind: "defect" | "runtime-only";
+}
+
+type Judged = Pick<Notice, "reason" | "kind"> | null;
+
+/** What references at one place can see. */
+interface Place {
+  readonly phase: "root" | "step" | "handler";
+  /** Names that the environment is known to have. */
+  readonly env: ReadonlySet<string>;
+  /** Steps by explicit id that outputs can be read from; null: none here, whatever they are. */
+  readonly steps: ReadonlyMap<string, Step> | null;
+  /** Names of steps upstream of this one. */
+  readonly upstream: ReadonlySet<string>;
+  readonly step: Step | null;
+  /** `index`, `key` and the alias; null: outside of a foreach body. */
+  readonly foreach: string | null;
+}
+
+export function findNotices(workflow: Workflow): readonly Notice[] {
+  const notices: Notice[] = [];
+  const seen = new Set<string>();
+  const look = (fields: readonly TextField[], place: Place): void => {
+    for (const { path, text, ownsNames } of fields) {
+      for (const reference of listReferences(text)) {
+        const judged = judge(reference, place, workflow, ownsNames === true);
+        const key = JSON.stringify([path, reference.token]);
+        if (judged === null || seen.has(key)) continue;
+        seen.add(key);
+        notices.push({ path, token: reference.token, ...judged });
+      }
+    }
+  };
+  notices.push(...constNotices(workflow));
+  const root: Place = {
+    phase: "root",
+    env: rootNames(workflow),
+    steps: null,
+    upstream: new Set(),
+    step: null,
+    foreach: null,
+  };
+  workflow.env.forEach((entry, index) => {
+    const earlier = new Set([
+      ...managedNames(workflow),
+      ...workflow.env.slice(0, index).map(({ name }) => name),
+    ]);
+    look([{ path: ["env", index], text: entry.value, ownsNames: true }], { ...root, env: earlier });
+  });
+  look(rootTexts(workflow), root);
+  lookAtSteps(workflow.steps, ["steps"], root, look);
+  for (const [name, step] of Object.entries(workflow.handlers)) {
+    const env = new Set([
+      ...root.env,
+      ...allVariables(workflow.steps),
+      "DAG_RUN_STATUS",
+      "DAG_WAITING_STEPS",
+    ]);
+    look(stepTexts(step, ["handler_on", name]), { ...root, phase: "handler", env: withOwn(env, step), step });
+  }
+  return notices;
+}
+
+function lookAtSteps(
+  steps: readonly Step[],
+  at: Path,
+  outer: Place,
+  look: (fields: readonly TextField[], place: Place) => void,
+): void {
+  const index = indexSteps(steps);
+  const own = steps.flatMap((step) => step.id === null ? [] : [[step.id, step] as const]);
+  const byId = new Map([...outer.steps ?? [], ...own]);
+  steps.forEach((step, position) => {
+    const upstream = new Set([...outer.upstream, ...ancestorsOf(step.name, index)]);
+    const above = steps.filter((other) => upstream.has(other.name));
+    const env = withOwn(new Set([...outer.env, ...allVariables(above)]), step);
+    const place: Place = { ...outer, phase: "step", env, steps: byId, upstream, step };
+    const path = [...at, position];
+    look(stepTexts(step, path), place);
+    if (step.action.name !== "foreach") return;
+    const { as, steps: body, key, collect } = step.action;
+    const inside = { ...place, foreach: as };
+    if (key !== null) look([{ path: [...path, "foreach", "key"], text: key }], inside);
+    lookAtSteps(body, [...path, "foreach", "steps"], inside, look);
+    const all = new Map([...byId, ...body.flatMap((one) => one.id === null ? [] : [[one.id, one] as const])]);
+    const everyone = new Set([...upstream, ...body.map((one) => one.name)]);
+    for (const [name, text] of Object.entries(collect)) {
+      look([{ path: [...path, "foreach", "collect", name], text }], {
+        ...inside,
+        steps: all,
+        upstream: everyone,
+      });
+    }
+  });
+}
+
+// ---- one reference ----------------------------------------------------------------------------------------------
+
+const defect = (reason: string): Judged => ({ reason, kind: "defect" });
+const later = (reason: string): Judged => ({ reason, kind: "runtime-only" });
+
+function judge(reference: Reference, place: Place, workflow: Workflow, ownsNames: boolean): Judged {
+  switch (reference.kind) {
+    case "consts":
+      return workflow.consts.some(({ name }) => name === reference.name)
+        ? null
+        : defect("unknown_const_name");
+    case "params":
+      return judgeParam(reference.name, workflow);
+    case "env":
+      return place.env.has(reference.name) ? null : later("unknown_env_binding");
+    case "name":
+      return !ownsNames || place.env.has(reference.name) ? null : later("unknown_env_binding");
+    case "steps":
+      return judgeOutput(reference.id, reference.name, place);
+    case "foreach":
+      return place.foreach === null ? defect("namespace_unavailable") : null;
+    case "context":
+      return judgeContext(reference, place);
+    default:
+      return reference satisfies never;
+  }
+}
+
+function judgeParam(name: string, workflow: Workflow): Judged {
+  const declared = workflow.params.entries.find((entry) => entry.name === name);
+  if (declared === undefined) return later("unknown_param_name");
+  const hasValue = declared.default !== null || declared.eval !== null || declared.required;
+  return hasValue ? null : later("missing_param_value");
+}
+
+/** V-54: one reason each, in this order. */
+function judgeOutput(id: string, name: string, place: Place): Judged {
+  if (place.steps === null) return defect("namespace_unavailable");
+  const step = place.steps.get(id);
+  if (step === undefined) return defect("unknown_step_id");
+  if (step.name === place.step?.name && step.id === place.step.id) return defect("self_reference");
+  const published = publishedNames(step);
+  if (published !== "any" && !published.has(name)) return defect("unknown_output_name");
+  return place.upstream.has(step.name) ? null : defect("missing_dependency");
+}
+
+const STEP_FILES = ["paths.step_stdout_file", "paths.step_stderr_file", "paths.step_output_file"];
+
+function judgeContext(reference: Extract<Reference, { kind: "context" }>, place: Place): Judged {
+  const { field, isAlias } = reference;
+  if (field.startsWith("event.")) return null;
+  if (!CONTEXT_FIELDS.has(field)) return isAlias ? null : defect("unknown_context_field");
+  const isStep = place.phase === "step";
+  const isHere = field === "run.status"
+    ? place.phase === "handler"
+    : field === "step.name"
+    ? place.phase !== "root"
+    : field === "step.id"
+    ? isStep && place.step?.id !== null
+    : !STEP_FILES.includes(field) || isStep;
+  return isHere ? null : later("namespace_unavailable");
+}
+
+// ---- what is known ----------------------------------------------------------------------------------------------
+
+/** A const sees earlier ones only; what it asks of itself, of later ones or of a run is told on demand. */
+function constNotices(workflow: Workflow): Notice[] {
+  const known = new Set<string>();
+  return workflow.consts.flatMap(({ name, value }) => {
+    const notices = listReferences(value).flatMap((reference): Notice[] => {
+      if (reference.kind === "name" || (reference.kind === "consts" && known.has(reference.name))) return [];
+      const isDeclared = reference.kind !== "consts" ||
+        workflow.consts.some((one) => one.name === reference.name);
+      const reason = isDeclared ? "namespace_unavailable" : "unknown_const_name";
+      const kind = isDeclared ? "runtime-only" : "defect";
+      return [{ path: ["consts", name], token: reference.token, reason, kind }];
+    });
+    known.add(name);
+    return notices;
+  });
+}
+
+const MANAGED = [
+  "DAG_NAME",
+  "DAG_RUN_ID",
+  "DAG_RUN_LOG_FILE",
+  "DAG_RUN_WORK_DIR",
+  "DAG_RUN_ARTIFACTS_DIR",
+  "DAG_PARAMS_JSON",
+  "DAGU_PARAMS_JSON",
+];
+const OF_STEPS = [
+  "PWD",
+  "DAG_RUN_STEP_NAME",
+  "DAG_RUN_STEP_STDOUT_FILE",
+  "DAG_RUN_STEP_STDERR_FILE",
+  "DAGU_OUTPUT_FILE",
+];
+
+function managedNames(workflow: Workflow): readonly string[] {
+  return [...MANAGED, ...workflow.params.entries.map((entry) => entry.name)];
+}
+
+function rootNames(workflow: Workflow): ReadonlySet<string> {
+  return new Set([
+    ...managedNames(workflow),
+    ...workflow.env.map(({ name }) => name),
+    ...workflow.secrets.map(({ name }) => name),
+  ]);
+}
+
+function withOwn(env: ReadonlySet<string>, step: Step): ReadonlySet<string> {
+  const own: readonly NamedText[] = [...step.env, ...(step.container?.env ?? [])];
+  return new Set([...env, ...OF_STEPS, ...own.map(({ name }) => name)]);
+}
+
+function allVariables(steps: readonly Step[]): string[] {
+  return steps.flatMap((step) => [
+    ...(step.output === null ? [] : [step.output]),
+    ...(step.approval?.input ?? []),
+  ]);
+}
+
+function rootTexts(workflow: Workflow): TextField[] {
+  const fields: TextField[] = [];
+  const add = (path: Path, value: unknown): void => {
+    if (typeof value === "string") fields.push({ path, text: value });
+    else if (Array.isArray(value)) value.forEach((item: unknown, index) => add([...path, index], item));
+    else if (isMapping(value)) { for (const [key, item] of Object.entries(value)) add([...path, key], item); }
+  };
+  add(["dotenv"], workflow.dotenv ?? []);
+  add(["shell"], workflow.shell ?? []);
+  add(["working_dir"], workflow.workingDir);
+  workflow.preconditions.forEach((condition, index) => {
+    if (condition.kind === "eval") return;
+    const text = condition.kind === "command" ? condition.command : condition.condition;
+    add(["preconditions", index, "condition"], text);
+  });
+  if (workflow.container !== null) {
+    const { env, ...container } = workflow.container;
+    env.forEach(({ value }, index) => add(["container", "env", index], value));
+    add(["container"], container);
+  }
+  return fields;
+}
