@@ -107,7 +107,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   "-v": "version",
 };
 
-export async function runCommand(invocation: Invocation): Promise<number> {
+export async function runCommand(given: Invocation): Promise<number> {
+  const invocation = { ...given, args: commandFirst(given.args) };
   const [first = "--help", ...args] = invocation.args;
   const name = ALIASES[first] ?? first;
   if (name === "--help" || name === "-h" || name === "help") {
@@ -136,12 +137,28 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   }
 }
 
+/** Flags that every command knows may stand before its name (C-03). */
+function commandFirst(args: readonly string[]): readonly string[] {
+  const flags: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] ?? "";
+    const option = Object.entries(GLOBAL).find(([name, { short }]) =>
+      word === `--${name}` || word.startsWith(`--${name}=`) || (short !== undefined && word === `-${short}`)
+    );
+    if (option === undefined) return [...args.slice(at, at + 1), ...flags, ...args.slice(at + 1)];
+    const takesNext = option[1].type === "string" && !word.includes("=");
+    flags.push(...args.slice(at, at + (takesNext ? 2 : 1)));
+    if (takesNext) at++;
+  }
+  return flags;
+}
+
 function read(command: Command, args: readonly string[], invocation: Invocation): Context | "help" {
   const split = args.indexOf("--");
   const own = split === -1 ? args : args.slice(0, split);
   const rest = split === -1 ? null : args.slice(split + 1);
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...HELP }).map(([key, option]) => [key, {
+    Object.entries({ ...GLOBAL, ...command.options, ...HELP }).map(([key, option]) => [key, {
       type: option.type,
       multiple: option.multiple ?? false,
       ...(option.short === undefined ? {} : { short: option.short }),
@@ -161,8 +178,13 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
     throw new UserError(`${hint}\nUsage: dagu ${command.usage}`, 1);
   }
   const { values } = parsed;
+  if (values["context"] !== undefined && values["context"] !== "local") {
+    throw new UserError(`there is no context "${String(values["context"])}"; use --server URL`, 1);
+  }
+  const home = values["dagu-home"];
   return {
     ...invocation,
+    env: typeof home === "string" ? { ...invocation.env, DAGU_HOME: home } : invocation.env,
     positionals: parsed.positionals,
     rest,
     flags: {
@@ -175,6 +197,18 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
     },
   };
 }
+
+const GLOBAL: Readonly<Record<string, Option>> = {
+  config: {
+    type: "string",
+    short: "c",
+    value: "FILE",
+    help: "read by the original; settings here are variables",
+  },
+  "dagu-home": { type: "string", value: "DIR", help: "home of this call (DAGU_HOME)" },
+  context: { type: "string", value: "NAME", help: "local" },
+  quiet: { type: "boolean", short: "q", help: "results and errors only" },
+};
 
 const HELP: Readonly<Record<string, Option>> = {
   help: { type: "boolean", short: "h", help: "show this help" },
@@ -222,7 +256,7 @@ Usage: dagu COMMAND [OPTIONS]
 Commands
 ${lines.join("\n")}
 
-Every command tells more with --help. State is kept below $DAGU_HOME (default: ~/.dagu-edge).`;
+Every command takes --dagu-home DIR and --quiet, and tells more with --help. State is kept below $DAGU_HOME (default: ~/.dagu-edge).`;
 }
 
 function commandHelp(command: Command): string {

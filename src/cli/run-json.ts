@@ -24,6 +24,7 @@ export type Node = v.InferOutput<typeof Node>;
 export const RunDetails = v.object({
   dagRunId: v.string(),
   name: v.string(),
+  params: v.optional(v.string(), ""),
   status: v.number(),
   statusLabel: v.string(),
   startedAt: v.string(),

@@ -53,7 +53,9 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
           await run.emit({ type: "step.skipped", step: step.name, data: { ...verdict, continued } });
           skipped.push(step);
         }
-        ready = skipped.flatMap((step) => graph.release(step.name));
+        ready = skipped.flatMap((step) => graph.release(step.name)).filter((step) =>
+          isOpen(run.state(), step)
+        );
         if (ready.length > 0) continue;
       }
       if (running.size === 0) return;
@@ -63,7 +65,7 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
         // Whether the step may run cannot be known: the run is stopped (S-74).
         stop.abort({ kind: "cancelled", by: `the precondition error of step ${name}`, force: false });
       }
-      ready = end === "waiting" ? [] : graph.release(name);
+      ready = end === "waiting" ? [] : graph.release(name).filter((step) => isOpen(run.state(), step));
     }
   } catch (error) {
     stop.abort({ kind: "fenced" });
@@ -115,11 +117,16 @@ export function stepsOf(workflow: Workflow): ReadonlyMap<string, Step> {
 /** Steps that an earlier attempt brought to their end stay as they are; what waited for them only may start. */
 function firstReady(steps: readonly Step[], graph: Graph, state: RunState): Step[] {
   const status = new Map(state.steps.map((step) => [step.name, step.status]));
-  const isOpen = (step: Step): boolean => status.get(step.name) === "not_started";
-  const free = steps.filter((step) => isOpen(step) && step.depends.length === 0);
-  const released = steps.filter((step) => !isOpen(step) && status.get(step.name) !== "waiting")
+  const isNew = (step: Step): boolean => status.get(step.name) === "not_started";
+  const free = steps.filter((step) => isNew(step) && step.depends.length === 0);
+  const released = steps.filter((step) => !isNew(step) && status.get(step.name) !== "waiting")
     .flatMap((step) => graph.release(step.name));
-  return [...free, ...released.filter(isOpen)];
+  return [...free, ...released.filter(isNew)];
+}
+
+/** Of a step that this attempt runs again, dependents may be over already (5.14). */
+function isOpen(state: RunState, step: Step): boolean {
+  return findStep(state, step.name)?.status === "not_started";
 }
 
 /**

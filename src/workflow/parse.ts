@@ -115,7 +115,7 @@ function checkDocument(place: DocumentPlace, level: Level): Checked {
   return check(
     place,
     level === "load" && isMapping(steps) ? { ...value, steps: listSteps(steps) } : value,
-    [],
+    earlier,
   );
 }
 

@@ -170,6 +170,7 @@ function toDetails(name: string, state: RunState): RunDetails {
   return {
     dagRunId: "",
     name,
+    params: "",
     status: 0,
     statusLabel: state.status,
     startedAt: timeOf(state.startedAt),

@@ -22,10 +22,14 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "git.worktree.add": async () => (await import("./git.ts")).gitWorktreeAdd,
   "git.worktree.remove": async () => (await import("./git.ts")).gitWorktreeRemove,
   "http.request": async () => (await import("./http.ts")).httpRequest,
+  "jq.filter": async () => (await import("./jq.ts")).jqFilter,
   "log.write": async () => (await import("./basic.ts")).logWrite,
   "mail.send": async () => (await import("./mail.ts")).mailSend,
   "noop": async () => (await import("./basic.ts")).noop,
   "outputs.write": async () => (await import("./basic.ts")).outputsWrite,
+  "sftp.download": async () => (await import("./sftp.ts")).sftpDownload,
+  "sftp.upload": async () => (await import("./sftp.ts")).sftpUpload,
+  "ssh.run": async () => (await import("./ssh.ts")).sshRun,
 };
 
 export function perform(action: ResolvedAction, work: Work): Promise<Outcome> {

@@ -1,6 +1,7 @@
 /** The closed list of actions whose `with` a schema describes; `run`, `docker.run` and `harness.run` have rooms of their own. */
 import type * as v from "valibot";
 import { exec, logWrite, noop, outputsWrite } from "./basic.ts";
+import { jqFilter } from "./data.ts";
 import {
   fileCopy,
   fileDelete,
@@ -14,6 +15,7 @@ import {
 import { gitCheckout, gitWorktreeAdd, gitWorktreeRemove } from "./git.ts";
 import { httpRequest } from "./http.ts";
 import { mailSend } from "./mail.ts";
+import { sftpDownload, sftpUpload, sshRun } from "./ssh.ts";
 
 export const NAMED_ACTIONS = {
   "exec": exec,
@@ -29,10 +31,14 @@ export const NAMED_ACTIONS = {
   "git.worktree.add": gitWorktreeAdd,
   "git.worktree.remove": gitWorktreeRemove,
   "http.request": httpRequest,
+  "jq.filter": jqFilter,
   "log.write": logWrite,
   "mail.send": mailSend,
   "noop": noop,
   "outputs.write": outputsWrite,
+  "sftp.download": sftpDownload,
+  "sftp.upload": sftpUpload,
+  "ssh.run": sshRun,
 } as const;
 
 export type NamedAction = keyof typeof NAMED_ACTIONS;

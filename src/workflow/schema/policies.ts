@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { validateExpected, validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
+import { insertionText } from "../select.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
 import { complain, fields, isScalarValue, kindOf, mapping, string } from "./fields.ts";
 
@@ -247,7 +248,10 @@ const constEntry = v.pipe(
     (given) => typeof Object.values(given)[0] !== "number" || Number.isFinite(Object.values(given)[0]),
     complain("consts value must be finite"),
   ),
-  v.transform((given) => ({ name: Object.keys(given)[0] ?? "", value: String(Object.values(given)[0]) })),
+  v.transform((given) => ({
+    name: Object.keys(given)[0] ?? "",
+    value: insertionText(Object.values(given)[0]),
+  })),
 );
 
 export const consts = v.pipe(

@@ -1,0 +1,128 @@
+/** `ssh.run`: a command on another machine; its exit code is the step's (workflow-language contract 6.5). */
+import { constants } from "node:os";
+import type { ClientChannel } from "ssh2";
+import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
+import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
+import type { With } from "../../workflow/actions/names.ts";
+import { ActionError } from "./deed.ts";
+import { cutOnStop, openSsh, readSettings, type SshConnection } from "./ssh-connection.ts";
+import { stopRules, type Work } from "./work.ts";
+
+export async function sshRun(given: With<"ssh.run">, work: Work): Promise<Outcome> {
+  const { command, ...own } = given;
+  const settings = readSettings(own, work);
+  await using connection = await openSsh(settings, work);
+  const channel = await execute(connection, wrap(command, settings.shell), work);
+  const tails = newTails();
+  const exitCode = await follow(connection, channel, tailSink(work.sink, tails), work);
+  return exitCode === 0
+    ? succeeded(null)
+    : failed("COMMAND_FAILED", exitMessage(exitCode, tails), "", exitCode);
+}
+
+/** The server hands the text to the user's login shell; `shell` puts another one in between. */
+function wrap(command: string, shell: readonly string[]): string {
+  if (shell.length === 0) return command;
+  const words = shell.includes("-c") ? shell : [...shell, "-c"];
+  return [...words, command].map(quote).join(" ");
+}
+
+function quote(word: string): string {
+  return /^[\w./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+async function execute(connection: SshConnection, command: string, work: Work): Promise<ClientChannel> {
+  using _cut = cutOnStop(connection, work.signal);
+  return await new Promise((resolve, reject) => {
+    connection.client.exec(command, (error, channel) => {
+      if (error === undefined) resolve(channel);
+      else reject(new ActionError(`the server does not run the command: ${error.message}`));
+    });
+  });
+}
+
+/** Resolves with the exit code once all output is written. On stop: the signal, the grace, then the connection is cut. */
+async function follow(
+  connection: SshConnection,
+  channel: ClientChannel,
+  sink: OutputSink,
+  work: Work,
+): Promise<number> {
+  let exitCode: number | null = null;
+  channel.on("exit", (code: number | null, signal?: string) => {
+    exitCode = code ?? 128 + signalNumber(signal ?? "");
+  });
+  // The code may come after the end of the streams.
+  const closed = new Promise<void>((resolve) => {
+    channel.once("close", () => resolve());
+    connection.client.once("close", () => resolve());
+  });
+  const ended = new AbortController();
+  const stopping = stopWhenAsked(connection, channel, work, ended.signal);
+  channel.end();
+  try {
+    await Promise.all([pump(channel, "stdout", sink), pump(channel.stderr, "stderr", sink)]);
+    await closed;
+  } catch (error) {
+    // Cut by us, or by the other side: either is told below.
+    if (!work.signal.aborted && connection.broken() === null) throw error;
+  } finally {
+    ended.abort();
+    await stopping;
+  }
+  if (exitCode !== null) return exitCode;
+  const why = connection.broken()?.message ?? "it told no exit code";
+  throw new ActionError(
+    work.signal.aborted ? "stopped" : `the connection ended before the command did: ${why}`,
+  );
+}
+
+async function pump(stream: AsyncIterable<Uint8Array>, name: StreamName, sink: OutputSink): Promise<void> {
+  for await (const bytes of stream) await sink.write(name, bytes);
+}
+
+async function stopWhenAsked(
+  connection: SshConnection,
+  channel: ClientChannel,
+  work: Work,
+  ended: AbortSignal,
+): Promise<void> {
+  const either = AbortSignal.any([work.signal, ended]);
+  if (!either.aborted) {
+    await new Promise<void>((resolve) => either.addEventListener("abort", () => resolve(), { once: true }));
+  }
+  if (ended.aborted) return;
+  const { signal, graceMs, hurry } = stopRules(work);
+  sendSignal(connection, channel, signal);
+  await work.attempt.clock.sleep(graceMs, AbortSignal.any([ended, hurry]));
+  if (ended.aborted) return;
+  sendSignal(connection, channel, "SIGKILL");
+  connection.client.destroy();
+}
+
+interface SignalSender {
+  readonly _protocol: { signal(channel: number, name: string): void };
+}
+
+interface NumberedChannel {
+  readonly outgoing: { readonly id: number };
+}
+
+/**
+ * SSH allows a signal after the end of the input (RFC 4254, 6.9), `channel.signal` of ssh2 does not, and the input of a
+ * step is at its end from the beginning: so this goes one level below, to names that its types do not tell.
+ */
+function sendSignal({ client }: SshConnection, channel: ClientChannel, name: string): void {
+  const sender = client as unknown as SignalSender;
+  const { outgoing } = channel as unknown as NumberedChannel;
+  try {
+    sender._protocol.signal(outgoing.id, name);
+  } catch {
+    // A signal that SSH has no name for, or a connection that is gone: the cut follows.
+  }
+}
+
+function signalNumber(name: string): number {
+  return Object.entries(constants.signals).find(([other]) => other === `SIG${name.replace(/^SIG/, "")}`)
+    ?.[1] ?? 0;
+}
