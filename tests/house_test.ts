@@ -48,7 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/server/pages": ["src/workflow", "src/run", "src/protocol", "src/server"],
   "src/server": ["src/workflow", "src/run", "src/protocol", "src/server"],
   "src/runner/containers": ["src/workflow", "src/run", "src/protocol"],
-  "src/runner/actions": ["src/workflow", "src/run", "src/runner"],
+  "src/runner/actions": ["src/workflow", "src/run", "src/protocol", "src/runner"],
   "src/runner": ["src/workflow", "src/run", "src/protocol", "src/runner"],
   "src/cli": ["src/workflow", "src/run", "src/protocol", "src/server", "src/runner"],
   "src/main.ts": ["src/cli"],

@@ -25,6 +25,8 @@ import {
   RUNNER_BASE_PATH,
 } from "./messages.ts";
 
+import { StateReply, type StateRequest } from "./state.ts";
+
 export interface ClientPorts {
   readonly fetch: Fetch;
   readonly clock: Clock;
@@ -101,6 +103,11 @@ export interface RunnerClient {
     options: CallOptions,
   ): Promise<CallResult<ChildView>>;
   cancelChild(attempt: AttemptCredential, dagRunId: string, options: CallOptions): Promise<CallResult<Empty>>;
+  state(
+    attempt: AttemptCredential,
+    body: StateRequest,
+    options: CallOptions,
+  ): Promise<CallResult<StateReply>>;
   /** Bytes that match `sha256:HEX`; others count as no answer. */
   blob(attempt: AttemptCredential, digest: string, options: CallOptions): Promise<CallResult<Uint8Array>>;
 }
@@ -188,6 +195,8 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
       callJson(ChildView, { method: "GET", path: childPath(attempt, id), attempt }, o),
     cancelChild: (attempt, id, o) =>
       callJson(Empty, { path: `${childPath(attempt, id)}/cancel`, attempt, json: {} }, o),
+    state: (attempt, json, o) =>
+      callJson(StateReply, { path: attemptPath(attempt, "state"), attempt, json }, o),
     blob: async (attempt, digest, o) => {
       const sent = await send({ method: "GET", path: `/blobs/${encodeURIComponent(digest)}`, attempt }, o);
       return sent.ok ? await readBlob(digest, sent.value) : sent;

@@ -266,6 +266,12 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     owner: host.owner,
     hurry: control.kill.signal,
     engine: host.engine,
+    state: async (request, signal) => {
+      const body = { ...request, fence: grant.fence };
+      const got = await resend(host, { signal }, (call) => host.client.state(grant, body, call));
+      if (got.ok) return got.value;
+      return { problem: got.failure.kind === "aborted" ? "the run was stopped" : got.failure.message };
+    },
     labels: (step) => ({
       run: grant.run.dagRunId,
       workflow: grant.run.name,

@@ -51,6 +51,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
     log: { info: () => {}, warn: () => {}, error: () => {} },
     hurry: hurry.signal,
     engine: () => Promise.resolve(NO_ENGINE),
+    state: () => Promise.resolve({ problem: "no control plane here" }),
     labels: () => {
       throw new Error("a host step has no labels");
     },

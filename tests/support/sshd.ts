@@ -3,10 +3,11 @@ import { join } from "node:path";
 
 export interface Sshd extends AsyncDisposable {
   readonly port: number;
-  /** Of the private key that it lets in, as the user who runs the tests. */
+  /** Of the private key that it lets in, as whatever user of the machine. */
   readonly key: string;
   /** A `known_hosts` file that has its host key. */
   readonly knownHosts: string;
+  /** Who runs the tests. */
   readonly user: string;
   /** A fresh folder. */
   readonly folder: string;
@@ -21,6 +22,8 @@ export async function openSshd(port: number): Promise<Sshd> {
     await command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path(name));
   }
   await Deno.copyFile(path("client.pub"), path("authorized_keys"));
+  // Whoever is to be let in reads it.
+  await Deno.chmod(folder, 0o755);
   const [type, key] = (await Deno.readTextFile(path("host.pub"))).split(" ");
   await Deno.writeTextFile(path("known_hosts"), `[127.0.0.1]:${port} ${type} ${key}\n`);
   await Deno.writeTextFile(
@@ -33,7 +36,8 @@ export async function openSshd(port: number): Promise<Sshd> {
       `PidFile ${path("pid")}`,
       "PermitRootLogin yes",
       "PasswordAuthentication no",
-      "UsePAM no",
+      // Lets in who has no password at all, such as the users of services.
+      "UsePAM yes",
       "StrictModes no",
       "Subsystem sftp internal-sftp",
     ].join("\n"),

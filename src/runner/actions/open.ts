@@ -21,7 +21,8 @@ import { joinDir } from "./host.ts";
 import { isFailure } from "../../run/outcome.ts";
 import { openRedirect, readTextFile } from "./redirect.ts";
 import { perform } from "./registry.ts";
-import type { AttemptShare } from "./work.ts";
+import type { StateReply } from "../../protocol/state.ts";
+import type { AttemptShare, StateCall } from "./work.ts";
 
 export interface ActionsOptions {
   readonly attemptId: string;
@@ -38,6 +39,7 @@ export interface ActionsOptions {
   readonly log: Log;
   readonly hurry: AbortSignal;
   engine(): Promise<Engine | Failure>;
+  state(request: StateCall, signal: AbortSignal): Promise<StateReply | { readonly problem: string }>;
   /** Of a step's container; null: of the root container. */
   labels(step: string | null): Labels;
   logFiles(step: string): Readonly<Record<StreamName, string>>;

@@ -30,6 +30,11 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "sftp.download": async () => (await import("./sftp.ts")).sftpDownload,
   "sftp.upload": async () => (await import("./sftp.ts")).sftpUpload,
   "ssh.run": async () => (await import("./ssh.ts")).sshRun,
+  "state.delete": async () => (await import("./state.ts")).stateDelete,
+  "state.diff": async () => (await import("./state.ts")).stateDiff,
+  "state.get": async () => (await import("./state.ts")).stateGet,
+  "state.list": async () => (await import("./state.ts")).stateList,
+  "state.set": async () => (await import("./state.ts")).stateSet,
 };
 
 export function perform(action: ResolvedAction, work: Work): Promise<Outcome> {

@@ -1,6 +1,6 @@
 /** `ssh.run`: a command on another machine; its exit code is the step's (workflow-language contract 6.5). */
 import { constants } from "node:os";
-import type { ClientChannel } from "ssh2";
+import type { Client, ClientChannel } from "ssh2";
 import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
@@ -12,9 +12,9 @@ export async function sshRun(given: With<"ssh.run">, work: Work): Promise<Outcom
   const { command, ...own } = given;
   const settings = readSettings(own, work);
   await using connection = await openSsh(settings, work);
-  const channel = await execute(connection, wrap(command, settings.shell), work);
+  const execution = await execute(connection, wrap(command, settings.shell), work);
   const tails = newTails();
-  const exitCode = await follow(connection, channel, tailSink(work.sink, tails), work);
+  const exitCode = await follow(connection, execution, tailSink(work.sink, tails), work);
   return exitCode === 0
     ? succeeded(null)
     : failed("COMMAND_FAILED", exitMessage(exitCode, tails), "", exitCode);
@@ -31,37 +31,50 @@ function quote(word: string): string {
   return /^[\w./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-async function execute(connection: SshConnection, command: string, work: Work): Promise<ClientChannel> {
+interface Execution {
+  readonly channel: ClientChannel;
+  /** null: the server told none, so far. */
+  exitCode(): number | null;
+  readonly closed: Promise<void>;
+}
+
+async function execute(connection: SshConnection, command: string, work: Work): Promise<Execution> {
   using _cut = cutOnStop(connection, work.signal);
+  const { client } = connection;
   return await new Promise((resolve, reject) => {
-    connection.client.exec(command, (error, channel) => {
-      if (error === undefined) resolve(channel);
+    client.exec(command, (error, channel) => {
+      if (error === undefined) resolve(watch(channel, client));
       else reject(new ActionError(`the server does not run the command: ${error.message}`));
     });
   });
 }
 
-/** Resolves with the exit code once all output is written. On stop: the signal, the grace, then the connection is cut. */
-async function follow(
-  connection: SshConnection,
-  channel: ClientChannel,
-  sink: OutputSink,
-  work: Work,
-): Promise<number> {
+/** From the first moment on: a short command's end may be in the same packet as its beginning. */
+function watch(channel: ClientChannel, client: Client): Execution {
   let exitCode: number | null = null;
   channel.on("exit", (code: number | null, signal?: string) => {
     exitCode = code ?? 128 + signalNumber(signal ?? "");
   });
-  // The code may come after the end of the streams.
   const closed = new Promise<void>((resolve) => {
     channel.once("close", () => resolve());
-    connection.client.once("close", () => resolve());
+    client.once("close", () => resolve());
   });
+  return { channel, exitCode: () => exitCode, closed };
+}
+
+/** Resolves with the exit code once all output is written. On stop: the signal, the grace, then the connection is cut. */
+async function follow(
+  connection: SshConnection,
+  { channel, exitCode, closed }: Execution,
+  sink: OutputSink,
+  work: Work,
+): Promise<number> {
   const ended = new AbortController();
   const stopping = stopWhenAsked(connection, channel, work, ended.signal);
   channel.end();
   try {
     await Promise.all([pump(channel, "stdout", sink), pump(channel.stderr, "stderr", sink)]);
+    // The code may come after the end of the streams.
     await closed;
   } catch (error) {
     // Cut by us, or by the other side: either is told below.
@@ -70,7 +83,8 @@ async function follow(
     ended.abort();
     await stopping;
   }
-  if (exitCode !== null) return exitCode;
+  const code = exitCode();
+  if (code !== null) return code;
   const why = connection.broken()?.message ?? "it told no exit code";
   throw new ActionError(
     work.signal.aborted ? "stopped" : `the connection ended before the command did: ${why}`,

@@ -5,7 +5,10 @@ import type { StopRules } from "../../run/stop.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
+import type { StateReply, StateRequest } from "../../protocol/state.ts";
 import type { Environment } from "./environment.ts";
+
+export type StateCall = StateRequest extends infer R ? R extends unknown ? Omit<R, "fence"> : never : never;
 
 export interface Work {
   readonly call: StepCall;
@@ -39,6 +42,8 @@ export interface AttemptShare {
   /** Aborts when a stop is to skip its grace (CN-06). */
   readonly hurry: AbortSignal;
   engine(): Promise<Engine | Failure>;
+  /** Workflow state of the control plane. */
+  state(request: StateCall, signal: AbortSignal): Promise<StateReply | { readonly problem: string }>;
   labels(step: string | null): Labels;
   logFiles(step: string): Readonly<Record<StreamName, string>>;
 }

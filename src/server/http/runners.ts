@@ -19,12 +19,14 @@ import {
 } from "../../protocol/messages.ts";
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
+import { StateRequest } from "../../protocol/state.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
 import { reportLog } from "../dispatch/logs.ts";
 import { registerRunner } from "../dispatch/register.ts";
 import { reportEvents } from "../dispatch/report.ts";
+import { accessState } from "../dispatch/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import { bearerOf, digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
@@ -155,6 +157,13 @@ export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono
   app.post("/attempts/:attemptId/children/:dagRunId/cancel", async (c) => {
     const isFound = await cancelChild(ports, settings, await caller(c), c.req.param("dagRunId"));
     return isFound ? c.json({}) : fail("not_found", "the attempt's run has no such child");
+  });
+
+  app.post("/attempts/:attemptId/state", async (c) => {
+    const body = await read(c, StateRequest);
+    if (body instanceof Response) return body;
+    const answer = await accessState(ports, await caller(c), body);
+    return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });
 
   app.get("/blobs/:digest", async (c) => {

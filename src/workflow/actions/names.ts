@@ -16,6 +16,7 @@ import { gitCheckout, gitWorktreeAdd, gitWorktreeRemove } from "./git.ts";
 import { httpRequest } from "./http.ts";
 import { mailSend } from "./mail.ts";
 import { sftpDownload, sftpUpload, sshRun } from "./ssh.ts";
+import { stateDelete, stateDiff, stateGet, stateList, stateSet } from "./state.ts";
 
 export const NAMED_ACTIONS = {
   "exec": exec,
@@ -39,6 +40,11 @@ export const NAMED_ACTIONS = {
   "sftp.download": sftpDownload,
   "sftp.upload": sftpUpload,
   "ssh.run": sshRun,
+  "state.delete": stateDelete,
+  "state.diff": stateDiff,
+  "state.get": stateGet,
+  "state.list": stateList,
+  "state.set": stateSet,
 } as const;
 
 export type NamedAction = keyof typeof NAMED_ACTIONS;

@@ -1,0 +1,115 @@
+/** Reading and writing workflow state for an attempt (M13): only while it may act, and never for runs of strangers (FK-07). */
+import { STATE_VALUE_MAX_BYTES, type StateReply, type StateRequest } from "../../protocol/state.ts";
+import type { ServerPorts } from "../ports.ts";
+import { isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import type { Transaction } from "../store/db.ts";
+import { getRunById, type RunRow } from "../store/runs.ts";
+import {
+  deleteState,
+  getState,
+  listState,
+  putState,
+  type StatePlace,
+  type StateRow,
+} from "../store/state.ts";
+import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
+
+export type StateAnswer = { readonly ok: true; readonly reply: StateReply } | ReportRefusal;
+
+export async function accessState(
+  ports: ServerPorts,
+  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  request: StateRequest,
+): Promise<StateAnswer> {
+  return await ports.db.transaction(async (tx): Promise<StateAnswer> => {
+    const held = await lockRunAndAttempt(tx, caller.attemptId);
+    const refusal = checkCaller(held?.attempt ?? null, caller, request.fence);
+    if (refusal !== null || held === null) return refusal ?? notFound(caller.attemptId);
+    if (!isLive(held.attempt)) return fenced();
+    if (held.run.trust === "untrusted") {
+      return {
+        ok: false,
+        code: "forbidden",
+        message: "a run of an unapproved fork has no access to workflow state",
+      };
+    }
+    return await act(tx, await placeOf(tx, held.run, request), request, new Date(ports.clock.now()));
+  });
+}
+
+async function placeOf(
+  tx: Transaction,
+  run: RunRow,
+  { scope, namespace }: StateRequest,
+): Promise<StatePlace> {
+  switch (scope) {
+    case "dag":
+      return { scope: `dag:${run.name}`, namespace };
+    case "root_dag": {
+      const root = run.rootId === null ? run : await getRunById(tx, run.rootId);
+      return { scope: `root_dag:${(root ?? run).name}`, namespace };
+    }
+    case "global":
+    case "custom":
+      return { scope, namespace };
+    default:
+      return scope satisfies never;
+  }
+}
+
+async function act(
+  tx: Transaction,
+  place: StatePlace,
+  request: StateRequest,
+  now: Date,
+): Promise<StateAnswer> {
+  switch (request.op) {
+    case "get":
+      return answer(await getState(tx, place, request.key));
+    case "list":
+      return {
+        ok: true,
+        reply: {
+          entries: (await listState(tx, place, request.keyPrefix, request.limit)).map(entryOf),
+          isNew: false,
+        },
+      };
+    case "put": {
+      const size = new TextEncoder().encode(JSON.stringify(request.value) ?? "").length;
+      if (size > STATE_VALUE_MAX_BYTES) {
+        return {
+          ok: false,
+          code: "too_large",
+          message: `the value is larger than ${STATE_VALUE_MAX_BYTES} bytes`,
+        };
+      }
+      const expected = request.createOnly ? 0 : request.expectedVersion;
+      const row = await putState(tx, place, request.key, request.value ?? null, expected, now);
+      return row === null ? conflict(request.key, expected) : answer(row);
+    }
+    case "delete": {
+      const row = await deleteState(tx, place, request.key, request.expectedVersion);
+      if (row !== null || request.expectedVersion === null) return answer(row);
+      return await getState(tx, place, request.key) === null
+        ? answer(null)
+        : conflict(request.key, request.expectedVersion);
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+function conflict(key: string, expected: number | null): StateAnswer {
+  const message = expected === 0
+    ? `state "${key}" exists already`
+    : `state "${key}" is not at version ${expected}`;
+  return { ok: false, code: "conflict", message };
+}
+
+function answer(row: StateRow | null): StateAnswer {
+  return { ok: true, reply: { entries: row === null ? [] : [entryOf(row)], isNew: row?.version === 1 } };
+}
+
+function entryOf({ key, value, version }: StateRow): StateReply["entries"][number] {
+  return { key, value, version };
+}
