@@ -4,7 +4,12 @@ import { readPieces, TemplateError, type Token } from "./template-token.ts";
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "print"; readonly pipe: Pipe }
-  | { readonly kind: "if" | "with" | "range"; readonly pipe: Pipe; readonly body: Nodes; readonly otherwise: Nodes }
+  | {
+    readonly kind: "if" | "with" | "range";
+    readonly pipe: Pipe;
+    readonly body: Nodes;
+    readonly otherwise: Nodes;
+  }
   | { readonly kind: "template"; readonly name: string; readonly pipe: Pipe | null; readonly line: number }
   | { readonly kind: "break" | "continue"; readonly line: number };
 
@@ -146,7 +151,9 @@ export function parseTemplate(source: string, isFunction: (name: string) => bool
 
 function readName(tokens: readonly Token[], line: number): string {
   const name = tokens[1];
-  if (name?.kind !== "string") throw new TemplateError(line, "the name of a template must be a text in quotes");
+  if (name?.kind !== "string") {
+    throw new TemplateError(line, "the name of a template must be a text in quotes");
+  }
   return name.text;
 }
 
@@ -202,7 +209,11 @@ function readPipe(tokens: readonly Token[], line: number, isFunction: (name: str
   function readOperand(depth: number): Operand {
     let operand = readPlain(depth);
     const names: string[] = [];
-    for (let next = tokens[at]; next?.kind === "field" && next.isGlued && next.text !== ""; next = tokens[at]) {
+    for (
+      let next = tokens[at];
+      next?.kind === "field" && next.isGlued && next.text !== "";
+      next = tokens[at]
+    ) {
       names.push(next.text);
       at++;
     }
@@ -215,7 +226,9 @@ function readPipe(tokens: readonly Token[], line: number, isFunction: (name: str
     if (token === undefined) throw new TemplateError(line, "a value is missing");
     switch (token.kind) {
       case "field":
-        return token.text === "" ? { kind: "dot" } : { kind: "fields", of: { kind: "dot" }, names: [token.text] };
+        return token.text === ""
+          ? { kind: "dot" }
+          : { kind: "fields", of: { kind: "dot" }, names: [token.text] };
       case "variable":
         return { kind: "variable", name: token.text };
       case "string":

@@ -7,16 +7,18 @@ export class TemplateError extends Error {
   }
 }
 
-export type Token = { readonly line: number; /** No space before it. */ readonly isGlued: boolean } & (
-  /** `.name` and `.` (empty). */
-  | { readonly kind: "field"; readonly text: string }
-  /** `$name` and `$` (empty). */
-  | { readonly kind: "variable"; readonly text: string }
-  | { readonly kind: "word"; readonly text: string }
-  | { readonly kind: "string"; readonly text: string }
-  | { readonly kind: "number"; readonly value: number; readonly text: string }
-  | { readonly kind: "sign"; readonly text: string }
-);
+export type Token =
+  & { readonly line: number; /** No space before it. */ readonly isGlued: boolean }
+  & (
+    /** `.name` and `.` (empty). */
+    | { readonly kind: "field"; readonly text: string }
+    /** `$name` and `$` (empty). */
+    | { readonly kind: "variable"; readonly text: string }
+    | { readonly kind: "word"; readonly text: string }
+    | { readonly kind: "string"; readonly text: string }
+    | { readonly kind: "number"; readonly value: number; readonly text: string }
+    | { readonly kind: "sign"; readonly text: string }
+  );
 
 export type Piece =
   | { readonly kind: "text"; readonly text: string }

@@ -16,7 +16,7 @@ export const stateGet = defineAction(v.pipe(
   fields({ ...place, key: filled, default: v.optional(anything), required: v.optional(bool, false) }, {
     of: "with of state.get",
   }),
-  v.check(isPlaced, UNPLACED),
+  v.check((given) => isPlaced(given), UNPLACED),
 ));
 
 export const stateSet = defineAction(v.pipe(
@@ -27,12 +27,12 @@ export const stateSet = defineAction(v.pipe(
     expected_version: expectedVersion,
     create_only: v.optional(bool, false),
   }, { of: "with of state.set" }),
-  v.check(isPlaced, UNPLACED),
+  v.check((given) => isPlaced(given), UNPLACED),
 ));
 
 export const stateDelete = defineAction(v.pipe(
   fields({ ...place, key: filled, expected_version: expectedVersion }, { of: "with of state.delete" }),
-  v.check(isPlaced, UNPLACED),
+  v.check((given) => isPlaced(given), UNPLACED),
 ));
 
 export const stateList = defineAction(v.pipe(
@@ -42,12 +42,12 @@ export const stateList = defineAction(v.pipe(
     limit: v.optional(wholeNumber(1, 1_000), 100),
     include_values: v.optional(bool, false),
   }, { of: "with of state.list" }),
-  v.check(isPlaced, UNPLACED),
+  v.check((given) => isPlaced(given), UNPLACED),
 ));
 
 export const stateDiff = defineAction(v.pipe(
   fields({ ...place, key: filled, value: anything, update: v.optional(bool, false) }, {
     of: "with of state.diff",
   }),
-  v.check(isPlaced, UNPLACED),
+  v.check((given) => isPlaced(given), UNPLACED),
 ));

@@ -1,6 +1,8 @@
 /** `git.worktree.add` and `git.worktree.remove` on real repositories (workflow-language contract 6.4). */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { NamedAction } from "../../../src/workflow/actions/names.ts";
+import { readCall } from "../../../src/workflow/named-action.ts";
 import { commitFile, git, makeRepository, openGitFolder } from "../../support/git.ts";
 import { openHostBench, type Performed } from "../../support/host-actions.ts";
 import { namedCall, resultOf } from "../../support/named-call.ts";
@@ -275,4 +277,22 @@ Deno.test("6.4 git.worktree.remove never takes the main tree, a locked one, or w
   const inside = `${bench.repo}.worktrees/a`;
   assertRefused(await bench.remove({ path: bench.repo, ...force }, inside), /main working tree/);
   assert.ok(await exists(join(bench.repo, "readme")) && await hasBranch(bench.repo, "main"));
+});
+
+Deno.test("6.4 A-02 what no git.worktree action can mean is refused when the workflow is loaded", () => {
+  const cases: readonly (readonly [NamedAction, Given, RegExp | null])[] = [
+    ["git.worktree.remove", {}, /needs branch or path/],
+    ["git.worktree.remove", { branch: "" }, /needs branch or path/],
+    ["git.worktree.remove", { path: "x", force_delete_branch: true }, /requires delete_branch/],
+    ["git.worktree.remove", { path: "x", force_delete_branch: "true", delete_branch: "true" }, null],
+    ["git.worktree.remove", { path: "x", force_delete_branch: false }, null],
+    ["git.worktree.add", {}, null],
+    ["git.worktree.add", { branch: 12, create_branch: "yes" }, /create_branch: must be a boolean/],
+    ["git.worktree.add", { brunch: "x" }, /invalid keys: brunch/],
+  ];
+  for (const [name, given, pattern] of cases) {
+    const read = readCall(name, given);
+    if (pattern === null) assert.ok(read.ok);
+    else assert.match(read.ok ? "" : read.message, pattern);
+  }
 });
