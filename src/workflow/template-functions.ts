@@ -74,9 +74,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   first: one((value) => list(value).at(0) ?? null),
   last: one((value) => list(value).at(-1) ?? null),
   has: two((item, value) => list(value).some((one) => isSame(one, item))),
-  uniq: one((value) =>
-    list(value).filter((item, at, all) => all.findIndex((one) => isSame(one, item)) === at)
-  ),
+  uniq: one((value) => [...new Map(list(value).map((item) => [JSON.stringify(item), item])).values()]),
   sortAlpha: one((value) => list(value).map(valueText).sort()),
   reverse: one((value) => list(value).toReversed()),
   dict: some(0, dict),

@@ -237,7 +237,10 @@ function callFunction(
     throw new TemplateError(place.line, `${name}: wants ${wanted} arguments, got ${given.length}`);
   }
   try {
-    return bounded(known.call(given), place.line);
+    for (const value of given) charge(value, place);
+    const made = known.call(given);
+    charge(made, place);
+    return made;
   } catch (error) {
     if (error instanceof RangeError || error instanceof TemplateError || !(error instanceof Error)) {
       throw error;
@@ -247,11 +250,14 @@ function callFunction(
   }
 }
 
-function bounded(value: unknown, line: number): unknown {
+/** Long values cost more steps: to make, and to look through. */
+function charge(value: unknown, { line, rendering }: Place): void {
   if (typeof value === "string" && value.length > TEXT_MAX) {
     throw new TemplateError(line, `a text is larger than ${TEXT_MAX} characters`);
   }
-  return value;
+  const cost = typeof value === "string" ? value.length / 64 : Array.isArray(value) ? value.length / 8 : 0;
+  rendering.steps += Math.floor(cost);
+  step(line, rendering);
 }
 
 /** The first value that decides; those behind it are not looked at. */

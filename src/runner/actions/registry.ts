@@ -35,6 +35,11 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "state.get": async () => (await import("./state.ts")).stateGet,
   "state.list": async () => (await import("./state.ts")).stateList,
   "state.set": async () => (await import("./state.ts")).stateSet,
+  "template.render": async () => (await import("./template.ts")).templateRender,
+  "wait.duration": async () => (await import("./wait.ts")).waitDuration,
+  "wait.file": async () => (await import("./wait.ts")).waitFile,
+  "wait.http": async () => (await import("./wait.ts")).waitHttp,
+  "wait.until": async () => (await import("./wait.ts")).waitUntil,
 };
 
 export function perform(action: ResolvedAction, work: Work): Promise<Outcome> {

@@ -17,6 +17,8 @@ import { httpRequest } from "./http.ts";
 import { mailSend } from "./mail.ts";
 import { sftpDownload, sftpUpload, sshRun } from "./ssh.ts";
 import { stateDelete, stateDiff, stateGet, stateList, stateSet } from "./state.ts";
+import { templateRender } from "./template.ts";
+import { waitDuration, waitFile, waitHttp, waitUntil } from "./wait.ts";
 
 export const NAMED_ACTIONS = {
   "exec": exec,
@@ -45,6 +47,11 @@ export const NAMED_ACTIONS = {
   "state.get": stateGet,
   "state.list": stateList,
   "state.set": stateSet,
+  "template.render": templateRender,
+  "wait.duration": waitDuration,
+  "wait.file": waitFile,
+  "wait.http": waitHttp,
+  "wait.until": waitUntil,
 } as const;
 
 export type NamedAction = keyof typeof NAMED_ACTIONS;

@@ -176,7 +176,7 @@ export const workerSelector = v.lazy((input): v.GenericSchema<unknown, Record<st
 
 const inBody = v.lazy((): v.GenericSchema<unknown, WrittenStep> => step);
 
-const stepFields = fields({
+export const stepFields = fields({
   id: v.optional(v.pipe(text, v.trim())),
   name: v.optional(v.pipe(text, v.trim())),
   description: v.optional(string),

@@ -1,0 +1,25 @@
+/** `template.render`: a text from a template and data, printed or written to a file. */
+import { succeeded } from "../../run/outcome.ts";
+import type { Outcome } from "../../run/ports.ts";
+import type { With } from "../../workflow/actions/names.ts";
+import { renderTemplate } from "../../workflow/template.ts";
+import { ActionError, print } from "./deed.ts";
+import { write } from "./file.ts";
+import { joinDir, stepDir } from "./host.ts";
+import type { Work } from "./work.ts";
+
+const MODE = 0o600;
+
+export async function templateRender(given: With<"template.render">, work: Work): Promise<Outcome> {
+  const rendered = renderTemplate(given.template, given.data);
+  if (!rendered.ok) throw new ActionError(rendered.message, "correct the template, or add the key to data");
+  if (given.output === undefined) await print(work, rendered.text);
+  else {await write(
+      joinDir(stepDir(work), given.output),
+      new TextEncoder().encode(rendered.text),
+      MODE,
+      true,
+      work,
+    );}
+  return succeeded(null);
+}

@@ -1,0 +1,53 @@
+/** The JSON Schema for editors must let every workflow through that the language itself takes. */
+import assert from "node:assert/strict";
+import { parseAllDocuments } from "yaml";
+import { findViolations } from "../../../src/workflow/json-schema.ts";
+import { languageSchema } from "../../../src/workflow/language-schema.ts";
+import { parseWorkflow } from "../../../src/workflow/parse.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+const schema = languageSchema();
+
+function blocksOf(text: string): string[] {
+  return [...text.matchAll(/```yaml\n([^]*?)```/g)].map((match) => match[1] ?? "");
+}
+
+const texts = [...Deno.readDirSync(new URL("docs", ROOT))].filter((entry) => entry.name.endsWith(".md"))
+  .flatMap((entry) => blocksOf(Deno.readTextFileSync(new URL(`docs/${entry.name}`, ROOT))))
+  .filter((text) => parseWorkflow(text, "load").workflow !== null);
+
+Deno.test("the schema takes every workflow of the documents", () => {
+  assert.ok(texts.length > 10, `${texts.length} workflows in docs`);
+  for (const text of texts) {
+    const documents = parseAllDocuments(text);
+    for (const document of Array.isArray(documents) ? documents : []) {
+      const value: unknown = document.toJS({ maxAliasCount: 10 });
+      if (typeof value === "object" && value !== null && "actions" in value) continue;
+      assert.deepEqual(findViolations(schema, value), [], text);
+    }
+  }
+});
+
+for (
+  const [title, value] of [
+    ["an unknown root key", { steps: [{ run: "x" }], colour: 1 }],
+    ["an unknown step key", { steps: [{ run: "x", colour: 1 }] }],
+    ["a word that is none of the list", { type: "tree", steps: [{ run: "x" }] }],
+    ["a list where a text belongs", { description: [], steps: [{ run: "x" }] }],
+    ["text where a number belongs", { timeout_sec: "x", steps: [{ run: "x" }] }],
+    ["an unknown key of a policy", {
+      steps: [{ run: "x", retry_policy: { limit: 1, interval_sec: 0, often: true } }],
+    }],
+  ] as const
+) {
+  Deno.test(`the schema refuses ${title}`, () => assert.notDeepEqual(findViolations(schema, value), []));
+}
+
+Deno.test("each action brings the schema of its with", () => {
+  const text = JSON.stringify(schema);
+  for (
+    const name of ["file.write", "http.request", "git.worktree.add", "dag.run", "human.task", "docker.run"]
+  ) {
+    assert.ok(text.includes(`{"const":"${name}"}`), name);
+  }
+});
