@@ -128,8 +128,13 @@ function newWalker(): Walker {
     const own = inner["type"];
     if (typeof own !== "string") return inner;
     const others = kinds.filter((kind) => kind !== own);
-    const body = own === "object" && isClosed(schema) ? { ...inner, additionalProperties: false } : inner;
-    return others.length === 0 ? body : anyOf([body, typeOf(others)]);
+    const body = own === "object" && "properties" in inner && isClosed(schema)
+      ? { ...inner, additionalProperties: false }
+      : inner;
+    // Where anything may stand in front of a list, one item is a list of one.
+    const isLoose = own === "array" && isMapping(pipe[0]) && pipe[0]["type"] === "unknown";
+    const single = isLoose && isMapping(inner["items"]) ? [inner["items"]] : [];
+    return anyOf([body, ...single, ...(others.length === 0 ? [] : [typeOf(others)])]);
   };
 
   /** One schema per kind of input. */
@@ -143,8 +148,9 @@ function newWalker(): Walker {
     }
     const taken = [...branches].flatMap(([branch, kinds]) => {
       const one = read(branch);
-      // A branch that takes nothing only says what is wrong.
-      return Object.keys(one).length > 0 && isFor(one, kinds) ? [one] : [];
+      if (Object.keys(one).length > 0) return isFor(one, kinds) ? [one] : [];
+      // A mapping may have keys that no sample has; a branch for other kinds that takes nothing only says what is wrong.
+      return kinds.includes("object") ? [{ type: "object" }] : acceptedKinds(branch).length > 0 ? [{}] : [];
     });
     open.delete(schema);
     return anyOf(taken);

@@ -9,6 +9,11 @@ import { run } from "./run.ts";
 import type { Work } from "./work.ts";
 
 const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
+  "artifact.list": async () => (await import("./artifact.ts")).artifactList,
+  "artifact.read": async () => (await import("./artifact.ts")).artifactRead,
+  "artifact.write": async () => (await import("./artifact.ts")).artifactWrite,
+  "data.convert": async () => (await import("./data.ts")).dataConvert,
+  "data.pick": async () => (await import("./data.ts")).dataPick,
   "exec": async () => (await import("./basic.ts")).exec,
   "file.copy": async () => (await import("./file.ts")).fileCopy,
   "file.delete": async () => (await import("./file.ts")).fileDelete,

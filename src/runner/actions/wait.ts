@@ -52,15 +52,36 @@ export async function waitHttp(given: With<"wait.http">, work: Work): Promise<Ou
     body: given.body,
     timeout: given.request_timeout / 1000,
   };
+  checkHeaders(given.headers);
+  let known = "";
   return await poll(given.poll_interval, work, async () => {
-    try {
-      await using answer = await openHttp(request, work);
-      return answer.status === given.status;
-    } catch (error) {
-      if (error instanceof ActionError && !work.signal.aborted) return false;
-      throw error;
-    }
+    const answer = await look(request, work);
+    if (answer === given.status) return true;
+    const reason = typeof answer === "number" ? `status ${answer}` : answer;
+    if (reason !== known) await work.report.note("info", `wait.http goes on: ${reason}`);
+    known = reason;
+    return false;
   });
+}
+
+/** The status, or why there is none. */
+async function look(request: With<"http.request">, work: Work): Promise<number | string> {
+  try {
+    await using answer = await openHttp(request, work);
+    return answer.status;
+  } catch (error) {
+    if (error instanceof ActionError && !work.signal.aborted) return error.message;
+    throw error;
+  }
+}
+
+/** Those that can never be sent would be waited for without end. */
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  try {
+    new Headers(headers);
+  } catch {
+    throw new ActionError("headers have characters that HTTP does not allow", "correct headers");
+  }
 }
 
 const NOTHING_ELSE = {

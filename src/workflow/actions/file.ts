@@ -7,7 +7,7 @@ const path = filled;
 const off = v.optional(bool, false);
 
 /** `644`, `0644` and `0o644` mean the same; a YAML number is read by its digits. */
-const mode = v.pipe(
+export const mode = v.pipe(
   v.unknown(),
   v.transform((value): unknown => typeof value === "number" ? String(value) : value),
   v.custom<string>(

@@ -1,7 +1,8 @@
 /** The closed list of actions whose `with` a schema describes; `run`, `docker.run` and `harness.run` have rooms of their own. */
 import type * as v from "valibot";
+import { artifactList, artifactRead, artifactWrite } from "./artifact.ts";
 import { exec, logWrite, noop, outputsWrite } from "./basic.ts";
-import { jqFilter } from "./data.ts";
+import { dataConvert, dataPick, jqFilter } from "./data.ts";
 import {
   fileCopy,
   fileDelete,
@@ -21,6 +22,11 @@ import { templateRender } from "./template.ts";
 import { waitDuration, waitFile, waitHttp, waitUntil } from "./wait.ts";
 
 export const NAMED_ACTIONS = {
+  "artifact.list": artifactList,
+  "artifact.read": artifactRead,
+  "artifact.write": artifactWrite,
+  "data.convert": dataConvert,
+  "data.pick": dataPick,
   "exec": exec,
   "file.copy": fileCopy,
   "file.delete": fileDelete,
