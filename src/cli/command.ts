@@ -88,7 +88,10 @@ const COMMANDS: Readonly<
     summary: "check a workflow file and tell every problem in it",
     load: () => import("./commands/validate.ts"),
   },
-  schema: { summary: "the JSON Schema of workflow files, for editors", load: () => import("./commands/schema.ts") },
+  schema: {
+    summary: "the JSON Schema of workflow files, for editors",
+    load: () => import("./commands/schema.ts"),
+  },
   webhook: { summary: "make a workflow startable over HTTP", load: () => import("./commands/webhook.ts") },
   endpoint: {
     summary: "make or list the places where a Git forge sends its events",

@@ -45,6 +45,7 @@ export async function execute(
     ? endUnopened(prelude, stop.signal)
     : await runAttempt({ workflow, ports, kill, isRetryDue: inputs.isRetryDue, ...prelude, ...story }, stop);
   if (stopReason(stop.signal)?.kind === "fenced") return story.state();
+  await mailEnd(workflow, ports, story, end.status);
   await story.emit(
     end.status === "waiting" ? { type: "attempt.waiting", data: { steps: waitingNames(story.state()) } } : {
       type: "attempt.finished",
@@ -52,6 +53,24 @@ export async function execute(
     },
   );
   return story.state();
+}
+
+async function mailEnd(
+  workflow: Workflow,
+  ports: RunPorts,
+  story: Story,
+  status: FinalStatus,
+): Promise<void> {
+  const occasion = status === "failed"
+    ? "failure"
+    : status === "succeeded" || status === "partially_succeeded"
+    ? "success"
+    : status === "waiting"
+    ? "wait"
+    : null;
+  if (occasion === null || workflow.mails[occasion] === undefined) return;
+  const problem = await ports.mails.send(occasion, { status, step: null, state: story.state() });
+  if (problem !== null) await story.emit({ type: "note", data: { level: "warn", message: problem } });
 }
 
 function waitingNames(state: RunState): string[] {
@@ -236,6 +255,7 @@ async function runHandler(
     emit: attempt.emit,
     slots: newSlots(0),
     order: 0,
+    mailFailure: () => Promise.resolve(),
     scope: () =>
       newHandlerScope(attempt.scope, step, stepsOf(workflow), attempt.state(), status, {
         files: null,

@@ -5,13 +5,14 @@ import type {
   HandlerName,
   HarnessConfig,
   HarnessDefinition,
+  MailOccasion,
   ResourceLimits,
   StepAction,
 } from "../workflow/workflow.ts";
 import type { CallerParams } from "../workflow/inputs.ts";
 import type { ContainerFacts, RunEventBody, RunStatus } from "./event.ts";
 import type { Failure } from "./failure.ts";
-import type { ChildLink } from "./state.ts";
+import type { ChildLink, RunState } from "./state.ts";
 
 export interface Clock {
   /** Epoch milliseconds of the wall clock. */
@@ -240,7 +241,21 @@ export interface Journal {
   log(step: string, stream: StreamName, bytes: Uint8Array): Promise<void>;
 }
 
+/** Tells people about a run by mail. Answers why a mail could not be sent; null: it was, or none is wanted. */
+export interface Mails {
+  send(occasion: MailOccasion, story: MailStory): Promise<string | null>;
+}
+
+export interface MailStory {
+  /** Token of the run's status; of a step's mail: the step's. */
+  readonly status: string;
+  /** null: about the run as a whole. */
+  readonly step: string | null;
+  readonly state: RunState;
+}
+
 export interface RunPorts {
+  readonly mails: Mails;
   readonly clock: Clock;
   readonly journal: Journal;
   readonly actions: Actions;

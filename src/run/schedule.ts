@@ -91,8 +91,19 @@ async function start(
       stepDir: (dir) => actions.stepDir(dir),
       logsOf: (name) => actions.logsOf(name),
     });
+  const mailFailure = async (): Promise<void> => {
+    if (workflow.mails.error === undefined) return;
+    const problem = await ports.mails.send("error", {
+      status: "failed",
+      step: step.name,
+      state: run.state(),
+    });
+    if (problem !== null) {
+      await emit({ type: "note", step: step.name, data: { level: "warn", message: problem } });
+    }
+  };
   const end = await runStep(
-    { workflow, step, handler: null, ports, actions, emit, slots, order, scope },
+    { workflow, step, handler: null, ports, actions, emit, slots, order, scope, mailFailure },
     signal,
   );
   return { name: step.name, end };

@@ -24,6 +24,8 @@ export interface StepRun {
   readonly slots: Slots;
   /** Position in the declaration: who gets a free place first. */
   readonly order: number;
+  /** Mails that the step failed; what goes wrong with that is noted. */
+  readonly mailFailure: () => Promise<void>;
   /** Asked anew for each try: it sees what upstream steps published. `files` are those of the try. */
   readonly scope: (files: StepFiles | null) => StepScope;
 }
@@ -208,6 +210,7 @@ async function finish(run: StepRun, result: TryResult, sizes: Sizes): Promise<St
     step,
     data: { status, ...codeOf(result), error, continued: isContinued, logs },
   });
+  if (status === "failed" && run.step.mailOnError) await run.mailFailure();
   return status;
 }
 

@@ -22,6 +22,7 @@ import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import { readDefinition } from "./definition.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
+import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { readSecrets } from "./secrets.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -308,7 +309,14 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   });
   const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
   const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
-  const ports = { clock: host.clock, journal, actions, checks, children, surroundings };
+  const mails = newMails({
+    workflow,
+    run: grant.run,
+    runnerEnv: host.runnerEnv,
+    mask,
+    logsOf: (step) => spool.logsOf(step),
+  });
+  const ports = { clock: host.clock, journal, actions, checks, children, surroundings, mails };
   const located = workflow.workingDir !== null || grant.run.defaultDir === ""
     ? workflow
     : { ...workflow, workingDir: grant.run.defaultDir };

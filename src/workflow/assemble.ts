@@ -5,7 +5,7 @@ import type { ProblemCode } from "./problem.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { checkProviders } from "./step-action.ts";
 import { readHandlers, readSteps } from "./steps.ts";
-import type { Workflow } from "./workflow.ts";
+import type { MailEnvelope, MailOccasion, Workflow } from "./workflow.ts";
 
 /** Where rules tell what they found. */
 export interface Findings {
@@ -61,6 +61,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     retention: { days: written.hist_retention_days ?? null, runs: written.hist_retention_runs ?? null },
     runConfig: written.run_config ?? { disableParamEdit: false, disableRunIdEdit: false },
     defaults: familyDefaults(written),
+    mails: mailsOf(written),
     locals: {},
   };
 }
@@ -78,6 +79,27 @@ function familyDefaults(written: WrittenWorkflow): Workflow["defaults"] {
   );
 }
 
+/** An end is mailed when `mail_on` says so and its envelope says to whom. */
+function mailsOf(written: WrittenWorkflow): Workflow["mails"] {
+  const { mail_on: on, error_mail: error, info_mail: info, wait_mail: wait } = written;
+  const envelope = (given: typeof error): MailEnvelope | null =>
+    given === undefined ? null : {
+      from: given.from ?? "",
+      to: given.to ?? [],
+      prefix: given.prefix ?? "",
+      attachLogs: given.attach_logs ?? false,
+    };
+  const wanted: readonly (readonly [MailOccasion, boolean, MailEnvelope | null])[] = [
+    ["failure", on?.failure === true, envelope(error)],
+    ["success", on?.success === true, envelope(info)],
+    ["wait", on?.wait === true, envelope(wait)],
+    ["error", true, envelope(error)],
+  ];
+  return Object.fromEntries(
+    wanted.flatMap(([occasion, isOn, one]) => isOn && one !== null ? [[occasion, one]] : []),
+  );
+}
+
 /** Accepted, and of no effect in this version: said where a person looks for it, in `validate`. */
 const IDLE = [
   "schedule",
@@ -85,10 +107,6 @@ const IDLE = [
   "catchup_window",
   "overlap_policy",
   "log_dir",
-  "mail_on",
-  "error_mail",
-  "info_mail",
-  "wait_mail",
   "kubernetes",
   "otel",
   "registry_auths",
@@ -118,6 +136,16 @@ function checkRoot(written: WrittenWorkflow, findings: Findings): void {
   for (const field of IDLE) {
     if (written[field] !== undefined) {
       findings.warn([field], `${field} has no effect in this version of dagu-edge`);
+    }
+  }
+  for (
+    const [key, envelope] of [["failure", "error_mail"], ["success", "info_mail"], [
+      "wait",
+      "wait_mail",
+    ]] as const
+  ) {
+    if (written.mail_on?.[key] === true && (written[envelope]?.to ?? []).length === 0) {
+      findings.warn(["mail_on", key], `mail_on.${key} sends nothing: ${envelope} names nobody in to`);
     }
   }
   if (written.harness !== undefined) checkProviders(written.harness, ["harness"], written, findings);

@@ -119,6 +119,7 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
     repeat: step.written.has("repeat_policy") || isTask ? step.repeat : defaults.repeat_policy ?? null,
     continueOn: step.continueOn ?? defaults.continue_on ?? NO_CONTINUE,
     preconditions: [...(defaults.preconditions ?? []), ...step.preconditions],
+    mailOnError: step.mailOnError ?? (isTask ? false : defaults.mail_on_error ?? false),
     approval: step.approval,
   };
 }

@@ -55,8 +55,20 @@ export interface Workflow {
   readonly runConfig: { readonly disableParamEdit: boolean; readonly disableRunIdEdit: boolean };
   /** Root `smtp`, `ssh`, `s3`, `redis`, `llm`: what the actions of these families take for their missing keys, as written. */
   readonly defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** When a run's end is mailed, and to whom; an end that is not mentioned is not mailed (R-42). */
+  readonly mails: Readonly<Partial<Record<MailOccasion, MailEnvelope>>>;
   /** The later documents of the stream, by name (F-01). Empty in a local document itself. */
   readonly locals: Readonly<Record<string, Workflow>>;
+}
+
+/** What a mail is about: `error` also serves `mail_on_error` of a step. */
+export type MailOccasion = "failure" | "success" | "wait" | "error";
+
+export interface MailEnvelope {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly prefix: string;
+  readonly attachLogs: boolean;
 }
 
 export type LogOutput = "separate" | "merged";
@@ -123,6 +135,8 @@ export interface Step {
   readonly repeat: RepeatPolicy | null;
   readonly continueOn: ContinueOn;
   readonly preconditions: readonly Condition[];
+  /** Its failure is mailed at once. */
+  readonly mailOnError: boolean;
   /** A person decides after the work is done (S-122). */
   readonly approval: Approval | null;
 }

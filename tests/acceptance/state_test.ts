@@ -16,7 +16,8 @@ accept(
       args: ["start", "--name", "keeper", "w.yaml"],
       out: ["Result: Partially Succeeded", 'state "n" exists already', 'state "n" is not at version 99'],
       files: {
-        set: /^\{"operation":"set","scope":"dag","namespace":"","key":"n","created":true,"version":1,"hash":"[0-9a-f]{64}"\}\n$/,
+        set:
+          /^\{"operation":"set","scope":"dag","namespace":"","key":"n","created":true,"version":1,"hash":"[0-9a-f]{64}"\}\n$/,
         list: /"entries":\[\{"key":"n","version":1,"hash":"[0-9a-f]{64}","value":\{"seen":"0"\}\}\]/,
         diff: /"changed":true,"foundPrevious":false,"previous":null,"current":\[1\]/,
       },

@@ -59,6 +59,8 @@ export interface Played {
   /** Virtual milliseconds from start to end. */
   readonly tookMs: number;
   readonly opened: readonly RunScope[];
+  /** Occasions of mails, with the step where one is meant. */
+  readonly mailed: readonly string[];
   readonly isClosed: boolean;
 }
 
@@ -76,6 +78,7 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
   const calls: StepCall[] = [];
   const substituted: string[] = [];
   const opened: RunScope[] = [];
+  const mailed: string[] = [];
   let running = 0;
   let mostAtOnce = 0;
   let isClosed = false;
@@ -135,6 +138,12 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
       run: () => Promise.reject(new Error("the script has no children")),
       enqueue: () => Promise.reject(new Error("the script has no children")),
     },
+    mails: {
+      send: (occasion, { step }) => {
+        mailed.push(step === null ? occasion : `${occasion} ${step}`);
+        return Promise.resolve(null);
+      },
+    },
     surroundings: { dotenv: () => Promise.resolve({ values: options.dotenv ?? {}, warnings: [] }) },
     journal: {
       event: (body) => {
@@ -161,6 +170,7 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
     mostAtOnce,
     tookMs: clock.mono() - startedAt,
     opened,
+    mailed,
     isClosed,
   };
 }

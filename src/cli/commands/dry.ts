@@ -94,6 +94,7 @@ async function walk(context: Context, given: Walk): Promise<RunState> {
         run: () => Promise.reject(new Error("a dry run has no children")),
         enqueue: () => Promise.reject(new Error("a dry run has no children")),
       },
+      mails: { send: () => Promise.resolve(null) },
       actions: {
         open: () =>
           Promise.resolve({
@@ -141,6 +142,7 @@ function hollow(workflow: Workflow): Workflow {
     ),
     container: null,
     secrets: [],
+    mails: {},
     delaySec: 0,
   };
 }
@@ -162,6 +164,7 @@ function hollowStep(step: Step): Step {
     repeat: null,
     continueOn: NO_CONTINUE,
     preconditions: [],
+    mailOnError: false,
     approval: null,
   };
 }

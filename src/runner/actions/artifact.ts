@@ -1,7 +1,6 @@
 /** `artifact.*`: the file actions inside the run's artifact directory, and nowhere else (S-63, S-64). */
 import { resolve } from "node:path";
 import type { Outcome } from "../../run/ports.ts";
-import { isFailure } from "../../run/outcome.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { ActionError } from "./deed.ts";
 import { fileList, fileRead, fileWrite } from "./file.ts";
@@ -26,7 +25,7 @@ export async function artifactList(given: With<"artifact.list">, work: Work): Pr
 async function place(path: string, work: Work): Promise<string> {
   const root = work.call.scopeEnv["DAG_RUN_ARTIFACTS_DIR"] ?? "";
   const found = await artifactPlace(path, root === "" ? null : resolve(root));
-  if (isFailure(found)) throw new ActionError(found.message, found.remedy);
+  if (typeof found !== "string") throw new ActionError(found.message, found.remedy);
   if (await isDangling(found)) {
     throw new ActionError(`artifact path escapes artifact directory: ${path}`, "remove the symlink");
   }
