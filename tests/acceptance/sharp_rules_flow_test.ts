@@ -155,7 +155,7 @@ steps: [{id: k, run: "exit 1"}]
 const HARNESSES: readonly Rule[] = [
   [
     "9.109 9.110: flags of built-in and own adapters",
-    `env: [{PATH: "@W/bin:\${env.PATH}"}]
+    `env: [{PATH: "@W/bin:$PATH"}]
 harnesses: {mine: {binary: claude}}
 steps:
   - {id: make, run: "mkdir @W/bin; chmod +x @W/tool; for t in claude codex; do ln -s @W/tool @W/bin/$t; done"}

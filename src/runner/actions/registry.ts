@@ -9,6 +9,9 @@ import { run } from "./run.ts";
 import type { Work } from "./work.ts";
 
 const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
+  "archive.create": async () => (await import("./archive.ts")).archiveCreate,
+  "archive.extract": async () => (await import("./archive.ts")).archiveExtract,
+  "archive.list": async () => (await import("./archive.ts")).archiveList,
   "artifact.list": async () => (await import("./artifact.ts")).artifactList,
   "artifact.read": async () => (await import("./artifact.ts")).artifactRead,
   "artifact.write": async () => (await import("./artifact.ts")).artifactWrite,

@@ -1,5 +1,6 @@
 /** The closed list of actions whose `with` a schema describes; `run`, `docker.run` and `harness.run` have rooms of their own. */
 import type * as v from "valibot";
+import { archiveCreate, archiveExtract, archiveList } from "./archive.ts";
 import { artifactList, artifactRead, artifactWrite } from "./artifact.ts";
 import { exec, logWrite, noop, outputsWrite } from "./basic.ts";
 import { dataConvert, dataPick, jqFilter } from "./data.ts";
@@ -22,6 +23,9 @@ import { templateRender } from "./template.ts";
 import { waitDuration, waitFile, waitHttp, waitUntil } from "./wait.ts";
 
 export const NAMED_ACTIONS = {
+  "archive.create": archiveCreate,
+  "archive.extract": archiveExtract,
+  "archive.list": archiveList,
   "artifact.list": artifactList,
   "artifact.read": artifactRead,
   "artifact.write": artifactWrite,

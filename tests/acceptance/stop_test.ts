@@ -1,0 +1,63 @@
+/** Stopping a run (workflow-language contract 10.8, T-71; section 9, 71). */
+import assert from "node:assert/strict";
+import { type Case, openCase } from "./case.ts";
+
+const YAML = `handler_on: {abort: {run: "touch @W/ab"}}
+steps:
+  - {id: s, run: "sleep 60 & echo $! > @W/pid; echo under way; wait"}
+`;
+/** `max_clean_up_time_sec` and five more. */
+const LIMIT_MS = 10_000;
+
+/** Starts, asks for the stop when the step is there, and returns the exit code: null when that took too long. */
+async function stopped(on: Case, ask: (pid: number) => Promise<void>): Promise<number | null> {
+  await using running = on.spawn(["start", "--run-id", "r71", "w.yaml"]);
+  await running.said("under way");
+  const asked = ask(running.pid);
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), LIMIT_MS);
+  const end = await Promise.race([running.status, late]);
+  clearTimeout(timer);
+  if (end === null) running.kill("SIGTERM");
+  await Promise.all([asked, running.status]);
+  return end?.code ?? null;
+}
+
+async function checkAborted(on: Case): Promise<void> {
+  assert.equal(await on.read("ab"), "", "the abort handler has run");
+  const { stdout } = await on.run(["status", "w"]);
+  assert.match(stdout, /Result: Aborted/);
+  assert.match(stdout, /s .*\[aborted\]/);
+}
+
+Deno.test("T-71: dagu stop ends a run that dagu start runs", async () => {
+  await using on = await openCase(YAML);
+  let told = "";
+  const code = await stopped(on, async () => {
+    const { code, stderr } = await on.run(["stop", "w"]);
+    told = `dagu stop: exit code ${code}: ${stderr}`;
+  });
+  assert.equal(code, 1, `the run did not end within ${LIMIT_MS} ms; ${told}`);
+  assert.match(told, /exit code 0/);
+  await checkAborted(on);
+});
+
+Deno.test("9.71: a signal ends the step with its children", async () => {
+  await using on = await openCase(YAML);
+  const code = await stopped(on, (pid) => Promise.resolve(Deno.kill(pid, "SIGTERM")));
+  assert.equal(code, 1);
+  await checkAborted(on);
+  assert.equal(await isAlive((await on.read("pid") ?? "").trim()), false, "the step's child lives on");
+});
+
+Deno.test("5.5: stop with nothing running is an error", async () => {
+  await using on = await openCase('steps: [{id: s, run: "true"}]\n');
+  assert.equal((await on.run(["start", "w.yaml"])).code, 0);
+  assert.equal((await on.run(["stop", "w"])).code, 1);
+});
+
+/** A zombie waits for its parent only. */
+async function isAlive(pid: string): Promise<boolean> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
+  return status !== "" && !/^State:\s+Z/m.test(status);
+}
