@@ -69,9 +69,18 @@ const COMMANDS: Readonly<
     load: () => import("./commands/worker.ts"),
   },
   start: { summary: "run a workflow and follow it to its end", load: () => import("./commands/start.ts") },
+  exec: {
+    summary: "run a command as a workflow of one step",
+    load: () => import("./commands/exec.ts"),
+  },
   enqueue: {
     summary: "queue a workflow's run and return at once",
     load: () => import("./commands/enqueue.ts"),
+  },
+  dequeue: { summary: "take a run out of a queue", load: () => import("./commands/dequeue.ts") },
+  restart: {
+    summary: "stop a run and run it again from the beginning",
+    load: () => import("./commands/restart.ts"),
   },
   retry: { summary: "try a run again that ended", load: () => import("./commands/retry.ts") },
   dry: {
@@ -83,6 +92,11 @@ const COMMANDS: Readonly<
     load: () => import("./commands/human-task.ts"),
   },
   status: { summary: "what a run did, step by step", load: () => import("./commands/status.ts") },
+  history: { summary: "runs, newest first", load: () => import("./commands/history.ts") },
+  ps: { summary: "runs that are running now", load: () => import("./commands/ps.ts") },
+  ls: { summary: "workflows, and how their runs went", load: () => import("./commands/ls.ts") },
+  rm: { summary: "delete a workflow's history or definition", load: () => import("./commands/rm.ts") },
+  cleanup: { summary: "delete a workflow's old runs", load: () => import("./commands/cleanup.ts") },
   stop: { summary: "stop a run", load: () => import("./commands/stop.ts") },
   validate: {
     summary: "check a workflow file and tell every problem in it",

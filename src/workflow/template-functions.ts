@@ -114,7 +114,7 @@ function some(least: number, call: (given: readonly unknown[]) => unknown): Temp
   return { least, most: Infinity, call };
 }
 
-// ---- what is given ----------------------------------------------------------------------------------------------
+// ---- what is given ----------------------------------------------------------------------------------------
 
 function string(value: unknown): string {
   if (typeof value === "string") return value;
@@ -162,7 +162,7 @@ function order(a: unknown, b: unknown): number {
   return result;
 }
 
-// ---- what is made -----------------------------------------------------------------------------------------------
+// ---- what is made -----------------------------------------------------------------------------------------
 
 const HTML: Readonly<Record<string, string>> = {
   "&": "&amp;",

@@ -157,7 +157,7 @@ function readName(tokens: readonly Token[], line: number): string {
   return name.text;
 }
 
-// ---- pipes ------------------------------------------------------------------------------------------------------
+// ---- pipes ------------------------------------------------------------------------------------------------
 
 function readPipe(tokens: readonly Token[], line: number, isFunction: (name: string) => boolean): Pipe {
   let at = 0;

@@ -1,6 +1,7 @@
 /**
- * Templates as Go's text/template has them: `{{ .name }}`, `if`, `range`, `with`, pipelines. Pure, and bounded: what
- * an author writes can neither run forever nor fill the memory. A key that the data lacks is an error (6.4, S-125).
+ * Templates as Go's text/template has them: `{{ .name }}`, `if`, `range`, `with`, pipelines. Pure, and
+ * bounded: what an author writes neither runs forever nor fills the memory. A key that the data lacks is an
+ * error (6.4, S-125).
  */
 import { isMapping } from "./json.ts";
 import { findFunction } from "./template-functions.ts";
@@ -40,6 +41,17 @@ export function renderTemplate(text: string, data: unknown): Rendered {
   }
 }
 
+/** What can be told without data; null: nothing is wrong. */
+export function templateProblem(text: string): string | null {
+  try {
+    parseTemplate(text, isFunction);
+    return null;
+  } catch (error) {
+    if (error instanceof TemplateError) return `line ${error.line}: ${error.message}`;
+    throw error;
+  }
+}
+
 function isFunction(name: string): boolean {
   return name === "and" || name === "or" || findFunction(name) !== null;
 }
@@ -64,7 +76,7 @@ function newFrame(data: unknown): Frame {
   return [{ name: "", value: data }];
 }
 
-// ---- nodes ------------------------------------------------------------------------------------------------------
+// ---- nodes ------------------------------------------------------------------------------------------------
 
 type Leave = "break" | "continue" | null;
 
@@ -181,7 +193,7 @@ function step(line: number, rendering: Rendering): void {
   if (++rendering.steps > STEPS_MAX) throw new TemplateError(line, `more than ${STEPS_MAX} steps`);
 }
 
-// ---- pipes ------------------------------------------------------------------------------------------------------
+// ---- pipes ------------------------------------------------------------------------------------------------
 
 function evaluate(pipe: Pipe, dot: unknown, frame: Frame, rendering: Rendering): unknown {
   let value: unknown = null;

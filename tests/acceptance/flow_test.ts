@@ -1,5 +1,5 @@
 /** Conditions, retry, repeat, status, handlers (workflow-language contract 10.7, 10.8). */
-import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
+import { accept, acceptEach, START } from "./harness.ts";
 
 accept(
   "T-57 a condition of the workflow",

@@ -220,7 +220,9 @@ steps: [{id: k, run: "exit 1"}]
 `,
   [{
     args: START,
-    files: { o: /^\{\n  "name": "kid",\n  "dagRunId": "\w{22}",\n  "params": "N=1",\n  "queue": "kid",\n/ },
+    files: {
+      o: /^\{\n {2}"name": "kid",\n {2}"dagRunId": "\w{22}",\n {2}"params": "N=1",\n {2}"queue": "kid",\n/,
+    },
   }],
 );
 

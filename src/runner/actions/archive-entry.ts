@@ -15,7 +15,7 @@ export interface ArchiveEntry {
   readonly target: string | null;
 }
 
-/** One entry of an archive that is being read. `content` is to be read before the next entry, or not at all. */
+/** One entry of an archive that is read. `content` is to be read before the next entry, or not at all. */
 export interface ReadEntry extends ArchiveEntry {
   content(): AsyncIterable<Uint8Array>;
 }

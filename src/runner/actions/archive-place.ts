@@ -1,6 +1,6 @@
 /**
- * The folder that an archive is unpacked into. Nothing is ever written outside of it: names cannot lead out, no entry
- * goes through a symlink, and symlinks of the archive come last and may only lead to places inside.
+ * The folder that an archive is unpacked into. Nothing is ever written outside of it: names cannot lead out,
+ * no entry goes through a symlink, and symlinks of the archive come last and may only lead to places inside.
  */
 import { dirname, join, relative, resolve } from "node:path";
 import { type ReadEntry, segmentsOf } from "./archive-entry.ts";
@@ -71,6 +71,15 @@ export class ArchivePlace {
   async #write(entry: ReadEntry, segments: readonly string[]): Promise<void> {
     const path = await this.#free(segments);
     const mode = (entry.mode ?? FILE_MODE) & 0o777;
+    try {
+      await this.#fill(path, mode, entry);
+    } catch (error) {
+      await Deno.remove(path).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #fill(path: string, mode: number, entry: ReadEntry): Promise<void> {
     using file = await Deno.open(path, { createNew: true, write: true, mode });
     for await (const bytes of entry.content()) {
       if (this.#work.signal.aborted) throw new ActionError("stopped");

@@ -8,7 +8,7 @@ import type { ArchiveEntry, ReadEntry, SourceEntry } from "./archive-entry.ts";
 
 type TarFormat = Exclude<ArchiveFormat, "zip">;
 
-// ---- reading ----------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------
 
 export async function* readTar(path: string, format: TarFormat): AsyncIterable<ReadEntry> {
   using file = await Deno.open(path);
@@ -44,7 +44,7 @@ function entryOf(header: TarHeader): ArchiveEntry {
     size: header.size,
     mode: header.mode ?? null,
     modTime: header.mtime ?? null,
-    target: header.linkname ?? null,
+    target: header.linkname || null,
   };
 }
 
@@ -55,7 +55,7 @@ async function* chunksOf(file: Deno.FsFile): AsyncIterable<Uint8Array> {
   }
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------
 
 /** `level` -1: the format's own. */
 export function writeTar(

@@ -20,14 +20,16 @@ const TARGET_MAX = 4_096;
 export interface ZipOptions {
   readonly password: string | undefined;
   readonly isVerified: boolean;
+  readonly signal: AbortSignal;
 }
 
-// ---- reading ----------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------
 
 export async function* readZip(path: string, options: ZipOptions): AsyncIterable<ReadEntry> {
   await using handle = await open(path);
   const reader = new ZipReader(new HandleReader(handle), {
     checkSignature: options.isVerified,
+    signal: options.signal,
     ...(options.password === undefined ? {} : { password: options.password }),
   });
   try {
@@ -55,15 +57,31 @@ export async function* readZip(path: string, options: ZipOptions): AsyncIterable
 async function* nothing(): AsyncIterable<Uint8Array> {}
 
 async function* contentOf(entry: FileEntry, options: ZipOptions): AsyncIterable<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const done = entry.getData(writable).then(() => null, (error: unknown) => explained(error, options));
+  const { readable, writable, fail } = newPipe();
+  const done = entry.getData(writable).catch((error: unknown) => fail(explained(error, options)));
   try {
     yield* readable;
-  } catch {
-    // The reason is with the writing end.
+    await done;
+  } catch (error) {
+    throw explained(error, options);
   }
-  const error = await done;
-  if (error !== null) throw error;
+}
+
+interface Pipe {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  /** Whoever reads is told. The library may fail before it writes, and keep the writing end locked. */
+  fail(error: Error): void;
+}
+
+function newPipe(): Pipe {
+  let fail = (_: Error): void => {};
+  const streams = new TransformStream<Uint8Array, Uint8Array>({
+    start: (controller) => {
+      fail = (error) => controller.error(error);
+    },
+  });
+  return { readable: streams.readable, writable: streams.writable, fail };
 }
 
 async function textOf(content: AsyncIterable<Uint8Array>): Promise<string> {
@@ -72,6 +90,7 @@ async function textOf(content: AsyncIterable<Uint8Array>): Promise<string> {
 
 function explained(error: unknown, options: ZipOptions): Error {
   if (error instanceof ActionError) return error;
+  if (options.signal.aborted) return new ActionError("stopped");
   const message = error instanceof Error ? error.message : String(error);
   if (/encrypted/i.test(message) && options.password === undefined) {
     return new ActionError("the archive needs a password", "set password, best from secrets");
@@ -102,30 +121,26 @@ class HandleReader extends Reader<FileHandle> {
   }
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------
 
 /** `level` -1: the library's own. A password encrypts with AES-256. */
 export async function* writeZip(
   entries: readonly SourceEntry[],
   level: number,
   password: string | undefined,
+  signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const { readable, writable, fail } = newPipe();
   const writer = new ZipWriter(writable, {
+    signal,
     ...(level < 0 ? {} : { level }),
     ...(password === undefined ? {} : { password }),
   });
-  const filled = fill(entries, writer).then(() => null, async (error: unknown) => {
-    await writable.abort(error).catch(() => {});
-    return error;
+  const filled = fill(entries, writer).catch((error: unknown) => {
+    fail(error instanceof Error ? error : new Error(String(error)));
   });
-  try {
-    yield* readable;
-  } catch {
-    // The reason is with the writing end.
-  }
-  const error = await filled;
-  if (error !== null) throw error;
+  yield* readable;
+  await filled;
 }
 
 async function fill(entries: readonly SourceEntry[], writer: ZipWriter<unknown>): Promise<void> {

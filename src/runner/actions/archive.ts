@@ -21,7 +21,7 @@ export async function archiveCreate(given: With<"archive.create">, work: Work): 
   if (known !== null && !given.overwrite) throw exists(destination);
   const entries = await collect(source, destination, given, work);
   if (!given.dry_run) {
-    await writeStream(destination, await packed(entries, format, given), work);
+    await writeStream(destination, await packed(entries, format, given, work.signal), work);
     if (given.verify_integrity) {
       await readThrough(destination, format, { ...given, verify_integrity: true }, work);
     }
@@ -43,12 +43,18 @@ async function packed(
   entries: Awaited<ReturnType<typeof collect>>,
   format: ArchiveFormat,
   given: With<"archive.create">,
+  signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   if (format !== "zip") return writeTar(entries, format, given.compression_level);
-  return (await import("./archive-zip.ts")).writeZip(entries, given.compression_level, given.password);
+  return (await import("./archive-zip.ts")).writeZip(
+    entries,
+    given.compression_level,
+    given.password,
+    signal,
+  );
 }
 
-// ---- unpacking --------------------------------------------------------------------------------------------------
+// ---- unpacking --------------------------------------------------------------------------------------------
 
 /** Read twice: what is wrong with the archive is known before anything is written. */
 export async function archiveExtract(given: With<"archive.extract">, work: Work): Promise<Outcome> {
@@ -113,7 +119,7 @@ async function unpack(
   await place.close();
 }
 
-// ---- looking ----------------------------------------------------------------------------------------------------
+// ---- looking ----------------------------------------------------------------------------------------------
 
 export async function archiveList(given: With<"archive.list">, work: Work): Promise<Outcome> {
   const source = at(work, given.source);
@@ -139,7 +145,7 @@ function factsOf(entry: ReadEntry): Record<string, unknown> {
   };
 }
 
-// ---- what all of them need --------------------------------------------------------------------------------------
+// ---- what all of them need --------------------------------------------------------------------------------
 
 interface Reading {
   readonly password?: string | undefined;
@@ -156,6 +162,7 @@ async function* entriesOf(
     ? (await import("./archive-zip.ts")).readZip(source, {
       password: given.password,
       isVerified: given.verify_integrity,
+      signal: work.signal,
     })
     : readTar(source, format);
   try {
@@ -197,7 +204,7 @@ function checkPassword(password: string | undefined, format: ArchiveFormat): voi
   }
 }
 
-// ---- formats ----------------------------------------------------------------------------------------------------
+// ---- formats ----------------------------------------------------------------------------------------------
 
 const ENDINGS: Readonly<Record<string, ArchiveFormat>> = {
   ".zip": "zip",

@@ -31,7 +31,7 @@ async function tell(text: string, work: Work): Promise<Outcome> {
   return succeeded(null);
 }
 
-// ---- reading ----------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------
 
 type Given = With<"data.convert"> | With<"data.pick">;
 
@@ -72,7 +72,7 @@ function chooseColumns(value: unknown, columns: readonly string[]): unknown {
   return value.map((row) => Object.fromEntries(columns.map((column) => [column, row[column] ?? null])));
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------
 
 function format(value: unknown, to: Format, rules: TableRules): string {
   switch (to) {

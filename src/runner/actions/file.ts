@@ -99,7 +99,7 @@ export async function fileCopy(given: With<"file.copy">, work: Work): Promise<Ou
     throw new ActionError(`destination ${destination} is inside of source`, "copy to another folder");
   }
   if (!given.dry_run) {
-    if (info.isDirectory) await copyFolder(source, destination, given.follow_symlinks);
+    if (info.isDirectory) await copyFolder(source, destination, given.follow_symlinks, work);
     else await copyOne(source, destination);
   }
   return await printResult(work, {
@@ -113,17 +113,32 @@ export async function fileCopy(given: With<"file.copy">, work: Work): Promise<Ou
   });
 }
 
-async function copyFolder(source: string, destination: string, follow: boolean): Promise<void> {
+async function copyFolder(
+  source: string,
+  destination: string,
+  follow: boolean,
+  work: Work,
+  above: readonly string[] = [],
+): Promise<void> {
+  const way = await enter(source, above);
+  if (way === null) throw new ActionError(`${source} leads back to a folder above it`, "remove the symlink");
   await Deno.mkdir(destination, { recursive: true });
   for await (const entry of Deno.readDir(source)) {
+    if (work.signal.aborted) throw new ActionError("stopped");
     const [from, to] = [join(source, entry.name), join(destination, entry.name)];
     const info = await look(from, follow);
-    if (info?.isDirectory) await copyFolder(from, to, follow);
+    if (info?.isDirectory) await copyFolder(from, to, follow, work, way);
     else if (info?.isSymlink) {
       await Deno.remove(to).catch(() => {});
       await Deno.symlink(await Deno.readLink(from), to);
     } else if (info !== null) await copyOne(from, to);
   }
+}
+
+/** The folders down to this one; null: it is one of those above it, which only a symlink can bring about. */
+async function enter(folder: string, above: readonly string[]): Promise<readonly string[] | null> {
+  const real = await Deno.realPath(folder);
+  return above.includes(real) ? null : [...above, real];
 }
 
 async function copyOne(source: string, destination: string): Promise<void> {
@@ -139,7 +154,7 @@ export async function fileMove(given: With<"file.move">, work: Work): Promise<Ou
   if (info.isDirectory && isInside(source, destination)) {
     throw new ActionError(`destination ${destination} is inside of source`, "move to another folder");
   }
-  if (!given.dry_run) await move(source, destination, info);
+  if (!given.dry_run) await move(source, destination, info, work);
   return await printResult(work, {
     operation: "move",
     source,
@@ -151,7 +166,7 @@ export async function fileMove(given: With<"file.move">, work: Work): Promise<Ou
 }
 
 /** Another file system cannot be renamed into: copied and removed instead. */
-async function move(source: string, destination: string, info: Deno.FileInfo): Promise<void> {
+async function move(source: string, destination: string, info: Deno.FileInfo, work: Work): Promise<void> {
   const known = await look(destination, false);
   if (known?.isDirectory) await Deno.remove(destination, { recursive: true });
   try {
@@ -160,7 +175,7 @@ async function move(source: string, destination: string, info: Deno.FileInfo): P
     if (error instanceof Deno.errors.NotFound || !/cross-device|EXDEV/i.test(String(error))) {
       throw explained(error, destination);
     }
-    if (info.isDirectory) await copyFolder(source, destination, false);
+    if (info.isDirectory) await copyFolder(source, destination, false, work);
     else await copyOne(source, destination);
     await Deno.remove(source, { recursive: true });
   }
@@ -177,8 +192,11 @@ async function openTransfer(
   work: Work,
 ): Promise<Transfer> {
   const [source, destination] = [at(work, given.source), at(work, given.destination)];
-  if (source === destination) throw new ActionError("source and destination must differ");
   const info = await mustExist(source);
+  // Also by way of a symlink: a file that is copied onto itself is emptied first.
+  if (await Deno.realPath(source) === await Deno.realPath(destination).catch(() => destination)) {
+    throw new ActionError("source and destination must differ");
+  }
   const known = await look(destination, false);
   if (known !== null && !given.overwrite) throw exists(destination);
   if (given.create_dirs && !given.dry_run) await Deno.mkdir(dirname(destination), { recursive: true });
@@ -187,7 +205,7 @@ async function openTransfer(
 
 function isInside(folder: string, path: string): boolean {
   const way = relative(folder, path);
-  return way !== "" && !way.startsWith("..");
+  return way !== "" && way !== ".." && !way.startsWith("../");
 }
 
 // ---- folders ----------------------------------------------------------------------------------------------------
@@ -216,10 +234,11 @@ export async function fileMkdir(given: With<"file.mkdir">, work: Work): Promise<
   const known = await look(path, true);
   if (known !== null && !known.isDirectory) throw exists(path);
   if (known === null && !given.dry_run) {
-    await Deno.mkdir(path, {
-      recursive: given.create_dirs,
-      ...(given.mode === undefined ? {} : { mode: given.mode }),
+    await Deno.mkdir(path, { recursive: given.create_dirs }).catch((error: Error) => {
+      throw explained(error, path);
     });
+    // Not as an option of mkdir, which gives it to new folders above as well, less the umask.
+    if (given.mode !== undefined) await Deno.chmod(path, given.mode);
   }
   return await printResult(work, {
     operation: "mkdir",
@@ -233,7 +252,7 @@ export async function fileList(given: With<"file.list">, work: Work): Promise<Ou
   const path = at(work, given.path);
   const info = await mustExist(path);
   if (!info.isDirectory) throw new ActionError(`${path} is not a directory`, "use file.stat");
-  const entries = await listFolder(path, path, given);
+  const entries = await listFolder(path, path, given, work);
   return await printResult(work, { operation: "list", path, entries });
 }
 
@@ -242,7 +261,12 @@ async function listFolder(
   root: string,
   folder: string,
   given: With<"file.list">,
+  work: Work,
+  above: readonly string[] = [],
 ): Promise<Record<string, unknown>[]> {
+  if (work.signal.aborted) throw new ActionError("stopped");
+  const way = await enter(folder, above);
+  if (way === null) return [];
   const pattern = given.pattern === "" ? "*" : given.pattern;
   const found: Record<string, unknown>[] = [];
   const names = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
@@ -255,7 +279,7 @@ async function listFolder(
     if (isListed && matchesGlob(pattern, pattern.includes("/") ? below : name)) {
       found.push({ name, path, relativePath: below, ...factsOf(info) });
     }
-    if (info.isDirectory && given.recursive) found.push(...await listFolder(root, path, given));
+    if (info.isDirectory && given.recursive) found.push(...await listFolder(root, path, given, work, way));
   }
   return found;
 }

@@ -1,9 +1,8 @@
 /**
- * jq itself, compiled to WebAssembly, on a thread of its own: a filter may never end or take all memory, and is then
- * ended with its thread. It sees no file, no process and no environment of the machine.
+ * jq itself, compiled to WebAssembly, on a thread of its own: a filter may never end or take all memory, and
+ * is then ended with its thread. It sees no file, no process and no environment of the machine.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import jqWeb from "jq-web";
 
 export interface JqTask {
   readonly filter: string;
@@ -21,9 +20,9 @@ interface Jq {
   raw(text: string, filter: string, flags: readonly string[]): string | undefined;
 }
 
-const MEMORY_MAX = 1_073_741_824;
+const MEMORY_MAX = 536_870_912;
 
-/** Builtins of later jq versions, and one that was dropped; on one line, so that lines of the filter keep their numbers. */
+/** Builtins of later jq versions, and a dropped one; on one line, so that the filter's lines keep numbers. */
 const PRELUDE = [
   `def toarray: if type == "array" then . else [.] end;`,
   `def trim: if type == "string" then sub("^\\\\s+"; "") | sub("\\\\s+$"; "") ` +
@@ -41,8 +40,9 @@ parentPort?.postMessage(await run(workerData));
 
 async function run({ filter, text, isRaw }: JqTask): Promise<JqAnswer> {
   try {
-    // The package has no types; its main file ends with making the module a promise of this.
-    const { raw } = await (jqWeb as unknown as Promise<Jq>);
+    // Loaded now, and not above: it keeps the console that it finds. The package has no types; what it
+    // exports is a promise of this.
+    const { raw } = await ((await import("jq-web")).default as unknown as Promise<Jq>);
     const printed = raw(text, PRELUDE + filter, isRaw ? ["-r"] : []);
     return { ok: true, text: printed ?? "", notes: notes.join("") };
   } catch (error) {
@@ -56,7 +56,8 @@ function explain(error: unknown): string {
     return /abort|memory|stack/i.test(error.message) ? "out of memory" : error.message;
   }
   const lines = String(error.stderr).replaceAll(PRELUDE, "").split("\n").map((line) =>
-    line.replace(/^jq: error(?: \(at [^)]*\))?:? ?/, "").trimEnd()
+    line.replace(/^jq: error(?: \(at [^)]*\))?:? ?/, "").replace(/^jq: parse error/, "the data is not JSON")
+      .trimEnd()
   );
   return lines.filter((line) => !/^jq: \d+ compile errors?$/.test(line)).join("\n").trim();
 }

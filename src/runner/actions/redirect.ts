@@ -52,6 +52,9 @@ export async function artifactPlace(path: string, artifactsDir: string | null): 
   const root = await Deno.realPath(artifactsDir);
   for (let at = place; at !== artifactsDir; at = dirname(at)) {
     const real = await Deno.realPath(at).catch(() => null);
+    // A link to what is not there yet would be followed by the write.
+    const isLink = real === null && (await Deno.lstat(at).catch(() => null))?.isSymlink === true;
+    if (isLink) return invalid(`artifact path escapes artifact directory: ${path}`, "remove the symlink");
     if (real === null) continue;
     const way = relative(root, real);
     if (way.startsWith("..")) {

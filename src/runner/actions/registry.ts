@@ -5,6 +5,7 @@ import { container } from "./container.ts";
 import { type Deed, runDeed } from "./deed.ts";
 import { dockerRun } from "./docker-run.ts";
 import { harnessRun } from "./harness-run.ts";
+import { REDIS_DEEDS } from "./redis-deeds.ts";
 import { run } from "./run.ts";
 import type { Work } from "./work.ts";
 
@@ -35,8 +36,17 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "mail.send": async () => (await import("./mail.ts")).mailSend,
   "noop": async () => (await import("./basic.ts")).noop,
   "outputs.write": async () => (await import("./basic.ts")).outputsWrite,
+  "postgres.import": async () => (await import("./postgres.ts")).postgresImport,
+  "postgres.query": async () => (await import("./postgres.ts")).postgresQuery,
+  ...REDIS_DEEDS,
+  "s3.delete": async () => (await import("./s3.ts")).s3Delete,
+  "s3.download": async () => (await import("./s3.ts")).s3Download,
+  "s3.list": async () => (await import("./s3.ts")).s3List,
+  "s3.upload": async () => (await import("./s3.ts")).s3Upload,
   "sftp.download": async () => (await import("./sftp.ts")).sftpDownload,
   "sftp.upload": async () => (await import("./sftp.ts")).sftpUpload,
+  "sqlite.import": async () => (await import("./sqlite.ts")).sqliteImport,
+  "sqlite.query": async () => (await import("./sqlite.ts")).sqliteQuery,
   "ssh.run": async () => (await import("./ssh.ts")).sshRun,
   "state.delete": async () => (await import("./state.ts")).stateDelete,
   "state.diff": async () => (await import("./state.ts")).stateDiff,

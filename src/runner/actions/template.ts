@@ -13,13 +13,11 @@ const MODE = 0o600;
 export async function templateRender(given: With<"template.render">, work: Work): Promise<Outcome> {
   const rendered = renderTemplate(given.template, given.data);
   if (!rendered.ok) throw new ActionError(rendered.message, "correct the template, or add the key to data");
-  if (given.output === undefined) await print(work, rendered.text);
-  else {await write(
-      joinDir(stepDir(work), given.output),
-      new TextEncoder().encode(rendered.text),
-      MODE,
-      true,
-      work,
-    );}
+  if (given.output === undefined) {
+    await print(work, rendered.text);
+  } else {
+    const path = joinDir(stepDir(work), given.output);
+    await write(path, new TextEncoder().encode(rendered.text), MODE, true, work);
+  }
   return succeeded(null);
 }

@@ -47,7 +47,7 @@ export function readRuntime(env: Environment): Runtime | Failure {
   if (kind === null) {
     const value = env["DAGU_CONTAINER_RUNTIME"] ?? "";
     return invalid(
-      `DAGU_CONTAINER_RUNTIME is "${value}"; it must be "docker" or "podman"`,
+      `invalid container runtime "${value}" in DAGU_CONTAINER_RUNTIME: it must be "docker" or "podman"`,
       "correct DAGU_CONTAINER_RUNTIME in the environment of the runner and restart it",
     );
   }

@@ -1,5 +1,5 @@
 /** What waits to be claimed, and how wide each queue is. */
-import { asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { runQueue } from "./schema.ts";
@@ -32,6 +32,14 @@ export async function enqueueRun(tx: Transaction, run: QueueEntry, availableAt: 
 export async function dequeueRun(tx: Transaction, runId: string): Promise<boolean> {
   return (await tx.delete(runQueue).where(eq(runQueue.runId, runId)).returning({ id: runQueue.runId }))
     .length > 0;
+}
+
+/** The run that would go next of those that wait for a slot of the queue; null: there is none. */
+export async function headOfQueue(db: Executor, queue: string): Promise<string | null> {
+  const [row] = await db.select({ id: runQueue.runId }).from(runQueue)
+    .where(and(eq(runQueue.queue, queue), eq(runQueue.needsSlot, true)))
+    .orderBy(asc(runQueue.priority), asc(runQueue.availableAt), asc(runQueue.runId)).limit(1);
+  return row?.id ?? null;
 }
 
 /** Makes the queue `limit` slots wide; taken slots above it go when they are freed. */

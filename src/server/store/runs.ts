@@ -1,5 +1,5 @@
 /** Runs: the row that people and the API look at. */
-import { and, desc, eq, gte, inArray, lt, lte, sql } from "drizzle-orm";
+import { and, arrayContains, desc, eq, gte, inArray, isNull, lt, lte, sql } from "drizzle-orm";
 import * as v from "valibot";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { Failure } from "../../run/failure.ts";
@@ -176,6 +176,14 @@ export async function depthOf(db: Executor, id: string): Promise<number> {
   return row?.depth ?? 0;
 }
 
+export async function listRunInputs(
+  db: Executor,
+  runId: string,
+): Promise<{ name: string; digest: string }[]> {
+  return await db.select({ name: runInputs.name, digest: runInputs.digest }).from(runInputs)
+    .where(eq(runInputs.runId, runId));
+}
+
 /** The row, held until the transaction ends. Lock order: run, attempt, slots, queue. */
 export async function lockRun(tx: Transaction, id: string): Promise<RunRow | null> {
   const [row] = await tx.select().from(runs).where(eq(runs.id, id)).for("no key update");
@@ -204,11 +212,14 @@ export async function finishRun(
 export interface RunFilter {
   readonly name?: string;
   readonly nameContains?: string;
-  readonly dagRunId?: string;
+  readonly dagRunIdContains?: string;
   readonly statuses?: readonly RunStatus[];
   readonly from?: Date;
   readonly to?: Date;
-  readonly label?: string;
+  /** All of them. */
+  readonly labels?: readonly string[];
+  /** Without the runs that steps of other runs started. */
+  readonly isRoot?: boolean;
   /** Rows older than this id (exclusive): the keyset cursor. */
   readonly before?: string;
   readonly limit: number;
@@ -219,13 +230,18 @@ export async function listRuns(db: Executor, filter: RunFilter): Promise<RunRow[
   return await db.select().from(runs).where(and(
     filter.name === undefined ? undefined : eq(runs.name, filter.name),
     filter.nameContains === undefined ? undefined : sql`strpos(${runs.name}, ${filter.nameContains}) > 0`,
-    filter.dagRunId === undefined ? undefined : eq(runs.dagRunId, filter.dagRunId),
+    filter.dagRunIdContains === undefined
+      ? undefined
+      : sql`strpos(${runs.dagRunId}, ${filter.dagRunIdContains}) > 0`,
     filter.statuses === undefined || filter.statuses.length === 0
       ? undefined
       : inArray(runs.status, filter.statuses.map(codeOf)),
     filter.from === undefined ? undefined : gte(runs.createdAt, filter.from),
     filter.to === undefined ? undefined : lte(runs.createdAt, filter.to),
-    filter.label === undefined ? undefined : sql`${filter.label} = any(${runs.labels})`,
+    filter.labels === undefined || filter.labels.length === 0
+      ? undefined
+      : arrayContains(runs.labels, [...filter.labels]),
+    filter.isRoot === true ? isNull(runs.parentId) : undefined,
     filter.before === undefined ? undefined : lt(runs.id, filter.before),
   )).orderBy(desc(runs.id)).limit(filter.limit);
 }

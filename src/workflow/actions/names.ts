@@ -17,6 +17,9 @@ import {
 import { gitCheckout, gitWorktreeAdd, gitWorktreeRemove } from "./git.ts";
 import { httpRequest } from "./http.ts";
 import { mailSend } from "./mail.ts";
+import { REDIS_ACTIONS } from "./redis.ts";
+import { s3Delete, s3Download, s3List, s3Upload } from "./s3.ts";
+import { postgresImport, postgresQuery, sqliteImport, sqliteQuery } from "./sql.ts";
 import { sftpDownload, sftpUpload, sshRun } from "./ssh.ts";
 import { stateDelete, stateDiff, stateGet, stateList, stateSet } from "./state.ts";
 import { templateRender } from "./template.ts";
@@ -49,8 +52,17 @@ export const NAMED_ACTIONS = {
   "mail.send": mailSend,
   "noop": noop,
   "outputs.write": outputsWrite,
+  "postgres.import": postgresImport,
+  "postgres.query": postgresQuery,
+  ...REDIS_ACTIONS,
+  "s3.delete": s3Delete,
+  "s3.download": s3Download,
+  "s3.list": s3List,
+  "s3.upload": s3Upload,
   "sftp.download": sftpDownload,
   "sftp.upload": sftpUpload,
+  "sqlite.import": sqliteImport,
+  "sqlite.query": sqliteQuery,
   "ssh.run": sshRun,
   "state.delete": stateDelete,
   "state.diff": stateDiff,

@@ -1,10 +1,19 @@
 /** `template.render` (workflow-language contract 6.4, sharp rule 20). */
 import * as v from "valibot";
 import { complain, fields, mapping, string } from "../schema/fields.ts";
+import { templateProblem } from "../template.ts";
 import { defineAction, filled } from "./definition.ts";
 
 /** A reference that found no value is left as it was written. */
 const LEFT = /^\$\{[^{}]*\}$/;
+
+const template = v.pipe(
+  string,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? templateProblem(dataset.value) : null;
+    if (problem !== null) addIssue({ message: complain(`template: ${problem}`, "correct the template") });
+  }),
+);
 
 const reference = v.pipe(
   string,
@@ -17,7 +26,7 @@ const reference = v.pipe(
 export const templateRender = defineAction(
   v.pipe(
     fields({
-      template: v.optional(string),
+      template: v.optional(template),
       template_ref: v.optional(reference),
       data: v.optional(mapping, {}),
       output: v.optional(filled),

@@ -1,6 +1,5 @@
 /** `mail.send` through a real SMTP server (workflow-language contract 6.5). */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { openMailServer } from "../../support/mail-server.ts";
 import { openHostBench, type Performed } from "../../support/host-actions.ts";

@@ -3,6 +3,9 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { decideForkRun } from "../../dispatch/fork-approval.ts";
 import { stopRun } from "../../dispatch/cancel.ts";
+import { dequeueFirst, dequeueNamed } from "../../dispatch/dequeue.ts";
+import { removeRun, removeRuns } from "../../dispatch/remove.ts";
+import { rescheduleRun } from "../../dispatch/reschedule.ts";
 import { retryRun } from "../../dispatch/retry.ts";
 import { PRIORITY, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
@@ -41,6 +44,21 @@ const RetryBody = v.object({
   includeDownstream: v.optional(v.boolean(), false),
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
+const RescheduleBody = v.object({
+  dagRunId: v.optional(v.string()),
+  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+});
+const DequeueBody = v.object({
+  queue: v.pipe(v.string(), v.minLength(1)),
+  /** null: the first of the queue. */
+  dagRun: v.optional(v.nullable(v.object({ name: v.string(), dagRunId: v.string() })), null),
+});
+const CleanupBody = v.object({
+  /** Runs that ended earlier than this; absent: all that ended. */
+  before: v.optional(v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))))),
+  after: v.optional(v.pipe(v.string(), v.uuid())),
+  dryRun: v.optional(v.boolean(), false),
+});
 const ApprovalBody = v.object({ decision: v.picklist(["approve", "reject"]) });
 
 export function dagRunRoutes(
@@ -71,7 +89,33 @@ export function dagRunRoutes(
     return answerStarted(c, started);
   });
 
+  app.post("/dequeue", async (c) => {
+    const { queue, dagRun } = await valid(DequeueBody, c);
+    const { name, dagRunId } = unwrap(
+      dagRun === null
+        ? await dequeueFirst(ports, queue, c.var.caller)
+        : await dequeueNamed(ports, dagRun, queue, c.var.caller),
+    );
+    return c.json({ dagName: name, dagRunId });
+  });
+
   app.get("/:name", async (c) => c.json(await list(ports, c.req.queries(), { name: c.req.param("name") })));
+
+  app.post("/:name/cleanup", async (c) => {
+    const body = await valid(CleanupBody, c);
+    const removed = await removeRuns(ports, {
+      name: c.req.param("name"),
+      before: body.before === undefined ? null : new Date(body.before),
+      after: body.after ?? null,
+      isDryRun: body.dryRun,
+    });
+    return c.json(removed);
+  });
+
+  app.delete("/:name/:dagRunId", async (c) => {
+    unwrap(await removeRun(ports, c.req.param("name"), c.req.param("dagRunId")));
+    return c.body(null, 204);
+  });
 
   app.get("/:name/:dagRunId", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
@@ -105,6 +149,24 @@ export function dagRunRoutes(
     return c.json({});
   });
 
+  app.post("/:name/:dagRunId/dequeue", async (c) => {
+    unwrap(await dequeueNamed(ports, c.req.param(), null, c.var.caller));
+    return c.json({});
+  });
+
+  app.post("/:name/:dagRunId/reschedule", async (c) => {
+    const body = await valid(RescheduleBody, c);
+    const started = unwrap(
+      await rescheduleRun(ports, {
+        ...c.req.param(),
+        newRunId: body.dagRunId ?? null,
+        actor: c.var.caller,
+        selector: body.workerSelector,
+      }),
+    );
+    return c.json({ dagRunId: started.dagRunId, dagName: started.name, queued: true });
+  });
+
   app.get("/:name/:dagRunId/events", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     const after = naturalOf(c.req.query("after"), 0, Number.MAX_SAFE_INTEGER);
@@ -135,13 +197,14 @@ async function list(
     throw refused("bad_request", "the cursor is not one of ours");
   }
   const dagRunId = query["dagRunId"]?.[0];
-  const label = query["labels"]?.[0];
+  const labels = (query["labels"] ?? []).flatMap((list) => list.split(",")).map((label) => label.trim());
   const rows = await listRuns(ports.db, {
     ...extra,
     statuses,
     limit: limit + 1,
-    ...(dagRunId === undefined ? {} : { dagRunId }),
-    ...(label === undefined ? {} : { label }),
+    labels: labels.filter((label) => label !== ""),
+    isRoot: query["subRuns"]?.[0] === "false",
+    ...(dagRunId === undefined ? {} : { dagRunIdContains: dagRunId }),
     ...(cursor === undefined ? {} : { before: cursor }),
     ...dateOf("from", query["fromDate"]?.[0]),
     ...dateOf("to", query["toDate"]?.[0]),

@@ -76,6 +76,12 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     return c.body(null, 204);
   });
 
+  // The same for clients, and proxies between, that know GET and POST only.
+  app.post("/:fileName/delete", async (c) => {
+    if (!await deleteWorkflow(ports.db, c.req.param("fileName"))) throw missing(c.req.param("fileName"));
+    return c.json({});
+  });
+
   app.get("/:fileName/spec", async (c) => {
     const stored = await find(ports, c.req.param("fileName"));
     return c.json({

@@ -1,0 +1,51 @@
+/** The definitions that a server keeps; without one, those of the folder that it would take them from. */
+import { basename, extname, join } from "node:path";
+import * as v from "valibot";
+import type { Context } from "../command.ts";
+import type { Connection } from "../connect.ts";
+import { workflowNameOf } from "./run-argument.ts";
+
+export interface Definition {
+  /** Stem of its file. */
+  readonly fileName: string;
+  readonly name: string;
+}
+
+const Dags = v.object({
+  dags: v.array(v.object({ fileName: v.string(), dag: v.object({ name: v.string() }) })),
+});
+
+export async function listDefinitions(context: Context, connection: Connection): Promise<Definition[]> {
+  if (connection.host !== null) return await ofFolder(dagsDirOf(context, connection));
+  const { dags } = v.parse(Dags, await connection.api.get("/dags"));
+  return dags.map(({ fileName, dag }) => ({ fileName, name: dag.name }));
+}
+
+export function dagsDirOf({ env }: Context, { home }: Connection): string {
+  return env["DAGU_DAGS_DIR"] ?? home.dagsDir;
+}
+
+/** The server is one that was named, perhaps on another machine, and not that of this home. */
+export function isElsewhere({ flags, env }: Context): boolean {
+  return flags.text("server") !== null || (env["DAGU_SERVER"] ?? "") !== "";
+}
+
+async function ofFolder(dir: string): Promise<Definition[]> {
+  const found: Definition[] = [];
+  for (const path of await listFiles(dir)) {
+    found.push({ fileName: basename(path, extname(path)), name: await workflowNameOf(path, dir) });
+  }
+  return found.sort((a, b) => a.fileName < b.fileName ? -1 : 1);
+}
+
+async function listFiles(dir: string): Promise<string[]> {
+  const paths: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) {
+      if (entry.isFile && /\.ya?ml$/.test(entry.name)) paths.push(join(dir, entry.name));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return paths;
+}

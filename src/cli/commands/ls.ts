@@ -1,0 +1,89 @@
+import type { Api } from "../api-client.ts";
+import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { connect, CONNECT_OPTIONS } from "../connect.ts";
+import { type Definition, listDefinitions } from "./definitions.ts";
+import { durationText, type ListedRun, listRuns, timeText } from "./run-list.ts";
+import { formatTable } from "./table.ts";
+
+export const command: Command = {
+  usage: "ls [PATTERN]",
+  summary:
+    "Lists the workflows of the definitions folder, or of a server: their names, and what the flags ask for. PATTERN is a\n" +
+    "part of the name, or a name with * and ?. Times are UTC.",
+  options: {
+    last: { type: "boolean", short: "l", help: "with the latest run" },
+    history: { type: "boolean", short: "H", help: "with the statuses of the last 10 runs, newest first" },
+    next: { type: "boolean", short: "n", help: "with the next scheduled start" },
+    "sort-last": { type: "boolean", short: "t", help: "latest run first, instead of by name" },
+    reverse: { type: "boolean", short: "r", help: "the other way round" },
+    ...CONNECT_OPTIONS,
+  },
+  arguments: [0, 1],
+  run: async (context) => {
+    const { flags, positionals: [pattern = ""] } = context;
+    if (flags.has("next")) {
+      throw new UserError("--next is not supported: this version starts nothing by schedule");
+    }
+    const columns = { last: flags.has("last"), history: flags.has("history") };
+    await using connection = await connect(context);
+    const definitions = (await listDefinitions(context, connection)).filter(({ name }) =>
+      fits(name, pattern)
+    );
+    const count = columns.history ? HISTORY : columns.last || flags.has("sort-last") ? 1 : 0;
+    const lines = await Promise.all(definitions.map((one) => toLine(connection.api, one, count)));
+    if (flags.has("sort-last")) lines.sort((a, b) => startOf(a) < startOf(b) ? 1 : -1);
+    if (flags.has("reverse")) lines.reverse();
+    if (lines.length > 0) writeOut(render(lines, columns));
+    else if (!flags.has("quiet")) writeErr("no workflows found");
+    return 0;
+  },
+};
+
+const HISTORY = 10;
+
+interface Line {
+  readonly name: string;
+  /** Newest first, as many as were asked for. */
+  readonly runs: readonly ListedRun[];
+}
+
+async function toLine(api: Api, { name }: Definition, limit: number): Promise<Line> {
+  return { name, runs: await listRuns(api, { name, search: {}, limit }) };
+}
+
+function startOf({ runs: [latest] }: Line): string {
+  return latest === undefined ? "" : latest.startedAt || latest.queuedAt;
+}
+
+function fits(name: string, pattern: string): boolean {
+  if (!/[*?]/.test(pattern)) return name.includes(pattern);
+  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  return new RegExp(`^${source}$`).test(name);
+}
+
+function render(
+  lines: readonly Line[],
+  columns: { readonly last: boolean; readonly history: boolean },
+): string {
+  if (!columns.last && !columns.history) return lines.map(({ name }) => name).join("\n");
+  const head = [
+    "NAME",
+    ...(columns.last ? ["STATUS", "STARTED (UTC)", "DURATION"] : []),
+    ...(columns.history ? ["HISTORY"] : []),
+  ];
+  return formatTable(
+    head,
+    lines.map((line) => [
+      line.name,
+      ...(columns.last ? latestCells(line) : []),
+      ...(columns.history ? [line.runs.map((run) => run.statusLabel).join(" ") || "-"] : []),
+    ]),
+  );
+}
+
+function latestCells(line: Line): string[] {
+  const [latest] = line.runs;
+  return latest === undefined
+    ? ["-", "-", "-"]
+    : [latest.statusLabel, timeText(startOf(line)), durationText(latest)];
+}

@@ -1,0 +1,64 @@
+import * as v from "valibot";
+import type { Api } from "../api-client.ts";
+import { type Command, type Context, UserError, writeErr } from "../command.ts";
+import { connect, CONNECT_OPTIONS } from "../connect.ts";
+import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { DetailsAnswer, type RunDetails, runPath, Started } from "../run-json.ts";
+import { workflowNameOf } from "./run-argument.ts";
+
+export const command: Command = {
+  usage: "restart NAME",
+  summary:
+    "Stops the latest run of a workflow, or the one of --run-id, waits for its end, and follows a new run of the same\n" +
+    "definition with the same parameters. A run that has ended already is just run again.",
+  options: {
+    "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
+    ...CONNECT_OPTIONS,
+  },
+  arguments: [1, 1],
+  run: async (context) => {
+    const old = await stopAndWait(context);
+    // Another connection: where the old run was may have ended with it.
+    await using connection = await connect(context);
+    const isQuiet = context.flags.has("quiet");
+    const details = await runAndFollow(context, connection, async (workerSelector) => {
+      const answer = await connection.api.post(`${runPath(old)}/reschedule`, { workerSelector });
+      const { dagName, dagRunId } = v.parse(Started, answer);
+      if (!isQuiet) writeErr(`started ${dagName}:${dagRunId}`);
+      return { name: dagName, dagRunId };
+    }, isQuiet);
+    return tellEnd(details, isQuiet);
+  },
+};
+
+const ACTIVE = ["not_started", "queued", "running", "waiting"];
+
+/** The run, over. */
+async function stopAndWait(context: Context): Promise<RunName> {
+  await using connection = await connect(context);
+  const { api } = connection;
+  const name = await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir);
+  const run = await look(api, { name, dagRunId: context.flags.text("run-id") ?? "latest" });
+  if (!ACTIVE.includes(run.statusLabel)) return run;
+  writeErr(`stopping ${run.name}:${run.dagRunId}`);
+  try {
+    await api.post(`${runPath(run)}/stop`, { force: false });
+  } catch (error) {
+    // It may have ended in between, which is what was wanted.
+    if (!(error instanceof UserError) || ACTIVE.includes((await look(api, run)).statusLabel)) throw error;
+  }
+  await untilOver(context, api, run);
+  return run;
+}
+
+async function look(api: Api, run: RunName): Promise<RunDetails> {
+  return v.parse(DetailsAnswer, await api.get(runPath(run))).dagRunDetails;
+}
+
+async function untilOver(context: Context, api: Api, run: RunName): Promise<void> {
+  const { first } = context.interrupts;
+  for await (const { event } of api.events(`${runPath(run)}/stream`, first)) void event;
+  if (first.aborted || ACTIVE.includes((await look(api, run)).statusLabel)) {
+    throw new UserError(`run ${run.name}:${run.dagRunId} has not ended; nothing new was started`);
+  }
+}

@@ -1,0 +1,23 @@
+import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
+import { UserError } from "../command.ts";
+
+/**
+ * The name of the workflow that an argument means (C-04): the one that its file gives itself, else the stem of the file; a
+ * name for which there is no file is a name.
+ */
+export async function workflowNameOf(argument: string, dagsDir: string): Promise<string> {
+  const file = await findFile(argument, dagsDir);
+  if (file === null) return argument;
+  const { parseWorkflow } = await import("../../workflow/parse.ts");
+  return parseWorkflow(file.text, "load").workflow?.name ?? file.stem;
+}
+
+async function findFile(argument: string, dagsDir: string): Promise<WorkflowFile | null> {
+  try {
+    return await readWorkflowFile(argument, dagsDir);
+  } catch (error) {
+    // What is wrong with a file that is there does not matter to who asks for its runs.
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}

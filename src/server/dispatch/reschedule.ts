@@ -1,0 +1,66 @@
+/** A new run of what an old one was (AP-60): the same text, parameters, labels and inputs, under another run id. */
+import * as v from "valibot";
+import { readCallerParams } from "../../workflow/inputs.ts";
+import type { ServerPorts } from "../ports.ts";
+import { getBlob, getText } from "../store/blobs.ts";
+import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+import { selectorOf } from "./retry.ts";
+import { PRIORITY, type Started, startRun } from "./start.ts";
+
+export interface RescheduleRequest {
+  readonly name: string;
+  readonly dagRunId: string;
+  /** null: generated. */
+  readonly newRunId: string | null;
+  readonly actor: string;
+  /** Which runner may take it, beside the run's own selector. */
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+export async function rescheduleRun(ports: ServerPorts, request: RescheduleRequest): Promise<Started> {
+  const run = await getRun(ports.db, request.name, request.dagRunId);
+  if (run === null) return refuse("not_found", `there is no run ${request.name}:${request.dagRunId}`);
+  const refusal = whyNot(run);
+  if (refusal !== null) return refusal;
+  const text = await getText(ports.db, run.digest);
+  if (text === null) return refuse("not_found", `the definition of ${run.name}:${run.dagRunId} is gone`);
+  return await startRun(ports, {
+    definition: { text, name: run.name, document: run.document },
+    params: readCallerParams(v.parse(Params, run.params).json),
+    dagRunId: request.newRunId,
+    triggerType: "manual",
+    triggerActor: request.actor,
+    needsSlot: run.needsSlot,
+    priority: run.needsSlot ? PRIORITY.enqueue : PRIORITY.start,
+    queue: run.queue,
+    labels: run.labels,
+    selector: selectorOf(run, request.selector),
+    env: v.parse(Env, run.env),
+    inputs: await readInputs(ports, run),
+    trust: run.trust,
+    sourceDir: run.sourceDir,
+    defaultDir: run.defaultDir,
+  });
+}
+
+const Params = v.object({ json: v.string() });
+const Env = v.record(v.string(), v.string());
+
+/** An approval is for one run of one commit (FK-04): it must not be carried over to another run. */
+function whyNot(run: RunRow): Refusal | null {
+  return run.approvalSha === null
+    ? null
+    : refuse("conflict", `run ${run.name}:${run.dagRunId} needed an approval; send its event again instead`);
+}
+
+async function readInputs(
+  ports: ServerPorts,
+  run: RunRow,
+): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }[]> {
+  const inputs = await listRunInputs(ports.db, run.id);
+  return await Promise.all(inputs.map(async ({ name, digest }) => {
+    const bytes = await getBlob(ports.db, digest);
+    return { name, bytes: new Uint8Array(bytes ?? []) };
+  }));
+}

@@ -1,0 +1,76 @@
+/** Deleting runs that are over, with everything that belongs to them and to the runs that their steps started. */
+import { and, asc, eq, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import type { RunStatus } from "../../run/event.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
+import { codeOf, type RunRow } from "./runs.ts";
+import {
+  attemptLeases,
+  attempts,
+  directives,
+  logChunks,
+  logStreams,
+  runEvents,
+  runInputs,
+  runs,
+  runSteps,
+} from "./schema.ts";
+
+const OVER: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
+
+export interface RemovalFilter {
+  readonly name: string;
+  /** Ended earlier than this; null: whenever. */
+  readonly before: Date | null;
+  /** The run after which to go on, in the order of their ids. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** Runs of this name that are over and were started by nobody's step, oldest first. */
+export async function listRemovable(db: Executor, filter: RemovalFilter): Promise<RunRow[]> {
+  return await db.select().from(runs).where(and(
+    eq(runs.name, filter.name),
+    isNull(runs.parentId),
+    inArray(runs.status, OVER.map(codeOf)),
+    filter.before === null ? undefined : or(
+      lt(runs.finishedAt, filter.before),
+      and(isNull(runs.finishedAt), lt(runs.createdAt, filter.before)),
+    ),
+    filter.after === null ? undefined : sql`${runs.id} > ${filter.after}`,
+  )).orderBy(asc(runs.id)).limit(filter.limit);
+}
+
+/** Answers false, and deletes nothing, while the run or one that it started is active. */
+export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
+  const ids = await lockTree(tx, id);
+  if (ids === null) return false;
+  const own = tx.select({ id: logStreams.id }).from(logStreams).where(inArray(logStreams.runId, ids));
+  await tx.delete(logChunks).where(inArray(logChunks.streamId, own));
+  const tried = tx.select({ id: attempts.id }).from(attempts).where(inArray(attempts.runId, ids));
+  await tx.delete(attemptLeases).where(inArray(attemptLeases.attemptId, tried));
+  await tx.delete(directives).where(inArray(directives.attemptId, tried));
+  for (const table of [logStreams, runEvents, runSteps, runInputs, attempts]) {
+    await tx.delete(table).where(inArray(table.runId, ids));
+  }
+  await tx.delete(runs).where(inArray(runs.id, ids));
+  return true;
+}
+
+/** The run and its descendants, held; null: one of them is active. */
+async function lockTree(tx: Transaction, id: string): Promise<string[] | null> {
+  const tree = await query<{ id: string }>(
+    tx,
+    sql`
+    with recursive tree as (
+      select id from runs where id = ${id}
+      union select r.id from runs r join tree on r.parent_id = tree.id)
+    select id from tree order by id`,
+  );
+  const ids = tree.map((row) => row.id);
+  if (ids.length === 0) return null;
+  const held = await tx.select({ status: runs.status }).from(runs).where(inArray(runs.id, ids))
+    .orderBy(asc(runs.id)).for("update");
+  const over = OVER.map(codeOf);
+  return held.every((run) => over.includes(run.status)) ? ids : null;
+}
