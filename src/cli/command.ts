@@ -138,7 +138,7 @@ export async function runCommand(given: Invocation): Promise<number> {
     writeErr(
       `dagu: there is no command "${first}"${suggestion(first, Object.keys(COMMANDS))}\nTry: dagu --help`,
     );
-    return 2;
+    return 1;
   }
   const { command } = await entry.load();
   try {
@@ -186,18 +186,21 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
   if (parsed.values["help"] === true) return "help";
   const [least, most] = command.arguments;
   if (parsed.positionals.length < least) {
-    throw new UserError(`an argument is missing\nUsage: dagu ${command.usage}`, 2);
+    throw new UserError(`an argument is missing\nUsage: dagu ${command.usage}`);
   }
   if (parsed.positionals.length > most) {
     const extra = parsed.positionals.slice(most).join(" ");
-    const hint = command.usage.includes("--")
+    const hint = takesWords(command)
       ? `unexpected arguments after DAG definition: ${extra}; parameters come after '--'`
       : `unexpected argument ${extra}`;
-    throw new UserError(`${hint}\nUsage: dagu ${command.usage}`, 1);
+    throw new UserError(`${hint}\nUsage: dagu ${command.usage}`);
+  }
+  if (rest !== null && rest.length > 0 && !takesWords(command)) {
+    throw new UserError(`nothing may follow --, got ${rest.join(" ")}\nUsage: dagu ${command.usage}`);
   }
   const { values } = parsed;
   if (values["context"] !== undefined && values["context"] !== "local") {
-    throw new UserError(`there is no context "${String(values["context"])}"; use --server URL`, 1);
+    throw new UserError(`there is no context "${String(values["context"])}"; use --server URL`);
   }
   const home = values["dagu-home"];
   return {
@@ -214,6 +217,11 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
       has: (key) => values[key] === true,
     },
   };
+}
+
+/** Whether words after `--` mean something to it. */
+function takesWords(command: Command): boolean {
+  return command.usage.includes("-- ");
 }
 
 const GLOBAL: Readonly<Record<string, Option>> = {
@@ -249,7 +257,6 @@ function parseOrExplain(
           Object.keys(options).map((key) => `--${key}`),
         )
       }\nUsage: dagu ${command.usage}`,
-      2,
     );
   }
 }

@@ -1,6 +1,7 @@
 /** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
+import { findDoor } from "./foreground.ts";
 import { type Home, openHome, readServerRecord } from "./home.ts";
 import { databaseUrl } from "./database.ts";
 import { HomeInUseError, type Host, openHost, quietLog } from "./host.ts";
@@ -20,7 +21,8 @@ export interface Connection extends AsyncDisposable {
 /** Not an address: requests to it go to the control plane in this process. */
 const IN_PROCESS_URL = "http://localhost";
 
-export async function connect(context: Context): Promise<Connection> {
+/** `throughDoor`: a command that needs no runner may go through the door of one that runs a workflow on this home. */
+export async function connect(context: Context, throughDoor = false): Promise<Connection> {
   const home = await openHome(context.env);
   const remote = readRemote(context);
   if (remote !== null) return remoteConnection(home, remote.url, remote.token);
@@ -31,6 +33,8 @@ export async function connect(context: Context): Promise<Connection> {
       return await inProcess(context, home);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
+      const door = throughDoor ? await findDoor(home) : null;
+      if (door !== null) return remoteConnection(home, door.url, door.token);
       if (isFirst) writeErr("waiting for another dagu on this DAGU_HOME to end");
       await new Promise((resolve) => setTimeout(resolve, 100));
       if (context.interrupts.first.aborted) throw error;

@@ -4,6 +4,7 @@ import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
 import { writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
+import { openDoor } from "./foreground.ts";
 import { quietLog } from "./host.ts";
 import { exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { summarize } from "./summary.ts";
@@ -27,11 +28,14 @@ export async function runAndFollow(
   if (host === null) return await follow(context, connection, await submit({}), isQuiet);
   const mark = systemIds().uuid();
   const run = await submit({ "dagu-start": mark });
+  // Nobody waits for the door: it is for other terminals, while the run goes on.
+  const door = openDoor(connection.home, host).catch(() => null);
   const over = new AbortController();
   const running = serve(context, connection, host, mark, over.signal);
   const details = await follow(context, connection, run, isQuiet);
   over.abort();
   await running;
+  await (await door)?.[Symbol.asyncDispose]();
   return details;
 }
 

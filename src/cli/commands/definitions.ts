@@ -35,7 +35,7 @@ async function ofFolder(dir: string): Promise<Definition[]> {
   for (const path of await listFiles(dir)) {
     found.push({ fileName: basename(path, extname(path)), name: await workflowNameOf(path, dir) });
   }
-  return found.sort((a, b) => a.fileName < b.fileName ? -1 : 1);
+  return found;
 }
 
 async function listFiles(dir: string): Promise<string[]> {

@@ -25,13 +25,14 @@ export const command: Command = {
       throw new UserError("--next is not supported: this version starts nothing by schedule");
     }
     const columns = { last: flags.has("last"), history: flags.has("history") };
-    await using connection = await connect(context);
+    await using connection = await connect(context, true);
     const definitions = (await listDefinitions(context, connection)).filter(({ name }) =>
       fits(name, pattern)
     );
     const count = columns.history ? HISTORY : columns.last || flags.has("sort-last") ? 1 : 0;
     const lines = await Promise.all(definitions.map((one) => toLine(connection.api, one, count)));
-    if (flags.has("sort-last")) lines.sort((a, b) => startOf(a) < startOf(b) ? 1 : -1);
+    lines.sort((a, b) => a.name < b.name ? -1 : 1);
+    if (flags.has("sort-last")) lines.sort((a, b) => startOf(b).localeCompare(startOf(a)));
     if (flags.has("reverse")) lines.reverse();
     if (lines.length > 0) writeOut(render(lines, columns));
     else if (!flags.has("quiet")) writeErr("no workflows found");

@@ -15,7 +15,7 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async (context) => {
-    await using connection = await connect(context);
+    await using connection = await connect(context, true);
     const run = { name: context.positionals[0] ?? "", dagRunId: context.flags.text("run-id") ?? "latest" };
     const answer = await connection.api.get(runPath(run));
     const { dagRunDetails } = v.parse(DetailsAnswer, answer);

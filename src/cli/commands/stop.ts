@@ -13,7 +13,7 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async (context) => {
-    await using connection = await connect(context);
+    await using connection = await connect(context, true);
     const run = { name: context.positionals[0] ?? "", dagRunId: context.flags.text("run-id") ?? "latest" };
     await connection.api.post(`${runPath(run)}/stop`, { force: context.flags.has("force") });
     writeErr(`stop requested for ${run.name}:${run.dagRunId}`);

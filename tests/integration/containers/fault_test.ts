@@ -1,6 +1,6 @@
 /** What real engines do too rarely to wait for: lines that break, answers that never come, things that are no engine. */
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
 import { openEngine } from "../../../src/runner/containers/engine.ts";
 import { checkEngine } from "../../../src/runner/containers/doctor.ts";
 import { ensureImage } from "../../../src/runner/containers/pull.ts";
@@ -26,7 +26,20 @@ interface FakeEngine extends AsyncDisposable {
   readonly asked: string[];
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse, path: string) => void;
+/** What of Node's messages the answers use: two versions of its types meet here, which differ in the rest. */
+interface Asked {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+}
+
+interface Reply {
+  writeHead(status: number, headers?: Record<string, string>): Reply;
+  write(text: string, done?: () => void): unknown;
+  end(text?: string): unknown;
+  destroy(): unknown;
+}
+
+type Answer = (request: Asked, response: Reply, path: string) => void;
 
 async function openFake(answer: Answer): Promise<FakeEngine> {
   const folder = await Deno.makeTempDir();
@@ -49,7 +62,7 @@ async function openFake(answer: Answer): Promise<FakeEngine> {
   };
 }
 
-function json(response: ServerResponse, status: number, body: unknown): void {
+function json(response: Reply, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json", "api-version": "1.41" });
   response.end(JSON.stringify(body));
 }
@@ -112,7 +125,7 @@ Deno.test("1.5.2 an engine below the floor is named with both versions", async (
   assert.match(message, /1\.24[^]*1\.41/);
 });
 
-const BAD_PULLS: [name: string, answer: (response: ServerResponse) => void][] = [
+const BAD_PULLS: [name: string, answer: (response: Reply) => void][] = [
   ["is cut off", (response) => response.write('{"status":"Pulling"}\n', () => response.destroy())],
   ["does not parse", (response) => response.end('{"status":"Pulling"}\n{"sta')],
   ["says nothing", (response) => response.end()],

@@ -18,7 +18,7 @@ function openBench(): Bench {
   const attempt: Attempt = {
     attemptId: "a1",
     fence: 3,
-    isLeftover: false,
+    takesSlot: true,
     lease: { renew: () => {}, remainingMs: () => 1 },
     lastSeq: 0,
     ackSeq: 0,
@@ -26,6 +26,7 @@ function openBench(): Bench {
     fenceOff: () => {},
     loseLease: () => {},
     done: Promise.resolve(),
+    result: () => null,
   };
   attempts.set("a1", attempt);
   const take = newDirectives({

@@ -31,6 +31,7 @@ const CALL: StepCall = {
   signalOnStop: "SIGTERM",
   graceMs: 5_000,
   maxOutputSize: 1_048_576,
+  files: { stdout: "/1", stderr: "/2", output: "/o" },
 };
 const CONTAINER_ENV = [{ name: "SHARED", value: "from container" }, { name: "OWN", value: "o" }];
 
