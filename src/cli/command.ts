@@ -116,6 +116,14 @@ const COMMANDS: Readonly<
     summary: "start everything, fire a signed webhook, and show what happened",
     load: () => import("./commands/demo.ts"),
   },
+  coordinator: {
+    summary: "nothing: runners ask the server for work",
+    load: () => import("./commands/coordinator.ts"),
+  },
+  scheduler: {
+    summary: "nothing: the server does the periodic work",
+    load: () => import("./commands/scheduler.ts"),
+  },
   version: { summary: "print the version", load: () => import("./commands/version.ts") },
 };
 

@@ -17,13 +17,23 @@ const DISPLAY: Readonly<Record<string, string>> = {
 
 const FINAL = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
 
-export function summarize(run: RunDetails): string {
+/** What a person who was not there wants to see below a step. */
+export interface StepExtras {
+  /** Lines of its log by stream, as far as they are shown. */
+  readonly logs: readonly { readonly stream: string; readonly lines: readonly string[] }[];
+  readonly subRuns: readonly { readonly name: string; readonly dagRunId: string }[];
+}
+
+/** `extras`, by step: who has seen the output live does not want it twice. */
+export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtras> = new Map()): string {
   const display = DISPLAY[run.statusLabel] ?? run.statusLabel;
   const nodes = nodesOf(run);
   const lines = [
     `${display} - ${run.startedAt === "" ? run.finishedAt : run.startedAt}`,
     `dag: ${run.name} (${elapsed(run.startedAt, run.finishedAt) || "0.0 s"})`,
-    ...nodes.flatMap((node, index) => nodeLines(node, index === nodes.length - 1)),
+    ...nodes.flatMap((node, index) =>
+      nodeLines(node, extras.get(node.step.name), index === nodes.length - 1)
+    ),
     ...(run.failure === null ? [] : formatFailure(run.failure).map((line) => `error: ${line}`)),
     ...run.notes.map((note) => `note: ${note}`),
     `${FINAL.includes(run.statusLabel) ? "Result" : "Status"}: ${display}`,
@@ -31,7 +41,7 @@ export function summarize(run: RunDetails): string {
   return lines.join("\n");
 }
 
-function nodeLines(node: Node, isLast: boolean): string[] {
+function nodeLines(node: Node, extras: StepExtras | undefined, isLast: boolean): string[] {
   const took = elapsed(node.startedAt, node.finishedAt);
   const head = `${isLast ? "└─" : "├─"}${node.step.name}${
     took === "" ? "" : ` (${took})`
@@ -40,9 +50,17 @@ function nodeLines(node: Node, isLast: boolean): string[] {
     ...node.step.commands.flatMap(({ command }) => command.trimEnd().split("\n")).slice(0, 5),
     ...(node.reason === "" ? [] : [node.reason]),
     ...waitingLines(node),
+    ...(extras?.logs ?? []).flatMap(({ stream, lines }) =>
+      lines.length === 0 ? [] : [`${stream}:`, ...indent(lines)]
+    ),
+    ...(extras?.subRuns ?? []).map(({ name, dagRunId }) => `sub-run: ${name}:${dagRunId}`),
     ...(node.failure === null ? [] : formatFailure(node.failure).map((line) => `error: ${line}`)),
   ];
   return [head, ...below.map((line) => `${isLast ? "  " : "│ "}  ${line}`)];
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }
 
 /** Who completes the task needs to know its step, its question and its form (S-119). */

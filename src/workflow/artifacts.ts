@@ -9,8 +9,13 @@ export function usesArtifacts(workflow: Workflow): boolean {
   return workflow.artifacts.dir !== null || steps.some(usesOwn) || MENTION.test(JSON.stringify(workflow.env));
 }
 
-function usesOwn(step: Step): boolean {
+/** Whether a step asks for the folder by name: an artifact action or an artifact stream. */
+export function asksForArtifacts(step: Step): boolean {
   return step.stdout.artifact !== null || step.stderr.artifact !== null ||
-    step.action.name.startsWith("artifact.") || MENTION.test(JSON.stringify(step)) ||
-    (step.action.name === "foreach" && step.action.steps.some(usesOwn));
+    step.action.name.startsWith("artifact.") ||
+    (step.action.name === "foreach" && step.action.steps.some(asksForArtifacts));
+}
+
+function usesOwn(step: Step): boolean {
+  return asksForArtifacts(step) || MENTION.test(JSON.stringify(step));
 }

@@ -1,11 +1,12 @@
 /** How the fields of a document fit together. */
 import type * as v from "valibot";
+import { asksForArtifacts } from "./artifacts.ts";
 import type { Path } from "./document.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { checkProviders } from "./step-action.ts";
 import { readHandlers, readSteps } from "./steps.ts";
-import type { MailEnvelope, MailOccasion, Workflow } from "./workflow.ts";
+import type { MailEnvelope, MailOccasion, Step, Workflow } from "./workflow.ts";
 
 /** Where rules tell what they found. */
 export interface Findings {
@@ -22,6 +23,7 @@ const DEFAULT_MAX_OUTPUT = 1_048_576;
 export function assemble(written: WrittenWorkflow, findings: Findings): Workflow {
   checkRoot(written, findings);
   const steps = readSteps(written, findings);
+  checkArtifacts(written, steps, findings);
   return {
     name: written.name ?? null,
     group: written.group ?? null,
@@ -76,6 +78,18 @@ function familyDefaults(written: WrittenWorkflow): Workflow["defaults"] {
   };
   return Object.fromEntries(
     Object.entries(families).flatMap(([name, given]) => given === undefined ? [] : [[name, given]]),
+  );
+}
+
+/** S-63: switched off and used all the same. */
+function checkArtifacts(written: WrittenWorkflow, steps: readonly Step[], findings: Findings): void {
+  if (written.artifacts?.enabled !== false) return;
+  const user = steps.find(asksForArtifacts);
+  if (user === undefined) return;
+  findings.report(
+    ["artifacts", "enabled"],
+    `artifacts are disabled by artifacts.enabled: false, but step "${user.name}" uses them`,
+    "remove enabled: false, or the use",
   );
 }
 

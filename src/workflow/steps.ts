@@ -85,7 +85,7 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
   if (step.outputs.length > 0 && step.id === null) {
     findings.report([...path, "outputs"], "a step with outputs must define id", "add id: NAME");
   }
-  checkStreams(step, written, path, findings);
+  checkStreams(step, path, findings);
   checkHumanTask(step, path, findings);
   const isTask = step.action?.trim() === "human.task";
   const defaults = place.isBody ? {} : written.defaults ?? {};
@@ -142,7 +142,7 @@ function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step
   });
 }
 
-function checkStreams(step: WrittenStep, written: WrittenWorkflow, path: Path, findings: Findings): void {
+function checkStreams(step: WrittenStep, path: Path, findings: Findings): void {
   const { stdout, stderr } = step;
   const isSame = (stdout.file !== null && stdout.file === stderr.file) ||
     (stdout.artifact !== null && stdout.artifact === stderr.artifact);
@@ -151,15 +151,6 @@ function checkStreams(step: WrittenStep, written: WrittenWorkflow, path: Path, f
       [...path, "stderr"],
       "stdout and stderr must not name the same file",
       "write log_output: merged to have both in one log",
-    );
-  }
-  const artifact = stdout.artifact ?? stderr.artifact;
-  if (artifact !== null && written.artifacts?.enabled === false) {
-    const at = [...path, stdout.artifact === null ? "stderr" : "stdout", "artifact"];
-    findings.report(
-      at,
-      "artifacts are disabled by artifacts.enabled: false",
-      "remove it, or enable artifacts",
     );
   }
 }

@@ -231,3 +231,14 @@ accept(
   "steps: [{id: me, action: dag.run, with: {dag: ./w.yaml}}]\n",
   [{ args: START, code: 1, err: ["nested deeper than 32"] }],
 );
+
+acceptEach("S-63 artifacts are switched off and used", [
+  ["artifacts: {enabled: false}\nsteps: [{id: a, action: artifact.list}]", {
+    code: 1,
+    err: ["artifacts are disabled"],
+  }],
+  ["artifacts: {enabled: false}\nsteps: [{id: a, run: x, stdout: {artifact: o}}]", {
+    code: 1,
+    err: ["artifacts are disabled"],
+  }],
+]);

@@ -3,6 +3,7 @@ import { basename, extname, join } from "node:path";
 import * as v from "valibot";
 import type { Context } from "../command.ts";
 import type { Connection } from "../connect.ts";
+import { readServerRecord } from "../home.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export interface Definition {
@@ -16,7 +17,7 @@ const Dags = v.object({
 });
 
 export async function listDefinitions(context: Context, connection: Connection): Promise<Definition[]> {
-  if (connection.host !== null) return await ofFolder(dagsDirOf(context, connection));
+  if (!await isServed(context, connection)) return await ofFolder(dagsDirOf(context, connection));
   const { dags } = v.parse(Dags, await connection.api.get("/dags"));
   return dags.map(({ fileName, dag }) => ({ fileName, name: dag.name }));
 }
@@ -28,6 +29,11 @@ export function dagsDirOf({ env }: Context, { home }: Connection): string {
 /** The server is one that was named, perhaps on another machine, and not that of this home. */
 export function isElsewhere({ flags, env }: Context): boolean {
   return flags.text("server") !== null || (env["DAGU_SERVER"] ?? "") !== "";
+}
+
+/** A command that runs a workflow in another terminal answers too, and keeps no definitions. */
+async function isServed(context: Context, { api, home }: Connection): Promise<boolean> {
+  return isElsewhere(context) || (await readServerRecord(home))?.url === api.url;
 }
 
 async function ofFolder(dir: string): Promise<Definition[]> {

@@ -14,7 +14,7 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     const queue = context.flags.text("queue");
-    await using connection = await connect(context);
+    await using connection = await connect(context, true);
     const run = await submit(context, connection, {
       enqueue: true,
       ...(queue === null ? {} : { queue }),

@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import type { Api } from "../api-client.ts";
+import { type Api, ApiError } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
-import { DetailsAnswer, type RunDetails, runPath, Started } from "../run-json.ts";
+import { DetailsAnswer, RunDetails, runPath, Started } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
@@ -31,23 +31,21 @@ export const command: Command = {
   },
 };
 
-const ACTIVE = ["not_started", "queued", "running", "waiting"];
-
-/** The run, over. */
+/** Asks for the end of the run, if it has none, and waits for it. */
 async function stopAndWait(context: Context): Promise<RunName> {
-  await using connection = await connect(context);
+  await using connection = await connect(context, true);
   const { api } = connection;
   const name = await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir);
   const run = await look(api, { name, dagRunId: context.flags.text("run-id") ?? "latest" });
-  if (!ACTIVE.includes(run.statusLabel)) return run;
+  if (isOver(run)) return run;
   writeErr(`stopping ${run.name}:${run.dagRunId}`);
   try {
     await api.post(`${runPath(run)}/stop`, { force: false });
   } catch (error) {
     // It may have ended in between, which is what was wanted.
-    if (!(error instanceof UserError) || ACTIVE.includes((await look(api, run)).statusLabel)) throw error;
+    if (!(error instanceof ApiError) || !isOver(await look(api, run))) throw error;
   }
-  await untilOver(context, api, run);
+  await followToEnd(context, api, run);
   return run;
 }
 
@@ -55,10 +53,14 @@ async function look(api: Api, run: RunName): Promise<RunDetails> {
   return v.parse(DetailsAnswer, await api.get(runPath(run))).dagRunDetails;
 }
 
-async function untilOver(context: Context, api: Api, run: RunName): Promise<void> {
-  const { first } = context.interrupts;
-  for await (const { event } of api.events(`${runPath(run)}/stream`, first)) void event;
-  if (first.aborted || ACTIVE.includes((await look(api, run)).statusLabel)) {
-    throw new UserError(`run ${run.name}:${run.dagRunId} has not ended; nothing new was started`);
+function isOver(run: RunDetails): boolean {
+  return !["not_started", "queued", "running", "waiting"].includes(run.statusLabel);
+}
+
+/** Returns at its last event: the process that tells it may be gone right after. */
+async function followToEnd(context: Context, api: Api, run: RunName): Promise<void> {
+  for await (const { event, data } of api.events(`${runPath(run)}/stream`, context.interrupts.first)) {
+    if (event === "run" && isOver(v.parse(RunDetails, JSON.parse(data)))) return;
   }
+  throw new UserError(`run ${run.name}:${run.dagRunId} has not ended; nothing new was started`);
 }

@@ -1,27 +1,96 @@
 import * as v from "valibot";
+import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { type Command, writeOut } from "../command.ts";
-import { DetailsAnswer, runPath } from "../run-json.ts";
-import { summarize } from "../summary.ts";
+import { type Command, UserError, writeOut } from "../command.ts";
+import type { RunName } from "../own-runner.ts";
+import { DetailsAnswer, type Node, nodesOf, type RunDetails, runPath } from "../run-json.ts";
+import { type StepExtras, summarize } from "../summary.ts";
+import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "status NAME",
   summary:
-    "Shows the latest run of a workflow, or the one of --run-id, step by step. Exit code 0 whatever the status.",
+    "Shows the latest run of a workflow, or the one of --run-id, step by step, with the last lines of each step's output.\n" +
+    "Exit code 0 whatever the status.",
   options: {
     "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
+    "sub-run-id": {
+      type: "string",
+      short: "s",
+      value: "ID",
+      help: "a run that it, or one below it, started",
+    },
     output: { type: "string", value: "FORMAT", help: "json: the API's answer" },
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
   run: async (context) => {
+    const { flags, positionals: [argument = ""] } = context;
+    const runId = flags.text("run-id");
+    const subRunId = flags.text("sub-run-id");
+    const output = flags.text("output") ?? "text";
+    if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
+    if (output !== "text" && output !== "json") {
+      throw new UserError(`invalid --output "${output}"; use text, json`);
+    }
     await using connection = await connect(context, true);
-    const run = { name: context.positionals[0] ?? "", dagRunId: context.flags.text("run-id") ?? "latest" };
-    const answer = await connection.api.get(runPath(run));
-    const { dagRunDetails } = v.parse(DetailsAnswer, answer);
-    writeOut(
-      context.flags.text("output") === "json" ? JSON.stringify(answer, null, 2) : summarize(dagRunDetails),
-    );
+    const { api, home } = connection;
+    const run = { name: await workflowNameOf(argument, home.dagsDir), dagRunId: runId ?? "latest" };
+    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
+    const answer = await api.get(`${runPath(run)}${below}`);
+    writeOut(output === "json" ? JSON.stringify(answer, null, 2) : await toText(api, answer));
     return 0;
   },
 };
+
+async function toText(api: Api, answer: unknown): Promise<string> {
+  const { dagRunDetails } = v.parse(DetailsAnswer, answer);
+  return summarize(dagRunDetails, await readExtras(api, dagRunDetails, subRunsIn(answer)));
+}
+
+// ---- what the summary of a run does not hold --------------------------------------------------------------------
+
+const SubRuns = v.array(v.object({ name: v.string(), dagRunId: v.string() }));
+type SubRuns = v.InferOutput<typeof SubRuns>;
+const NodesAnswer = v.object({
+  dagRunDetails: v.object({
+    nodes: v.array(v.object({ step: v.object({ name: v.string() }), subRuns: SubRuns })),
+  }),
+});
+
+function subRunsIn(answer: unknown): ReadonlyMap<string, SubRuns> {
+  const { dagRunDetails } = v.parse(NodesAnswer, answer);
+  return new Map(dagRunDetails.nodes.map(({ step, subRuns }) => [step.name, subRuns]));
+}
+
+async function readExtras(
+  api: Api,
+  run: RunDetails,
+  subRuns: ReadonlyMap<string, SubRuns>,
+): Promise<ReadonlyMap<string, StepExtras>> {
+  const extras = new Map<string, StepExtras>();
+  for (const node of nodesOf(run)) {
+    extras.set(node.step.name, {
+      logs: await readLogs(api, run, node),
+      subRuns: subRuns.get(node.step.name) ?? [],
+    });
+  }
+  return extras;
+}
+
+const LogAnswer = v.object({ content: v.string(), hasMore: v.boolean(), totalLines: v.number() });
+/** Of each stream (C-10). */
+const LAST_LINES = 50;
+
+async function readLogs(api: Api, run: RunName, { step, startedAt }: Node): Promise<StepExtras["logs"]> {
+  if (startedAt === "-" || startedAt === "") return [];
+  return await Promise.all(["stdout", "stderr"].map(async (stream) => {
+    const path = `${runPath(run)}/steps/${
+      encodeURIComponent(step.name)
+    }/log?stream=${stream}&tail=${LAST_LINES}`;
+    const { content, totalLines } = v.parse(LogAnswer, await api.get(path));
+    const lines = totalLines === 0 ? [] : content.split("\n");
+    const left = totalLines - lines.length;
+    return { stream, lines: left > 0 ? [`... ${left} lines before`, ...lines] : lines };
+  }));
+}

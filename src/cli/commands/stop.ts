@@ -1,6 +1,7 @@
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, writeErr } from "../command.ts";
 import { runPath } from "../run-json.ts";
+import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "stop NAME",
@@ -13,10 +14,12 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async (context) => {
+    const { flags, positionals: [argument = ""] } = context;
     await using connection = await connect(context, true);
-    const run = { name: context.positionals[0] ?? "", dagRunId: context.flags.text("run-id") ?? "latest" };
-    await connection.api.post(`${runPath(run)}/stop`, { force: context.flags.has("force") });
-    writeErr(`stop requested for ${run.name}:${run.dagRunId}`);
+    const name = await workflowNameOf(argument, connection.home.dagsDir);
+    const run = { name, dagRunId: flags.text("run-id") ?? "latest" };
+    await connection.api.post(`${runPath(run)}/stop`, { force: flags.has("force") });
+    if (!flags.has("quiet")) writeErr(`stop requested for ${run.name}:${run.dagRunId}`);
     return 0;
   },
 };

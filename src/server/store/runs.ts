@@ -1,5 +1,5 @@
 /** Runs: the row that people and the API look at. */
-import { and, arrayContains, desc, eq, gte, inArray, isNull, lt, lte, sql } from "drizzle-orm";
+import { and, arrayContains, asc, desc, eq, gte, inArray, isNull, lt, lte, sql } from "drizzle-orm";
 import * as v from "valibot";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { Failure } from "../../run/failure.ts";
@@ -160,6 +160,24 @@ export async function childOf(
     dagRunId === undefined ? undefined : eq(runs.dagRunId, dagRunId),
   )).limit(1);
   return row ?? null;
+}
+
+/** Runs that steps of this one started, oldest first. */
+export async function childrenOf(db: Executor, parentId: string): Promise<RunRow[]> {
+  return await db.select().from(runs).where(eq(runs.parentId, parentId)).orderBy(asc(runs.id)).limit(10_000);
+}
+
+/** A run below this one, at any depth, by its run id. */
+export async function descendantOf(db: Executor, id: string, dagRunId: string): Promise<RunRow | null> {
+  const [found] = await query<{ id: string }>(
+    db,
+    sql`
+    with recursive tree as (
+      select id, dag_run_id from runs where parent_id = ${id}
+      union select r.id, r.dag_run_id from runs r join tree on r.parent_id = tree.id)
+    select id from tree where dag_run_id = ${dagRunId} limit 1`,
+  );
+  return found === undefined ? null : await getRunById(db, found.id);
 }
 
 /** How many runs stand above this one, itself included. */

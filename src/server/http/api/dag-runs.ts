@@ -12,7 +12,7 @@ import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { getText } from "../../store/blobs.ts";
 import { listEvents } from "../../store/events.ts";
-import { listRuns, type RunFilter } from "../../store/runs.ts";
+import { childrenOf, descendantOf, listRuns, type RunFilter } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails } from "../runs-read.ts";
@@ -120,6 +120,19 @@ export function dagRunRoutes(
   app.get("/:name/:dagRunId", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     return c.json({ dagRunDetails: await readDetails(ports, run) });
+  });
+
+  app.get("/:name/:dagRunId/sub-dag-runs", async (c) => {
+    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    return c.json({ subRuns: (await childrenOf(ports.db, run.id)).map(toSummary) });
+  });
+
+  app.get("/:name/:dagRunId/sub-dag-runs/:subRunId", async (c) => {
+    const { name, dagRunId, subRunId } = c.req.param();
+    const run = await findRun(ports, name, dagRunId);
+    const sub = await descendantOf(ports.db, run.id, subRunId);
+    if (sub === null) throw refused("not_found", `run ${name}:${run.dagRunId} has no sub-run ${subRunId}`);
+    return c.json({ dagRunDetails: await readDetails(ports, sub) });
   });
 
   app.get("/:name/:dagRunId/spec", async (c) => {
