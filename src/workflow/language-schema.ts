@@ -23,6 +23,11 @@ const SAMPLES: Readonly<Record<string, readonly unknown[]>> = {
   object: [{}, { key: "text" }],
 };
 
+/** Mappings by whose keys a field of several forms tells them apart. */
+const SHAPES: readonly unknown[] = [{}, { fields: {} }, { from: "stdout" }, { value: "text" }, {
+  name: "text",
+}, { schema: "text" }];
+
 export function languageSchema(): JsonSchema {
   const walker = newWalker();
   const root = walker.read(workflow);
@@ -143,8 +148,8 @@ function newWalker(): Walker {
     open.add(schema);
     const branches = new Map<unknown, string[]>();
     for (const [kind, samples] of Object.entries(SAMPLES)) {
-      const branch = getter(samples[0]);
-      branches.set(branch, [...branches.get(branch) ?? [], kind]);
+      const shapes = kind === "object" ? SHAPES : samples.slice(0, 1);
+      for (const branch of shapes.map(getter)) branches.set(branch, [...branches.get(branch) ?? [], kind]);
     }
     const taken = [...branches].flatMap(([branch, kinds]) => {
       const one = read(branch);

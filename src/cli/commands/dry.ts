@@ -16,7 +16,7 @@ import { dirname, resolve } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { openHome } from "../home.ts";
 import type { Node, RunDetails } from "../run-json.ts";
-import { callerParamsOf } from "./start.ts";
+import { callerParamsOf } from "./submission.ts";
 import { summarize } from "../summary.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
 

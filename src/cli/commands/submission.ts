@@ -5,8 +5,8 @@ import type { Connection } from "../connect.ts";
 import { type Context, type Option, UserError } from "../command.ts";
 import type { RunName } from "../own-runner.ts";
 import { DetailsAnswer, runPath, Started } from "../run-json.ts";
+import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
-import { paramsOf } from "./start.ts";
 
 export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
@@ -92,4 +92,18 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     ...(dir === null ? {} : { defaultWorkingDir: resolve(dir) }),
     ...(labels === null ? {} : { labels: labels.split(",").map((label) => label.trim()) }),
   };
+}
+
+/** `--params TEXT`, or what came after `--`; not both. */
+export function paramsOf(context: Context): { params?: string } {
+  const text = context.flags.text("params");
+  if (context.rest === null || context.rest.length === 0) return text === null ? {} : { params: text };
+  if (text !== null) throw new UserError("give parameters with --params or after --, not both", 1);
+  return { params: JSON.stringify(context.rest) };
+}
+
+/** The same, for who binds them in this process. */
+export function callerParamsOf(context: Context): CallerParams {
+  const { params } = paramsOf(context);
+  return params === undefined ? { kind: "none" } : readCallerParams(params);
 }

@@ -1,6 +1,6 @@
 /** One run as API, live stream and pages show it. */
 import type { RunStatus } from "../../run/event.ts";
-import { parseWorkflow } from "../../workflow/parse.ts";
+import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { getText } from "../store/blobs.ts";
@@ -23,15 +23,16 @@ export async function readDetails(ports: ServerPorts, run: RunRow): Promise<RunD
 export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<RunDetails> {
   let workflow: Promise<Workflow | null> | null = null;
   return async (run) => {
-    workflow ??= readWorkflow(ports, run.digest);
+    workflow ??= readWorkflow(ports, run);
     const [steps, declared] = await Promise.all([listSteps(ports.db, run.id), workflow]);
     return toDetails(run, steps, declared);
   };
 }
 
-async function readWorkflow(ports: ServerPorts, digest: string): Promise<Workflow | null> {
-  const text = await getText(ports.db, digest);
-  return text === null ? null : parseWorkflow(text, "load").workflow;
+async function readWorkflow(ports: ServerPorts, run: RunRow): Promise<Workflow | null> {
+  const text = await getText(ports.db, run.digest);
+  const stream = text === null ? null : parseWorkflow(text, "load").workflow;
+  return stream === null ? null : pickDocument(stream, run.document);
 }
 
 /** No event will change a run in this status any more, short of a retry. */

@@ -19,6 +19,15 @@ import { findRun, readDetails } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
 import { answerStarted, requestOf, StartBody } from "./dags.ts";
 
+/** Years that dates of ours and of Postgres write alike. */
+const Time = v.pipe(
+  v.string(),
+  v.check(
+    (text) => Date.parse(text) >= 0 && Date.parse(text) < Date.UTC(10_000),
+    "must be a time, for example 2026-04-02T08:30:00Z",
+  ),
+);
+
 const InlineBody = v.object({
   ...StartBody.entries,
   spec: v.string(),
@@ -32,7 +41,7 @@ const InlineBody = v.object({
     v.picklist(["manual", "scheduler", "webhook", "subdag", "retry", "catchup", "unknown"]),
     "manual",
   ),
-  scheduleTime: v.optional(v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))))),
+  scheduleTime: v.optional(Time),
   /** Which runner may take it, beside the workflow's own selector. */
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
   enqueue: v.optional(v.boolean(), false),
@@ -55,7 +64,7 @@ const DequeueBody = v.object({
 });
 const CleanupBody = v.object({
   /** Runs that ended earlier than this; absent: all that ended. */
-  before: v.optional(v.pipe(v.string(), v.check((text) => !Number.isNaN(Date.parse(text))))),
+  before: v.optional(Time),
   after: v.optional(v.pipe(v.string(), v.uuid())),
   dryRun: v.optional(v.boolean(), false),
 });
