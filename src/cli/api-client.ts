@@ -65,7 +65,7 @@ async function reach(options: ApiOptions, request: Request): Promise<Response> {
   } catch (error) {
     if (request.signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`no answer from ${options.url}: ${reason}`, 69);
+    throw new UserError(`no answer from ${options.url}: ${reason}`);
   }
 }
 

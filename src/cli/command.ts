@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { countSlips } from "../workflow/slips.ts";
+import { commandHelp, generalHelp } from "./help.ts";
 import type { Interrupts } from "./interrupts.ts";
 
 export interface Invocation {
@@ -45,6 +46,24 @@ export interface Command {
   readonly arguments: readonly [number, number];
   run(context: Context): Promise<number>;
 }
+
+/** Flags that every command knows, before its name or after it (C-03). */
+export const GLOBAL: Readonly<Record<string, Option>> = {
+  config: {
+    type: "string",
+    short: "c",
+    value: "FILE",
+    help: "read by the original; settings here are variables",
+  },
+  "dagu-home": { type: "string", value: "DIR", help: "home of this call (DAGU_HOME)" },
+  context: { type: "string", value: "NAME", help: "local; for another server use --server or DAGU_SERVER" },
+  quiet: { type: "boolean", short: "q", help: "results and errors only" },
+  "no-color": { type: "boolean", help: "accepted: there is no colour" },
+};
+
+const HELP: Readonly<Record<string, Option>> = {
+  help: { type: "boolean", short: "h", help: "show this help" },
+};
 
 /** An error whose text is meant for the person at the terminal. */
 export class UserError extends Error {
@@ -116,6 +135,8 @@ const COMMANDS: Readonly<
     summary: "start everything, fire a signed webhook, and show what happened",
     load: () => import("./commands/demo.ts"),
   },
+  config: { summary: "the settings of this call", load: () => import("./commands/config.ts") },
+  example: { summary: "list or print example workflows", load: () => import("./commands/example.ts") },
   coordinator: {
     summary: "nothing: runners ask the server for work",
     load: () => import("./commands/coordinator.ts"),
@@ -135,10 +156,10 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 export async function runCommand(given: Invocation): Promise<number> {
   const invocation = { ...given, args: commandFirst(given.args) };
-  const [first = "--help", ...args] = invocation.args;
+  const [first = "--help", ...args] = helpLast(invocation.args);
   const name = ALIASES[first] ?? first;
-  if (name === "--help" || name === "-h" || name === "help") {
-    writeOut(generalHelp());
+  if (name === "--help" || name === "-h") {
+    writeOut(generalHelp(COMMANDS));
     return 0;
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -152,7 +173,7 @@ export async function runCommand(given: Invocation): Promise<number> {
   try {
     const context = read(command, args, invocation);
     if (context === "help") {
-      writeOut(commandHelp(command));
+      writeOut(commandHelp(command, { ...HELP, ...GLOBAL }));
       return 0;
     }
     return await command.run(context);
@@ -161,6 +182,13 @@ export async function runCommand(given: Invocation): Promise<number> {
     writeErr(`dagu ${name}: ${error.message}`);
     return error.exitCode;
   }
+}
+
+/** `help COMMAND` is `COMMAND --help`. */
+function helpLast(args: readonly string[]): readonly string[] {
+  const [first, second] = args;
+  if (first !== "help") return args;
+  return second === undefined || second.startsWith("-") ? ["--help"] : [second, "--help"];
 }
 
 /** Flags that every command knows may stand before its name (C-03). */
@@ -232,22 +260,6 @@ function takesWords(command: Command): boolean {
   return command.usage.includes("-- ");
 }
 
-const GLOBAL: Readonly<Record<string, Option>> = {
-  config: {
-    type: "string",
-    short: "c",
-    value: "FILE",
-    help: "read by the original; settings here are variables",
-  },
-  "dagu-home": { type: "string", value: "DIR", help: "home of this call (DAGU_HOME)" },
-  context: { type: "string", value: "NAME", help: "local" },
-  quiet: { type: "boolean", short: "q", help: "results and errors only" },
-};
-
-const HELP: Readonly<Record<string, Option>> = {
-  help: { type: "boolean", short: "h", help: "show this help" },
-};
-
 function parseOrExplain(
   command: Command,
   args: readonly string[],
@@ -277,38 +289,6 @@ function suggestion(word: string, known: readonly string[]): string {
   return near !== undefined && near.slips > 0 && near.slips <= 3 ? `; did you mean "${near.one}"?` : "";
 }
 
-// ---- help -------------------------------------------------------------------------------------------------------
-
-function generalHelp(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 2;
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
-  return `dagu: workflows in sandboxes, driven by events
-
-Usage: dagu COMMAND [OPTIONS]
-
-Commands
-${lines.join("\n")}
-
-Every command takes --dagu-home DIR and --quiet, and tells more with --help. State is kept below $DAGU_HOME (default: ~/.dagu-edge).`;
-}
-
-function commandHelp(command: Command): string {
-  const rows = Object.entries({ ...command.options, ...HELP }).map(([name, option]) => {
-    const short = option.short === undefined ? "    " : `-${option.short}, `;
-    return [
-      `  ${short}--${name}${option.type === "string" ? ` ${option.value ?? "TEXT"}` : ""}`,
-      option.help,
-    ] as const;
-  });
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return `dagu ${command.usage}
-
-${command.summary}
-
-Options
-${rows.map(([left, right]) => left.padEnd(width) + right).join("\n")}`;
-}
-
 export function writeOut(text: string): void {
   writeAll(Deno.stdout, text + "\n");
 }
@@ -318,6 +298,14 @@ export function writeErr(text: string): void {
 }
 
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  writeBytes(to, new TextEncoder().encode(text));
+}
+
+/** A reader that has gone (`dagu history | head -1`) is no reason to leave a run alone. */
+export function writeBytes(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }

@@ -35,7 +35,9 @@ export async function connect(context: Context, throughDoor = false): Promise<Co
       if (!(error instanceof HomeInUseError)) throw error;
       const door = throughDoor ? await findDoor(home) : null;
       if (door !== null) return remoteConnection(home, door.url, door.token);
-      if (isFirst) writeErr("waiting for another dagu on this DAGU_HOME to end");
+      if (isFirst && !context.flags.has("quiet")) {
+        writeErr("waiting for another dagu on this DAGU_HOME to end");
+      }
       await new Promise((resolve) => setTimeout(resolve, 100));
       if (context.interrupts.first.aborted) throw error;
     }
@@ -45,7 +47,7 @@ export async function connect(context: Context, throughDoor = false): Promise<Co
 function readRemote(context: Context): { url: string; token: string | null } | null {
   const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
   if (url === "") return null;
-  if (!URL.canParse(url)) throw new UserError(`"${url}" is not a URL`, 2);
+  if (!URL.canParse(url)) throw new UserError(`"${url}" is not a URL; use --server http://HOST:PORT`);
   return {
     url: url.replace(/\/+$/, ""),
     token: context.flags.text("api-key") ?? context.env["DAGU_API_KEY"] ?? null,
@@ -75,7 +77,7 @@ function remoteConnection(home: Home, url: string, token: string | null): Connec
 }
 
 async function inProcess(context: Context, home: Home): Promise<Connection> {
-  if (databaseUrl(context.env) === null && !await hasData(home)) {
+  if (databaseUrl(context.env) === null && !context.flags.has("quiet") && !await hasData(home)) {
     writeErr(`making the embedded database below ${home.dir}`);
   }
   const host = await openHost({ home, env: context.env, log: quietLog(context.env), auth: { kind: "none" } });

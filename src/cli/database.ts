@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { Db } from "../server/store/db.ts";
 import { newestMigration } from "../server/store/migrations.ts";
 import { UserError } from "./command.ts";
+import { copyTemplate, isThere } from "./embedded-template.ts";
 import type { Home } from "./home.ts";
 
 export interface Database extends AsyncDisposable {
@@ -92,12 +93,46 @@ async function isMigrated(db: Db): Promise<boolean> {
  */
 const EMBEDDED_BUFFERS = "8MB";
 
-/** The caller holds the home's lock. */
-export async function openEmbedded(home: Home): Promise<Database> {
+/** The caller holds the home's lock. `cache`: null when nothing can be kept for the next home. */
+export async function openEmbedded(home: Home, cache: string | null): Promise<Database> {
+  try {
+    if (cache !== null && !await isThere(home.dataDir)) await fromTemplate(home, cache);
+    return await openPGlite(home.dataDir);
+  } catch (error) {
+    // The file system of PGlite throws objects of its own, which have a number at most.
+    const errno = v.safeParse(v.object({ errno: v.number() }), error);
+    const number = errno.success ? `errno ${errno.output.errno}` : String(error);
+    const reason = error instanceof Error ? error.message : number;
+    throw new UserError(
+      `cannot open the embedded database in ${home.dataDir}: ${reason}\n` +
+        "Is there room on the disk, and may this user write there? Set DAGU_HOME to another folder, or DATABASE_URL.",
+    );
+  }
+}
+
+async function fromTemplate(home: Home, cache: string): Promise<void> {
+  const make = async (dir: string): Promise<void> => {
+    await (await openPGlite(dir))[Symbol.asyncDispose]();
+  };
+  // Without a template, PGlite makes the database at the place itself.
+  await copyTemplate({ cache, key: await templateKey(), make }, home.dataDir).catch(() => {});
+}
+
+/** The engine, whose version is in its path, and the text of every migration. */
+async function templateKey(): Promise<string> {
+  const names = (await Array.fromAsync(Deno.readDir(MIGRATIONS))).map((entry) => entry.name).sort();
+  const texts = await Promise.all(
+    names.filter((name) => name.endsWith(".sql")).map((name) => Deno.readTextFile(join(MIGRATIONS, name))),
+  );
+  const all = new TextEncoder().encode([import.meta.resolve("@electric-sql/pglite"), ...texts].join("\0"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex().slice(0, 16);
+}
+
+async function openPGlite(dataDir: string): Promise<Database> {
   // First of all: it compiles on other threads while this one loads the rest.
   const opening = import("@electric-sql/pglite").then(({ PGlite }) =>
     PGlite.create({
-      dataDir: home.dataDir,
+      dataDir,
       startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${EMBEDDED_BUFFERS}`],
     })
   );

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { StepStatus } from "../run/event.ts";
 import type { Api } from "./api-client.ts";
+import { writeBytes } from "./command.ts";
 import { nodesOf, RunDetails, runPath } from "./run-json.ts";
 
 const utf8 = new TextEncoder();
@@ -67,8 +68,7 @@ function newLineWriter(prefix: string): { bytes(bytes: Uint8Array): void; end():
   let rest = "";
   const print = (lines: readonly string[]): void => {
     if (lines.length === 0) return;
-    const bytes = utf8.encode(lines.map((line) => `${prefix}${line}\n`).join(""));
-    for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+    writeBytes(Deno.stderr, utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
   };
   return {
     bytes(bytes) {

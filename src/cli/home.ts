@@ -1,5 +1,6 @@
 /** `$DAGU_HOME`: where the embedded database, keys and runner state live, and who holds it. */
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { UserError } from "./command.ts";
 
@@ -7,17 +8,29 @@ export interface Home {
   readonly dir: string;
   readonly dataDir: string;
   readonly runnerDir: string;
+  /** Where a workflow is looked for by its name (C-04). */
   readonly dagsDir: string;
 }
 
-/** The default is a folder of our own: `~/.dagu` may belong to the original Dagu, whose files mean something else. */
-export async function openHome(env: Readonly<Record<string, string>>): Promise<Home> {
+/**
+ * Where it is; nothing is made there. The default is a folder of our own: `~/.dagu` may belong to the original Dagu, whose
+ * files mean something else. Absolute, because steps are told paths below it and run in other folders.
+ */
+export function locateHome(env: Readonly<Record<string, string>>): Home {
   const chosen = env["DAGU_HOME"]?.trim() ?? "";
-  const user = env["HOME"] ?? "";
-  if (chosen === "" && user === "") {
-    throw new UserError("neither DAGU_HOME nor HOME is set; set DAGU_HOME to a folder");
-  }
-  const dir = chosen === "" ? join(user, ".dagu-edge") : chosen;
+  const dir = resolve(chosen === "" ? join(env["HOME"] || homedir(), ".dagu-edge") : chosen);
+  const dags = env["DAGU_DAGS_DIR"]?.trim() ?? "";
+  return {
+    dir,
+    dataDir: join(dir, "data"),
+    runnerDir: join(dir, "runner"),
+    dagsDir: dags === "" ? join(dir, "dags") : resolve(dags),
+  };
+}
+
+export async function openHome(env: Readonly<Record<string, string>>): Promise<Home> {
+  const home = locateHome(env);
+  const { dir } = home;
   try {
     await Deno.mkdir(dir, { recursive: true });
   } catch (error) {
@@ -25,7 +38,7 @@ export async function openHome(env: Readonly<Record<string, string>>): Promise<H
       `cannot make the folder ${dir}: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  return { dir, dataDir: join(dir, "data"), runnerDir: join(dir, "runner"), dagsDir: join(dir, "dags") };
+  return home;
 }
 
 // ---- the data folder's lock -------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
 import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
 import { UserError } from "./command.ts";
-import { type Channel, type Database, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
+import { openCache } from "./cache.ts";
+import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
 import { type Home, lockHome, readMasterKey, readServerRecord } from "./home.ts";
 import { VERSION } from "./version.ts";
+import { takeTurn } from "./turn.ts";
 import { newMemoryWake } from "./wake.ts";
 
 export interface Host extends AsyncDisposable {
@@ -31,8 +33,12 @@ export class HomeInUseError extends UserError {}
 /** Throws `HomeInUseError`. */
 export async function openHost(options: HostOptions): Promise<Host> {
   await using built = new AsyncDisposableStack();
+  const url = databaseUrl(options.env);
+  if (url === null) built.use(await takeHome(options.home));
+  const cache = url === null ? await openCache(options.env) : null;
+  using _turn = cache === null ? null : await takeTurn(cache);
   const [database, { createApp }, masterKey] = await Promise.all([
-    openDatabase(options, built),
+    url === null ? openEmbedded(options.home, cache) : openPostgres(url),
     import("../server/app.ts"),
     readMasterKey(options.home, options.env),
   ]);
@@ -65,20 +71,16 @@ export async function openHost(options: HostOptions): Promise<Host> {
   };
 }
 
-async function openDatabase(options: HostOptions, built: AsyncDisposableStack): Promise<Database> {
-  const url = databaseUrl(options.env);
-  if (url !== null) return await openPostgres(url);
-  const lock = await lockHome(options.home);
-  if (lock === null) {
-    const running = await readServerRecord(options.home);
-    const where = running === null ? "" : ` (process ${running.pid}, ${running.url})`;
-    throw new HomeInUseError(
-      `the embedded database below ${options.home.dir} is in use by another dagu${where}\n` +
-        "Stop that one, set DAGU_HOME to another folder, or set DATABASE_URL to share a Postgres.",
-    );
-  }
-  built.use(lock);
-  return await openEmbedded(options.home);
+/** Throws `HomeInUseError`. */
+async function takeHome(home: Home): Promise<Disposable> {
+  const lock = await lockHome(home);
+  if (lock !== null) return lock;
+  const running = await readServerRecord(home);
+  const where = running === null ? "" : ` (process ${running.pid}, ${running.url})`;
+  throw new HomeInUseError(
+    `the embedded database below ${home.dir} is in use by another dagu${where}\n` +
+      "Stop that one, set DAGU_HOME to another folder, or set DATABASE_URL to share a Postgres.",
+  );
 }
 
 /** What one process notifies, the others on the same Postgres hear too. */

@@ -31,7 +31,7 @@ export interface Listen {
 function readListen(context: Context): Listen {
   const hostname = context.flags.text("host") ?? context.env["DAGU_HOST"] ?? "127.0.0.1";
   const text = context.flags.text("port") ?? context.env["DAGU_PORT"] ?? "8080";
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`, 2);
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`);
   return { hostname, port: Number(text) };
 }
 
@@ -84,7 +84,7 @@ export async function readControlPlane(context: Context): Promise<ControlPlaneOp
     log: openLog(env),
     auth: readAuth(env, at.hostname),
     at,
-    dagsDir: context.flags.text("dags") ?? env["DAGU_DAGS_DIR"] ?? home.dagsDir,
+    dagsDir: context.flags.text("dags") ?? home.dagsDir,
   };
 }
 

@@ -7,6 +7,7 @@ import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
 import { quietLog } from "./host.ts";
 import { exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
+import { readExtras } from "./step-extras.ts";
 import { summarize } from "./summary.ts";
 
 export interface RunName {
@@ -82,12 +83,21 @@ async function follow(
   return await followRun(connection.api, run, { isQuiet, signal: new AbortController().signal });
 }
 
+/** The run as `followRun` left it, and what of it a person at a terminal has seen go by. */
+async function summaryOf(context: Context, { api }: Connection, details: RunDetails): Promise<string> {
+  return context.isTerminal ? summarize(details) : summarize(details, await readExtras(api, details));
+}
+
 /** The summary, why it failed, and the exit code (C-09, C-10, R-13). */
-export function tellEnd(details: RunDetails, isQuiet: boolean): number {
-  if (!isQuiet) writeOut(summarize(details));
+export async function tellEnd(
+  context: Context,
+  connection: Connection,
+  details: RunDetails,
+): Promise<number> {
+  if (!context.flags.has("quiet")) writeOut(await summaryOf(context, connection, details));
   const code = exitCodeOf(details);
   if (code !== 0) {
-    const reason = details.failure?.message ?? details.statusLabel;
+    const reason = (details.failure?.message ?? details.statusLabel).trim().replaceAll(/\s*\n\s*/g, "; ");
     writeErr(`failed to execute the dag-run ${details.name} (dag-run ID: ${details.dagRunId}): ${reason}`);
   }
   return code;

@@ -15,6 +15,8 @@ const Node = v.object({
   reason: v.string(),
   failure: v.nullable(Failure),
   logSizes: v.object({ stdout: v.number(), stderr: v.number() }),
+  /** Runs that the step started. */
+  subRuns: v.optional(v.array(v.object({ name: v.string(), dagRunId: v.string() }))),
   /** What a person is asked for while the step waits. */
   prompt: v.optional(v.nullable(v.string()), null),
   form: v.optional(v.nullable(v.record(v.string(), v.unknown())), null),

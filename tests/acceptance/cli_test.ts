@@ -135,7 +135,7 @@ name: kid
 steps: [{id: inner, run: "echo from the kid"}]
 `,
   [
-    { args: [...START, "-r", "p1"], notOut: ["line 60"], err: ["line 1\n", "line 60"] },
+    { args: [...START, "-r", "p1"], out: ["... 10 lines before", "line 60"], err: ["line 1\n", "line 60"] },
     {
       args: ["status", "parent", "--run-id", "p1"],
       out: [

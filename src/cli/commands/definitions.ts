@@ -17,13 +17,9 @@ const Dags = v.object({
 });
 
 export async function listDefinitions(context: Context, connection: Connection): Promise<Definition[]> {
-  if (!await isServed(context, connection)) return await ofFolder(dagsDirOf(context, connection));
+  if (!await isServed(context, connection)) return await ofFolder(connection.home.dagsDir);
   const { dags } = v.parse(Dags, await connection.api.get("/dags"));
   return dags.map(({ fileName, dag }) => ({ fileName, name: dag.name }));
-}
-
-export function dagsDirOf({ env }: Context, { home }: Connection): string {
-  return env["DAGU_DAGS_DIR"] ?? home.dagsDir;
 }
 
 /** The server is one that was named, perhaps on another machine, and not that of this home. */

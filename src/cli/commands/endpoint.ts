@@ -41,7 +41,7 @@ export const command: Command = {
       return 0;
     }
     if (verb !== "create" || name === undefined) {
-      throw new UserError("Usage: dagu endpoint create NAME | dagu endpoint list", 2);
+      throw new UserError("Usage: dagu endpoint create NAME | dagu endpoint list");
     }
     const answer = await connection.api.post("/endpoints", {
       name,

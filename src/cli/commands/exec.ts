@@ -15,13 +15,14 @@ export const command: Command = {
   options: {
     name: { type: "string", short: "N", value: "NAME", help: "workflow name (default: exec-COMMAND)" },
     "run-id": { type: "string", short: "r", value: "ID", help: "run id" },
-    labels: { type: "string", value: "A,B=C", help: "labels of the run (also --tags)" },
-    tags: { type: "string", value: "A,B=C", help: "the same" },
+    labels: { type: "string", multiple: true, value: "A,B=C", help: "labels of the run (also --tags)" },
+    tags: { type: "string", multiple: true, value: "A,B=C", help: "the same" },
     workdir: {
       type: "string",
       value: "DIR",
       help: "where it runs (default: here; on another server: its choice)",
     },
+    base: { type: "string", value: "FILE", help: "not supported: there is no base configuration" },
     shell: { type: "string", value: "SHELL", help: "shell that reads the words as one line" },
     env: { type: "string", short: "E", multiple: true, value: "K=V", help: "variable; may be repeated" },
     dotenv: { type: "string", multiple: true, value: "FILE", help: "file of variables; may be repeated" },
@@ -39,7 +40,7 @@ export const command: Command = {
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };
     }, isQuiet);
-    return tellEnd(details, isQuiet);
+    return await tellEnd(context, connection, details);
   },
 };
 
@@ -49,6 +50,9 @@ function toWorkflow(context: Context): Record<string, unknown> {
   const words = context.rest ?? [];
   const [program = ""] = words;
   if (program === "") throw new UserError("the command is missing; it comes after --: dagu exec -- ls -l");
+  if (flags.text("base") !== null) {
+    throw new UserError("--base is not supported: there is no base configuration; use --env and --dotenv");
+  }
   const shell = flags.text("shell");
   const dir = workDir(context);
   const selector = Object.fromEntries(

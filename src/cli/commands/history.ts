@@ -4,6 +4,7 @@ import { DAY_MS, readDuration } from "./duration-flag.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { durationText, type ListedRun, listRuns, timeText } from "./run-list.ts";
 import { formatTable } from "./table.ts";
+import { isDay } from "./time-flag.ts";
 
 export const command: Command = {
   usage: "history [NAME]",
@@ -88,11 +89,12 @@ function readTimes(flags: Flags, now: number): Record<string, readonly string[]>
 
 /** A date alone is a whole day: `edge` says which end of it. */
 function readTime(flag: string, text: string, edge: "start" | "end"): number {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? [];
   const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(text);
   const hasZone = isDate || /(Z|[+-]\d\d:\d\d)$/.test(text);
   const time = isDate || isTime ? Date.parse(hasZone ? text : `${text}Z`) : Number.NaN;
-  if (Number.isNaN(time)) {
+  if (Number.isNaN(time) || !isDay(Number(year), Number(month), Number(day))) {
     throw new UserError(`invalid --${flag} "${text}"; use 2026-04-02 or 2026-04-02T08:30:00Z`);
   }
   return isDate && edge === "end" ? time + DAY_MS - 1_000 : time;

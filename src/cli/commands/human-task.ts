@@ -21,7 +21,7 @@ export const command: Command = {
   run: async (context) => {
     const { flags, positionals: [verb, name = ""] } = context;
     if (verb !== "complete") {
-      throw new UserError(`there is no human-task ${verb}; use: human-task complete NAME`, 2);
+      throw new UserError(`there is no human-task ${verb}; use: human-task complete NAME`);
     }
     const step = flags.text("step");
     if (step === null) throw new UserError("--step is required");

@@ -27,7 +27,7 @@ export const command: Command = {
       if (!isQuiet) writeErr(`started ${dagName}:${dagRunId}`);
       return { name: dagName, dagRunId };
     }, isQuiet);
-    return tellEnd(details, isQuiet);
+    return await tellEnd(context, connection, details);
   },
 };
 
@@ -38,7 +38,7 @@ async function stopAndWait(context: Context): Promise<RunName> {
   const name = await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir);
   const run = await look(api, { name, dagRunId: context.flags.text("run-id") ?? "latest" });
   if (isOver(run)) return run;
-  writeErr(`stopping ${run.name}:${run.dagRunId}`);
+  if (!context.flags.has("quiet")) writeErr(`stopping ${run.name}:${run.dagRunId}`);
   try {
     await api.post(`${runPath(run)}/stop`, { force: false });
   } catch (error) {

@@ -33,6 +33,6 @@ export const command: Command = {
       });
       return { name, dagRunId };
     }, isQuiet);
-    return tellEnd(details, isQuiet);
+    return await tellEnd(context, connection, details);
   },
 };

@@ -3,7 +3,7 @@ import { ApiError } from "../api-client.ts";
 import { type Command, type Context, type Flags, UserError, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { readDuration } from "./duration-flag.ts";
-import { dagsDirOf, type Definition, isElsewhere, listDefinitions } from "./definitions.ts";
+import { type Definition, isElsewhere, listDefinitions } from "./definitions.ts";
 import { confirm, removeHistory } from "./removal.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
@@ -78,7 +78,7 @@ async function removeDefinition(
   isDryRun: boolean,
 ): Promise<void> {
   if (isDryRun) return writeErr(`the definition of ${name} would be deleted`);
-  for (const path of isElsewhere(context) ? [] : filesOf(dagsDirOf(context, connection), fileName)) {
+  for (const path of isElsewhere(context) ? [] : filesOf(connection.home.dagsDir, fileName)) {
     await Deno.remove(path).then(() => writeOut(path), (error: unknown) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });

@@ -11,19 +11,17 @@ export const command: Command = {
     "come up in this process.",
   options: {
     ...SUBMISSION_OPTIONS,
-    quiet: { type: "boolean", short: "q", help: "no step output and no summary" },
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
   run: async (context) => {
     await using connection = await connect(context);
-    const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(
       context,
       connection,
-      (workerSelector) => submit(context, connection, { workerSelector }),
-      isQuiet,
+      (workerSelector) => submit(context, connection, { enqueue: false, workerSelector }),
+      context.flags.has("quiet"),
     );
-    return tellEnd(details, isQuiet);
+    return await tellEnd(context, connection, details);
   },
 };

@@ -2,9 +2,9 @@ import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, UserError, writeOut } from "../command.ts";
-import type { RunName } from "../own-runner.ts";
-import { DetailsAnswer, type Node, nodesOf, type RunDetails, runPath } from "../run-json.ts";
-import { type StepExtras, summarize } from "../summary.ts";
+import { DetailsAnswer, runPath } from "../run-json.ts";
+import { readExtras } from "../step-extras.ts";
+import { summarize } from "../summary.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
@@ -45,52 +45,5 @@ export const command: Command = {
 
 async function toText(api: Api, answer: unknown): Promise<string> {
   const { dagRunDetails } = v.parse(DetailsAnswer, answer);
-  return summarize(dagRunDetails, await readExtras(api, dagRunDetails, subRunsIn(answer)));
-}
-
-// ---- what the summary of a run does not hold --------------------------------------------------------------------
-
-const SubRuns = v.array(v.object({ name: v.string(), dagRunId: v.string() }));
-type SubRuns = v.InferOutput<typeof SubRuns>;
-const NodesAnswer = v.object({
-  dagRunDetails: v.object({
-    nodes: v.array(v.object({ step: v.object({ name: v.string() }), subRuns: SubRuns })),
-  }),
-});
-
-function subRunsIn(answer: unknown): ReadonlyMap<string, SubRuns> {
-  const { dagRunDetails } = v.parse(NodesAnswer, answer);
-  return new Map(dagRunDetails.nodes.map(({ step, subRuns }) => [step.name, subRuns]));
-}
-
-async function readExtras(
-  api: Api,
-  run: RunDetails,
-  subRuns: ReadonlyMap<string, SubRuns>,
-): Promise<ReadonlyMap<string, StepExtras>> {
-  const extras = new Map<string, StepExtras>();
-  for (const node of nodesOf(run)) {
-    extras.set(node.step.name, {
-      logs: await readLogs(api, run, node),
-      subRuns: subRuns.get(node.step.name) ?? [],
-    });
-  }
-  return extras;
-}
-
-const LogAnswer = v.object({ content: v.string(), hasMore: v.boolean(), totalLines: v.number() });
-/** Of each stream (C-10). */
-const LAST_LINES = 50;
-
-async function readLogs(api: Api, run: RunName, { step, startedAt }: Node): Promise<StepExtras["logs"]> {
-  if (startedAt === "-" || startedAt === "") return [];
-  return await Promise.all(["stdout", "stderr"].map(async (stream) => {
-    const path = `${runPath(run)}/steps/${
-      encodeURIComponent(step.name)
-    }/log?stream=${stream}&tail=${LAST_LINES}`;
-    const { content, totalLines } = v.parse(LogAnswer, await api.get(path));
-    const lines = totalLines === 0 ? [] : content.split("\n");
-    const left = totalLines - lines.length;
-    return { stream, lines: left > 0 ? [`... ${left} lines before`, ...lines] : lines };
-  }));
+  return summarize(dagRunDetails, await readExtras(api, dagRunDetails));
 }

@@ -1,19 +1,23 @@
 /** What `start` and the commands like it ask the API for: a definition, parameters, and facts about the run. */
-import { basename, dirname, extname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import * as v from "valibot";
+import { ApiError } from "../api-client.ts";
 import type { Connection } from "../connect.ts";
 import { type Context, type Option, UserError } from "../command.ts";
 import type { RunName } from "../own-runner.ts";
-import { DetailsAnswer, runPath, Started } from "../run-json.ts";
+import { runPath, Started } from "../run-json.ts";
 import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
-import { readWorkflowFile } from "../workflow-file.ts";
+import { isWorkflowName } from "../../workflow/names.ts";
+import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
+import { workflowNameOf } from "./run-argument.ts";
+import { readInstant } from "./time-flag.ts";
 
 export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
   name: { type: "string", short: "N", value: "NAME", help: "workflow name for this run" },
   "run-id": { type: "string", short: "r", value: "ID", help: "run id" },
-  labels: { type: "string", value: "A,B=C", help: "extra labels (also --tags)" },
-  tags: { type: "string", value: "A,B=C", help: "the same" },
+  labels: { type: "string", multiple: true, value: "A,B=C", help: "extra labels (also --tags)" },
+  tags: { type: "string", multiple: true, value: "A,B=C", help: "the same" },
   "from-run-id": { type: "string", value: "ID", help: "definition and parameters of an earlier run of NAME" },
   "default-working-dir": { type: "string", value: "DIR", help: "for workflows that name no working_dir" },
   "trigger-type": { type: "string", value: "TYPE", help: "what started it (default: manual)" },
@@ -22,50 +26,81 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "no-reuse": { type: "boolean", help: "accepted for build workflows" },
 };
 
-/** `place`: which queue or which runner, beside what the flags say. */
-export async function submit(
-  context: Context,
-  connection: Connection,
-  place: Readonly<Record<string, unknown>>,
-): Promise<RunName> {
-  const { flags } = context;
-  const old = flags.text("from-run-id");
-  const facts = readFacts(context);
-  const definition = old === null
-    ? await definitionOfFile(context, connection)
-    : await definitionOfRun(context, connection, old);
-  const answer = await connection.api.post("/dag-runs", { ...definition, ...facts, ...place });
+export interface Place {
+  /** It waits for a slot of its queue. */
+  readonly enqueue: boolean;
+  readonly queue?: string;
+  /** Which runner may take it, beside the workflow's own selector. */
+  readonly workerSelector?: Readonly<Record<string, string>>;
+}
+
+/** Asks for the run that the command line describes; returns when it is stored. */
+export async function submit(context: Context, connection: Connection, place: Place): Promise<RunName> {
+  const { api } = connection;
+  const facts = { ...readFacts(context), ...place };
+  const old = context.flags.text("from-run-id");
+  const answer = old === null
+    ? await startWorkflow(context, connection, facts)
+    : await api.post(`${runPath(await oldRun(context, connection, old))}/reschedule`, {
+      ...facts,
+      ...nameOf(context, "dagName"),
+    });
   const { dagRunId, dagName } = v.parse(Started, answer);
   return { name: dagName, dagRunId };
 }
 
-async function definitionOfFile(context: Context, connection: Connection): Promise<Record<string, unknown>> {
-  const file = await readWorkflowFile(context.positionals[0] ?? "", connection.home.dagsDir);
-  const name = context.flags.text("name");
-  return {
-    spec: file.text,
-    ...(name === null ? {} : { name }),
-    fileStem: file.stem,
-    sourceDir: dirname(resolve(file.path)),
-    ...paramsOf(context),
-  };
-}
-
-/** A new run of what an old one was: same text, same parameters. */
-async function definitionOfRun(
-  context: Context,
-  connection: Connection,
-  dagRunId: string,
-): Promise<Record<string, unknown>> {
+async function oldRun(context: Context, connection: Connection, dagRunId: string): Promise<RunName> {
   if ("params" in paramsOf(context)) {
     throw new UserError("parameters cannot be provided when using --from-run-id");
   }
+  return { name: await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir), dagRunId };
+}
+
+type Facts = Place & Readonly<Record<string, unknown>>;
+
+/** A file is sent as it is; a name without a file may be that of a definition which the server keeps (CM-01). */
+async function startWorkflow(context: Context, connection: Connection, facts: Facts): Promise<unknown> {
+  const file = await readOrExplain(context, connection);
+  if (file instanceof UserError) return await startStored(context, connection, facts, file);
+  return await connection.api.post("/dag-runs", {
+    spec: file.text,
+    ...nameOf(context, "name"),
+    fileStem: file.stem,
+    sourceDir: dirname(resolve(file.path)),
+    ...paramsOf(context),
+    ...facts,
+  });
+}
+
+async function readOrExplain(context: Context, { home }: Connection): Promise<WorkflowFile | UserError> {
+  try {
+    return await readWorkflowFile(context.positionals[0] ?? "", home.dagsDir);
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+}
+
+/** `noFile`: what is told when the server keeps nothing of that name either. */
+async function startStored(
+  context: Context,
+  { api, host }: Connection,
+  facts: Facts,
+  noFile: UserError,
+): Promise<unknown> {
   const argument = context.positionals[0] ?? "";
-  const name = basename(argument, extname(argument));
-  const path = runPath({ name, dagRunId });
-  const { spec } = v.parse(v.object({ spec: v.string() }), await connection.api.get(`${path}/spec`));
-  const { dagRunDetails } = v.parse(DetailsAnswer, await connection.api.get(path));
-  return { spec, name: context.flags.text("name") ?? name, params: dagRunDetails.params };
+  if (host !== null || !isWorkflowName(argument)) throw noFile;
+  try {
+    const path = `/dags/${encodeURIComponent(argument)}/${facts.enqueue ? "enqueue" : "start"}`;
+    return await api.post(path, { ...nameOf(context, "dagName"), ...paramsOf(context), ...facts });
+  } catch (error) {
+    throw error instanceof ApiError && error.status === 404 ? noFile : error;
+  }
+}
+
+function nameOf({ flags }: Context, key: string): Record<string, string> {
+  const name = flags.text("name");
+  return name === null ? {} : { [key]: name };
 }
 
 const TRIGGER_TYPES = ["manual", "scheduler", "webhook", "subdag", "retry", "catchup", "unknown"];
@@ -76,21 +111,21 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     throw new UserError(`invalid trigger type "${trigger}"; allowed: ${TRIGGER_TYPES.join(", ")}`);
   }
   const time = flags.text("schedule-time");
-  if (time !== null && (!/^\d{4}-\d\d-\d\dT/.test(time) || Number.isNaN(Date.parse(time)))) {
+  if (time !== null && readInstant(time) === null) {
     throw new UserError(`--schedule-time must be RFC 3339, for example 2026-04-02T08:30:00Z; got "${time}"`);
   }
   if (flags.text("profile") !== null) {
     throw new UserError("profiles are not supported by this version; set env in the workflow, or dotenv");
   }
   const dir = flags.text("default-working-dir");
-  const labels = flags.text("labels") ?? flags.text("tags");
+  const labels = [...flags.texts("labels"), ...flags.texts("tags")].flatMap((list) => list.split(","));
   const runId = flags.text("run-id");
   return {
     ...(runId === null ? {} : { dagRunId: runId }),
     ...(trigger === null ? {} : { triggerType: trigger }),
     ...(time === null ? {} : { scheduleTime: time }),
     ...(dir === null ? {} : { defaultWorkingDir: resolve(dir) }),
-    ...(labels === null ? {} : { labels: labels.split(",").map((label) => label.trim()) }),
+    ...(labels.length === 0 ? {} : { labels: labels.map((label) => label.trim()).filter(Boolean) }),
   };
 }
 
@@ -98,7 +133,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
 export function paramsOf(context: Context): { params?: string } {
   const text = context.flags.text("params");
   if (context.rest === null || context.rest.length === 0) return text === null ? {} : { params: text };
-  if (text !== null) throw new UserError("give parameters with --params or after --, not both", 1);
+  if (text !== null) throw new UserError("give parameters with --params or after --, not both");
   return { params: JSON.stringify(context.rest) };
 }
 

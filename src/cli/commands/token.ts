@@ -33,7 +33,7 @@ export const command: Command = {
       })
       : null;
     if (answer === null) {
-      throw new UserError(`unknown: token ${verb}\nUsage: dagu token create|runner [NAME]`, 2);
+      throw new UserError(`unknown: token ${verb}\nUsage: dagu token create|runner [NAME]`);
     }
     const made = v.parse(Made, answer);
     writeOut(made.token);
@@ -46,7 +46,7 @@ function readNumber(text: string | null, flag: string): number | null {
   if (text === null) return null;
   const number = Number(text);
   if (!Number.isFinite(number) || number <= 0) {
-    throw new UserError(`${flag} must be a number above 0, got "${text}"`, 2);
+    throw new UserError(`${flag} must be a number above 0, got "${text}"`);
   }
   return number;
 }

@@ -1,7 +1,7 @@
 import { parseWorkflow } from "../../workflow/parse.ts";
 import { formatProblem, type Problem } from "../../workflow/problem.ts";
 import { type Command, writeErr } from "../command.ts";
-import { openHome } from "../home.ts";
+import { locateHome } from "../home.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
 
 export const command: Command = {
@@ -13,12 +13,13 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async ({ positionals: [argument = ""], env, flags }) => {
-    const { path, text } = await readWorkflowFile(argument, (await openHome(env)).dagsDir);
+    const { path, text } = await readWorkflowFile(argument, locateHome(env).dagsDir);
     const { workflow, problems } = parseWorkflow(text, "validate");
     const isTold = (one: Problem): boolean =>
       one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
     for (const problem of problems.filter(isTold)) {
-      writeErr(formatProblem(problem, path));
+      // One line each (8.2): who reads them may count them.
+      writeErr(formatProblem(problem, path).replaceAll(/\s*\n\s*/g, " "));
     }
     if (workflow !== null) return 0;
     const errors = problems.filter((one) => one.severity === "error");

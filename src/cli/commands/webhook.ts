@@ -17,7 +17,7 @@ export const command: Command = {
   run: async (context) => {
     const [verb, name = ""] = context.positionals;
     if (verb !== "create") {
-      throw new UserError(`unknown: webhook ${verb}\nUsage: dagu webhook create NAME [--hmac]`, 2);
+      throw new UserError(`unknown: webhook ${verb}\nUsage: dagu webhook create NAME [--hmac]`);
     }
     await using connection = await connect(context);
     const path = `/dags/${encodeURIComponent(name)}/webhook`;

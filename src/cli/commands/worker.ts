@@ -51,7 +51,7 @@ export const command: Command = {
     const { env, flags } = context;
     const url = flags.text("url") ?? env["DAGU_RUNNER_URL"] ?? "";
     if (!URL.canParse(url)) {
-      throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL", 2);
+      throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL");
     }
     const home = await openHome(env);
     const stateDir = flags.text("state-dir") ?? env["DAGU_RUNNER_STATE_DIR"] ?? home.runnerDir;

@@ -6,7 +6,7 @@ import { getBlob, getText } from "../store/blobs.ts";
 import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { selectorOf } from "./retry.ts";
-import { PRIORITY, type Started, startRun } from "./start.ts";
+import { PRIORITY, type Started, type StartRequest, startRun } from "./start.ts";
 
 export interface RescheduleRequest {
   readonly name: string;
@@ -16,6 +16,19 @@ export interface RescheduleRequest {
   readonly actor: string;
   /** Which runner may take it, beside the run's own selector. */
   readonly selector: Readonly<Record<string, string>>;
+  /** What is to be another than the old run's. */
+  readonly changes: RescheduleChanges;
+}
+
+export interface RescheduleChanges {
+  readonly name?: string;
+  readonly triggerType?: StartRequest["triggerType"];
+  readonly scheduleTime?: Date;
+  readonly defaultDir?: string;
+  /** Beside the old run's. */
+  readonly labels?: readonly string[];
+  readonly needsSlot?: boolean;
+  readonly queue?: string;
 }
 
 export async function rescheduleRun(ports: ServerPorts, request: RescheduleRequest): Promise<Started> {
@@ -24,23 +37,26 @@ export async function rescheduleRun(ports: ServerPorts, request: RescheduleReque
   const refusal = whyNot(run);
   if (refusal !== null) return refusal;
   const text = await getText(ports.db, run.digest);
+  const { changes } = request;
+  const needsSlot = changes.needsSlot ?? run.needsSlot;
   if (text === null) return refuse("not_found", `the definition of ${run.name}:${run.dagRunId} is gone`);
   return await startRun(ports, {
-    definition: { text, name: run.name, document: run.document },
+    definition: { text, name: changes.name ?? run.name, document: run.document },
     params: readCallerParams(v.parse(Params, run.params).json),
     dagRunId: request.newRunId,
-    triggerType: "manual",
+    triggerType: changes.triggerType ?? "manual",
     triggerActor: request.actor,
-    needsSlot: run.needsSlot,
-    priority: run.needsSlot ? PRIORITY.enqueue : PRIORITY.start,
-    queue: run.queue,
-    labels: run.labels,
+    scheduleTime: changes.scheduleTime ?? null,
+    needsSlot,
+    priority: needsSlot ? PRIORITY.enqueue : PRIORITY.start,
+    queue: changes.queue ?? run.queue,
+    labels: [...run.labels, ...(changes.labels ?? [])],
     selector: selectorOf(run, request.selector),
     env: v.parse(Env, run.env),
     inputs: await readInputs(ports, run),
     trust: run.trust,
     sourceDir: run.sourceDir,
-    defaultDir: run.defaultDir,
+    defaultDir: changes.defaultDir ?? run.defaultDir,
   });
 }
 

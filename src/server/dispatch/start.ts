@@ -66,6 +66,9 @@ export async function planRun(
   if (!isWorkflowName(name)) {
     return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
+  if (request.dagRunId !== null && request.triggerType === "manual" && workflow.runConfig.disableRunIdEdit) {
+    return refuse("bad_request", "run_config.disable_run_id_edit: a run id cannot be chosen; leave it out");
+  }
   const id = ports.ids.uuid();
   const dagRunId = request.dagRunId ?? (request.plainId === true ? id : toBase62(id));
   if (!isRunId(dagRunId)) {
@@ -175,9 +178,8 @@ export function parseDefinition(
   const workflow = stream === null ? null : pickDocument(stream, document);
   if (workflow === null) {
     const errors = problems.filter((problem) => problem.severity === "error");
-    const message = errors.map((problem) => formatProblem(problem, fileName ?? name ?? "workflow")).join(
-      "\n",
-    );
+    const file = fileName ?? stem ?? name ?? "workflow";
+    const message = errors.map((problem) => formatProblem(problem, file)).join("\n");
     return refuse("bad_request", message, { problems: errors });
   }
   const definition = {

@@ -1,11 +1,11 @@
 /** Runs (3.4): list, read, start inline, stop, events, approval. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { decideForkRun } from "../../dispatch/fork-approval.ts";
 import { stopRun } from "../../dispatch/cancel.ts";
 import { dequeueFirst, dequeueNamed } from "../../dispatch/dequeue.ts";
 import { removeRun, removeRuns } from "../../dispatch/remove.ts";
-import { rescheduleRun } from "../../dispatch/reschedule.ts";
+import { type RescheduleChanges, rescheduleRun } from "../../dispatch/reschedule.ts";
 import { retryRun } from "../../dispatch/retry.ts";
 import { PRIORITY, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
@@ -17,16 +17,7 @@ import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
-import { answerStarted, requestOf, StartBody } from "./dags.ts";
-
-/** Years that dates of ours and of Postgres write alike. */
-const Time = v.pipe(
-  v.string(),
-  v.check(
-    (text) => Date.parse(text) >= 0 && Date.parse(text) < Date.UTC(10_000),
-    "must be a time, for example 2026-04-02T08:30:00Z",
-  ),
-);
+import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
 
 const InlineBody = v.object({
   ...StartBody.entries,
@@ -36,14 +27,6 @@ const InlineBody = v.object({
   fileStem: v.optional(v.string()),
   /** Folder of that file, for relative paths in the workflow. */
   sourceDir: v.optional(v.string(), ""),
-  defaultWorkingDir: v.optional(v.string(), ""),
-  triggerType: v.optional(
-    v.picklist(["manual", "scheduler", "webhook", "subdag", "retry", "catchup", "unknown"]),
-    "manual",
-  ),
-  scheduleTime: v.optional(Time),
-  /** Which runner may take it, beside the workflow's own selector. */
-  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
   enqueue: v.optional(v.boolean(), false),
 });
 const StopBody = v.object({ force: v.optional(v.boolean()) });
@@ -54,8 +37,9 @@ const RetryBody = v.object({
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const RescheduleBody = v.object({
-  dagRunId: v.optional(v.string()),
-  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+  ...v.omit(StartBody, ["params"]).entries,
+  /** true: it waits for a slot of its queue; false: it does not; absent: as the old run. */
+  enqueue: v.optional(v.boolean()),
 });
 const DequeueBody = v.object({
   queue: v.pipe(v.string(), v.minLength(1)),
@@ -83,20 +67,10 @@ export function dagRunRoutes(
 
   app.post("/", async (c) => {
     const body = await valid(InlineBody, c);
-    const started = await startRun(ports, {
-      definition: { text: body.spec, name: body.name ?? null, stem: body.fileStem ?? null },
-      ...requestOf(body, c),
-      sourceDir: body.sourceDir,
-      defaultDir: body.defaultWorkingDir,
-      triggerType: body.triggerType,
-      scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
-      needsSlot: body.enqueue,
-      priority: body.enqueue ? PRIORITY.enqueue : PRIORITY.start,
-      queue: body.queue ?? null,
-      selector: body.workerSelector,
-    });
-    return answerStarted(c, started);
+    return await startInline(ports, c, body, body.enqueue);
   });
+
+  app.post("/enqueue", async (c) => await startInline(ports, c, await valid(InlineBody, c), true));
 
   app.post("/dequeue", async (c) => {
     const { queue, dagRun } = await valid(DequeueBody, c);
@@ -184,6 +158,7 @@ export function dagRunRoutes(
         newRunId: body.dagRunId ?? null,
         actor: c.var.caller,
         selector: body.workerSelector,
+        changes: changesOf(body),
       }),
     );
     return c.json({ dagRunId: started.dagRunId, dagName: started.name, queued: true });
@@ -204,6 +179,36 @@ export function dagRunRoutes(
   });
 
   return app;
+}
+
+async function startInline(
+  ports: ServerPorts,
+  c: Context<{ Variables: GuardVariables }>,
+  body: v.InferOutput<typeof InlineBody>,
+  needsSlot: boolean,
+): Promise<Response> {
+  const started = await startRun(ports, {
+    definition: { text: body.spec, name: body.name ?? null, stem: body.fileStem ?? null },
+    ...requestOf(body, c),
+    sourceDir: body.sourceDir,
+    needsSlot,
+    priority: needsSlot ? PRIORITY.enqueue : PRIORITY.start,
+    queue: body.queue ?? null,
+  });
+  return answerStarted(c, started);
+}
+
+function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChanges {
+  const { dagName, defaultWorkingDir, queue, enqueue, scheduleTime } = body;
+  return {
+    triggerType: body.triggerType,
+    labels: body.labels ?? [],
+    ...(dagName === undefined ? {} : { name: dagName }),
+    ...(defaultWorkingDir === undefined ? {} : { defaultDir: defaultWorkingDir }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(enqueue === undefined ? {} : { needsSlot: enqueue }),
+    ...(scheduleTime === undefined ? {} : { scheduleTime: new Date(scheduleTime) }),
+  };
 }
 
 async function list(

@@ -22,11 +22,31 @@ import { toSummary } from "../shapes.ts";
 
 const Params = v.optional(v.union([v.string(), v.record(v.string(), v.unknown()), v.array(v.unknown())]));
 
+/** Years that dates of ours and of Postgres write alike. */
+export const Time = v.pipe(
+  v.string(),
+  v.check(
+    (text) => Date.parse(text) >= 0 && Date.parse(text) < Date.UTC(10_000),
+    "must be a time, for example 2026-04-02T08:30:00Z",
+  ),
+);
+
 export const StartBody = v.object({
   params: Params,
   dagRunId: v.optional(v.string()),
+  /** Another name of the workflow, for this run. */
+  dagName: v.optional(v.string()),
   queue: v.optional(v.string()),
   labels: v.optional(v.array(v.string())),
+  /** For workflows that name no `working_dir`. */
+  defaultWorkingDir: v.optional(v.string()),
+  triggerType: v.optional(
+    v.picklist(["manual", "scheduler", "webhook", "subdag", "retry", "catchup", "unknown"]),
+    "manual",
+  ),
+  scheduleTime: v.optional(Time),
+  /** Which runner may take it, beside the workflow's own selector. */
+  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const SpecBody = v.object({ spec: v.string() });
 const CreateBody = v.object({ name: v.string(), spec: v.optional(v.string()) });
@@ -123,7 +143,10 @@ async function startStored(
   const { queue, ...body } = await valid(StartBody, c);
   // A start waits for no slot, so that it has no queue of its own to choose (QU-01).
   const place = { ...how, queue: how.needsSlot ? queue ?? null : null };
-  const started = await startRun(ports, { definition: { fileName }, ...requestOf(body, c), ...place });
+  const definition = body.dagName === undefined
+    ? { fileName }
+    : { text: (await find(ports, fileName)).text, name: body.dagName };
+  const started = await startRun(ports, { definition, ...requestOf(body, c), ...place });
   return answerStarted(c, started);
 }
 
@@ -131,13 +154,16 @@ async function startStored(
 export function requestOf(
   body: Omit<v.InferOutput<typeof StartBody>, "queue">,
   c: ApiContext,
-): Pick<StartRequest, "params" | "dagRunId" | "triggerType" | "triggerActor" | "labels"> {
+): Omit<StartRequest, "definition" | "needsSlot" | "priority" | "queue"> {
   return {
     params: toCallerParams(body.params),
     dagRunId: body.dagRunId ?? null,
-    triggerType: "manual",
+    triggerType: body.triggerType,
     triggerActor: c.var.caller,
     labels: body.labels ?? [],
+    defaultDir: body.defaultWorkingDir ?? "",
+    scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
+    selector: body.workerSelector,
   };
 }
 
