@@ -29,7 +29,7 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
   const { steps } = run.workflow;
   const graph = newGraph(steps);
   const slotsOf = newStepSlots(run.workflow);
-  const running = new Map<string, Promise<Ended>>();
+  const running = newRunning();
   using stop = openStop(signal);
   try {
     let ready = firstReady(steps, graph, run.state());
@@ -41,10 +41,7 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
           const verdict = judge(run.state(), step);
           if (verdict === "wait") continue;
           if (verdict === "go") {
-            running.set(
-              step.name,
-              start(run, step, graph.orderOf(step), slotsOf(step), actions, stop.signal),
-            );
+            running.add(start(run, step, graph.orderOf(step), slotsOf(step), actions, stop.signal));
             // R-03: N ready steps start spread over N times the delay.
             await run.ports.clock.sleep(run.workflow.delaySec * 1000, stop.signal);
             continue;
@@ -58,9 +55,9 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
         );
         if (ready.length > 0) continue;
       }
-      if (running.size === 0) return;
-      const { name, end } = await Promise.race(running.values());
-      running.delete(name);
+      const next = await running.next();
+      if (next === null) return;
+      const { name, end } = next;
       if (findStep(run.state(), name)?.failure?.code === "PRECONDITION_ERROR") {
         // Whether the step may run cannot be known: the run is stopped (S-74).
         stop.abort({ kind: "cancelled", by: `the precondition error of step ${name}`, force: false });
@@ -69,7 +66,7 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
     }
   } catch (error) {
     stop.abort({ kind: "fenced" });
-    await Promise.allSettled(running.values());
+    await running.settled();
     throw error;
   }
 }
@@ -112,6 +109,39 @@ async function start(
 interface Ended {
   readonly name: string;
   readonly end: StepEnd;
+}
+
+/** The steps under way. A race of ten thousand promises would be entered anew after each step. */
+interface Running {
+  add(step: Promise<Ended>): void;
+  /** The one that ends next; null: none is under way. Rejects when one does. */
+  next(): Promise<Ended | null>;
+  settled(): Promise<void>;
+}
+
+function newRunning(): Running {
+  const underWay = new Set<Promise<Ended>>();
+  /** Over, and not told yet. */
+  const over: Promise<Ended>[] = [];
+  let wake = (): void => {};
+  return {
+    add: (step) => {
+      underWay.add(step);
+      const end = (): void => {
+        underWay.delete(step);
+        over.push(step);
+        wake();
+      };
+      step.then(end, end);
+    },
+    next: async () => {
+      while (over.length === 0 && underWay.size > 0) await new Promise<void>((resolve) => wake = resolve);
+      return await (over.shift() ?? null);
+    },
+    settled: async () => {
+      await Promise.allSettled(underWay);
+    },
+  };
 }
 
 const indexes = new WeakMap<readonly Step[], ReadonlyMap<string, Step>>();

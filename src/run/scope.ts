@@ -2,11 +2,11 @@
 import { ancestorsOf } from "../workflow/graph.ts";
 import { resolveConsts, resolveEnv } from "../workflow/inputs.ts";
 import { parseJson } from "../workflow/json.ts";
-import { resolveText, type Scope } from "../workflow/reference.ts";
+import { type Published, resolveText, type Scope } from "../workflow/reference.ts";
 import type { Step, Workflow } from "../workflow/workflow.ts";
 import type { RunInputs } from "./inputs.ts";
 import type { StepFiles } from "./ports.ts";
-import type { RunState, StepState } from "./state.ts";
+import { findStep, type RunState, type StepState } from "./state.ts";
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -22,7 +22,7 @@ export function newRunScope(workflow: Workflow, inputs: RunInputs, startedAt: nu
     paramsJson: inputs.params.json,
     env: { ...namedParams(inputs.params.values), ...inputs.env, ...managed },
     host: inputs.host,
-    outputs: {},
+    published: () => null,
     context: runFacts(inputs, startedAt),
   };
   const rootEnv = resolveEnv(workflow.env, base, "host");
@@ -56,8 +56,20 @@ export function newStepScope(
   places: Places,
 ): StepScope {
   const facts = { "step.name": places.title, ...(step.id === null ? {} : { "step.id": step.id }) };
-  const upstream = readUpstream(ancestorsOf(step.name, steps), steps, state, places);
-  return withEnv(run, step, { ...upstream, facts }, places);
+  const index = indexOf(steps);
+  // The way up a long chain is long, and few steps ask what is there.
+  const ancestors = lazy(() => ancestorsOf(step.name, steps));
+  const isAncestor = lazy(() => new Set(ancestors()));
+  const own = (id: string): Published | null => {
+    const name = index.byId.get(id);
+    const done = name === undefined || !isAncestor().has(name) ? undefined : findStep(state, name);
+    return done === undefined ? null : publishedBy(done, places);
+  };
+  return withEnv(run, step, {
+    published: (id) => own(id) ?? run.published(id),
+    variables: index.hasVariables ? variablesOf(ancestors(), state) : {},
+    facts,
+  }, places);
 }
 
 /** Handlers see the output variables of every executed step and the run's status, but no `${steps.*}` (R-15, R-16). */
@@ -69,13 +81,15 @@ export function newHandlerScope(
   status: string,
   places: Places,
 ): StepScope {
-  const { variables, properties } = readUpstream([...steps.keys()], steps, state, places);
+  const { byId } = indexOf(steps);
   const waiting = state.steps.filter((step) => step.status === "waiting").map((step) => step.name);
   return withEnv(run, handler, {
-    outputs: {},
-    properties,
+    published: (id) => {
+      const done = findStep(state, byId.get(id) ?? "");
+      return done === undefined ? null : { outputs: {}, properties: publishedBy(done, places).properties };
+    },
     variables: {
-      ...variables,
+      ...variablesOf([...steps.keys()], state),
       DAG_RUN_STATUS: status,
       ...(status === "waiting" ? { DAG_WAITING_STEPS: waiting.join(",") } : {}),
     },
@@ -92,32 +106,40 @@ export interface StepScope {
 }
 
 interface Upstream {
-  readonly outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly published: Scope["published"];
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** What the named steps published; of one name, the last in this order counts (V-43). */
-function readUpstream(
-  names: readonly string[],
-  steps: ReadonlyMap<string, Step>,
-  state: RunState,
-  places: Places,
-): Upstream {
-  const outputs: Record<string, Record<string, string>> = {};
-  const properties: Record<string, string> = {};
+interface StepIndex {
+  readonly byId: ReadonlyMap<string, string>;
+  /** Some step captures a variable. */
+  readonly hasVariables: boolean;
+}
+
+const stepIndexes = new WeakMap<ReadonlyMap<string, Step>, StepIndex>();
+
+function indexOf(steps: ReadonlyMap<string, Step>): StepIndex {
+  const known = stepIndexes.get(steps);
+  if (known !== undefined) return known;
+  const all = [...steps.values()];
+  const index = {
+    byId: new Map(all.flatMap(({ id, name }) => id === null ? [] : [[id, name] as const])),
+    hasVariables: all.some((step) => step.output !== null),
+  };
+  stepIndexes.set(steps, index);
+  return index;
+}
+
+/** What the named steps captured; of one name, the last in this order counts (V-43). */
+function variablesOf(names: readonly string[], state: RunState): Record<string, string> {
   const variables: Record<string, string> = {};
-  const states = indexStates(state);
-  for (const name of names) {
-    const done = states.get(name);
-    if (done === undefined) continue;
-    Object.assign(variables, done.variables);
-    const id = steps.get(name)?.id ?? null;
-    if (id === null) continue;
-    outputs[id] = { ...objectTexts(done), ...done.outputs };
-    Object.assign(properties, propertiesOf(id, done, places));
-  }
-  return { outputs, properties, variables };
+  for (const name of names) Object.assign(variables, findStep(state, name)?.variables);
+  return variables;
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
 }
 
 function withEnv(
@@ -128,8 +150,7 @@ function withEnv(
 ): StepScope {
   const outer: Scope = {
     ...run,
-    outputs: { ...run.outputs, ...own.outputs },
-    properties: { ...run.properties, ...own.properties },
+    published: own.published,
     variables: own.variables,
     context: { ...run.context, ...own.facts, ...filesFacts(places.files) },
     env: { ...run.env, DAG_RUN_STEP_NAME: places.title, ...own.variables },
@@ -162,21 +183,27 @@ function filesEnv(files: StepFiles | null): Record<string, string> {
   };
 }
 
+function publishedBy(step: StepState, places: Places): Published {
+  const outputs = { ...objectTexts(step), ...step.outputs };
+  return { outputs, properties: propertiesOf(step, outputs, places) };
+}
+
 /** The short forms of V-46. */
-function propertiesOf(id: string, step: StepState, places: Places): Record<string, string> {
+function propertiesOf(
+  step: StepState,
+  outputs: Readonly<Record<string, string>>,
+  places: Places,
+): Record<string, string> {
   const properties: Record<string, string> = {};
   const captured = Object.values(step.variables)[0];
-  const object = Object.entries(step.object);
-  if (object.length > 0) properties[`${id}.output`] = objectJson(step);
-  else if (captured !== undefined) properties[`${id}.output`] = captured;
-  for (const [name, value] of Object.entries({ ...objectTexts(step), ...step.outputs })) {
-    properties[`${id}.outputs.${name}`] = value;
-  }
-  if (step.exitCode !== null) properties[`${id}.exit_code`] = String(step.exitCode);
+  if (Object.keys(step.object).length > 0) properties["output"] = objectJson(step);
+  else if (captured !== undefined) properties["output"] = captured;
+  for (const [name, value] of Object.entries(outputs)) properties[`outputs.${name}`] = value;
+  if (step.exitCode !== null) properties["exit_code"] = String(step.exitCode);
   const logs = places.logsOf(step.name);
   if (logs !== null) {
-    properties[`${id}.stdout`] = logs.stdout;
-    properties[`${id}.stderr`] = logs.stderr;
+    properties["stdout"] = logs.stdout;
+    properties["stderr"] = logs.stderr;
   }
   return properties;
 }
@@ -193,10 +220,6 @@ function objectTexts(step: StepState): Record<string, string> {
       return [key, typeof value === "string" ? value : json];
     }),
   );
-}
-
-function indexStates(state: RunState): ReadonlyMap<string, StepState> {
-  return new Map(state.steps.map((step) => [step.name, step]));
 }
 
 /** Positional parameters are not environment names (P-14). */

@@ -222,17 +222,44 @@ function finish(
   };
 }
 
+/** A run of ten thousand steps tells tens of thousands of events: the list is copied as it is, and only one entry looked at. */
 function updateStep(
   state: RunState,
   name: string,
   change: Partial<StepState> | ((step: StepState) => Partial<StepState>),
 ): RunState {
-  const apply = (step: StepState): StepState =>
-    step.name === name ? { ...step, ...(typeof change === "function" ? change(step) : change) } : step;
-  return { ...state, steps: state.steps.map(apply), handlers: state.handlers.map(apply) };
+  const key = placeOf(state.steps, name) === undefined ? "handlers" : "steps";
+  const place = placeOf(state[key], name);
+  const step = place === undefined ? undefined : state[key][place];
+  if (place === undefined || step === undefined) return state;
+  const next = { ...step, ...(typeof change === "function" ? change(step) : change) };
+  const list = state[key].with(place, next);
+  keepPlaces(state[key], list);
+  return { ...state, [key]: list };
 }
 
 /** The step or handler node of that name. */
 export function findStep(state: RunState, name: string): StepState | undefined {
-  return state.steps.find((step) => step.name === name) ?? state.handlers.find((step) => step.name === name);
+  return at(state.steps, name) ?? at(state.handlers, name);
+}
+
+function at(list: readonly StepState[], name: string): StepState | undefined {
+  const place = placeOf(list, name);
+  return place === undefined ? undefined : list[place];
+}
+
+// ---- where the nodes are in their list ---------------------------------------------------------------------------
+
+/** Names and order of a list's nodes never change from event to event, so that its successors share one index. */
+const indexes = new WeakMap<readonly StepState[], ReadonlyMap<string, number>>();
+
+function placeOf(list: readonly StepState[], name: string): number | undefined {
+  const known = indexes.get(list) ?? new Map(list.map((step, place) => [step.name, place]));
+  indexes.set(list, known);
+  return known.get(name);
+}
+
+function keepPlaces(list: readonly StepState[], successor: readonly StepState[]): void {
+  const known = indexes.get(list);
+  if (known !== undefined) indexes.set(successor, known);
 }

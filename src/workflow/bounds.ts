@@ -3,12 +3,14 @@ import { Lexer } from "yaml";
 
 const MAX_CHARACTERS = 1_048_576;
 /** Ten thousand ordinary steps. */
-const MAX_TOKENS = 200_000;
+const MAX_TOKENS = 400_000;
+const MAX_DOCUMENTS = 1_000;
 /** Mappings and lists inside each other. */
 export const MAX_DEPTH = 100;
 
 /** Zero-width tokens of the lexer: byte order mark, document start, end of a flow item; the next token is a scalar. */
-const MARKS = ["\u{FEFF}", "\x02", "\x18"];
+const DOCUMENT = "\x02";
+const MARKS = ["\u{FEFF}", DOCUMENT, "\x18"];
 const SCALAR = "\x1f";
 
 /** Why the text is not parsed at all; null: it may be. Linear, and never deeper than one loop. */
@@ -16,9 +18,13 @@ export function findExcess(text: string): string | null {
   if (text.length > MAX_CHARACTERS) return `yaml is larger than ${MAX_CHARACTERS} characters`;
   const nesting = newNesting();
   let tokens = 0;
+  let documents = 0;
   let isScalar = false;
   for (const token of new Lexer().lex(text)) {
     if (++tokens > MAX_TOKENS) return `yaml has more than ${MAX_TOKENS} tokens`;
+    if (token === DOCUMENT && ++documents > MAX_DOCUMENTS) {
+      return `yaml has more than ${MAX_DOCUMENTS} documents`;
+    }
     if (token === SCALAR) isScalar = true;
     else if (!MARKS.includes(token)) {
       nesting.take(token, isScalar);

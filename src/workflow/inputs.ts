@@ -15,7 +15,7 @@ const NO_SCOPE: Scope = {
   paramsJson: "{}",
   env: {},
   host: {},
-  outputs: {},
+  published: () => null,
   context: {},
 };
 

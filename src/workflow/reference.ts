@@ -16,16 +16,23 @@ export interface Scope {
   readonly env: Readonly<Record<string, string>>;
   /** Environment of the runner's process: only `host` fields fall back to it (V-28). */
   readonly host: Readonly<Record<string, string>>;
-  /** Declared outputs of ancestors, by step id. */
-  readonly outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** What the step of that id published; null: there is none upstream. Asked for only where a reference names it. */
+  readonly published: (stepId: string) => Published | null;
   /** Run facts without the `context.` prefix: `run.id`, `event.repo`. */
   readonly context: Readonly<Record<string, string>>;
-  /** `ID.output`, `ID.outputs.NAME`, `ID.stdout`, `ID.exit_code` of ancestors (V-46); `ITEM` of a fan-out (S-104). */
+  /** `ITEM` and `ITEM.field` of a fan-out (S-104). */
   readonly properties?: Readonly<Record<string, string>>;
   /** Output variables of ancestors: `${NAME.path}` selects inside one that holds JSON (V-48). */
   readonly variables?: Readonly<Record<string, string>>;
   /** `index`, `key`, `ALIAS`, `ALIAS.FIELD` inside a foreach body; absent: elsewhere. */
   readonly foreach?: Readonly<Record<string, string>>;
+}
+
+export interface Published {
+  /** Declared outputs by name: `${steps.ID.outputs.NAME}`. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** `output`, `outputs.NAME`, `stdout`, `stderr`, `exit_code`: what may stand behind `ID.` (V-46). */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 /**
@@ -232,8 +239,7 @@ function lookUpQualified(inner: string, scope: Scope): string | null | undefined
   }
   if (env !== undefined) return own(scope.env, env);
   if (stepId !== undefined && output !== undefined) {
-    const published = Object.hasOwn(scope.outputs, stepId) ? scope.outputs[stepId] : undefined;
-    return own(published ?? {}, output);
+    return own(scope.published(stepId)?.outputs ?? {}, output);
   }
   if (item !== undefined) return own(scope.foreach ?? {}, item);
   return fact === undefined ? null : own(scope.context, fact);
@@ -253,11 +259,11 @@ function lookUpProperty(inner: string, scope: Scope): string | undefined {
   const match = PROPERTY.exec(inner);
   const [, path = "", offset, length] = match ?? [];
   if (
-    match === null || (path === inner && !/[.[]/.test(path) && own(scope.properties ?? {}, path) === null)
+    match === null || (path === inner && !/[.[]/.test(path) && property(path, scope) === null)
   ) {
     return undefined;
   }
-  const value = own(scope.properties ?? {}, path) ?? selectInside(path, scope);
+  const value = property(path, scope) ?? selectInside(path, scope);
   if (value === null || offset === undefined) return value ?? undefined;
   const chars = [...value];
   const end = length === undefined ? chars.length : Number(offset) + Number(length);
@@ -268,12 +274,18 @@ function selectInside(path: string, scope: Scope): string | null {
   const parts = path.split(/(?=[.[])/);
   for (let count = parts.length - 1; count > 0; count--) {
     const base = parts.slice(0, count).join("");
-    const text = own(scope.properties ?? {}, base) ?? (count === 1 ? own(scope.variables ?? {}, base) : null);
+    const text = property(base, scope) ?? (count === 1 ? own(scope.variables ?? {}, base) : null);
     if (text === null) continue;
     const found = selectPath(parseJson(text), parts.slice(count).join(""));
     return found === undefined ? null : insertionText(found);
   }
   return null;
+}
+
+function property(path: string, scope: Scope): string | null {
+  const dot = path.indexOf(".");
+  const ofStep = dot === -1 ? null : scope.published(path.slice(0, dot));
+  return own(scope.properties ?? {}, path) ?? own(ofStep?.properties ?? {}, path.slice(dot + 1));
 }
 
 function own(values: Readonly<Record<string, string>>, name: string): string | null {

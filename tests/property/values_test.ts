@@ -14,9 +14,8 @@ function scope(value: string): Scope {
     paramsJson: value,
     env: { A: value, E: "" },
     host: { H: value },
-    outputs: { s: { o: value } },
+    published: (id) => id === "s" ? { outputs: { o: value }, properties: { output: value } } : null,
     context: { "run.id": value },
-    properties: { "s.output": value },
   };
 }
 
@@ -56,14 +55,14 @@ const dense = fc.array(
 
 Deno.test("V-19 V-33 resolveText answers every text, and changes no scope", () => {
   const given = scope("value");
-  const before = structuredClone(given);
+  const before = JSON.stringify(given);
   fc.assert(
     fc.property(dense, modes, fc.boolean(), (text, mode, keepUnqualifiedEscape) => {
       assert.equal(typeof resolveText(text, given, mode, { keepUnqualifiedEscape }), "string");
     }),
     { numRuns: 3_000 },
   );
-  assert.deepEqual(given, before);
+  assert.equal(JSON.stringify(given), before);
 });
 
 Deno.test("V-19 V-20 a value comes in as it is, whatever is in it", () => {

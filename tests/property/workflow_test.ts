@@ -69,7 +69,7 @@ const scope = {
   paramsJson: "{}",
   env: { A: "x", B: "" },
   host: {},
-  outputs: {},
+  published: () => null,
   context: {},
 };
 

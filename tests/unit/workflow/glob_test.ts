@@ -117,7 +117,7 @@ for (const [value, operator, want] of operators) {
       paramsJson: "{}",
       env: { V: value },
       host: {},
-      outputs: {},
+      published: () => null,
       context: {},
     };
     assert.equal(resolveText(`\${V${operator}}`, scope, "scope"), want);

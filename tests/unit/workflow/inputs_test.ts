@@ -384,7 +384,7 @@ const SCOPE: Scope = {
   paramsJson: "{}",
   env: { OUTER: "outer" },
   host: { FROM_HOST: "host" },
-  outputs: { build: { image: "app:1" } },
+  published: (id) => id === "build" ? { outputs: { image: "app:1" }, properties: {} } : null,
   context: {},
 };
 

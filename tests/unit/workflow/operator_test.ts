@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { resolveText, type Scope } from "../../../src/workflow/reference.ts";
 
 function scope(env: Record<string, string>): Scope {
-  return { consts: {}, params: {}, paramsJson: "{}", env, host: {}, outputs: {}, context: {} };
+  return { consts: {}, params: {}, paramsJson: "{}", env, host: {}, published: () => null, context: {} };
 }
 
 const trims: readonly [name: string, value: string, operator: string, want: string][] = [

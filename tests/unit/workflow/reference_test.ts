@@ -7,9 +7,9 @@ const SCOPE: Scope = {
   paramsJson: '{"tier":"gold"}',
   env: { NAME: "value", EMPTY: "", PATHS: "a/b/c.txt", LIVE: "${consts.region}" },
   host: { HOSTNAME: "machine" },
-  outputs: { build: { image: "app:1" } },
+  published: (id) =>
+    id === "build" ? { outputs: { image: "app:1" }, properties: { output: "captured" } } : null,
   context: { "run.id": "r1", "attempt.started_at": "2026-01-01T00:00:00Z", "event.repo": "acme/shop" },
-  properties: { "build.output": "captured" },
 };
 
 const cases: readonly [name: string, text: string, mode: Unqualified, want: string][] = [
