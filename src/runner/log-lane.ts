@@ -42,6 +42,8 @@ export class LogLane {
   readonly #options: LogLaneOptions;
   readonly #backoff: Backoff;
   #pieceMax: number;
+  /** Streams before this one want nothing more: a run of thousands of steps has thousands of them. */
+  #firstOpen = 0;
 
   constructor(options: LogLaneOptions) {
     this.#options = options;
@@ -72,7 +74,11 @@ export class LogLane {
   #next(): { readonly stream: StreamFile | null; readonly waitMs: number } {
     let waitMs = Number.POSITIVE_INFINITY;
     const now = this.#options.ports.clock.mono();
-    for (const stream of this.#options.spool.streams) {
+    const { streams } = this.#options.spool;
+    this.#skipDelivered();
+    for (let at = this.#firstOpen; at < streams.length; at++) {
+      const stream = streams[at];
+      if (stream === undefined) break;
       const progress = this.#progress(stream);
       if (progress.isBusy || progress.isDelivered) continue;
       const dueMs = dueInMs(stream, progress, now, this.#options.settings.logFlushMs);
@@ -129,9 +135,20 @@ export class LogLane {
   }
 
   #allDelivered(): boolean {
-    return this.#options.spool.streams.every((stream) =>
-      this.#progress(stream).isDelivered || (stream.isEnded && stream.size === 0)
-    );
+    this.#skipDelivered();
+    return this.#options.spool.streams.slice(this.#firstOpen).every((stream) => this.#isDelivered(stream));
+  }
+
+  #skipDelivered(): void {
+    const { streams } = this.#options.spool;
+    for (let stream = streams[this.#firstOpen]; stream !== undefined; stream = streams[this.#firstOpen]) {
+      if (!this.#isDelivered(stream)) return;
+      this.#firstOpen++;
+    }
+  }
+
+  #isDelivered(stream: StreamFile): boolean {
+    return (stream.isEnded && stream.size === 0) || this.#progress(stream).isDelivered;
   }
 
   #progress(stream: StreamFile): StreamProgress {

@@ -42,6 +42,8 @@ export interface Spool extends Journal, AsyncDisposable {
   readonly brokenBy: string | null;
   /** In the order in which they were opened. */
   readonly streams: readonly StreamFile[];
+  /** Those of one step. */
+  streamsOf(step: string): readonly StreamFile[];
   /** Paths of the step's logs; both files exist from now on. */
   openStep(step: string): Readonly<Record<StreamName, string>>;
   /** Paths of the latest logs of a step that has logged; null: it has not. */
@@ -85,7 +87,7 @@ export async function reopenSpool(folder: string, clock: Clock, budget: SpoolBud
     streams.push(openStreamFile(join(folder, file), step, stream));
   }
   const spool = await open(folder, header.output, clock, budget, streams);
-  for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(streams, spool.peek(seq));
+  for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(spool, spool.peek(seq));
   return spool;
 }
 
@@ -96,6 +98,8 @@ async function open(
   budget: SpoolBudget,
   streams: StreamFile[],
 ): Promise<Spool> {
+  const byStep = Map.groupBy(streams, (stream) => stream.step);
+  const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
   const events = await openEventFile(join(folder, "events.jsonl"), clock);
   const waiters = new Set<() => void>();
   let lane: Promise<unknown> = Promise.resolve();
@@ -110,23 +114,27 @@ async function open(
 
   const append = async (body: RunEventBody): Promise<void> => {
     if (body.type === "step.finished") {
-      const cut = streams.filter((stream) => stream.step === body.step && stream.dropped > 0);
+      const cut = streamsOf(body.step).filter((stream) => stream.dropped > 0);
       for (const stream of cut) await events.append(droppedEvent(stream));
     }
     // Ended first: who sees the event must see that its streams have their length.
-    await endStreams(streams, { type: body.type, step: "step" in body ? body.step : undefined });
+    await endStreams({ streams, streamsOf }, {
+      type: body.type,
+      step: "step" in body ? body.step : undefined,
+    });
     await events.append(body);
     touch();
   };
 
   const openStream = (step: string, stream: StreamName): StreamFile => {
-    const known = findOpen(streams, step, stream);
+    const known = streamsOf(step).find((one) => one.stream === stream && !one.isEnded);
     if (known !== undefined) return known;
     const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
     const listed = JSON.stringify({ file: name, step, stream }) + "\n";
     Deno.writeTextFileSync(join(folder, "streams.jsonl"), listed, { append: true, mode: 0o600 });
     const file = openStreamFile(join(folder, name), step, stream);
     streams.push(file);
+    byStep.set(step, [...streamsOf(step), file]);
     return file;
   };
 
@@ -142,6 +150,7 @@ async function open(
   return {
     header,
     streams,
+    streamsOf,
     get lastSeq(): number {
       return events.lastSeq;
     },
@@ -175,7 +184,7 @@ async function open(
       return { stdout: files.stdout.path, stderr: files.stderr.path };
     },
     logsOf: (step) => {
-      const last = (name: StreamName) => streams.findLast((one) => one.step === step && one.stream === name);
+      const last = (name: StreamName) => streamsOf(step).findLast((one) => one.stream === name);
       const [stdout, stderr] = [last("stdout"), last("stderr")];
       return stdout === undefined || stderr === undefined
         ? null
@@ -200,6 +209,9 @@ async function open(
   };
 }
 
+/** Without a reason, an abort makes an exception with a stack each time. */
+const ENOUGH = "enough";
+
 /** Resolves when the spool has grown beyond `revision`, after `waitMs`, or on abort. */
 export async function changedWithin(
   clock: Clock,
@@ -213,24 +225,22 @@ export async function changedWithin(
   const waits = [spool.changed(revision, either)];
   if (Number.isFinite(waitMs)) waits.push(clock.sleep(waitMs, either));
   await Promise.race(waits);
-  over.abort();
+  over.abort(ENOUGH);
   await Promise.all(waits);
-}
-
-function findOpen(streams: readonly StreamFile[], step: string, name: StreamName): StreamFile | undefined {
-  return streams.find((stream) => stream.step === step && stream.stream === name && !stream.isEnded);
 }
 
 /** A finished step writes no more; a finished attempt has no steps. */
 async function endStreams(
-  streams: readonly StreamFile[],
+  { streams, streamsOf }: Pick<Spool, "streams" | "streamsOf">,
   event: Pick<SpooledEvent, "type" | "step"> | undefined,
 ): Promise<void> {
   if (event === undefined) return;
-  for (const stream of streams) {
-    const isOver = isTerminal(event) || (event.type === "step.finished" && event.step === stream.step);
-    if (isOver && !stream.isEnded) await stream.end();
-  }
+  const over = isTerminal(event)
+    ? streams
+    : event.type === "step.finished"
+    ? streamsOf(event.step ?? "")
+    : [];
+  for (const stream of over) if (!stream.isEnded) await stream.end();
 }
 
 function sizeOf(streams: readonly StreamFile[]): number {

@@ -56,15 +56,21 @@ export function openUplink(
   async function sendEvents(): Promise<void> {
     const backoff = newBackoff(ports.random, DEFAULT_CAP_MS);
     let batchMax = options.settings.eventBatchMax;
+    let sentAt = Number.NEGATIVE_INFINITY;
     while (!stop.aborted) {
       const revision = spool.revision;
       const last = lastSendable(spool, logs, ackSeq + 1, batchMax);
-      const waitMs = dueInMs(spool, ackSeq + 1, last, ports.clock.now(), options.settings.eventFlushMs);
+      const waitMs = dueInMs(spool, ackSeq + 1, last, {
+        now: ports.clock.now(),
+        sinceSentMs: ports.clock.mono() - sentAt,
+        flushMs: options.settings.eventFlushMs,
+      });
       if (waitMs > 0) {
         if (spool.isComplete && ackSeq === spool.lastSeq) return;
         await changedWithin(ports.clock, spool, revision, waitMs, stop);
         continue;
       }
+      sentAt = ports.clock.mono();
       const firstSeq = ackSeq + 1;
       const events = await spool.read(firstSeq, last);
       const body = { fence: spool.header.fence, firstSeq, events };
@@ -131,7 +137,7 @@ function lastSendable(spool: Spool, logs: LogProgress, from: number, batchMax: n
     sizeBytes += event.sizeBytes;
     if (last >= from && sizeBytes > EVENT_BATCH_BYTES) break;
     const waitsFor = event.type === "step.finished"
-      ? spool.streams.filter((stream) => stream.step === event.step)
+      ? spool.streamsOf(event.step ?? "")
       : isTerminal(event)
       ? spool.streams
       : [];
@@ -149,8 +155,17 @@ function isEmpty(stream: { readonly size: number; readonly isEnded: boolean }): 
 /** What happens in one breath, such as the start of an attempt and of its first step, is told in one message. */
 const BREATH_MS = 10;
 
+/** Between two messages: each is flushed to the disk and is a transaction, and steps may come and go by the hundred a second. */
+const PACE_MS = 100;
+
+interface Timing {
+  readonly now: number;
+  readonly sinceSentMs: number;
+  readonly flushMs: number;
+}
+
 /** Boundaries of steps and of the attempt go at once; others wait for company until the oldest is `flushMs` old (M6). */
-function dueInMs(spool: Spool, from: number, last: number, now: number, flushMs: number): number {
+function dueInMs(spool: Spool, from: number, last: number, { now, sinceSentMs, flushMs }: Timing): number {
   const first = spool.peek(from);
   if (first === undefined || last < from) return Number.POSITIVE_INFINITY;
   let waitMs = flushMs;
@@ -163,7 +178,7 @@ function dueInMs(spool: Spool, from: number, last: number, now: number, flushMs:
   }
   const ageMs = now - first.at;
   // A clock that was set back must not hold anything up.
-  return ageMs < 0 ? 0 : Math.max(0, waitMs - ageMs);
+  return ageMs < 0 ? 0 : Math.max(0, waitMs - ageMs, PACE_MS - sinceSentMs);
 }
 
 function isBelow(value: number | undefined, limit: number): value is number {

@@ -31,6 +31,6 @@ export async function exec({ command, args }: With<"exec">, work: Work): Promise
     const outcome = await runHostProcess(work, places, process);
     return outcome.failure === null ? await withOutputFile(work, places) : outcome;
   } finally {
-    await closeHostPlaces(places);
+    closeHostPlaces(places);
   }
 }

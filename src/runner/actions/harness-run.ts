@@ -72,7 +72,7 @@ async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
     });
     return outcome.failure === null ? await withOutputFile(work, places) : outcome;
   } finally {
-    await closeHostPlaces(places);
+    closeHostPlaces(places);
   }
 }
 

@@ -41,7 +41,7 @@ async function runOnHost(action: RunAction, work: Work): Promise<Outcome> {
       : await runCommands(action, shell, work, places);
     return outcome.failure === null ? await withOutputFile(work, places) : outcome;
   } finally {
-    await closeHostPlaces(places);
+    closeHostPlaces(places);
   }
 }
 
