@@ -1,31 +1,15 @@
 /** No text makes the language throw, and none makes it slow. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fileURLToPath } from "node:url";
 import { parseWorkflow } from "../../src/workflow/parse.ts";
 import { resolveText } from "../../src/workflow/reference.ts";
 import { splitWords } from "../../src/workflow/words.ts";
-
-const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
-const texts = [...Deno.readDirSync(EXAMPLES)].map((entry) => Deno.readTextFileSync(EXAMPLES + entry.name));
-
-/** A real workflow with pieces cut, doubled and put elsewhere. */
-const mutated = fc.tuple(
-  fc.constantFrom(...texts),
-  fc.array(fc.tuple(fc.nat(2_000), fc.nat(60), fc.string({ maxLength: 12 })), { maxLength: 6 }),
-)
-  .map(([text, edits]) =>
-    edits.reduce(
-      (all, [at, length, insert]) =>
-        all.slice(0, at % (all.length + 1)) + insert + all.slice((at % (all.length + 1)) + length),
-      text,
-    )
-  );
+import { anyText } from "../support/hostile-text.ts";
 
 Deno.test("parseWorkflow answers every text with a workflow or with problems", () => {
   fc.assert(
     fc.property(
-      fc.oneof(mutated, fc.string({ maxLength: 400 }), fc.string({ unit: "binary", maxLength: 200 })),
+      anyText,
       (text) => {
         const { workflow, problems } = parseWorkflow(text, "load");
         assert.equal(workflow === null, problems.some((problem) => problem.severity === "error"));
@@ -48,6 +32,7 @@ const HOSTILE: readonly [name: string, text: string][] = [
     }\nsteps: *j`,
   ],
   ["a huge scalar", `steps: [{id: a, run: "${"x".repeat(900_000)}"}]`],
+  ["many documents", "---\n".repeat(100_000)],
   [
     "many keys",
     `env:\n${
