@@ -9,6 +9,7 @@ import { uuidV7 } from "./run/ids.ts";
 import type { Clock, Log } from "./run/ports.ts";
 import { createApp } from "./server/app.ts";
 import type { ServerPorts } from "./server/ports.ts";
+import { isZone } from "./workflow/cron.ts";
 import { SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
 import * as schema from "./server/store/schema.ts";
@@ -21,6 +22,10 @@ const Bindings = v.object({
   DAGU_PUBLIC_URL: v.optional(v.string(), ""),
   DAGU_ENCRYPTION_KEYS: v.pipe(v.string(), v.base64("must be the base64 form of 32 bytes")),
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
+  DAGU_TZ: v.optional(
+    v.pipe(v.string(), v.check(isZone, "must be a time zone, for example Europe/Berlin")),
+    "UTC",
+  ),
   /** On the edge there is no loopback: `token` or `basic`. */
   DAGU_AUTH_MODE: v.optional(v.picklist(["token", "basic"]), "token"),
   DAGU_AUTH_BASIC_USERNAME: v.optional(v.string(), ""),
@@ -107,6 +112,7 @@ function toSettings(bindings: Bindings): ServerSettings {
       }
       : { kind: "token" },
     masterKey: Uint8Array.fromBase64(bindings.DAGU_ENCRYPTION_KEYS.split(",")[0] ?? ""),
+    timeZone: bindings.DAGU_TZ,
     internalToken: bindings.DAGU_INTERNAL_TOKEN ?? null,
     // Cron comes once a minute at best.
     outageMs: 150_000,

@@ -8,6 +8,7 @@ import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
 import { type Home, lockHome, readMasterKey, readServerRecord } from "./home.ts";
+import { readTimeZone } from "./time-zone.ts";
 import { VERSION } from "./version.ts";
 import { takeTurn } from "./turn.ts";
 import { newMemoryWake } from "./wake.ts";
@@ -109,6 +110,7 @@ function readSettings(options: HostOptions, masterKey: Uint8Array): ServerSettin
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
       SERVER_DEFAULTS.webhookMaxPayloadBytes,
     ),
+    timeZone: readTimeZone(env),
     internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
   };
 }

@@ -28,6 +28,8 @@ export interface ServerSettings {
    * which the host calls `tick`, or nothing would ever be late.
    */
   readonly outageMs: number;
+  /** Of schedules that name none (`DAGU_TZ`); a name of the IANA database. */
+  readonly timeZone: string;
   /** Bearer of POST /internal/tick/{job}; null: those paths do not exist. */
   readonly internalToken: string | null;
 }
@@ -39,5 +41,6 @@ export const SERVER_DEFAULTS = {
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,
   outageMs: 30_000,
+  timeZone: "UTC",
   internalToken: null,
 } as const;

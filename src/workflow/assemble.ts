@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import { asksForArtifacts } from "./artifacts.ts";
 import type { Path } from "./document.ts";
 import type { ProblemCode } from "./problem.ts";
+import { NO_SCHEDULE, type ScheduleEntry } from "./schedule.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { checkProviders } from "./step-action.ts";
 import { readHandlers, readSteps } from "./steps.ts";
@@ -59,6 +60,12 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     logOutput: written.log_output ?? "separate",
     delaySec: written.delay_sec ?? 0,
     restartWaitSec: written.restart_wait_sec ?? 0,
+    schedule: written.schedule ?? NO_SCHEDULE,
+    scheduleRules: {
+      skipIfSuccessful: written.skip_if_successful ?? false,
+      catchupMs: written.catchup_window ?? null,
+      overlap: written.overlap_policy ?? "skip",
+    },
     retry: written.retry_policy ?? null,
     retention: { days: written.hist_retention_days ?? null, runs: written.hist_retention_runs ?? null },
     runConfig: written.run_config ?? { disableParamEdit: false, disableRunIdEdit: false },
@@ -116,10 +123,6 @@ function mailsOf(written: WrittenWorkflow): Workflow["mails"] {
 
 /** Accepted, and of no effect in this version: said where a person looks for it, in `validate`. */
 const IDLE = [
-  "schedule",
-  "skip_if_successful",
-  "catchup_window",
-  "overlap_policy",
   "log_dir",
   "kubernetes",
   "otel",
@@ -162,5 +165,22 @@ function checkRoot(written: WrittenWorkflow, findings: Findings): void {
       findings.warn(["mail_on", key], `mail_on.${key} sends nothing: ${envelope} names nobody in to`);
     }
   }
+  for (const entry of Object.values(written.schedule ?? NO_SCHEDULE).flat()) warnOfEntry(entry, findings);
   if (written.harness !== undefined) checkProviders(written.harness, ["harness"], written, findings);
+}
+
+function warnOfEntry(entry: ScheduleEntry, findings: Findings): void {
+  if (entry.profile !== null) {
+    findings.warn(
+      ["schedule"],
+      `an entry of profile "${entry.profile}" never starts: profiles are not supported`,
+    );
+  }
+  if (entry.kind === "cron" && entry.cron.unevenMinutes.length > 0) {
+    const minutes = entry.cron.unevenMinutes.join(", ");
+    findings.warn(
+      ["schedule"],
+      `the step of "${entry.expression}" does not divide the hour: it fires at the minutes ${minutes}`,
+    );
+  }
 }

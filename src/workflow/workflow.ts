@@ -5,6 +5,7 @@
  */
 import type { NamedAction } from "./actions/names.ts";
 import type { Container, DockerRun } from "./container.ts";
+import type { Schedule, ScheduleRules } from "./schedule.ts";
 import type { TriggerBlock } from "./trigger.ts";
 
 export type * from "./container.ts";
@@ -49,6 +50,8 @@ export interface Workflow {
   readonly logOutput: LogOutput;
   readonly delaySec: number;
   readonly restartWaitSec: number;
+  readonly schedule: Schedule;
+  readonly scheduleRules: ScheduleRules;
   /** Of the whole run, after it failed (5.6); null: none. */
   readonly retry: RunRetry | null;
   readonly retention: { readonly days: number | null; readonly runs: number | null };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { dagu, type DaguResult, freePort, type RunningDagu, spawnDagu } from "../support/dagu.ts";
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 75_000;
 const LOOK_MS = 50;
 
 type Env = Readonly<Record<string, string>>;
@@ -62,6 +62,7 @@ export async function until<T>(what: string, look: () => Promise<T | null>): Pro
 export interface Service extends AsyncDisposable {
   /** `running`, `queued` ...: what the API says about a run of `w`. */
   status(runId: string): Promise<string>;
+  get(path: string): Promise<Record<string, unknown>>;
   post(path: string, body: BodyInit, headers?: Env): Promise<Record<string, unknown>>;
   kill(): Promise<void>;
 }
@@ -79,6 +80,7 @@ export async function openService(on: Case): Promise<Service> {
       const answer = await (await fetch(`${url}/dag-runs/w/${runId}`)).json();
       return String(answer.dagRunDetails?.statusLabel);
     },
+    get: async (path) => await (await fetch(`${url}${path}`)).json(),
     post: async (path, body, headers = {}) => {
       const response = await fetch(`${url}${path}`, {
         method: "POST",

@@ -1,4 +1,4 @@
-/** What needs the service (workflow-language contract 10.12). T-90, about schedules, is not here yet. */
+/** What needs the service (workflow-language contract 10.12). */
 import assert from "node:assert/strict";
 import { openCase, openService, type Service, until } from "./case.ts";
 

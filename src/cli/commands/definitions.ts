@@ -4,22 +4,36 @@ import * as v from "valibot";
 import type { Context } from "../command.ts";
 import type { Connection } from "../connect.ts";
 import { readServerRecord } from "../home.ts";
+import { nextDue, NO_SCHEDULE } from "../../workflow/schedule.ts";
+import { readTimeZone } from "../time-zone.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export interface Definition {
   /** Stem of its file. */
   readonly fileName: string;
   readonly name: string;
+  /** When its schedule starts it next; null: never. */
+  readonly nextRun: Date | null;
 }
 
 const Dags = v.object({
-  dags: v.array(v.object({ fileName: v.string(), dag: v.object({ name: v.string() }) })),
+  dags: v.array(v.object({
+    fileName: v.string(),
+    dag: v.object({ name: v.string() }),
+    nextRun: v.optional(v.string()),
+  })),
 });
 
 export async function listDefinitions(context: Context, connection: Connection): Promise<Definition[]> {
-  if (!await isServed(context, connection)) return await ofFolder(connection.home.dagsDir);
+  if (!await isServed(context, connection)) {
+    return await ofFolder(connection.home.dagsDir, readTimeZone(context.env));
+  }
   const { dags } = v.parse(Dags, await connection.api.get("/dags"));
-  return dags.map(({ fileName, dag }) => ({ fileName, name: dag.name }));
+  return dags.map(({ fileName, dag, nextRun }) => ({
+    fileName,
+    name: dag.name,
+    nextRun: nextRun === undefined ? null : new Date(nextRun),
+  }));
 }
 
 /** The server is one that was named, perhaps on another machine, and not that of this home. */
@@ -32,10 +46,18 @@ async function isServed(context: Context, { api, home }: Connection): Promise<bo
   return isElsewhere(context) || (await readServerRecord(home))?.url === api.url;
 }
 
-async function ofFolder(dir: string): Promise<Definition[]> {
+async function ofFolder(dir: string, zone: string): Promise<Definition[]> {
+  const { parseWorkflow } = await import("../../workflow/parse.ts");
   const found: Definition[] = [];
   for (const path of await listFiles(dir)) {
-    found.push({ fileName: basename(path, extname(path)), name: await workflowNameOf(path, dir) });
+    const { workflow } = parseWorkflow(await Deno.readTextFile(path));
+    const { start, restart } = workflow?.schedule ?? NO_SCHEDULE;
+    const next = nextDue([...start, ...restart], Date.now(), zone);
+    found.push({
+      fileName: basename(path, extname(path)),
+      name: await workflowNameOf(path, dir),
+      nextRun: next === null ? null : new Date(next),
+    });
   }
   return found;
 }

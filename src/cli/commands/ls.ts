@@ -1,5 +1,5 @@
 import type { Api } from "../api-client.ts";
-import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { type Command, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Definition, listDefinitions } from "./definitions.ts";
 import { durationText, type ListedRun, listRuns, timeText } from "./run-list.ts";
@@ -21,10 +21,7 @@ export const command: Command = {
   arguments: [0, 1],
   run: async (context) => {
     const { flags, positionals: [pattern = ""] } = context;
-    if (flags.has("next")) {
-      throw new UserError("--next is not supported: this version starts nothing by schedule");
-    }
-    const columns = { last: flags.has("last"), history: flags.has("history") };
+    const columns = { last: flags.has("last"), history: flags.has("history"), next: flags.has("next") };
     await using connection = await connect(context, true);
     const definitions = (await listDefinitions(context, connection)).filter(({ name }) =>
       fits(name, pattern)
@@ -46,10 +43,11 @@ interface Line {
   readonly name: string;
   /** Newest first, as many as were asked for. */
   readonly runs: readonly ListedRun[];
+  readonly nextRun: Date | null;
 }
 
-async function toLine(api: Api, { name }: Definition, limit: number): Promise<Line> {
-  return { name, runs: await listRuns(api, { name, search: {}, limit }) };
+async function toLine(api: Api, { name, nextRun }: Definition, limit: number): Promise<Line> {
+  return { name, nextRun, runs: limit === 0 ? [] : await listRuns(api, { name, search: {}, limit }) };
 }
 
 function startOf({ runs: [latest] }: Line): string {
@@ -64,12 +62,13 @@ function fits(name: string, pattern: string): boolean {
 
 function render(
   lines: readonly Line[],
-  columns: { readonly last: boolean; readonly history: boolean },
+  columns: { readonly last: boolean; readonly history: boolean; readonly next: boolean },
 ): string {
-  if (!columns.last && !columns.history) return lines.map(({ name }) => name).join("\n");
+  if (!columns.last && !columns.history && !columns.next) return lines.map(({ name }) => name).join("\n");
   const head = [
     "NAME",
     ...(columns.last ? ["STATUS", "STARTED (UTC)", "DURATION"] : []),
+    ...(columns.next ? ["NEXT (UTC)"] : []),
     ...(columns.history ? ["HISTORY"] : []),
   ];
   return formatTable(
@@ -77,6 +76,7 @@ function render(
     lines.map((line) => [
       line.name,
       ...(columns.last ? latestCells(line) : []),
+      ...(columns.next ? [line.nextRun === null ? "-" : timeText(line.nextRun.toISOString())] : []),
       ...(columns.history ? [line.runs.map((run) => run.statusLabel).join(" ") || "-"] : []),
     ]),
   );

@@ -7,7 +7,7 @@ export const command: Command = {
   arguments: [0, 0],
   run: () => {
     writeErr(
-      "there is no scheduler to start: dagu server and dagu start-all do the periodic work by themselves",
+      "there is no scheduler to start: dagu server and dagu start-all start what is due by themselves",
     );
     return Promise.resolve(0);
   },

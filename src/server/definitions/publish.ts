@@ -1,4 +1,5 @@
 /** A definition becomes the current one: checked, stored by digest, history kept (TX-11). */
+import { fingerprintOf, hasEntries, type Schedule } from "../../workflow/schedule.ts";
 import { isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import type { Problem } from "../../workflow/problem.ts";
@@ -37,10 +38,15 @@ export async function publish(
       problems,
       labels: workflow?.labels ?? [],
       hasTriggers: (workflow?.triggers.length ?? 0) > 0,
+      scheduleKey: workflow === null || !hasEntries(workflow.schedule) ? null : keyOf(workflow.schedule),
       author: options.author,
     },
     ports.ids.uuid(),
     new Date(ports.clock.now()),
   );
   return { ok: true, problems, isChanged };
+}
+
+function keyOf({ start, stop, restart }: Schedule): string {
+  return JSON.stringify([start, stop, restart].map((entries) => entries.map(fingerprintOf)));
 }

@@ -18,6 +18,8 @@ export interface RunSummary {
   readonly labels: readonly string[];
   readonly triggerType: string;
   readonly triggerActor: string;
+  /** The slot that it was started for. */
+  readonly scheduleTime?: string;
   readonly workerId: string;
   readonly reason: string;
   readonly autoRetryCount: number;
@@ -38,9 +40,10 @@ export function toSummary(run: RunRow): RunSummary {
     labels: run.labels,
     triggerType: run.triggerType,
     triggerActor: run.triggerActor,
+    ...(run.scheduleTime === null ? {} : { scheduleTime: run.scheduleTime.toISOString() }),
     workerId: run.runnerId ?? "",
     reason: run.reason,
-    autoRetryCount: 0,
+    autoRetryCount: run.autoRetries,
     artifactsAvailable: false,
   };
 }

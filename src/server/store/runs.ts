@@ -65,8 +65,16 @@ export function statusOf(code: number): RunStatus {
   return status;
 }
 
-/** Everything that a run is at birth, in the caller's transaction. Answers false when the run id is taken (WH-50). */
-export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promise<boolean> {
+/**
+ * Everything that a run is at birth, in the caller's transaction; it may be claimed from `availableAt` on. Answers false
+ * when the run id is taken (WH-50).
+ */
+export async function insertRun(
+  tx: Transaction,
+  run: NewRun,
+  now: Date,
+  availableAt: Date = now,
+): Promise<boolean> {
   await putBlob(tx, run.definition, now);
   for (const input of run.inputs) await putBlob(tx, input, now);
   const waits = run.approvalSha !== null;
@@ -109,7 +117,7 @@ export async function insertRun(tx: Transaction, run: NewRun, now: Date): Promis
   }
   await insertSteps(tx, run.id, newRunState(run.workflow));
   if (run.needsSlot) await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
-  if (!waits) await enqueueRun(tx, run, now);
+  if (!waits) await enqueueRun(tx, run, availableAt);
   return true;
 }
 

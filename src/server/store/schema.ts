@@ -20,6 +20,7 @@ import {
 
 import { at, bytea } from "./columns.ts";
 
+export * from "./schema-schedules.ts";
 export * from "./schema-state.ts";
 export * from "./schema-triggers.ts";
 

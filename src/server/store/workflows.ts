@@ -3,6 +3,7 @@ import { asc, desc, eq } from "drizzle-orm";
 import type { Problem } from "../../workflow/problem.ts";
 import { type Blob, getText, putBlob } from "./blobs.ts";
 import type { Db, Executor } from "./db.ts";
+import { beginAnew, removeSchedule, saveSchedule } from "./schedules.ts";
 import { workflowRevisions, workflows } from "./schema.ts";
 
 export type WorkflowRow = typeof workflows.$inferSelect;
@@ -14,6 +15,8 @@ export interface Revision {
   readonly problems: readonly Problem[];
   readonly labels: readonly string[];
   readonly hasTriggers: boolean;
+  /** Names the schedule by what it means; null: there is none. */
+  readonly scheduleKey: string | null;
   readonly author: string;
 }
 
@@ -39,6 +42,7 @@ export async function saveRevision(db: Db, revision: Revision, newId: string, no
     const id = before?.id ?? newId;
     const [row] = await tx.insert(workflows).values({ id, fileName: revision.fileName, ...current })
       .onConflictDoUpdate({ target: workflows.fileName, set: current }).returning({ id: workflows.id });
+    await saveSchedule(tx, row?.id ?? id, revision.scheduleKey, now);
     await tx.insert(workflowRevisions).values({
       workflowId: row?.id ?? id,
       digest: revision.blob.digest,
@@ -76,9 +80,29 @@ export async function listTriggered(db: Executor): Promise<WorkflowRow[]> {
 }
 
 /** History stays (AP-24). Answers whether there was one. */
-export async function deleteWorkflow(db: Executor, fileName: string): Promise<boolean> {
-  return (await db.delete(workflows).where(eq(workflows.fileName, fileName)).returning({ id: workflows.id }))
-    .length > 0;
+export async function deleteWorkflow(db: Db, fileName: string): Promise<boolean> {
+  return await db.transaction(async (tx) => {
+    const gone = await tx.delete(workflows).where(eq(workflows.fileName, fileName))
+      .returning({ id: workflows.id });
+    await removeSchedule(tx, gone.map(({ id }) => id));
+    return gone.length > 0;
+  });
+}
+
+/** Answers whether there is such a workflow. One that goes on drops what came due meanwhile. */
+export async function suspendWorkflow(
+  db: Db,
+  fileName: string,
+  suspended: boolean,
+  now: Date,
+): Promise<boolean> {
+  return await db.transaction(async (tx) => {
+    const [row] = await tx.select().from(workflows).where(eq(workflows.fileName, fileName)).for("update");
+    if (row === undefined) return false;
+    await tx.update(workflows).set({ suspended }).where(eq(workflows.id, row.id));
+    if (row.suspended && !suspended) await beginAnew(tx, row.id, now);
+    return true;
+  });
 }
 
 export async function listRevisions(

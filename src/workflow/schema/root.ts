@@ -1,8 +1,8 @@
-/** Root fields that stand alone: artifacts, secrets, retention, settings of forms, schedules, mail (1.3, 3.5, 5.7, 5.13). */
+/** Root fields that stand alone: artifacts, secrets, retention, settings of forms, mail (1.3, 3.5, 5.7, 5.13). */
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import type { Secret } from "../workflow.ts";
-import { complain, fields, flag, integer, isScalarValue, kindOf, mapping, string, texts } from "./fields.ts";
+import { complain, fields, flag, integer, kindOf, mapping, string, texts } from "./fields.ts";
 
 export const artifacts = v.pipe(
   fields({ enabled: v.optional(flag), dir: v.optional(string) }, { of: "artifacts" }),
@@ -115,17 +115,7 @@ export const secrets = v.pipe(
   }),
 );
 
-// ---- what is checked by shape only ------------------------------------------------------------------------------
-
-const CATCHUP = /^(?=.)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$/;
-
-export const catchupWindow = v.pipe(
-  string,
-  v.check(
-    (text) => CATCHUP.test(text) && /[1-9]/.test(text),
-    complain("catchup_window must be a positive duration", "for example 1d12h"),
-  ),
-);
+// ---- mail and traces -----------------------------------------------------------------------------------------------
 
 export const mailOn = fields(
   { failure: v.optional(flag), success: v.optional(flag), wait: v.optional(flag) },
@@ -170,89 +160,4 @@ export const familyDefaults = v.custom<Record<string, unknown>>(
 export const registryAuths = v.custom<string | Record<string, unknown>>(
   (value) => typeof value === "string" || isMapping(value),
   (issue) => complain(`registry_auths must be a mapping or a JSON string, got ${kindOf(issue.input)}`),
-);
-
-// ---- schedule (5.7) ---------------------------------------------------------------------------------------------
-
-const CRON_FIELDS: readonly (readonly [number, number, readonly string[]])[] = [
-  [0, 59, []],
-  [0, 23, []],
-  [1, 31, []],
-  [1, 12, ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]],
-  [0, 7, ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]],
-];
-
-/** null: a cron expression (R-25); otherwise what is wrong. */
-export function cronProblem(expression: string): string | null {
-  const text = expression.trim().replace(/^(?:CRON_TZ|TZ)=\S+\s+/, "");
-  if (text === "") return "cron expression must not be empty";
-  const parts = text.split(/\s+/);
-  const isGood = parts.length === 5 && parts.every((part, at) => isCronField(part, CRON_FIELDS[at]));
-  return isGood ? null : `invalid cron expression "${expression}"`;
-}
-
-function isCronField(field: string, rules: (typeof CRON_FIELDS)[number] | undefined): boolean {
-  if (rules === undefined) return false;
-  const [least, most, words] = rules;
-  const valueOf = (word: string): number => {
-    const named = words.indexOf(word.toUpperCase());
-    return named === -1 ? /^\d{1,2}$/.test(word) ? Number(word) : NaN : named + (least === 1 ? 1 : 0);
-  };
-  return field.split(",").every((item) => {
-    const match = /^(\*|\?|[A-Za-z0-9]+)(?:-([A-Za-z0-9]+))?(?:\/(\d{1,2}))?$/.exec(item);
-    if (match === null) return false;
-    const [, first = "", last, step] = match;
-    if (step !== undefined && Number(step) < 1) return false;
-    if (first === "*" || first === "?") return last === undefined;
-    const [from, to] = [valueOf(first), last === undefined ? valueOf(first) : valueOf(last)];
-    return from >= least && to <= most && from <= to;
-  });
-}
-
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
-
-function itemProblem(item: unknown, isStart: boolean): string | null {
-  if (typeof item === "string") return cronProblem(item);
-  if (!isMapping(item)) return `invalid schedule: ${kindOf(item)}`;
-  const unknown = Object.keys(item).find((key) => !["expression", "at", "kind", "profile"].includes(key));
-  if (unknown !== undefined) return `invalid schedule: unknown key "${unknown}"`;
-  const { expression, at, kind, profile } = item;
-  if (expression !== undefined && at !== undefined) return "schedule must not include both expression and at";
-  if (expression === undefined && at === undefined) return "schedule must include either expression or at";
-  if (kind !== undefined && kind !== (at === undefined ? "cron" : "at")) {
-    return "invalid schedule: kind does not fit";
-  }
-  if (profile !== undefined && (typeof profile !== "string" || !/^[\w.-]{1,64}$/.test(profile))) {
-    return "invalid profile name";
-  }
-  if (expression !== undefined) return cronProblem(String(expression));
-  if (!isStart) return "one-off schedules are only supported for start schedules";
-  return INSTANT.test(String(at)) && !Number.isNaN(Date.parse(String(at)))
-    ? null
-    : "schedule at must be RFC 3339 with an explicit offset and minute precision";
-}
-
-function scheduleProblem(value: unknown): string | null {
-  const listProblem = (given: unknown, isStart: boolean): string | null =>
-    (Array.isArray(given) ? given : [given]).map((item) => itemProblem(item, isStart)).find((one) =>
-      one !== null
-    ) ?? null;
-  if (isScalarValue(value)) return itemProblem(String(value), true);
-  if (Array.isArray(value)) return listProblem(value, true);
-  if (!isMapping(value)) return `invalid schedule: ${kindOf(value)}`;
-  if ("expression" in value || "at" in value || "kind" in value) return itemProblem(value, true);
-  for (const [key, given] of Object.entries(value)) {
-    if (!["start", "stop", "restart"].includes(key)) return `invalid schedule: unknown key "${key}"`;
-    const problem = listProblem(given, key === "start");
-    if (problem !== null) return problem;
-  }
-  return null;
-}
-
-export const schedule = v.pipe(
-  v.unknown(),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const problem = scheduleProblem(dataset.value);
-    if (problem !== null) addIssue({ message: complain(problem, 'for example "0 3 * * *"') });
-  }),
 );

@@ -21,7 +21,6 @@ import { consts, continueOn, labels, preconditions, resources, retryPolicy } fro
 import { repeatPolicy, runRetry } from "./repeat.ts";
 import {
   artifacts,
-  catchupWindow,
   dotenv,
   envelope,
   familyDefaults,
@@ -31,10 +30,10 @@ import {
   retentionDays,
   retentionRuns,
   runConfig,
-  schedule,
   secrets,
   smtp,
 } from "./root.ts";
+import { catchupWindow, schedule } from "./schedule.ts";
 import { signal, step, stepGroup, workerSelector } from "./step.ts";
 import { triggers, webhookRoot } from "./trigger.ts";
 

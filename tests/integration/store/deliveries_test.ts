@@ -108,6 +108,7 @@ onEveryDatabase(
       blob: await newBlob(new TextEncoder().encode("steps: []")),
       labels: [],
       hasTriggers: false,
+      scheduleKey: null,
       author: "test",
     };
     const [problem] = parseWorkflow("nonsense: 1", "load").problems;

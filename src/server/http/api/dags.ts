@@ -12,8 +12,10 @@ import {
   deleteWorkflow,
   getWorkflow,
   listWorkflows,
+  suspendWorkflow,
   type WorkflowRow,
 } from "../../store/workflows.ts";
+import { listSkipped, nextStarts } from "../../store/schedules.ts";
 import { latestRuns, type RunRow } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
@@ -49,6 +51,9 @@ export const StartBody = v.object({
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const SpecBody = v.object({ spec: v.string() });
+const SuspendBody = v.object({ suspend: v.boolean() });
+/** Of the starts that were due and not made. */
+const SKIPPED_SHOWN = 20;
 const CreateBody = v.object({ name: v.string(), spec: v.optional(v.string()) });
 
 const SAMPLE = 'steps:\n  - id: hello\n    run: echo "hello from dagu-edge"\n';
@@ -59,7 +64,8 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.get("/", async (c) => {
     const rows = await listWorkflows(ports.db);
     const latest = await latestRuns(ports.db, rows.map((row) => row.name));
-    const dags = rows.map((row) => toDagFile(row, latest.get(row.name) ?? null));
+    const next = await nextStarts(ports.db, rows.map((row) => row.id));
+    const dags = rows.map((row) => toDagFile(row, latest.get(row.name) ?? null, next.get(row.id)));
     const pagination = { totalRecords: dags.length, currentPage: 1, totalPages: 1, nextPage: 0, prevPage: 0 };
     return c.json({ dags, errors: [], pagination });
   });
@@ -84,8 +90,11 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     const stored = await find(ports, fileName);
     const { name } = stored.row;
     const latest = (await latestRuns(ports.db, [name])).get(name) ?? null;
+    const next = await nextStarts(ports.db, [stored.row.id]);
+    const skipped = await listSkipped(ports.db, stored.row.id, SKIPPED_SHOWN);
     return c.json({
-      ...toDagFile(stored.row, latest),
+      ...toDagFile(stored.row, latest, next.get(stored.row.id)),
+      skippedSlots: skipped.map(({ slot, skipped: reason }) => ({ slot: slot.toISOString(), reason })),
       spec: stored.text,
       latestDAGRun: latest === null ? null : await readDetails(ports, latest),
     });
@@ -118,6 +127,14 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
       await publish(ports, fileName, spec, { author: c.var.caller, refuseProblems: true }),
     );
     return c.json({ errors: errorTexts(published.problems, fileName), problems: published.problems });
+  });
+
+  app.post("/:fileName/suspend", async (c) => {
+    const { suspend } = await valid(SuspendBody, c);
+    const fileName = c.req.param("fileName");
+    const now = new Date(ports.clock.now());
+    if (!await suspendWorkflow(ports.db, fileName, suspend, now)) throw missing(fileName);
+    return c.json({});
   });
 
   app.post(
@@ -204,12 +221,17 @@ async function publishOrRefuse(
   if (errors.length > 0) throw refused("bad_request", errors.join("; "));
 }
 
-function toDagFile(row: WorkflowRow, latest: RunRow | null): Record<string, unknown> {
+function toDagFile(
+  row: WorkflowRow,
+  latest: RunRow | null,
+  nextRun: Date | undefined,
+): Record<string, unknown> {
   return {
     fileName: row.fileName,
     dag: { name: row.name, labels: row.labels },
     latestDAGRun: latest === null ? null : toSummary(latest),
     suspended: row.suspended,
+    ...(nextRun === undefined || row.suspended ? {} : { nextRun: nextRun.toISOString() }),
     errors: errorTexts(problemsOf(row), row.fileName),
   };
 }

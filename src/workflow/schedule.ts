@@ -1,0 +1,67 @@
+/** When a workflow starts, stops and starts anew by itself (5.7 to 5.9). */
+import { type Cron, nextSlot } from "./cron.ts";
+
+export interface CronEntry {
+  readonly kind: "cron";
+  /** As written. */
+  readonly expression: string;
+  readonly cron: Cron;
+  /** Only when this profile is selected (CR-07). */
+  readonly profile: string | null;
+}
+
+/** Once. */
+export interface AtEntry {
+  readonly kind: "at";
+  /** Epoch ms, a whole minute. */
+  readonly at: number;
+  readonly profile: string | null;
+}
+
+export type ScheduleEntry = CronEntry | AtEntry;
+
+export interface Schedule {
+  readonly start: readonly ScheduleEntry[];
+  /** Of `cron` entries only. */
+  readonly stop: readonly ScheduleEntry[];
+  readonly restart: readonly ScheduleEntry[];
+}
+
+/** How the starts of a schedule get along with what else runs. */
+export interface ScheduleRules {
+  readonly skipIfSuccessful: boolean;
+  /** Missed starts of this many ms are made up for; null: none (R-33). */
+  readonly catchupMs: number | null;
+  /** What becomes of a missed start while the workflow is busy (R-34). */
+  readonly overlap: "skip" | "all" | "latest";
+}
+
+export const NO_SCHEDULE: Schedule = { start: [], stop: [], restart: [] };
+
+export function hasEntries({ start, stop, restart }: Schedule): boolean {
+  return start.length + stop.length + restart.length > 0;
+}
+
+/** Names an entry by what it means: another time is another entry (CR-06). */
+export function fingerprintOf(entry: ScheduleEntry): string {
+  const when = entry.kind === "at" ? `at:${new Date(entry.at).toISOString()}` : `cron:${entry.expression}`;
+  return `${when}|profile:${entry.profile ?? ""}`;
+}
+
+/** The first moment after `after` at which one of the entries is due; null: never. Profiles are not selected by anybody yet. */
+export function nextDue(entries: readonly ScheduleEntry[], after: number, zone: string): number | null {
+  const dues = entries.filter(isActive).flatMap((entry) => {
+    const due = entry.kind === "cron"
+      ? nextSlot(entry.cron, after, zone)
+      : entry.at > after
+      ? entry.at
+      : null;
+    return due ?? [];
+  });
+  return dues.length === 0 ? null : Math.min(...dues);
+}
+
+/** An entry of a profile counts only where that profile is selected, which nobody does in this version. */
+export function isActive(entry: ScheduleEntry): boolean {
+  return entry.profile === null;
+}

@@ -1,0 +1,95 @@
+/** `schedule` and its neighbours (5.7 to 5.9, CR-01 to CR-07): in whatever form they are written, one list for each purpose. */
+import * as v from "valibot";
+import { readCron } from "../cron.ts";
+import { isMapping } from "../json.ts";
+import type { Schedule, ScheduleEntry } from "../schedule.ts";
+import { complain, isScalarValue, kindOf, string } from "./fields.ts";
+
+type ItemRead = { readonly entry: ScheduleEntry } | { readonly problem: string };
+
+export const schedule = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
+    const read = readSchedule(dataset.value);
+    if (typeof read !== "string") return read;
+    addIssue({ message: complain(read, 'for example "0 3 * * *"') });
+    return NEVER;
+  }),
+);
+
+/** What is wrong is told as a text. */
+function readSchedule(value: unknown): Schedule | string {
+  const isPurposes = isMapping(value) && !("expression" in value || "at" in value || "kind" in value);
+  if (!isPurposes) return readLists({ start: value });
+  const unknown = Object.keys(value).find((key) => !["start", "stop", "restart"].includes(key));
+  return unknown === undefined ? readLists(value) : `invalid schedule: unknown key "${unknown}"`;
+}
+
+function readLists(written: Readonly<Record<string, unknown>>): Schedule | string {
+  const lists = { start: [] as ScheduleEntry[], stop: [] as ScheduleEntry[], restart: [] as ScheduleEntry[] };
+  for (const purpose of ["start", "stop", "restart"] as const) {
+    const given = written[purpose];
+    const items = given === undefined ? [] : Array.isArray(given) ? given : [given];
+    for (const item of items) {
+      const read = readItem(item);
+      if ("problem" in read) return read.problem;
+      if (read.entry.kind === "at" && purpose !== "start") {
+        return "one-off schedules are only supported for start schedules";
+      }
+      lists[purpose].push(read.entry);
+    }
+  }
+  return lists;
+}
+
+function readItem(item: unknown): ItemRead {
+  if (isScalarValue(item)) return readExpression(String(item), null);
+  if (!isMapping(item)) return { problem: `invalid schedule: ${kindOf(item)}` };
+  const unknown = Object.keys(item).find((key) => !["expression", "at", "kind", "profile"].includes(key));
+  if (unknown !== undefined) return { problem: `invalid schedule: unknown key "${unknown}"` };
+  const { expression, at, kind, profile = null } = item;
+  if (expression !== undefined && at !== undefined) {
+    return { problem: "schedule must not include both expression and at" };
+  }
+  if (expression === undefined && at === undefined) {
+    return { problem: "schedule must include either expression or at" };
+  }
+  if (kind !== undefined && kind !== (at === undefined ? "cron" : "at")) {
+    return { problem: "invalid schedule: kind does not fit" };
+  }
+  if (profile !== null && (typeof profile !== "string" || !/^[\w.-]{1,64}$/.test(profile))) {
+    return { problem: "invalid profile name" };
+  }
+  return expression === undefined ? readAt(String(at), profile) : readExpression(String(expression), profile);
+}
+
+function readExpression(expression: string, profile: string | null): ItemRead {
+  const read = readCron(expression);
+  return read.ok
+    ? { entry: { kind: "cron", expression: expression.trim(), cron: read.cron, profile } }
+    : { problem: read.message };
+}
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
+
+function readAt(text: string, profile: string | null): ItemRead {
+  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at)
+    ? { problem: "schedule at must be RFC 3339 with an explicit offset and minute precision" }
+    : { entry: { kind: "at", at, profile } };
+}
+
+/** `1d12h`: units in falling order, each at most once. */
+const WINDOW = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/;
+const UNIT_MS = [86_400_000, 3_600_000, 60_000, 1_000];
+
+export const catchupWindow = v.pipe(
+  string,
+  v.rawTransform(({ dataset, addIssue, NEVER }): number => {
+    const [all, ...counts] = WINDOW.exec(dataset.value) ?? [""];
+    const ms = counts.reduce((sum, count, unit) => sum + Number(count ?? 0) * (UNIT_MS[unit] ?? 0), 0);
+    if (all !== "" && ms > 0) return ms;
+    addIssue({ message: complain("catchup_window must be a positive duration", "for example 1d12h") });
+    return NEVER;
+  }),
+);
