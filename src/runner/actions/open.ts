@@ -121,6 +121,7 @@ async function openRoot(
       baseDir: workingDir,
       labels: options.labels(null),
       limits: scope.resources,
+      registryAuths: scope.registryAuths,
       hostEnv: options.hostEnv,
     },
     report,

@@ -101,6 +101,7 @@ export function ownRequest(
     baseDir: stepDir(work),
     labels: work.attempt.labels(work.call.step),
     limits: work.attempt.scope.resources satisfies ResourceLimits,
+    registryAuths: work.attempt.scope.registryAuths,
     hostEnv: work.attempt.hostEnv,
   };
 }

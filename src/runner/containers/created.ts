@@ -33,7 +33,12 @@ export async function makeContainer(
   const { container } = request;
   const mounts = await resolveMounts(container.volumes, request);
   if (isFailure(mounts)) return unmade(mounts);
-  const wanted = { image: container.image, policy: container.pullPolicy, platform: container.platform };
+  const wanted = {
+    image: container.image,
+    policy: container.pullPolicy,
+    platform: container.platform,
+    registryAuths: request.registryAuths,
+  };
   const image = await ensureImage(engine, wanted, report, signal);
   if (!image.ok) return image;
   const name = container.containerName ?? newContainerName(request.labels);

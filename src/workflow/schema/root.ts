@@ -167,11 +167,6 @@ export const familyDefaults = v.custom<Record<string, unknown>>(
   (issue) => complain(`must be a mapping, got ${kindOf(issue.input)}`),
 );
 
-export const registryAuths = v.custom<string | Record<string, unknown>>(
-  (value) => typeof value === "string" || isMapping(value),
-  (issue) => complain(`registry_auths must be a mapping or a JSON string, got ${kindOf(issue.input)}`),
-);
-
 // ---- schedule (5.7) ---------------------------------------------------------------------------------------------
 
 const CRON_FIELDS: readonly (readonly [number, number, readonly string[]])[] = [
