@@ -56,7 +56,8 @@ async function runInForeign(
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
   const { openForeignContainer } = await import("../containers/root-container.ts");
-  const foreign = await openForeignContainer(engine, container, work.report, work.signal);
+  const { resources } = work.attempt.scope;
+  const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;
   return await execAll(opened, container, work, kind, commands);

@@ -3,6 +3,7 @@ import type { Failure } from "../../run/failure.ts";
 import { isMapping } from "../../workflow/json.ts";
 import { parsePort } from "../../workflow/port.ts";
 import type { Healthcheck, ImageContainer, RegistryAuths, ResourceLimits } from "../../workflow/workflow.ts";
+import type { ExecOptions } from "./exec.ts";
 import { type Labels, newLabels, type Role } from "./labels.ts";
 import type { Mount } from "./mounts.ts";
 import { type Made, unmade } from "./outcome.ts";
@@ -28,6 +29,8 @@ export interface ContainerRequest {
     readonly host: Readonly<Record<string, unknown>>;
     readonly network: Readonly<Record<string, unknown>>;
   };
+  /** For the case that the name's holder is executed into (5.2); absent: as the container's fields say. */
+  readonly exec?: ExecOptions;
 }
 
 type Json = Record<string, unknown>;

@@ -1,6 +1,6 @@
 /** Container fields (containers contract 10.5). */
 import assert from "node:assert/strict";
-import { onEngines, type Scene } from "./scene.ts";
+import { onEngines, removeForeign, runForeign, type Scene } from "./scene.ts";
 
 onEngines("AC-45 working_dir is created, user applies", {
   yaml: `steps:
@@ -141,4 +141,42 @@ steps: [{id: a, container: {image: "alpine:3.20", shell: [direct]}, run: "tail /
 `,
   status: "failed",
   steps: { a: ["137 OOM_KILLED", /32Mi/] },
+  except: {
+    "podman-rootless": {
+      why: "drops limits on cgroup v1",
+      yaml: `resources: {limits: {memory: 32Mi}}
+steps: [{id: a, container: {image: "alpine:3.20"}, run: "echo unlimited"}]
+`,
+      stdout: { a: "unlimited\n" },
+      check: (end) => assert.match(end.notes().join(), /^LIMITS_NOT_APPLIED: podman .*memory$/),
+    },
+  },
+});
+
+onEngines("2.2.4 limits that an engine drops are told", {
+  yaml: `resources: {limits: {memory: 64Mi, cpu: "0.5"}}
+container: {image: "alpine:3.20"}
+steps: [{id: a, run: "echo ok"}]
+`,
+  check: (end) => assert.doesNotMatch(end.notes().join(), /LIMITS_NOT_APPLIED/),
+  except: {
+    "podman-rootless": {
+      why: "drops limits on cgroup v1",
+      check: (end) => {
+        const [note, ...others] = end.notes();
+        assert.match(note ?? "", /^LIMITS_NOT_APPLIED: podman .*memory and .*cpu$/);
+        assert.deepEqual(others, []);
+      },
+    },
+  },
+});
+
+onEngines("2.2.3 a foreign container keeps its own limits, and that is told", {
+  yaml: `resources: {limits: {memory: 64Mi}}
+steps: [{id: a, container: {exec: ac-2-2-3}, run: "echo in"}]
+`,
+  before: (scene) => runForeign(scene, "ac-2-2-3", ["sleep", "3600"]),
+  stdout: { a: "in\n" },
+  check: (end) => assert.match(end.notes().join(), /^LIMITS_NOT_APPLIED: .*ac-2-2-3/),
+  after: (scene) => removeForeign(scene, "ac-2-2-3"),
 });

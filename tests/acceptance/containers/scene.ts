@@ -44,6 +44,8 @@ export interface End extends Scene {
   stderr(step: string): string;
   notes(): string[];
   count(request: RegExp): number;
+  /** Anonymous volumes that its removed containers had. */
+  volumes(): readonly string[];
 }
 
 export interface Case {
@@ -63,11 +65,12 @@ export interface Case {
   /** Undoes `before`, and removes what is meant to be left. Also after a failure. */
   readonly after?: (scene: Scene) => Promise<void>;
   /** What an engine cannot do: why, and how that shows instead of the case's own expectations. */
-  readonly except?: Partial<Record<EngineUnderTest["name"], { readonly why: string } & Expectation>>;
+  readonly except?: Partial<Record<EngineUnderTest["name"], Exception>>;
   /** A pull is part of the case. Otherwise none may be asked for. */
   readonly pulls?: boolean;
 }
 
+type Exception = Expectation & { readonly why: string; readonly yaml?: string };
 type Expectation = Pick<Case, "status" | "stdout" | "stderr" | "steps" | "created" | "check">;
 
 /** The title begins with the case's id in the contract; `complete_test.ts` sees that none is missing. */
@@ -75,7 +78,8 @@ export function onEngines(title: string, given: Case): void {
   for (const name of ENGINE_NAMES) {
     const instead = given.except?.[name];
     const suffix = instead === undefined ? "" : `; not here: ${instead.why}`;
-    Deno.test(`${title} (${name}${suffix})`, () => play(engineUnderTest(name), given, instead ?? given));
+    const played = { ...given, yaml: instead?.yaml ?? given.yaml };
+    Deno.test(`${title} (${name}${suffix})`, () => play(engineUnderTest(name), played, instead ?? given));
   }
 }
 
@@ -121,7 +125,7 @@ async function play(engine: EngineUnderTest, given: Case, wanted: Expectation): 
     const begin = performance.now();
     const { end } = bench.start({ once: true, runtime: runtimeAt(engine, socket) });
     await Promise.all([end, given.meanwhile?.(scene)]);
-    const ended = newEnd(bench, given.yaml, scene, (performance.now() - begin) / 1_000);
+    const ended = newEnd(bench, given.yaml, scene, line, (performance.now() - begin) / 1_000);
     await judge(ended, wanted);
     await given.after?.(scene);
     await assertClean(ended, line, given, stateDir);
@@ -136,7 +140,7 @@ function runtimeAt(engine: EngineUnderTest, socket: string): ReturnType<typeof r
   return readRuntime({ DAGU_CONTAINER_RUNTIME: engine.kind, [host]: `unix://${socket}` });
 }
 
-function newEnd(bench: RunnerBench, yaml: string, scene: Scene, seconds: number): End {
+function newEnd(bench: RunnerBench, yaml: string, scene: Scene, line: EngineLine, seconds: number): End {
   const { workflow, problems } = parseWorkflow(yaml, "load");
   assert.ok(workflow !== null, JSON.stringify(problems));
   let state = newRunState(workflow);
@@ -149,6 +153,7 @@ function newEnd(bench: RunnerBench, yaml: string, scene: Scene, seconds: number)
     stdout: (step) => logText(bench, `${step}/stdout`),
     stderr: (step) => logText(bench, `${step}/stderr`),
     notes: () => [...state.notes, ...[...state.steps, ...state.handlers].flatMap(({ notes }) => notes)],
+    volumes: () => line.volumes,
     count: (request) => scene.requests.filter((each) => request.test(each)).length,
     step: (name) => {
       const found = [...state.steps, ...state.handlers].find((step) => step.name === name);
