@@ -11,7 +11,7 @@ import type { Failure } from "./failure.ts";
 import type { RunInputs } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
 import type { OpenActions, Reporter, RunPorts } from "./ports.ts";
-import { resolveRunScope } from "./resolve.ts";
+import { resolveRunScope, unknownCredential } from "./resolve.ts";
 import { openPrelude } from "./prelude.ts";
 import { runSteps, stepsOf } from "./schedule.ts";
 import { newHandlerScope } from "./scope.ts";
@@ -118,6 +118,8 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   const cycle = findCycle(workflow.steps);
   if (cycle !== null) return { status: "failed", failure: cyclic(cycle) };
 
+  const unknown = unknownCredential(workflow, attempt.scope);
+  if (unknown !== null) return { status: "failed", failure: withoutCredential(unknown) };
   const runScope = resolveRunScope(workflow, attempt.scope);
   const { isMet, failure: unclear } = await checkRunPreconditions(attempt, runScope.workingDir, stop.signal);
   if (!isMet && stopReason(stop.signal) === null) {
@@ -272,6 +274,14 @@ function runReporter(attempt: Attempt): Reporter {
     container: (facts) => attempt.emit({ type: "container.started", data: facts }),
     note: (level, message) =>
       attempt.emit({ type: "note", data: { level, message: message.slice(0, 4096) } }),
+  };
+}
+
+function withoutCredential(reference: string): Failure {
+  return {
+    code: "INPUT_INVALID",
+    message: `registry_auths refers to ${reference}, which has no value`,
+    remedy: "define it as a parameter, in env or among secrets",
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   HarnessConfig,
   HarnessDefinition,
   MailOccasion,
+  RegistryAuths,
   ResourceLimits,
   StepAction,
 } from "../workflow/workflow.ts";
@@ -115,6 +116,8 @@ export interface RunScope {
   /** Root container, resolved; null: none. */
   readonly container: Container | null;
   readonly resources: ResourceLimits;
+  /** Resolved: never stored, never told. */
+  readonly registryAuths: RegistryAuths | null;
   readonly harnesses: Readonly<Record<string, HarnessDefinition>>;
   /** Root `shell`, resolved; null: the runner's default. */
   readonly shell: readonly string[] | null;

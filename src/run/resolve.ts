@@ -3,13 +3,15 @@ import { convertFlag, harnessTries } from "../workflow/harness.ts";
 import { resolveEnv } from "../workflow/inputs.ts";
 import { NAMED_ACTIONS } from "../workflow/actions/names.ts";
 import { readCall } from "../workflow/named-action.ts";
-import { resolveText, type Scope, type Unqualified } from "../workflow/reference.ts";
+import { listReferences, resolveText, type Scope, type Unqualified } from "../workflow/reference.ts";
 import type {
   Container,
   DockerRun,
   HarnessConfig,
   NamedStepAction,
   NamedText,
+  RegistryAuths,
+  RegistryLogin,
   Step,
   Workflow,
 } from "../workflow/workflow.ts";
@@ -21,6 +23,9 @@ export function resolveRunScope(workflow: Workflow, scope: Scope): RunScope {
   return {
     container: workflow.container === null ? null : resolveContainer(workflow.container, scope),
     resources: workflow.resources,
+    registryAuths: workflow.registryAuths === null
+      ? null
+      : resolveRegistryAuths(workflow.registryAuths, scope),
     harnesses: workflow.harnesses,
     shell: workflow.shell === null ? null : resolveAll(workflow.shell, scope),
     workingDir: workflow.workingDir === null ? null : resolveText(workflow.workingDir, scope, "scope"),
@@ -29,6 +34,35 @@ export function resolveRunScope(workflow: Workflow, scope: Scope): RunScope {
       Object.entries(workflow.defaults).map(([family, given]) => [family, resolveTree(given, scope)]),
     ),
   };
+}
+
+function resolveRegistryAuths(auths: RegistryAuths, scope: Scope): RegistryAuths {
+  const text = (value: string): string => resolveText(value, scope, "scope");
+  if (auths.kind === "config") return { kind: "config", text: text(auths.text) };
+  const resolveLogin = (login: RegistryLogin): RegistryLogin =>
+    typeof login === "string"
+      ? text(login)
+      : { username: text(login.username), password: text(login.password), auth: text(login.auth) };
+  return {
+    kind: "hosts",
+    logins: Object.fromEntries(
+      Object.entries(auths.logins).map(([host, login]) => [host, resolveLogin(login)]),
+    ),
+  };
+}
+
+/** The first reference in `registry_auths` that has no value: a run without its credentials is not begun (6.5.1). */
+export function unknownCredential({ registryAuths }: Workflow, scope: Scope): string | null {
+  if (registryAuths === null) return null;
+  const texts = registryAuths.kind === "config"
+    ? [registryAuths.text]
+    : Object.values(registryAuths.logins).flatMap((login) =>
+      typeof login === "string" ? [login] : Object.values(login)
+    );
+  const unknown = texts.flatMap((text) => listReferences(text)).find(({ token }) =>
+    token.startsWith("${") && resolveText(token, scope, "scope") === token
+  );
+  return unknown?.token ?? null;
 }
 
 /** Everything in it but the fields that stay literal (2.13). */

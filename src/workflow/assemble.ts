@@ -37,6 +37,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     shell: written.shell === undefined ? null : [...written.shell, ...(written.shell_args ?? [])],
     container: written.container ?? null,
     resources: written.resources ?? { cpu: null, memoryBytes: null },
+    registryAuths: written.registry_auths ?? null,
     harnesses: written.harnesses ?? {},
     harness: written.harness ?? null,
     preconditions: written.preconditions ?? [],
@@ -126,7 +127,6 @@ const IDLE = [
   "log_dir",
   "kubernetes",
   "otel",
-  "registry_auths",
 ] as const;
 
 function checkRoot(written: WrittenWorkflow, findings: Findings): void {

@@ -72,3 +72,15 @@ export interface DockerRun {
   readonly network: Readonly<Record<string, unknown>>;
   readonly exec: Readonly<Record<string, unknown>>;
 }
+
+/** `registry_auths` (6.5): by exact host, or one whole Docker config JSON. */
+export type RegistryAuths =
+  | { readonly kind: "hosts"; readonly logins: Readonly<Record<string, RegistryLogin>> }
+  | { readonly kind: "config"; readonly text: string };
+
+/** Text: a JSON object with `username` and `password`, or base64 of `user:password` (6.5.4). */
+export type RegistryLogin = string | {
+  readonly username: string;
+  readonly password: string;
+  readonly auth: string;
+};

@@ -4,7 +4,7 @@
  * (`${...}`) unresolved unless a field says otherwise.
  */
 import type { NamedAction } from "./actions/names.ts";
-import type { Container, DockerRun } from "./container.ts";
+import type { Container, DockerRun, RegistryAuths } from "./container.ts";
 import type { Schedule, ScheduleRules } from "./schedule.ts";
 import type { TriggerBlock } from "./trigger.ts";
 
@@ -24,6 +24,7 @@ export interface Workflow {
   readonly shell: readonly string[] | null;
   readonly container: Container | null;
   readonly resources: ResourceLimits;
+  readonly registryAuths: RegistryAuths | null;
   readonly harnesses: Readonly<Record<string, HarnessDefinition>>;
   readonly harness: HarnessConfig | null;
   readonly preconditions: readonly Condition[];

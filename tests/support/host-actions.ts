@@ -110,6 +110,7 @@ export function newScope(scope: Partial<RunScope> = {}): RunScope {
   return {
     container: null,
     resources: { cpu: null, memoryBytes: null },
+    registryAuths: null,
     harnesses: {},
     shell: null,
     workingDir: null,

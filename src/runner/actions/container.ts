@@ -7,5 +7,7 @@ export function container(
   _action: Extract<ResolvedAction, { name: "container" }>,
   work: Work,
 ): Promise<Outcome> {
-  return runInOwn(work, "run", [{ argv: null, keepsEntrypoint: true }]);
+  const { container } = work.call;
+  const command = container?.kind === "image" ? container.command : [];
+  return runInOwn(work, "run", [{ argv: command.length === 0 ? null : command, keepsEntrypoint: true }]);
 }

@@ -2,8 +2,9 @@
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
+import type { ExecOptions } from "../containers/exec.ts";
 import { shellArgv } from "../containers/shell.ts";
-import { ownEnvironment } from "./environment.ts";
+import { asRecord, ownEnvironment } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
 import { ownRequest, runInShared } from "./placed.ts";
 import { stopRules, type Work } from "./work.ts";
@@ -40,22 +41,19 @@ async function runNew(
   words: readonly string[] | null,
   work: Work,
 ): Promise<Outcome> {
-  const autoRemove = readAutoRemove(options);
-  if (autoRemove === null) {
-    return failed(
-      "SPEC_INVALID",
-      `auto_remove must be true or false, not "${options.autoRemove}"`,
-      "auto_remove: true",
-    );
-  }
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
   const request = {
-    ...ownRequest(asContainer(options, image, autoRemove), work, ownEnvironment("run", work.call), {
+    ...ownRequest(asContainer(options, image), work, ownEnvironment("run", work.call), {
       argv: words,
       keepsEntrypoint: true,
     }),
-    raw: { container: options.container, host: options.host, network: options.network },
+    raw: {
+      container: options.container,
+      host: options.host,
+      network: options.network,
+    },
+    exec: execOptions(options),
   };
   const { runStepContainer } = await import("../containers/step-container.ts");
   return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
@@ -76,36 +74,28 @@ async function runInForeign(
   }
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
-  const container: ExecContainer = {
-    kind: "exec",
-    target,
-    env: envList(options.exec["Env"]),
-    user: textOrNull(options.exec["User"]),
-    workingDir: textOrNull(options.exec["WorkingDir"]) ?? options.workingDir,
-    shell: null,
-  };
+  const exec = execOptions(options);
+  const container: ExecContainer = { ...exec, kind: "exec", target, env: [], shell: null };
   const { openForeignContainer } = await import("../containers/root-container.ts");
-  const foreign = await openForeignContainer(engine, container, work.report, work.signal);
+  const { resources } = work.attempt.scope;
+  const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;
-  const env = {
-    ...work.call.stepEnv,
-    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
-  };
-  const request = { argv: words, env, workingDir: container.workingDir, user: container.user };
+  const request = { ...exec, argv: words, env: { ...work.call.stepEnv, ...exec.env } };
   return await opened.exec(request, stopRules(work), work.sink, work.signal);
 }
 
-/** 5.1.1: `host.AutoRemove` means the same, an explicit `auto_remove` wins. null: not a truth value. */
-function readAutoRemove({ autoRemove, host }: DockerRun): boolean | null {
-  if (autoRemove === false) return host["AutoRemove"] === true;
-  if (typeof autoRemove === "boolean") return autoRemove;
-  const text = autoRemove.trim().toLowerCase();
-  if (["true", "1", "t", "yes", "on"].includes(text)) return true;
-  return ["false", "0", "f", "no", "off", ""].includes(text) ? false : null;
+function execOptions({ exec, workingDir }: DockerRun): ExecOptions {
+  return {
+    env: asRecord(envList(exec["Env"])),
+    user: textOrNull(exec["User"]),
+    workingDir: textOrNull(exec["WorkingDir"]) ?? workingDir,
+    isPrivileged: exec["Privileged"] === true,
+    isTerminal: exec["Tty"] === true,
+  };
 }
 
-function asContainer(options: DockerRun, image: string, autoRemove: boolean): ImageContainer {
+function asContainer(options: DockerRun, image: string): ImageContainer {
   return {
     kind: "image",
     image,
@@ -118,7 +108,8 @@ function asContainer(options: DockerRun, image: string, autoRemove: boolean): Im
     platform: options.platform,
     ports: [],
     network: null,
-    keepContainer: !autoRemove,
+    // A reference in it was resolved to a boolean before.
+    keepContainer: options.autoRemove !== true,
     startup: "command",
     command: [],
     waitFor: "running",

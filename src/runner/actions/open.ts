@@ -110,7 +110,9 @@ async function openRoot(
   const engine = await options.engine();
   if (isFailure(engine)) return engine;
   const { openForeignContainer, openRootContainer } = await import("../containers/root-container.ts");
-  if (container.kind === "exec") return await openForeignContainer(engine, container, report, signal);
+  if (container.kind === "exec") {
+    return await openForeignContainer(engine, container, scope.resources, report, signal);
+  }
   return await openRootContainer(
     engine,
     {
@@ -121,6 +123,7 @@ async function openRoot(
       baseDir: workingDir,
       labels: options.labels(null),
       limits: scope.resources,
+      registryAuths: scope.registryAuths,
       hostEnv: options.hostEnv,
     },
     report,

@@ -56,7 +56,8 @@ async function runInForeign(
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
   const { openForeignContainer } = await import("../containers/root-container.ts");
-  const foreign = await openForeignContainer(engine, container, work.report, work.signal);
+  const { resources } = work.attempt.scope;
+  const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;
   return await execAll(opened, container, work, kind, commands);
@@ -101,6 +102,7 @@ export function ownRequest(
     baseDir: stepDir(work),
     labels: work.attempt.labels(work.call.step),
     limits: work.attempt.scope.resources satisfies ResourceLimits,
+    registryAuths: work.attempt.scope.registryAuths,
     hostEnv: work.attempt.hostEnv,
   };
 }

@@ -6,6 +6,7 @@ import type { Reporter } from "../../run/ports.ts";
 import type { ImageContainer } from "../../workflow/workflow.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
 import type { Engine } from "./engine.ts";
+import { findHolder } from "./holder.ts";
 import type { Role } from "./labels.ts";
 import type { Diagnosis, Made } from "./outcome.ts";
 import { waitUntilReady } from "./readiness.ts";
@@ -29,6 +30,8 @@ export async function openBackground(
   signal: AbortSignal,
 ): Promise<Made<BackgroundContainer>> {
   const { container } = request;
+  const holder = await findHolder(engine, request, role, signal);
+  if (!holder.ok) return holder;
   const made = await makeContainer(engine, { ...request, ...mainProcess(container) }, role, report, signal);
   if (!made.ok) return made;
   const problem = await bringUp(engine, made.value, container, report, signal);

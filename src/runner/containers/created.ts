@@ -1,12 +1,13 @@
-/** From a request to a container that exists: mounts, image, name, create. What fails on the way leaves nothing. */
+/** From a request, whose name is free, to a container that exists: mounts, image, create. What fails on the way leaves nothing. */
 import type { ContainerFacts } from "../../run/event.ts";
 import { isFailure } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
-import { createContainer, inspectContainer, removeContainer, startContainer } from "./api/container.ts";
+import { createContainer, inspectContainer, startContainer } from "./api/container.ts";
 import { type EngineError, isLost } from "./api/error.ts";
 import { diagnose, isInitMissing, type Subject } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
-import { readMarks, type Role } from "./labels.ts";
+import type { Role } from "./labels.ts";
+import { tellDroppedLimits } from "./limits.ts";
 import { resolveMounts } from "./mounts.ts";
 import { newContainerName, shortId } from "./names.ts";
 import { type Diagnosis, type Made, stopFailure, unmade } from "./outcome.ts";
@@ -33,7 +34,12 @@ export async function makeContainer(
   const { container } = request;
   const mounts = await resolveMounts(container.volumes, request);
   if (isFailure(mounts)) return unmade(mounts);
-  const wanted = { image: container.image, policy: container.pullPolicy, platform: container.platform };
+  const wanted = {
+    image: container.image,
+    policy: container.pullPolicy,
+    platform: container.platform,
+    registryAuths: request.registryAuths,
+  };
   const image = await ensureImage(engine, wanted, report, signal);
   if (!image.ok) return image;
   const name = container.containerName ?? newContainerName(request.labels);
@@ -53,9 +59,6 @@ export async function makeContainer(
     await report.note("warn", "the engine has no init binary: containers run without one (F45)");
     created = await create(false);
   }
-  if (!("ok" in created) && role === "step" && await makeWay(engine, request)) {
-    created = await create(engine.init.isThere);
-  }
   if (!("ok" in created)) {
     // Whether it was made is unknown then; ours have names that nobody else uses.
     if (isLost(created) && container.containerName === null) await removeQuietly(engine, name, report);
@@ -66,6 +69,7 @@ export async function makeContainer(
   }
   if (!created.ok) return created;
   const id = created.value;
+  await tellDroppedLimits(engine, id, request.limits, report, signal);
   const facts: ContainerFacts = {
     engine: engine.runtime.kind,
     address: engine.address,
@@ -89,17 +93,7 @@ export async function start(
   return reply.ok ? null : diagnose(engine.runtime, reply.error, container.subject, signal);
 }
 
-/** A stopped container of the same workflow that holds our name is taken away; anybody else's stays (4.3.1). */
-async function makeWay(engine: Engine, { container, labels }: ContainerRequest): Promise<boolean> {
-  if (container.containerName === null) return false;
-  const holder = await inspectContainer(engine.socket, container.containerName, UNSTOPPED);
-  if (!holder.ok || holder.value.State.Running) return false;
-  const marks = readMarks(holder.value.Config.Labels ?? null);
-  if (marks?.workflow !== labels.workflow) return false;
-  return (await removeContainer(engine.socket, holder.value.Id, false, UNSTOPPED)).ok;
-}
-
-/** F36: whoever has the name is shown with its state. */
+/** F36: whoever took the name meanwhile is shown with its state. */
 async function withHolder(engine: Engine, name: string, diagnosis: Diagnosis): Promise<Diagnosis> {
   const { failure } = diagnosis;
   if (failure.code !== "NAME_IN_USE") return diagnosis;

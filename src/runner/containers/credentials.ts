@@ -1,5 +1,7 @@
-/** Registry credentials: from a Docker config JSON to the header of a pull (containers contract 6.5). */
-import * as v from "valibot";
+/** Registry credentials: where they are looked for, and the header of a pull (containers contract 6.5). */
+import type { RegistryAuths } from "../../workflow/workflow.ts";
+import { type Found, fromConfig, type Login, readEntry, type UnreadableSource } from "./login-config.ts";
+import { type LoginFile, lookUpLoginFile } from "./login-file.ts";
 
 export interface Credentials {
   /** Encoded for `X-Registry-Auth`; null: none for this registry, the pull is anonymous. */
@@ -8,31 +10,42 @@ export interface Credentials {
   readonly source: string;
 }
 
-const Entry = v.object({
-  auth: v.optional(v.string(), ""),
-  username: v.optional(v.string(), ""),
-  password: v.optional(v.string(), ""),
-});
-const Config = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ auths: v.optional(v.record(v.string(), Entry), {}) }),
-);
+export interface CredentialSources {
+  /** `registry_auths` of the workflow, resolved. */
+  readonly workflow: RegistryAuths | null;
+  /** `DOCKER_AUTH_CONFIG` of the runner. */
+  readonly environment: string | null;
+  /** A Docker config file that the operator of the runner opened to pulls; null: none (6.5.7). */
+  readonly file: LoginFile | null;
+}
 
-/** What `docker login` really writes for Docker Hub (6.5.3). */
-const HUB_KEYS = ["https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io"];
-const SOURCE = "DOCKER_AUTH_CONFIG";
+const WORKFLOW = "registry_auths of the workflow";
+const ENVIRONMENT = "DOCKER_AUTH_CONFIG of the runner";
+const ANONYMOUS: Credentials = { header: null, source: "none" };
 
-/** null: the configuration cannot be read (6.5.10). Its content appears in no message. */
-export function findCredentials(authConfig: string | null, registry: string): Credentials | null {
-  if (authConfig === null) return { header: null, source: "none" };
-  const config = v.safeParse(Config, authConfig);
-  if (!config.success) return null;
-  const { auths } = config.output;
-  const entry = keysOf(registry).map((key) => auths[key]).find((found) => found !== undefined);
-  if (entry === undefined) return { header: null, source: "none" };
-  const login = readLogin(entry);
-  return login === null ? null : { header: encode({ ...login, serveraddress: registry }), source: SOURCE };
+/** The first source that knows the registry. */
+export async function findCredentials(
+  sources: CredentialSources,
+  registry: string,
+): Promise<Credentials | UnreadableSource> {
+  const found = fromWorkflow(sources.workflow, registry) ??
+    (sources.environment === null ? null : fromConfig(sources.environment, registry, ENVIRONMENT)) ??
+    (sources.file === null ? null : await lookUpLoginFile(sources.file, registry));
+  if (found === null) return ANONYMOUS;
+  return "login" in found ? { header: encode(found.login, registry), source: found.source } : found;
+}
+
+function fromWorkflow(auths: RegistryAuths | null, registry: string): Found {
+  if (auths === null) return null;
+  if (auths.kind === "config") return fromConfig(auths.text, registry, WORKFLOW);
+  const entry = auths.logins[registry];
+  if (entry === undefined) return null;
+  const login = readEntry(entry);
+  if (login !== null) return { login, source: `${WORKFLOW} (${registry})` };
+  return {
+    problem: `the credentials for ${registry} in ${WORKFLOW} cannot be read`,
+    remedy: "write username and password, or base64 of user:password",
+  };
 }
 
 /** Registry of an image as written: `docker.io` unless its first part names a host (6.5.2). */
@@ -42,25 +55,7 @@ export function registryOf(image: string): string {
   return name.includes("/") && (/[.:]/.test(first) || first === "localhost") ? first : "docker.io";
 }
 
-function keysOf(registry: string): string[] {
-  const keys = [registry, `https://${registry}`, registry.replace(/:\d+$/, "")];
-  return registry === "docker.io" ? [...keys, ...HUB_KEYS] : keys;
-}
-
-/** Engines ignore a bare `auth`: it is taken apart here (6.5.5). */
-function readLogin(entry: v.InferOutput<typeof Entry>): { username: string; password: string } | null {
-  if (entry.username !== "" || entry.auth === "") return entry;
-  try {
-    const text = new TextDecoder().decode(Uint8Array.fromBase64(entry.auth));
-    const cut = text.indexOf(":");
-    return cut === -1 ? null : { username: text.slice(0, cut), password: text.slice(cut + 1) };
-  } catch {
-    return null;
-  }
-}
-
-function encode(login: { username: string; password: string; serveraddress: string }): string {
-  const { username, password, serveraddress } = login;
-  const json = JSON.stringify({ username, password, serveraddress });
+function encode({ username, password }: Login, registry: string): string {
+  const json = JSON.stringify({ username, password, serveraddress: registry });
   return new TextEncoder().encode(json).toBase64({ alphabet: "base64url" });
 }

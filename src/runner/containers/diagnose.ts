@@ -95,7 +95,8 @@ export const ROWS: readonly Row[] = [
     code: "IMAGE_AUTH_FAILED",
     message: ({ image, credentials }) =>
       `the registry refused to give image "${image ?? ""}" (credentials used: ${credentials ?? "none"})`,
-    remedy: () => "set DOCKER_AUTH_CONFIG of the runner to credentials that may pull it",
+    remedy: () =>
+      "give credentials that may pull it: registry_auths of the workflow, or DOCKER_AUTH_CONFIG of the runner",
   },
   {
     id: "F25",

@@ -11,7 +11,7 @@ import type { Outcome, OutputSink } from "../../run/ports.ts";
 import type { StopRules } from "../../run/stop.ts";
 import { inspectContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
-import { createExec, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
+import { createExec, type ExecBody, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
 import type { ByteStream } from "./api/socket.ts";
 import { describe, diagnose, diagnoseWords, type Subject } from "./diagnose.ts";
 import { reconnect } from "./ending.ts";
@@ -24,11 +24,17 @@ import { isVanishing } from "./release.ts";
 import { graceOf, signalName } from "./stop.ts";
 import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
-export interface ExecRequest {
-  readonly argv: readonly string[];
+export interface ExecOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir: string | null;
   readonly user: string | null;
+  readonly isPrivileged?: boolean;
+  /** Its output is one raw stream. */
+  readonly isTerminal?: boolean;
+}
+
+export interface ExecRequest extends ExecOptions {
+  readonly argv: readonly string[];
 }
 
 /** Resolves when nothing of the command is left, or when it says that something may be (3.7.4). */
@@ -52,14 +58,15 @@ export async function runExec(
   const token = newExecToken();
   // The answers of create and start say what is there to be stopped: they are waited for, whoever stops us.
   const listening = new AbortController();
-  const created = await createExec(engine.socket, id, toBody(request, token), listening.signal);
+  const body = toBody(request, token);
+  const created = await createExec(engine.socket, id, body, listening.signal);
   if (!created.ok) return failedBy(diagnose(engine.runtime, created.error, named, signal));
-  const started = await startExec(engine.socket, created.value, listening.signal);
+  const started = await startExec(engine.socket, created.value, listening.signal, body.Tty);
   if (!started.ok) return failedBy(diagnose(engine.runtime, started.error, named, signal));
 
   const tails = newTails();
   const guard = newLaunchGuard(tailSink(sink, tails));
-  const work = readExec(engine, created.value, started.value, guard, listening.signal);
+  const work = readExec(engine, created.value, started.value, body.Tty, guard, listening.signal);
   let isSwept = true;
   const ended = await untilStopped(work, signal, async () => {
     isSwept = await stopTree(engine, id, token, request.user, stop, signal);
@@ -88,11 +95,13 @@ export async function runExec(
 
 const SIGKILL_CODE = 137;
 
-function toBody(request: ExecRequest, token: string): Parameters<typeof createExec>[2] {
+function toBody(request: ExecRequest, token: string): ExecBody & { readonly Tty: boolean } {
   const env = { ...request.env, [TOKEN_VARIABLE]: token };
   return {
     Cmd: request.argv,
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    Tty: request.isTerminal === true,
+    ...(request.isPrivileged === true ? { Privileged: true } : {}),
     ...(request.user === null ? {} : { User: request.user }),
     ...(request.workingDir === null ? {} : { WorkingDir: request.workingDir }),
   };
@@ -105,10 +114,11 @@ async function readExec(
   engine: Engine,
   exec: string,
   stream: ByteStream,
+  isTerminal: boolean,
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<Reply<InspectedExec>> {
-  const broken = await drain(stream, false, "exec start", sink, { stdout: 0, stderr: 0 });
+  const broken = await drain(stream, isTerminal, "exec start", sink, { stdout: 0, stderr: 0 });
   if (broken !== null) return { ok: false, error: broken };
   for (let turn = 0;; turn++) {
     await pause(SETTLE_MS[turn] ?? 250, signal);

@@ -43,7 +43,7 @@ export async function findForeign(
   }
 }
 
-function factsOf(engine: Engine, { Id, Name, Image, Config }: Inspected): ContainerFacts {
+export function factsOf(engine: Engine, { Id, Name, Image, Config }: Inspected): ContainerFacts {
   return {
     engine: engine.runtime.kind,
     address: engine.address,

@@ -1,7 +1,7 @@
 /** Seeing to it that the image is there, by policy (containers contract 6). */
 import type { Reporter } from "../../run/ports.ts";
 import { parseImage } from "../../workflow/image.ts";
-import type { PullPolicy } from "../../workflow/workflow.ts";
+import type { PullPolicy, RegistryAuths } from "../../workflow/workflow.ts";
 import { type EngineError, engineError, isMissing, type Reply } from "./api/error.ts";
 import { type InspectedImage, inspectImage, pullImage } from "./api/image.ts";
 import { findCredentials, registryOf } from "./credentials.ts";
@@ -16,6 +16,8 @@ export interface WantedImage {
   readonly policy: PullPolicy;
   /** null: the engine's own. */
   readonly platform: string | null;
+  /** Of the workflow. */
+  readonly registryAuths: RegistryAuths | null;
 }
 
 /** Pulls in flight by what they bring: concurrent steps share one (6.1.6). */
@@ -92,11 +94,15 @@ function isUnknownImage(error: EngineError): boolean {
 async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): Promise<Diagnosis | null> {
   const { image } = wanted;
   const registry = registryOf(image);
-  const credentials = findCredentials(engine.runtime.authConfig, registry);
-  if (credentials === null) {
-    const message = `the credentials for ${registry} in DOCKER_AUTH_CONFIG of the runner cannot be read`;
-    const finding = { code: "IMAGE_AUTH_FAILED", message, remedy: "write a Docker config JSON" } as const;
-    return unmade(describe(engine.runtime, finding, { image })).error;
+  const { authConfig, registryConfig } = engine.runtime;
+  const credentials = await findCredentials({
+    workflow: wanted.registryAuths,
+    environment: authConfig,
+    file: registryConfig === null ? null : { path: registryConfig },
+  }, registry);
+  if ("problem" in credentials) {
+    const { problem: message, remedy } = credentials;
+    return unmade(describe(engine.runtime, { code: "IMAGE_AUTH_FAILED", message, remedy }, { image })).error;
   }
   const reply = await sharePull(engine, wanted, credentials.header, signal);
   if (reply.ok) return null;
@@ -119,7 +125,7 @@ async function sharePull(
   auth: string | null,
   signal: AbortSignal,
 ): Promise<Reply<null>> {
-  const key = JSON.stringify([wanted.image, wanted.platform]);
+  const key = JSON.stringify([wanted.image, wanted.platform, auth]);
   const shared = engine.pulls.get(key) ?? startPull(engine, wanted, auth, key);
   shared.waiting++;
   try {

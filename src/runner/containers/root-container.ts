@@ -3,11 +3,12 @@ import type { ContainerFacts } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, Reporter } from "../../run/ports.ts";
 import type { StopRules } from "../../run/stop.ts";
-import type { ExecContainer } from "../../workflow/workflow.ts";
+import type { ExecContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import { openBackground } from "./background.ts";
 import type { Engine } from "./engine.ts";
 import { type ExecRequest, runExec } from "./exec.ts";
 import { findForeign } from "./foreign.ts";
+import { tellForeignLimits } from "./limits.ts";
 import type { ContainerRequest } from "./spec.ts";
 
 export type { ExecRequest } from "./exec.ts";
@@ -39,6 +40,7 @@ export async function openRootContainer(
 export async function openForeignContainer(
   engine: Engine,
   container: ExecContainer,
+  limits: ResourceLimits,
   report: Reporter,
   signal: AbortSignal,
 ): Promise<RootContainer | Failure> {
@@ -46,6 +48,7 @@ export async function openForeignContainer(
   if (!found.ok) return found.error.failure;
   const { id, facts } = found.value;
   await report.container(facts);
+  await tellForeignLimits(limits, container.target, report);
   const about = { image: facts.image, name: facts.name };
   return {
     facts,

@@ -25,6 +25,8 @@ export interface Runtime {
   readonly apiVersion: string | null;
   /** Docker config JSON with registry credentials. Never logged. */
   readonly authConfig: string | null;
+  /** Path of a Docker config file that pulls may use; null: none (6.5.7). */
+  readonly registryConfig: string | null;
   /** For the start-up log, for example that a variable is ignored (F11). */
   readonly notes: readonly string[];
 }
@@ -68,6 +70,7 @@ export function readRuntime(env: Environment): Runtime | Failure {
     source: text === null ? "default" : variable,
     apiVersion,
     authConfig: trimmed(env, "DOCKER_AUTH_CONFIG"),
+    registryConfig: trimmed(env, "DAGU_REGISTRY_CONFIG"),
     notes: readNotes(env, kind),
   };
 }

@@ -2,7 +2,8 @@
 import type { Failure } from "../../run/failure.ts";
 import { isMapping } from "../../workflow/json.ts";
 import { parsePort } from "../../workflow/port.ts";
-import type { Healthcheck, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
+import type { Healthcheck, ImageContainer, RegistryAuths, ResourceLimits } from "../../workflow/workflow.ts";
+import type { ExecOptions } from "./exec.ts";
 import { type Labels, newLabels, type Role } from "./labels.ts";
 import type { Mount } from "./mounts.ts";
 import { type Made, unmade } from "./outcome.ts";
@@ -19,6 +20,7 @@ export interface ContainerRequest {
   readonly baseDir: string;
   readonly labels: Labels;
   readonly limits: ResourceLimits;
+  readonly registryAuths: RegistryAuths | null;
   /** Filtered environment of the runner, for volume sources. */
   readonly hostEnv: Readonly<Record<string, string>>;
   /** Raw engine objects of `docker.run` (5.1). */
@@ -27,6 +29,8 @@ export interface ContainerRequest {
     readonly host: Readonly<Record<string, unknown>>;
     readonly network: Readonly<Record<string, unknown>>;
   };
+  /** For the case that the name's holder is executed into (5.2); absent: as the container's fields say. */
+  readonly exec?: ExecOptions;
 }
 
 type Json = Record<string, unknown>;

@@ -19,6 +19,8 @@ import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
 import { readToEnd } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { runExec } from "./exec.ts";
+import { factsOf } from "./foreign.ts";
+import { findHolder } from "./holder.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
 import { isVanishing, release } from "./release.ts";
@@ -36,6 +38,11 @@ export async function runStepContainer(
   signal: AbortSignal,
 ): Promise<Outcome> {
   if (signal.aborted) return failedWith(stopFailure(signal));
+  const holder = await findHolder(engine, request, "step", signal);
+  if (!holder.ok) return failedBy(holder.error);
+  if (holder.value !== null) {
+    return await runInHolder(engine, request, holder.value, stop, sink, report, signal);
+  }
   const made = await makeContainer(engine, request, "step", report, signal);
   if (!made.ok) return failedBy(made.error);
   try {
@@ -70,6 +77,30 @@ export async function runStepCommands(
     if (outcome.failure !== null) return nameCommand(outcome, index);
   }
   return succeeded(null);
+}
+
+/** A running container of the workflow has the name: the command is executed in it, and it stays as it is (4.3). */
+async function runInHolder(
+  engine: Engine,
+  { container, entrypoint, command, env, exec }: ContainerRequest,
+  holder: Inspected,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const facts = factsOf(engine, holder);
+  await report.container(facts);
+  const own = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
+  const asked = {
+    argv: [...(entrypoint ?? []), ...(command ?? [])],
+    user: container.user,
+    workingDir: container.workingDir,
+    ...exec,
+    env: { ...env, ...own, ...exec?.env },
+  };
+  const about = { image: facts.image, name: facts.name };
+  return await runExec(engine, holder.Id, about, asked, stop, sink, signal);
 }
 
 async function runMade(

@@ -156,8 +156,3 @@ export const familyDefaults = v.custom<Record<string, unknown>>(
   isMapping,
   (issue) => complain(`must be a mapping, got ${kindOf(issue.input)}`),
 );
-
-export const registryAuths = v.custom<string | Record<string, unknown>>(
-  (value) => typeof value === "string" || isMapping(value),
-  (issue) => complain(`registry_auths must be a mapping or a JSON string, got ${kindOf(issue.input)}`),
-);

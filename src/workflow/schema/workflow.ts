@@ -18,6 +18,7 @@ import { harness, harnesses } from "./harness.ts";
 import { logOutput } from "./output.ts";
 import { params } from "./params.ts";
 import { consts, continueOn, labels, preconditions, resources, retryPolicy } from "./policies.ts";
+import { registryAuths } from "./registry-auths.ts";
 import { repeatPolicy, runRetry } from "./repeat.ts";
 import {
   artifacts,
@@ -26,7 +27,6 @@ import {
   familyDefaults,
   mailOn,
   otel,
-  registryAuths,
   retentionDays,
   retentionRuns,
   runConfig,

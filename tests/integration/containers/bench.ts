@@ -139,6 +139,7 @@ function newBench(engine: Engine, { name, isPodman, socketPath, folder, labels }
     baseDir: folder,
     labels,
     limits: { cpu: null, memoryBytes: null },
+    registryAuths: null,
     hostEnv: {},
     ...more,
   });

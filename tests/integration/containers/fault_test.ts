@@ -140,7 +140,7 @@ for (const [name, answer] of BAD_PULLS) {
       answer(response);
     });
     await using engine = openEngine(runtimeAt(fake.path, false));
-    const wanted = { image: "acme/tool:1", policy: "missing", platform: null } as const;
+    const wanted = { image: "acme/tool:1", policy: "missing", platform: null, registryAuths: null } as const;
     const made = await ensureImage(engine, wanted, reporter(), IDLE);
     assert.ok(!made.ok);
     assert.equal(made.error.failure.code, "IMAGE_PULL_FAILED", made.error.failure.message);
@@ -170,6 +170,7 @@ Deno.test("8.0.3 when the answer to a create is lost, what it may have made is r
     baseDir: "/tmp",
     labels: newTestLabels(),
     limits: { cpu: null, memoryBytes: null },
+    registryAuths: null,
     hostEnv: {},
   };
   const outcome = await runStepContainer(engine, request, STOP, collect(), reporter(), IDLE);

@@ -28,7 +28,12 @@ async function ensure(
   const runtime: Runtime = { ...bench.engine.runtime, authConfig };
   await using engine = openEngine(runtime);
   const report = reporter();
-  const made = await ensureImage(engine, { image, policy, platform: null }, report, IDLE);
+  const made = await ensureImage(
+    engine,
+    { image, policy, platform: null, registryAuths: null },
+    report,
+    IDLE,
+  );
   if (made.ok) return { end: made.value.Id, text: "", notes: report.notes };
   const { failure, exitCode } = made.error;
   return { end: failure.code, text: textOf({ failure, exitCode, outputFile: null }), notes: report.notes };
@@ -103,6 +108,7 @@ onEachEngine(
       image: `${setting("REGISTRY")}/library/busybox:1.36`,
       policy: "always",
       platform: null,
+      registryAuths: null,
     } as const;
     const stop = new AbortController();
     const waiting = [stop.signal, IDLE, IDLE].map((signal) =>

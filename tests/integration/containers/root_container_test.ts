@@ -28,6 +28,8 @@ async function countOf(root: RootContainer, pattern: string): Promise<number> {
   return Number(out.text("stdout"));
 }
 
+const NO_LIMITS = { cpu: null, memoryBytes: null };
+
 onEachEngine(
   "AC-58 3.4.4 all commands share the file system; the container is reported once and then gone",
   async (bench) => {
@@ -262,7 +264,13 @@ function foreign(target: string, more: Partial<ExecContainer> = {}): ExecContain
 onEachEngine("AC-71 2.3.4 a foreign container is used, and left as it was", async (bench) => {
   await using owned = await openRoot(bench);
   {
-    const opened = await openForeignContainer(bench.engine, foreign(owned.facts.name), reporter(), IDLE);
+    const opened = await openForeignContainer(
+      bench.engine,
+      foreign(owned.facts.name),
+      NO_LIMITS,
+      reporter(),
+      IDLE,
+    );
     assert.ok("facts" in opened, JSON.stringify(opened));
     await using theirs = opened;
     const { out } = await exec(theirs, sh('echo "$(pwd) $X"', { workingDir: "/tmp", env: { X: "1" } }));
@@ -273,11 +281,11 @@ onEachEngine("AC-71 2.3.4 a foreign container is used, and left as it was", asyn
 
 onEachEngine("AC-72 2.3.3 a foreign container that never comes, and one that comes late", async (bench) => {
   const name = `dagu-test-${crypto.randomUUID()}`;
-  const never = await openForeignContainer(bench.engine, foreign(name), reporter(), IDLE);
+  const never = await openForeignContainer(bench.engine, foreign(name), NO_LIMITS, reporter(), IDLE);
   assert.ok("code" in never);
   assert.equal(never.code, "CONTAINER_NOT_RUNNING");
   assert.match(never.message, /not found/);
-  const late = openForeignContainer(bench.engine, foreign(name), reporter(), IDLE);
+  const late = openForeignContainer(bench.engine, foreign(name), NO_LIMITS, reporter(), IDLE);
   await using _owned = await openRoot(bench, bench.request({ containerName: name }));
   const opened = await late;
   assert.ok("facts" in opened, JSON.stringify(opened));

@@ -8,6 +8,8 @@ export interface ExecBody {
   readonly Env?: readonly string[];
   readonly User?: string;
   readonly WorkingDir?: string;
+  readonly Privileged?: boolean;
+  readonly Tty?: boolean;
 }
 
 const Created = v.object({ Id: v.string() });
@@ -30,9 +32,14 @@ export async function createExec(
   return reply.ok ? { ok: true, value: reply.value.Id } : reply;
 }
 
-/** The outputs, as frames. */
-export function startExec(socket: Socket, id: string, signal: AbortSignal): Promise<Reply<ByteStream>> {
-  const body = { Detach: false, Tty: false };
+/** The outputs, as frames; of a terminal: as they are. */
+export function startExec(
+  socket: Socket,
+  id: string,
+  signal: AbortSignal,
+  isTerminal = false,
+): Promise<Reply<ByteStream>> {
+  const body = { Detach: false, Tty: isTerminal };
   return socket.stream({ operation: "exec start", method: "POST", path: `/exec/${id}/start`, body }, signal);
 }
 

@@ -9,6 +9,7 @@ const DOCKER: Runtime = {
   source: "DOCKER_HOST",
   apiVersion: null,
   authConfig: null,
+  registryConfig: null,
   notes: [],
 };
 const PODMAN: Runtime = {

@@ -32,6 +32,7 @@ const REQUEST: ContainerRequest = {
   baseDir: "/w",
   labels: { workflow: "flow", run: "r", attempt: "a", step: "s", runner: "m" },
   limits: { cpu: null, memoryBytes: null },
+  registryAuths: null,
   hostEnv: {},
 };
 

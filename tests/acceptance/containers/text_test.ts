@@ -1,0 +1,107 @@
+/** Shell, text and streams (containers contract 10.4). */
+import assert from "node:assert/strict";
+import { onEngines } from "./scene.ts";
+
+onEngines("AC-35 operators work without a configured shell", {
+  yaml: `container: {image: "alpine:3.20"}
+steps:
+  - {id: a, run: "echo hello | tr a-z A-Z"}
+  - {id: b, run: 'echo "a  b"'}
+  - {id: c, run: "echo $((1 + 2))"}
+`,
+  stdout: { a: "HELLO\n", b: "a  b\n", c: "3\n" },
+});
+
+onEngines("AC-36 direct mode: words, no operators", {
+  yaml: `container: {image: "busybox:1.36", shell: [direct]}
+steps: [{id: a, run: "echo a '>' b && c"}]
+`,
+  stdout: { a: "a > b && c\n" },
+});
+
+onEngines("AC-37 a shell without its command flag gets one, wrapped once in every form", {
+  yaml: `steps:
+  - {id: a, container: {image: "alpine:3.20", shell: [/bin/sh]}, run: 'echo "x y"'}
+  - {id: b, container: {image: "alpine:3.20", shell: [/bin/sh, -c]}, run: ['echo "x y"', "true"]}
+`,
+  stdout: { a: "x y\n", b: "x y\n" },
+});
+
+onEngines("AC-38 script form ends at its first failing line", {
+  yaml: `steps:
+  - id: a
+    container: {image: "alpine:3.20"}
+    run: |
+      for i in 1 2; do echo $i; done
+      sh -c 'exit 5'
+      echo never
+`,
+  status: "failed",
+  stdout: { a: "1\n2\n" },
+  steps: { a: "5 COMMAND_FAILED" },
+});
+
+onEngines("AC-39 streams, code and message", {
+  yaml: `steps: [{id: a, container: {image: "alpine:3.20"}, run: "echo out; echo err >&2; exit 7"}]
+`,
+  status: "failed",
+  stdout: { a: "out\n" },
+  stderr: { a: "err\n" },
+  steps: { a: ["7 COMMAND_FAILED", /err/] },
+});
+
+onEngines("AC-40 a list stops at its first failure", {
+  yaml: `steps: [{id: a, container: {image: "alpine:3.20"}, run: ["echo one", "exit 4", "echo three"]}]
+`,
+  status: "failed",
+  stdout: { a: "one\n" },
+  steps: { a: ["4 COMMAND_FAILED", /command 2/] },
+});
+
+onEngines("AC-41 byte-exact output", {
+  yaml: `container: {image: "alpine:3.20"}
+steps:
+  - {id: a, run: "seq 1 20000"}
+  - {id: b, run: "printf 'no newline'"}
+  - {id: c, run: "head -c 100000 /dev/zero | tr '\\\\0' a"}
+`,
+  stdout: { b: "no newline", c: "a".repeat(100_000) },
+  check: (end) => {
+    const lines = end.stdout("a").split("\n");
+    assert.deepEqual([lines.length, lines.at(-2), lines.at(-1)], [20_001, "20000", ""]);
+  },
+});
+
+onEngines("AC-42 capture and references", {
+  yaml: `container: {image: "alpine:3.20"}
+steps:
+  - {id: a, run: "echo '  hello  '", output: GREETING}
+  - {id: b, depends: [a], run: 'echo "$GREETING world"'}
+  - {id: c, run: 'echo "[\${UNKNOWN_X}]"'}
+`,
+  stdout: { b: "hello world\n", c: "[]\n" },
+});
+
+onEngines("AC-43 no run: container.command is the command", {
+  yaml: `steps:
+  - {id: a, container: {image: "alpine:3.20", command: [echo, '{"n": 1}']}, output: OUT}
+`,
+  check: (end) => assert.deepEqual(end.step("a").variables, { OUT: '{"n": 1}' }),
+});
+
+onEngines("AC-44 not found and not executable, the same in both containers", {
+  yaml: `container: {image: "alpine:3.20", shell: [direct]}
+steps:
+  - {id: a, run: "nosuchbin --x", continue_on: {failure: true}}
+  - {id: b, run: "/etc/passwd", continue_on: {failure: true}}
+  - {id: c, container: {image: "alpine:3.20", shell: [direct]}, run: "nosuchbin --x", continue_on: {failure: true}}
+  - {id: d, container: {image: "alpine:3.20", shell: [direct]}, run: "/etc/passwd", continue_on: {failure: true}}
+`,
+  status: "failed",
+  steps: {
+    a: ["127 COMMAND_NOT_FOUND", /nosuchbin/],
+    b: "126 COMMAND_NOT_EXECUTABLE",
+    c: ["127 COMMAND_NOT_FOUND", /nosuchbin/],
+    d: "126 COMMAND_NOT_EXECUTABLE",
+  },
+});
