@@ -121,6 +121,10 @@ const COMMANDS: Readonly<
     summary: "check a workflow file and tell every problem in it",
     load: () => import("./commands/validate.ts"),
   },
+  doctor: {
+    summary: "whether this runner can work with its container engine, and what to do if not",
+    load: () => import("./commands/doctor.ts"),
+  },
   schema: {
     summary: "the JSON Schema of workflow files, for editors",
     load: () => import("./commands/schema.ts"),

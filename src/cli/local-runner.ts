@@ -6,6 +6,7 @@ import type { Log } from "../run/ports.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
 import type { Home } from "./home.ts";
 import type { Host } from "./host.ts";
+import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
 
 /** Not an address: it names the control plane of this home in the runner's identity. */
@@ -27,6 +28,7 @@ export interface LocalRunnerOptions {
 export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runner> {
   const { host, home, env } = options;
   await Deno.mkdir(home.runnerDir, { recursive: true, mode: 0o755 });
+  const policy = await readRunnerPolicy(env);
   return openRunner({
     fetch: (request) => host.fetch(request),
     baseUrl: LOCAL_URL,
@@ -42,6 +44,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     labels: { ...readLabels(env), ...options.labels },
     capacity: options.capacity,
     runtime: readRuntime(env),
+    policy,
     hostEnv: env,
     clock: systemClock(),
     ids: systemIds(),

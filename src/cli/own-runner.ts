@@ -7,6 +7,7 @@ import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
 import { quietLog } from "./host.ts";
 import { exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
+import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";
 import { summarize } from "./summary.ts";
 
@@ -27,6 +28,7 @@ export async function runAndFollow(
 ): Promise<RunDetails> {
   const { host } = connection;
   if (host === null) return await follow(context, connection, await submit({}), isQuiet);
+  await readRunnerPolicy(context.env);
   const mark = systemIds().uuid();
   const run = await submit({ "dagu-start": mark });
   // Nobody waits for the door: it is for other terminals, while the run goes on.

@@ -30,24 +30,28 @@ export async function checkConditions(
   signal: AbortSignal,
 ): Promise<ConditionsResult> {
   const results: ConditionsResult["results"] = [];
+  let refused: Failure | null = null;
   for (const condition of conditions) {
     const verdict = await judge(condition, scope, environment, signal);
+    if (verdict.kind === "refused") refused ??= verdict.failure;
     const text = condition.kind === "command" ? condition.command : condition.condition;
     results.push({
       condition: text,
       matched: verdict.kind === "told" && verdict.isMet !== condition.negate,
-      ...(verdict.kind === "error" ? { error: verdict.message } : {}),
+      ...(verdict.kind === "told" ? {} : { error: errorOf(verdict) }),
     });
   }
   const broken = results.find((result) => result.error !== undefined);
   return {
     isMet: results.every((result) => result.matched),
-    failure: broken === undefined ? null : cannotEvaluate(broken),
+    failure: refused ?? (broken === undefined ? null : cannotEvaluate(broken)),
     results,
   };
 }
 
 type Verdict =
+  /** The machine does not let it be looked at. */
+  | { readonly kind: "refused"; readonly failure: Failure }
   | { readonly kind: "told"; readonly isMet: boolean }
   | { readonly kind: "error"; readonly message: string };
 
@@ -61,7 +65,8 @@ async function judge(
   switch (condition.kind) {
     case "command": {
       const command = resolveText(condition.command, scope, "shell");
-      return { kind: "told", isMet: await checks.command(command, place, signal) };
+      const told = await checks.command(command, place, signal);
+      return typeof told === "boolean" ? { kind: "told", isMet: told } : { kind: "refused", failure: told };
     }
     case "match": {
       const value = resolveText(condition.condition, scope, "scope");
@@ -76,6 +81,10 @@ async function judge(
     default:
       return condition satisfies never;
   }
+}
+
+function errorOf(verdict: Exclude<Verdict, { kind: "told" }>): string {
+  return verdict.kind === "refused" ? verdict.failure.message : verdict.message;
 }
 
 function cannotEvaluate({ condition, error }: { condition: string; error?: string }): Failure {

@@ -218,7 +218,7 @@ export interface Reporter {
 /** Commands that the service itself runs, on the runner's host: of preconditions and of `eval` (2.12, 4.11). */
 export interface Checks {
   /** Met when the exit code is 0; output is thrown away, and what cannot be started is not met (S-71). */
-  command(text: string, place: CommandPlace, signal: AbortSignal): Promise<boolean>;
+  command(text: string, place: CommandPlace, signal: AbortSignal): Promise<boolean | Failure>;
   /** What the command prints, surrounding whitespace trimmed; within 2 s, and with exit code 0 (V-60, V-61). */
   substitute(text: string, place: CommandPlace, signal: AbortSignal): Promise<Substituted>;
 }

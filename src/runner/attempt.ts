@@ -20,11 +20,13 @@ import { filterHostEnv } from "./actions/environment.ts";
 import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
+import { decline, refusalOf } from "./decline.ts";
 import { readDefinition } from "./definition.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { readSecrets } from "./secrets.ts";
+import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
 import { newSurroundings } from "./surroundings.ts";
 import { fetchTriggerEnv } from "./trigger-inputs.ts";
@@ -43,6 +45,9 @@ export interface AttemptHost extends ResendPorts {
   readonly runnerEnv: Readonly<Record<string, string>>;
   readonly owner: Owner | null;
   readonly mask: Mask;
+  readonly policy: Policy;
+  /** What no container may see. */
+  readonly hiddenPaths: readonly string[];
   readonly budget: SpoolBudget;
   /** Its sleeps end early when contact with the control plane is back. */
   readonly retryClock: Clock;
@@ -161,8 +166,10 @@ async function runAttempt(
   abandon: AbortSignal,
 ): Promise<void> {
   const read = await readDefinition(grant.definition, grant.run.name);
-  if ("problem" in read) return await decline(host, grant, read.problem, control.stop.signal);
-
+  const { signal } = control.stop;
+  if ("problem" in read) return await decline(host, grant, "definition_invalid", read.problem, signal);
+  const refused = refusalOf(host.policy, grant.run, read.workflow);
+  if (refused !== null) return await decline(host, grant, "policy_denied", refused.message, signal);
   const workspace = await openWorkspace(
     host.stateDir,
     { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
@@ -211,7 +218,14 @@ async function perform(
   spool: Spool,
   control: Control,
 ): Promise<void> {
-  const secrets = await readSecrets(workflow.secrets, host.runnerEnv, foldersOf(grant, workspace));
+  const policy = host.policy.forRun(grant.run, {
+    own: [workspace.workDir, ...(workspace.artifactsDir === null ? [] : [workspace.artifactsDir])],
+    secret: host.hiddenPaths,
+  });
+  // The folder of the workflow's file is the machine's, not the run's.
+  const sourceDir = policy.isConfined ? "" : grant.run.sourceDir;
+  const folders = sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
+  const secrets = await readSecrets(workflow.secrets, host.runnerEnv, folders, policy);
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
   const journal = maskJournal(guardedJournal(spool, control), mask);
   try {
@@ -225,7 +239,19 @@ async function perform(
     if (!trigger.ok) control.lost ??= trigger.failure;
     else if (isFailure(secrets)) control.lost ??= secrets;
     else {
-      const opened = { workflow, workspace, spool, journal, mask, secrets, triggerEnv: trigger.env };
+      const triggerEnv = trigger.env;
+      const opened = {
+        workflow,
+        workspace,
+        spool,
+        journal,
+        mask,
+        secrets,
+        triggerEnv,
+        policy,
+        sourceDir,
+        folders,
+      };
       control.result = await run(host, grant, opened, control);
     }
   } catch (error) {
@@ -249,24 +275,30 @@ interface Opened {
   readonly mask: Mask;
   readonly secrets: Readonly<Record<string, string>>;
   readonly triggerEnv: Readonly<Record<string, string>>;
+  readonly policy: RunPolicy;
+  readonly sourceDir: string;
+  /** Where relative files of the workflow are looked for. */
+  readonly folders: readonly string[];
 }
 
 async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Control): Promise<RunState> {
-  const { workflow, workspace, spool, journal, mask } = opened;
+  const { workflow, workspace, spool, journal, mask, policy, sourceDir, folders } = opened;
   const hostEnv = filterHostEnv(host.runnerEnv);
   const { attemptId } = grant;
-  const folders = foldersOf(grant, workspace);
-  const share = { attemptId, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
+  const share = { attemptId, policy, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
   const actions = newActions({
     ...share,
     ids: host.ids,
     log: host.log,
     mask,
     workspace,
-    sourceDir: grant.run.sourceDir,
+    sourceDir,
     owner: host.owner,
     hurry: control.kill.signal,
-    engine: host.engine,
+    engine: async () => {
+      const engine = await host.engine();
+      return isFailure(engine) ? engine : { ...engine, guard: policy.guard };
+    },
     state: async (request, signal) => {
       const body = { ...request, fence: grant.fence };
       const got = await resend(host, { signal }, (call) => host.client.state(grant, body, call));
@@ -306,9 +338,10 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     attempt: grant,
     locals: new Set(Object.keys(workflow.locals)),
     folders,
+    policy,
   });
-  const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
-  const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir: grant.run.sourceDir });
+  const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir, policy });
+  const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir });
   const mails = newMails({
     workflow,
     run: grant.run,
@@ -321,12 +354,6 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     ? workflow
     : { ...workflow, workingDir: grant.run.defaultDir };
   return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
-}
-
-/** Where relative files of the workflow are looked for. */
-function foldersOf(grant: Grant, workspace: Workspace): readonly string[] {
-  const { sourceDir } = grant.run;
-  return sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
 }
 
 /** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */
@@ -346,14 +373,6 @@ function guardedJournal(spool: Spool, control: Control): Journal {
     },
     log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
   };
-}
-
-/** A definition that is wrong for us is wrong for every runner: the run fails at once (M4). */
-async function decline(host: AttemptHost, grant: Grant, detail: string, signal: AbortSignal): Promise<void> {
-  const body = { fence: grant.fence, reason: "definition_invalid" as const, detail };
-  const answer = await resend(host, { signal }, (options) => host.client.decline(grant, body, options));
-  const outcome = answer.ok ? answer.value.outcome : answer.failure.kind;
-  host.log.warn("attempt declined", { attempt: grant.attemptId, run: grant.run.dagRunId, detail, outcome });
 }
 
 function describe(error: unknown): string {

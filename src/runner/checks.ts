@@ -4,6 +4,7 @@ import { openDeadline, openStop, stopReason } from "../run/stop.ts";
 import { chooseShell, commandArgv } from "./actions/shell.ts";
 import type { Environment } from "./actions/environment.ts";
 import { joinDir } from "./actions/host.ts";
+import type { RunPolicy } from "./policy.ts";
 import { type ProcessEnd, runProcess } from "./process.ts";
 
 const CHECK_GRACE_MS = 5_000;
@@ -14,6 +15,7 @@ const NOWHERE = { write: (): Promise<void> => Promise.resolve() };
 
 export interface ChecksOptions {
   readonly attemptId: string;
+  readonly policy: RunPolicy;
   readonly clock: Clock;
   /** What host processes may see of the runner's environment. */
   readonly hostEnv: Environment;
@@ -33,6 +35,8 @@ export interface ChecksOptions {
 export function newChecks(options: ChecksOptions): Checks {
   return {
     command: async (text, place, signal) => {
+      const refused = options.policy.command();
+      if (refused !== null) return refused;
       const rules = { signal: "SIGTERM", graceMs: CHECK_GRACE_MS };
       const end = await runCommand(options, text, place, rules, NOWHERE, signal);
       return end.kind === "exited" && end.exitCode === 0;
@@ -47,6 +51,8 @@ async function substitute(
   place: CommandPlace,
   signal: AbortSignal,
 ): Promise<Substituted> {
+  const refused = options.policy.command();
+  if (refused !== null) return { ok: false, message: refused.message };
   const capture = newCapture(SUBSTITUTION_MAX);
   using stop = openStop(signal);
   using _deadline = openDeadline(options.clock, SUBSTITUTION_LIMIT_SEC, "step", stop);

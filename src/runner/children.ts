@@ -11,6 +11,7 @@ import type { Failure } from "../run/failure.ts";
 import type { Children, ChildRequest, ChildResult } from "../run/ports.ts";
 import { stopReason } from "../run/stop.ts";
 import type { Attempt } from "./attempt.ts";
+import type { RunPolicy } from "./policy.ts";
 
 export interface ChildrenPorts extends ResendPorts {
   readonly client: RunnerClient;
@@ -24,6 +25,7 @@ export interface ChildrenOf {
   readonly locals: ReadonlySet<string>;
   /** Folders in which a sub-workflow's file is looked for, in this order. */
   readonly folders: readonly string[];
+  readonly policy: RunPolicy;
 }
 
 const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
@@ -93,6 +95,8 @@ async function findTarget(of: ChildrenOf, dag: string): Promise<WireRequest["tar
     [dag, `${dag}.yaml`, `${dag}.yml`].map((path) => resolve(folder, path))
   );
   for (const place of places) {
+    const refused = await of.policy.path(place);
+    if (refused !== null) return refused;
     const yaml = await Deno.readTextFile(place).catch(() => null);
     if (yaml !== null) return { kind: "text", name: basename(place, extname(place)), yaml };
   }

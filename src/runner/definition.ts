@@ -8,6 +8,8 @@ export async function readDefinition(
   definition: Grant["definition"],
   name: string,
 ): Promise<{ readonly workflow: Workflow } | { readonly problem: string }> {
+  // It becomes a folder here.
+  if (/[/\\\0]|^\.{0,2}$/.test(name)) return { problem: `${JSON.stringify(name)} is not a workflow's name` };
   const bytes = new TextEncoder().encode(definition.yaml);
   const digest = `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
   if (digest !== definition.digest) {

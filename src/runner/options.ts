@@ -3,6 +3,7 @@ import type { Fetch } from "../protocol/exchange.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
+import type { Policy } from "./policy.ts";
 
 export type RunnerToken =
   /** Exchanged once for an identity, which the state folder keeps; asked for only when there is none. */
@@ -21,6 +22,8 @@ export interface RunnerOptions {
   readonly capacity: number;
   /** From the process environment, read once (DESIGN 3.9). A failure only fails what needs a container (1.1.5). */
   readonly runtime: Runtime | Failure;
+  /** What may happen on this machine; default: what workflows say. */
+  readonly policy?: Policy;
   /** The process environment; steps see a filtered part of it. */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly clock: Clock;

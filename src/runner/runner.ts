@@ -15,6 +15,7 @@ import { instant } from "./lease.ts";
 import { resumeLeftovers } from "./leftovers.ts";
 import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
+import { OPEN_POLICY } from "./policy.ts";
 import { identify } from "./registration.ts";
 import { engineOwner } from "./workspace.ts";
 
@@ -28,6 +29,14 @@ export interface Runner {
   /** Cancels what runs too; a second time without grace. */
   stop(): void;
 }
+
+/** Whoever reaches one of these has the machine, whichever engine we use ourselves. */
+const ENGINE_SOCKETS = [
+  "/run/docker.sock",
+  "/run/podman/podman.sock",
+  "/run/containerd/containerd.sock",
+  "/run/crio/crio.sock",
+];
 
 /** How long a stopped runner tries to tell what it did before it leaves that to its next start. */
 const FAREWELL_MS = 30_000;
@@ -116,6 +125,12 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     runnerEnv: options.hostEnv,
     owner: await engineOwner(engine.socketPath),
     mask: newMask(registrySecrets(engine.authConfig)),
+    policy: options.policy ?? OPEN_POLICY,
+    hiddenPaths: [
+      options.stateDir,
+      ...ENGINE_SOCKETS,
+      ...(engine.socketPath === null ? [] : [engine.socketPath]),
+    ],
     budget,
     retryClock: contact.clock,
     engine: engine.open,
@@ -133,7 +148,12 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const reaping = options.once === true
     ? Promise.resolve()
     : engine.reap(runnerId, (attemptId) => life.attempts.has(attemptId), options.log);
-  options.log.info("runner ready", { runner: runnerId, capacity: options.capacity, engine: engine.name });
+  options.log.info("runner ready", {
+    runner: runnerId,
+    capacity: options.capacity,
+    engine: engine.name,
+    policy: options.policy?.digest ?? "",
+  });
   const end = await claimAll(options, host, ports, life, gate);
   over.abort();
   await Promise.all([beating, reaping]);

@@ -2,15 +2,20 @@
 import { resolve } from "node:path";
 import type { Failure } from "../run/failure.ts";
 import type { Secret } from "../workflow/workflow.ts";
+import type { RunPolicy } from "./policy.ts";
 
 /** Relative files are looked for in `folders`, in this order (P-35). The first that cannot be had fails the run (P-36). */
 export async function readSecrets(
   secrets: readonly Secret[],
   env: Readonly<Record<string, string>>,
   folders: readonly string[],
+  policy: Pick<RunPolicy, "secret">,
 ): Promise<Readonly<Record<string, string>> | Failure> {
   const values: Record<string, string> = {};
-  for (const { name, source } of secrets) {
+  for (const secret of secrets) {
+    const { name, source } = secret;
+    const refused = await policy.secret(secret);
+    if (refused !== null) return refused;
     const value = source.kind === "managed"
       ? null
       : source.provider === "env"

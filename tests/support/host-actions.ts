@@ -3,6 +3,7 @@ import { newActions } from "../../src/runner/actions/open.ts";
 import { filterHostEnv } from "../../src/runner/actions/environment.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
 import { newMask } from "../../src/runner/mask.ts";
+import { OPEN_POLICY } from "../../src/runner/policy.ts";
 import { openWorkspace, type Workspace } from "../../src/runner/workspace.ts";
 import type { Failure } from "../../src/run/failure.ts";
 import type { OpenActions, Outcome, Reporter, RunScope, StepCall } from "../../src/run/ports.ts";
@@ -43,6 +44,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
     workspace,
     sourceDir: "",
     owner: null,
+    policy: OPEN_POLICY.forRun({ name: run.name, trust: "trusted" }, { own: [], secret: [] }),
     hostEnv: filterHostEnv(runnerEnv),
     runnerEnv,
     mask: newMask(options.secrets ?? []),

@@ -16,6 +16,7 @@ import { dirname, resolve } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { openHome } from "../home.ts";
 import type { Node, RunDetails } from "../run-json.ts";
+import { readRunnerPolicy } from "../runner-policy.ts";
 import { callerParamsOf } from "./submission.ts";
 import { summarize } from "../summary.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
@@ -74,6 +75,10 @@ interface Walk {
 async function walk(context: Context, given: Walk): Promise<RunState> {
   const workDir = await Deno.makeTempDir({ prefix: "dagu-dry-" });
   try {
+    const policy = (await readRunnerPolicy(context.env)).forRun(
+      { name: given.name, trust: "trusted" },
+      { own: [workDir], secret: [] },
+    );
     const hostEnv = filterHostEnv(context.env);
     const clock = systemClock();
     const attemptId = systemIds().uuid();
@@ -83,13 +88,14 @@ async function walk(context: Context, given: Walk): Promise<RunState> {
       journal: { event: quiet, log: quiet },
       checks: newChecks({
         attemptId,
+        policy,
         clock,
         hostEnv,
         runnerEnv: context.env,
         workDir,
         sourceDir: given.sourceDir,
       }),
-      surroundings: newSurroundings({ workDir, sourceDir: given.sourceDir }),
+      surroundings: newSurroundings({ workDir, sourceDir: given.sourceDir, policy }),
       children: {
         run: () => Promise.reject(new Error("a dry run has no children")),
         enqueue: () => Promise.reject(new Error("a dry run has no children")),

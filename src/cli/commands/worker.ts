@@ -6,6 +6,7 @@ import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../host.ts";
 import { readCapacity, readLabels } from "../local-runner.ts";
+import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";
 
 export const command: Command = {
@@ -73,6 +74,7 @@ export const command: Command = {
         flags.text("capacity") === null ? env : { DAGU_RUNNER_CAPACITY: flags.text("capacity") ?? "" },
       ),
       runtime: readRuntime(env),
+      policy: await readRunnerPolicy(env),
       hostEnv: env,
       clock: systemClock(),
       ids: systemIds(),

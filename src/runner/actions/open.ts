@@ -15,6 +15,7 @@ import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import { type Mask, maskSink } from "../mask.ts";
+import type { RunPolicy } from "../policy.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
@@ -31,6 +32,7 @@ export interface ActionsOptions {
   readonly sourceDir: string;
   /** Given the working directory when we make it; null: the runner's user. */
   readonly owner: Owner | null;
+  readonly policy: RunPolicy;
   readonly hostEnv: Environment;
   readonly runnerEnv: Readonly<Record<string, string>>;
   readonly mask: Mask;
@@ -55,6 +57,8 @@ export function newActions(options: ActionsOptions): Actions {
       const workingDir = scope.workingDir === null
         ? options.workspace.workDir
         : joinDir(base, scope.workingDir);
+      const refused = await options.policy.path(workingDir);
+      if (refused !== null) return refused;
       await makeFolder(workingDir, options.owner);
       const root = await openRoot(options, scope, workingDir, report, signal);
       if (root !== null && isFailure(root)) return root;
@@ -86,8 +90,14 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
       output: join(attempt.scratchDir, `${attempt.ids.uuid()}.output`),
     }),
     logsOf: (step) => options.knownLogFiles(step),
-    redirect: (target, stepDir) => openRedirect(target, stepDir, options.workspace.artifactsDir),
-    readText: (path, stepDir, maxBytes) => readTextFile(path, stepDir, maxBytes),
+    redirect: async (target, stepDir) => {
+      const refused = target.kind === "file"
+        ? await attempt.policy.path(joinDir(stepDir, target.path))
+        : null;
+      return refused ?? await openRedirect(target, stepDir, options.workspace.artifactsDir);
+    },
+    readText: async (path, stepDir, maxBytes) =>
+      await attempt.policy.path(joinDir(stepDir, path)) ?? await readTextFile(path, stepDir, maxBytes),
     [Symbol.asyncDispose]: async () => {
       try {
         await attempt.root?.[Symbol.asyncDispose]();

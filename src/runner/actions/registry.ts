@@ -1,10 +1,12 @@
 /** What a step can do. A name of the language without a deed does not compile. Named actions are loaded when they are used. */
+import { failedWith } from "../../run/outcome.ts";
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import type { NamedAction, With } from "../../workflow/actions/names.ts";
 import { container } from "./container.ts";
 import { type Deed, runDeed } from "./deed.ts";
 import { dockerRun } from "./docker-run.ts";
 import { harnessRun } from "./harness-run.ts";
+import { stepDir } from "./host.ts";
 import { REDIS_DEEDS } from "./redis-deeds.ts";
 import { run } from "./run.ts";
 import type { Work } from "./work.ts";
@@ -60,7 +62,13 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "wait.until": async () => (await import("./wait.ts")).waitUntil,
 };
 
-export function perform(action: ResolvedAction, work: Work): Promise<Outcome> {
+export async function perform(action: ResolvedAction, work: Work): Promise<Outcome> {
+  const refused = work.attempt.policy.step(action.name, work.call.place) ??
+    await work.attempt.policy.path(stepDir(work));
+  return refused === null ? await performAllowed(action, work) : failedWith(refused);
+}
+
+function performAllowed(action: ResolvedAction, work: Work): Promise<Outcome> {
   switch (action.name) {
     case "run":
       return run(action, work);

@@ -5,6 +5,7 @@ import type { StopRules } from "../../run/stop.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
+import type { RunPolicy } from "../policy.ts";
 import type { StateReply, StateRequest } from "../../protocol/state.ts";
 import type { Environment } from "./environment.ts";
 
@@ -33,6 +34,8 @@ export interface AttemptShare {
   readonly scratchDir: string;
   /** The root container or the foreign one in its place; null: the workflow has none. */
   readonly root: RootContainer | null;
+  /** What the machine's owner allows this run. */
+  readonly policy: RunPolicy;
   /** What host processes may see of the runner's environment. */
   readonly hostEnv: Environment;
   /** The whole of it, for what the service itself is configured with. */

@@ -4,8 +4,9 @@ import { isFailure } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
 import { createContainer, inspectContainer, startContainer } from "./api/container.ts";
 import { type EngineError, isLost } from "./api/error.ts";
-import { diagnose, isInitMissing, type Subject } from "./diagnose.ts";
+import { describe, diagnose, isInitMissing, type Subject } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
+import type { CreateBody } from "./guard.ts";
 import type { Role } from "./labels.ts";
 import { tellDroppedLimits } from "./limits.ts";
 import { resolveMounts } from "./mounts.ts";
@@ -26,14 +27,23 @@ const UNSTOPPED = new AbortController().signal;
 
 export async function makeContainer(
   engine: Engine,
-  request: ContainerRequest,
+  written: ContainerRequest,
   role: Role,
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Made<CreatedContainer>> {
+  const { guard } = engine;
+  const named = guard.image(written.container.image);
+  if (typeof named !== "string") {
+    return unmade(describe(engine.runtime, named, { image: written.container.image }));
+  }
+  const request = { ...written, container: { ...written.container, image: named } };
   const { container } = request;
-  const mounts = await resolveMounts(container.volumes, request);
-  if (isFailure(mounts)) return unmade(mounts);
+  const { baseDir, hostEnv } = request;
+  const mounts = await resolveMounts(container.volumes, { baseDir, hostEnv, admit: guard.source });
+  if (isFailure(mounts)) return unmade(describe(engine.runtime, mounts, { image: named }));
+  const allowed = await admitted(engine, newCreateBody(request, mounts, role, false), named);
+  if (!allowed.ok) return allowed;
   const wanted = {
     image: container.image,
     policy: container.pullPolicy,
@@ -46,7 +56,8 @@ export async function makeContainer(
   const subject = subjectOf(request, name);
 
   const create = async (withInit: boolean): Promise<Made<string> | EngineError> => {
-    const body = newCreateBody(request, mounts, role, withInit);
+    // Looked at again: a pull takes long enough for a link to be changed.
+    const body = await admitted(engine, newCreateBody(request, mounts, role, withInit), named);
     if (!body.ok) return body;
     const reply = await createContainer(engine.socket, name, body.value, container.platform, UNSTOPPED);
     return reply.ok ? { ok: true, value: reply.value.Id } : reply.error;
@@ -81,6 +92,15 @@ export async function makeContainer(
   if (!signal.aborted) return { ok: true, value: { id, facts, subject: { ...subject, container: id } } };
   await removeQuietly(engine, id, report);
   return unmade(stopFailure(signal));
+}
+
+/** The body as the machine's owner lets it be sent. */
+async function admitted(engine: Engine, body: Made<CreateBody>, image: string): Promise<Made<CreateBody>> {
+  if (!body.ok) return body;
+  const judged = await engine.guard.body(body.value);
+  return "body" in judged
+    ? { ok: true, value: judged.body }
+    : unmade(describe(engine.runtime, judged, { image }));
 }
 
 /** null: it runs, or has run already. */

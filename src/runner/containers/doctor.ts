@@ -3,7 +3,7 @@ import type { EngineFacts } from "../../protocol/messages.ts";
 import { createContainer, removeContainer, statInContainer } from "./api/container.ts";
 import { type EngineError, isMissing } from "./api/error.ts";
 import { listImages } from "./api/image.ts";
-import { systemInfo } from "./api/system.ts";
+import { type SystemInfo, systemInfo } from "./api/system.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 
@@ -22,10 +22,13 @@ export async function checkEngine(
   const known = { ...base, apiVersion, ...(engineVersion === "" ? {} : { engineVersion }) };
   const info = await systemInfo(engine.socket, signal);
   if (!info.ok) return { ...known, problem: problemOf(engine, info.error, signal) };
-  const { Rootless, SecurityOptions } = info.value;
-  const rootless = Rootless || (SecurityOptions ?? []).some((option) => option.includes("name=rootless"));
+  const rootless = isRootless(info.value);
   const problem = await checkSharedFolder(engine, workDir, signal);
   return { ...known, rootless, ...(problem === null ? {} : { problem }) };
+}
+
+export function isRootless({ Rootless, SecurityOptions }: SystemInfo): boolean {
+  return Rootless || (SecurityOptions ?? []).some((option) => option.includes("name=rootless"));
 }
 
 function problemOf(engine: Engine, error: EngineError, signal: AbortSignal): Problem {
@@ -40,7 +43,7 @@ const REMOVE_MS = 10_000;
  * Bind sources are the engine's paths, not ours: a file that we write must be seen by a container (1.6.2). The container is
  * made of any image of the store and never started; with an empty store nothing can be said.
  */
-async function checkSharedFolder(
+export async function checkSharedFolder(
   engine: Engine,
   workDir: string,
   signal: AbortSignal,

@@ -3,6 +3,7 @@
  * and knows nothing of leases, servers or SQL (DESIGN 6). Nothing is asked before the first call needs it.
  */
 import { openSocket, type Socket } from "./api/socket.ts";
+import { type EngineGuard, OPEN_GUARD } from "./guard.ts";
 import { newSharedPulls, type SharedPulls } from "./pull.ts";
 import { addressText, type Runtime } from "./runtime.ts";
 
@@ -15,6 +16,8 @@ export interface Engine extends AsyncDisposable {
   readonly pulls: SharedPulls;
   /** Found out by the first container: some engines have no init binary (F45). */
   readonly init: { isThere: boolean };
+  /** What may be asked of it; a run with a policy sees the engine with a guard of its own. */
+  readonly guard: EngineGuard;
 }
 
 export interface EngineLimits {
@@ -38,6 +41,7 @@ export function openEngine(runtime: Runtime, given: Partial<EngineLimits> = {}):
     limits,
     pulls: newSharedPulls(),
     init: { isThere: true },
+    guard: OPEN_GUARD,
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
   };
 }

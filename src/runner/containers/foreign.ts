@@ -25,6 +25,8 @@ export async function findForeign(
   while (true) {
     const reply = await inspectContainer(engine.socket, target, signal);
     if (signal.aborted) return unmade(stopFailure(signal));
+    const refused = reply.ok ? engine.guard.exec(plainName(reply.value)) : null;
+    if (refused !== null) return unmade(describe(engine.runtime, refused, subject));
     if (reply.ok && reply.value.State.Running && !reply.value.State.Paused) {
       return { ok: true, value: { id: reply.value.Id, facts: factsOf(engine, reply.value) } };
     }
@@ -43,12 +45,17 @@ export async function findForeign(
   }
 }
 
-export function factsOf(engine: Engine, { Id, Name, Image, Config }: Inspected): ContainerFacts {
+function plainName({ Name }: Inspected): string {
+  return Name.replace(/^\//, "");
+}
+
+export function factsOf(engine: Engine, inspected: Inspected): ContainerFacts {
+  const { Id, Image, Config } = inspected;
   return {
     engine: engine.runtime.kind,
     address: engine.address,
     id: shortId(Id),
-    name: Name.replace(/^\//, ""),
+    name: plainName(inspected),
     image: Config.Image,
     digest: Image,
   };

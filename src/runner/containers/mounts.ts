@@ -15,6 +15,8 @@ export interface MountOptions {
   readonly baseDir: string;
   /** Filtered environment of the runner: `$HOME` and the like in sources (2.6.1). */
   readonly hostEnv: Readonly<Record<string, string>>;
+  /** Whether a source may be mounted, asked before a missing one is made. */
+  admit?(path: string): Promise<Failure | null>;
 }
 
 export async function resolveMounts(
@@ -43,6 +45,8 @@ async function resolveMount(text: string, index: number, options: MountOptions):
   const mount = { target: volume.target, readOnly: volume.mode === "ro" };
   if (!/[/\\]|^[.~]/.test(source)) return { type: "volume", source, ...mount };
   const path = toPath(source, options);
+  const refused = await options.admit?.(path) ?? null;
+  if (refused !== null) return refused;
   const isThere = await ensureSource(path, options.baseDir);
   if (isThere) return { type: "bind", source: path, ...mount };
   return {

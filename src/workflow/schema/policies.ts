@@ -305,11 +305,16 @@ function limit(read: (value: unknown) => number | null, what: string) {
   );
 }
 
+/** Cores. */
+export const cpuLimit = limit(readCpu, "a number of cores such as 0.5 or 500m");
+/** Bytes. */
+export const memoryLimit = limit(readMemory, "an amount of memory such as 512Mi or 1G");
+
 export const resources = v.pipe(
   fields({
     limits: v.optional(fields({
-      cpu: v.optional(limit(readCpu, "a number of cores such as 0.5 or 500m")),
-      memory: v.optional(limit(readMemory, "an amount of memory such as 512Mi or 1G")),
+      cpu: v.optional(cpuLimit),
+      memory: v.optional(memoryLimit),
     }, { of: "resources.limits" })),
   }, { of: "resources" }),
   v.transform((given) => ({ cpu: given.limits?.cpu ?? null, memoryBytes: given.limits?.memory ?? null })),

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newChecks } from "../../../src/runner/checks.ts";
+import { OPEN_POLICY } from "../../../src/runner/policy.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
+import type { Failure } from "../../../src/run/failure.ts";
 import type { CommandPlace, Substituted } from "../../../src/run/ports.ts";
 
 const PATH = "/usr/local/bin:/usr/bin:/bin";
@@ -10,7 +12,7 @@ const NEVER = new AbortController().signal;
 
 interface Bench extends AsyncDisposable {
   readonly folder: string;
-  command(text: string, place?: Partial<CommandPlace>): Promise<boolean>;
+  command(text: string, place?: Partial<CommandPlace>): Promise<boolean | Failure>;
   substitute(text: string, place?: Partial<CommandPlace>, signal?: AbortSignal): Promise<Substituted>;
 }
 
@@ -18,6 +20,7 @@ async function openBench(sourceDir = ""): Promise<Bench> {
   const folder = await Deno.makeTempDir();
   const checks = newChecks({
     attemptId: "checks-test",
+    policy: OPEN_POLICY.forRun({ name: "w", trust: "trusted" }, { own: [], secret: [] }),
     clock: systemClock(),
     hostEnv: { PATH },
     runnerEnv: { PATH, SHELL: "/bin/sh" },

@@ -38,6 +38,12 @@ export async function listImages(socket: Socket, signal: AbortSignal): Promise<R
   return reply.ok ? { ok: true, value: reply.value.map((image) => image.Id) } : reply;
 }
 
+/** Without force: an image that anything uses stays. */
+export function removeImage(socket: Socket, reference: string, signal: AbortSignal): Promise<Reply<unknown>> {
+  const path = `/images/${reference.split("/").map(encodeURIComponent).join("/")}`;
+  return socket.request({ operation: "image remove", method: "DELETE", path }, v.unknown(), signal);
+}
+
 export interface Pull {
   /** Without tag and digest. */
   readonly name: string;

@@ -10,6 +10,13 @@ const Info = v.object({
   /** Podman's way of saying it; Docker has `name=rootless` among the options. */
   Rootless: v.optional(v.boolean(), false),
   CgroupVersion: v.optional(v.string(), ""),
+  MemoryLimit: v.optional(v.boolean(), true),
+  PidsLimit: v.optional(v.boolean(), true),
+  /** Storage driver. */
+  Driver: v.optional(v.string(), ""),
+  DockerRootDir: v.optional(v.string(), ""),
+  Images: v.optional(v.number(), 0),
+  KernelVersion: v.optional(v.string(), ""),
 });
 export type SystemInfo = v.InferOutput<typeof Info>;
 

@@ -1,0 +1,38 @@
+/** Runs that this runner does not even begin, told to the control plane with the reason (control-plane contract M4). */
+import type { RunnerClient } from "../protocol/client.ts";
+import type { Grant } from "../protocol/grant.ts";
+import { resend, type ResendPorts } from "../protocol/resend.ts";
+import type { Failure } from "../run/failure.ts";
+import type { Log } from "../run/ports.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+import { denied } from "./policy-denial.ts";
+import type { Policy } from "./policy.ts";
+
+interface Declining extends ResendPorts {
+  readonly client: RunnerClient;
+  readonly log: Log;
+}
+
+/** What can be told before anything of the run is made here. */
+export function refusalOf(policy: Policy, run: Grant["run"], workflow: Workflow): Failure | null {
+  const refused = policy.run(run);
+  if (refused !== null) return refused;
+  const { isConfined } = policy.forRun(run, { own: [], secret: [] });
+  return isConfined && workflow.artifacts.dir !== null
+    ? denied("host", "artifacts.dir, which is a folder of the machine")
+    : null;
+}
+
+/** A definition that is wrong for us is wrong for every runner: the run fails at once (M4). */
+export async function decline(
+  host: Declining,
+  grant: Grant,
+  reason: "definition_invalid" | "policy_denied",
+  detail: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = { fence: grant.fence, reason, detail };
+  const answer = await resend(host, { signal }, (options) => host.client.decline(grant, body, options));
+  const outcome = answer.ok ? answer.value.outcome : answer.failure.kind;
+  host.log.warn("attempt declined", { attempt: grant.attemptId, run: grant.run.dagRunId, detail, outcome });
+}
