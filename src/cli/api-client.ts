@@ -5,6 +5,7 @@ export interface Api {
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
+  patch(path: string, body: unknown): Promise<unknown>;
   /** The events of a stream, until it ends or the signal aborts. */
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>;
   /** Where people look. */
@@ -55,6 +56,7 @@ export function newApi(options: ApiOptions): Api {
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
     put: (path, body) => call("PUT", path, body),
+    patch: (path, body) => call("PATCH", path, body),
     events: (path, signal) => follow(options, headers(), path, signal),
   };
 }

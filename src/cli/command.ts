@@ -83,6 +83,14 @@ const COMMANDS: Readonly<
     summary: "the control plane alone, on Postgres or the embedded database",
     load: () => import("./commands/server.ts"),
   },
+  queue: {
+    summary: "queues: what waits, how wide they are, pause",
+    load: () => import("./commands/queue.ts"),
+  },
+  runners: {
+    summary: "the runners of a server; drain, resume or revoke one",
+    load: () => import("./commands/runners.ts"),
+  },
   worker: {
     summary: "a runner that claims runs from a control plane (alias: runner)",
     load: () => import("./commands/worker.ts"),

@@ -4,6 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import { endAttempt, getAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
 import { type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { finishRun } from "../store/runs.ts";
+import { endFromOutside } from "./end.ts";
 import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
 import { requeueAttempt } from "./requeue.ts";
 
@@ -67,6 +68,23 @@ export async function drainRunner(
 export async function leaveRunner(ports: ServerPorts, runner: RunnerRow): Promise<void> {
   await handBack(ports, runner);
   if (runner.state === "draining") await setRunnerState(ports.db, runner.id, "active");
+}
+
+/** Its credentials are void at once; what it executes ends as lost, without grace (RS-05). */
+export async function revokeRunner(ports: ServerPorts, runner: RunnerRow, by: string): Promise<void> {
+  await setRunnerState(ports.db, runner.id, "revoked");
+  await handBack(ports, runner);
+  for (const attempt of await liveOfRunner(ports.db, runner.id)) {
+    await endFromOutside(ports, attempt.id, {
+      state: "lost",
+      reason: "runner_revoked",
+      failure: {
+        code: "RUNNER_LOST",
+        message: `runner ${runner.name} was revoked by ${by} while it executed the run`,
+        remedy: "start the run again: another runner takes it",
+      },
+    });
+  }
 }
 
 async function handBack(ports: ServerPorts, runner: RunnerRow): Promise<void> {

@@ -61,9 +61,11 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
       and q.selector @> ${JSON.stringify(required)}::jsonb
       and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
       and not (${wanted.runnerId}::uuid = any(q.excluded))
+      and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
-        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)))
+        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)
+        and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
     order by q.priority, q.available_at, q.run_id
     limit ${wanted.limit}
     for update of q skip locked for no key update of r skip locked`,

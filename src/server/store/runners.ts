@@ -40,6 +40,19 @@ export async function setRunnerState(db: Executor, id: string, state: RunnerRow[
   await db.update(runners).set({ state }).where(eq(runners.id, id));
 }
 
+/** By id, or by a name that only one of them has that is not gone; "ambiguous": several have it. */
+export async function findRunner(db: Executor, idOrName: string): Promise<RunnerRow | "ambiguous" | null> {
+  const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(idOrName);
+  const rows = await db.select().from(runners)
+    .where(and(isId ? eq(runners.id, idOrName) : eq(runners.name, idOrName), ne(runners.state, "gone")))
+    .limit(2);
+  return rows.length > 1 ? "ambiguous" : rows[0] ?? null;
+}
+
+export async function holdRunner(db: Executor, id: string, held: boolean): Promise<void> {
+  await db.update(runners).set({ held }).where(eq(runners.id, id));
+}
+
 export async function markSeen(
   db: Executor,
   seen: { readonly runnerId: string; readonly free: number; readonly spoolBytes?: number },

@@ -8,7 +8,8 @@ import type { Workflow } from "../../workflow/workflow.ts";
 import { type Blob, putBlob } from "./blobs.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
-import { enqueueRun, ensureSlots } from "./queue.ts";
+import { enqueueRun } from "./queue.ts";
+import { openQueue } from "./queue-settings.ts";
 import { runInputs, runs } from "./schema.ts";
 import { insertSteps } from "./steps.ts";
 
@@ -116,7 +117,7 @@ export async function insertRun(
     })));
   }
   await insertSteps(tx, run.id, newRunState(run.workflow));
-  if (run.needsSlot) await ensureSlots(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
+  if (run.needsSlot) await openQueue(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
   if (!waits) await enqueueRun(tx, run, availableAt);
   return true;
 }

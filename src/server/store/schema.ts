@@ -20,6 +20,7 @@ import {
 
 import { at, bytea } from "./columns.ts";
 
+export * from "./schema-queues.ts";
 export * from "./schema-schedules.ts";
 export * from "./schema-state.ts";
 export * from "./schema-triggers.ts";
@@ -99,6 +100,8 @@ export const runners = pgTable("runners", {
   tokenDigest: text("token_digest").notNull(),
   tokenExpiresAt: at("token_expires_at").notNull(),
   state: text({ enum: ["active", "draining", "revoked", "gone"] }).notNull(),
+  /** Somebody wants it to finish what it has and take nothing new. */
+  held: boolean().notNull().default(false),
   createdAt: at("created_at").notNull(),
 }, (t) => [uniqueIndex("runners_token").on(t.tokenDigest)]);
 

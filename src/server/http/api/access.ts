@@ -3,10 +3,17 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { EngineFacts } from "../../../protocol/messages.ts";
 import { createApiToken } from "../../access/tokens.ts";
+import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
 import type { ServerPorts } from "../../ports.ts";
 import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
-import { type ListedRunner, listRunners } from "../../store/runners.ts";
+import {
+  findRunner,
+  holdRunner,
+  type ListedRunner,
+  listRunners,
+  type RunnerRow,
+} from "../../store/runners.ts";
 import { refused, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 
@@ -30,6 +37,27 @@ export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariabl
     async (c) =>
       c.json({ workers: (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now())) }),
   );
+
+  app.get(
+    "/runners",
+    async (c) =>
+      c.json({ runners: (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now())) }),
+  );
+
+  for (const [verb, held] of [["drain", true], ["resume", false]] as const) {
+    app.post(`/runners/:runner/${verb}`, async (c) => {
+      const runner = await theRunner(ports, c.req.param("runner"));
+      await holdRunner(ports.db, runner.id, held);
+      ports.wake.notify("ready");
+      return c.json({ id: runner.id, name: runner.name, held });
+    });
+  }
+
+  app.post("/runners/:runner/revoke", async (c) => {
+    const runner = await theRunner(ports, c.req.param("runner"));
+    await revokeRunner(ports, runner, c.var.caller);
+    return c.json({ id: runner.id, name: runner.name, state: "revoked" });
+  });
 
   app.post("/runners/registration-tokens", async (c) => {
     const body = await valid(RegistrationBody, c);
@@ -76,23 +104,37 @@ export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariabl
   return app;
 }
 
+async function theRunner(ports: ServerPorts, idOrName: string): Promise<RunnerRow> {
+  const runner = await findRunner(ports.db, idOrName);
+  if (runner === "ambiguous") {
+    throw refused("bad_request", `several runners are called "${idOrName}"; use the id`);
+  }
+  if (runner === null) throw refused("not_found", `there is no runner "${idOrName}"`);
+  return runner;
+}
+
 /** Healthy, warning, unhealthy: two missed heartbeats, five (LO-08). */
 const WARNING_MS = 30_000;
 const UNHEALTHY_MS = 75_000;
 
-function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
+export function healthOf(row: ListedRunner, now: number): "healthy" | "warning" | "unhealthy" {
   const silentMs = row.lastSeenAt === null ? Number.POSITIVE_INFINITY : now - row.lastSeenAt.getTime();
+  return silentMs < WARNING_MS ? "healthy" : silentMs < UNHEALTHY_MS ? "warning" : "unhealthy";
+}
+
+function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
   const free = row.free ?? row.capacity;
   return {
     id: row.id,
     name: row.name,
     labels: row.labels,
-    state: row.state,
+    state: row.held && row.state === "active" ? "draining" : row.state,
+    held: row.held,
     version: row.version,
     engine: v.is(EngineFacts, row.engine) ? row.engine : null,
     totalPollers: row.capacity,
     busyPollers: Math.max(0, row.capacity - free),
     lastHeartbeatAt: row.lastSeenAt?.toISOString() ?? "",
-    healthStatus: silentMs < WARNING_MS ? "healthy" : silentMs < UNHEALTHY_MS ? "warning" : "unhealthy",
+    healthStatus: healthOf(row, now),
   };
 }

@@ -1,0 +1,65 @@
+import * as v from "valibot";
+import { connect, CONNECT_OPTIONS } from "../connect.ts";
+import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { timeText } from "./run-list.ts";
+import { formatTable } from "./table.ts";
+
+const Runners = v.object({
+  runners: v.array(v.object({
+    id: v.string(),
+    name: v.string(),
+    state: v.string(),
+    healthStatus: v.string(),
+    labels: v.record(v.string(), v.string()),
+    busyPollers: v.number(),
+    totalPollers: v.number(),
+    version: v.string(),
+    lastHeartbeatAt: v.string(),
+  })),
+});
+const VERBS: Readonly<Record<string, string>> = {
+  drain: "finishes what it has and takes nothing new; dagu runners resume NAME ends that",
+  resume: "takes runs again",
+  revoke: "is locked out; runs that it had have failed, or go to other runners if they had not begun",
+};
+
+export const command: Command = {
+  usage: "runners [list | drain NAME | resume NAME | revoke NAME]",
+  summary:
+    "Lists the runners of a server, or takes one of them out of work: drain lets it finish, revoke locks it out at once.\n" +
+    "NAME may be its id. Times are UTC.",
+  options: CONNECT_OPTIONS,
+  arguments: [0, 2],
+  run: async (context) => {
+    const [verb = "list", name] = context.positionals;
+    const effect = VERBS[verb];
+    if (verb !== "list" && (effect === undefined || name === undefined)) {
+      throw new UserError("Usage: dagu runners [list | drain NAME | resume NAME | revoke NAME]");
+    }
+    await using connection = await connect(context);
+    if (verb === "list") {
+      const { runners } = v.parse(Runners, await connection.api.get("/runners"));
+      if (runners.length > 0) writeOut(table(runners));
+      else if (!context.flags.has("quiet")) writeErr("no runner has registered; see: dagu token runner");
+      return 0;
+    }
+    await connection.api.post(`/runners/${encodeURIComponent(name ?? "")}/${verb}`, {});
+    if (!context.flags.has("quiet")) writeErr(`runner ${name} ${effect}`);
+    return 0;
+  },
+};
+
+function table(runners: v.InferOutput<typeof Runners>["runners"]): string {
+  return formatTable(
+    ["NAME", "STATE", "HEALTH", "BUSY", "LABELS", "SEEN (UTC)", "ID"],
+    runners.map((one) => [
+      one.name,
+      one.state,
+      one.healthStatus,
+      `${one.busyPollers}/${one.totalPollers}`,
+      Object.entries(one.labels).map(([key, value]) => `${key}=${value}`).join(",") || "-",
+      one.lastHeartbeatAt === "" ? "-" : timeText(one.lastHeartbeatAt),
+      one.id,
+    ]),
+  );
+}

@@ -1,0 +1,37 @@
+/** Ending an attempt without its runner: lost, not confirming a stop, or not trusted any more (4.9). */
+import type { Failure } from "../../run/failure.ts";
+import type { ServerPorts } from "../ports.ts";
+import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import { finishRun } from "../store/runs.ts";
+import { endOpenSteps } from "../store/steps.ts";
+
+export interface OutsideEnd {
+  /** Of the attempt; the run fails when it is lost. */
+  readonly state: "aborted" | "lost";
+  /** Of the run. */
+  readonly reason: string;
+  readonly failure: Failure;
+}
+
+/** Looks again under the locks: answers false when the attempt is over already. */
+export async function endFromOutside(
+  ports: ServerPorts,
+  attemptId: string,
+  end: OutsideEnd,
+): Promise<boolean> {
+  const now = new Date(ports.clock.now());
+  const status = end.state === "lost" ? "failed" : "aborted";
+  const runId = await ports.db.transaction(async (tx) => {
+    const held = await lockRunAndAttempt(tx, attemptId);
+    if (held === null || !isLive(held.attempt)) return null;
+    const { run, attempt } = held;
+    await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
+    await endOpenSteps(tx, run.id, status, now.getTime());
+    await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });
+    return run.id;
+  });
+  if (runId === null) return false;
+  ports.wake.notify("ready");
+  ports.wake.notify(`run:${runId}`);
+  return true;
+}
