@@ -65,9 +65,8 @@ export async function claimAll(
       isClaiming = false;
       continue;
     }
-    const { attempts, directives } = claimed.reply;
+    const { attempts } = claimed.reply;
     for (const grant of attempts) begin(options, host, life, grant, claimed.at);
-    host.onDirectives(directives);
     if (options.once === true && attempts.length > 0) isClaiming = false;
   }
   return end;
@@ -115,7 +114,9 @@ async function claim(
   });
   if (!result.ok) return { failure: result.failure };
   const { attempts, directives, claimAfterMs } = result.value;
-  if (attempts.length === 0 && directives.length === 0) {
+  host.onDirectives(directives);
+  // A directive is repeated until a heartbeat has acknowledged it: no reason to hurry either.
+  if (attempts.length === 0) {
     const isHeld = options.clock.mono() - at.mono >= POLL_PAUSE_MS;
     await options.clock.sleep(isHeld ? claimAfterMs : Math.max(claimAfterMs, POLL_PAUSE_MS), cut.signal);
   }

@@ -23,7 +23,9 @@ export interface FakeControlPlane {
   fence: number;
   /** Handed out, one claim each. */
   readonly grants: Grant[];
-  /** In every heartbeat's and event call's answer, until acknowledged. */
+  /** How often the runner asked for work. */
+  claims: number;
+  /** In every claim's and heartbeat's answer, until acknowledged. */
   readonly directives: Directive[];
   readonly blobs: Map<string, Uint8Array>;
   readonly declined: DeclineRequest[];
@@ -49,6 +51,7 @@ export function newFakeControlPlane(weather: Weather): FakeControlPlane {
     finals: new Map(),
     fence: 1,
     grants: [],
+    claims: 0,
     directives: [],
     blobs: new Map(),
     declined: [],
@@ -122,7 +125,9 @@ function takeRegistration(plane: FakeControlPlane, json: unknown): Response {
 
 function takeClaim(plane: FakeControlPlane, json: unknown): Response {
   const { free } = v.parse(ClaimRequest, json);
-  return Response.json({ attempts: plane.grants.splice(0, free), directives: [], claimAfterMs: 20 });
+  plane.claims++;
+  const attempts = plane.grants.splice(0, free);
+  return Response.json({ attempts, directives: plane.directives, claimAfterMs: 20 });
 }
 
 function takeHeartbeat(plane: FakeControlPlane, json: unknown): Response {

@@ -108,6 +108,21 @@ Deno.test("CN-03 a cancel directive stops the run, is acted upon once and acknow
   assert.equal(logText(bench, "nap/stdout"), "awake\n");
 });
 
+Deno.test("M8 a directive that waits for its acknowledgement does not make the runner ask in a hurry", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.heartbeatMs = 2_000;
+  bench.plane.grants.push(await newGrant(SLEEPY));
+  const { runner, end } = bench.start();
+  await bench.told("step.started");
+  const before = bench.plane.claims;
+  bench.plane.directives.push({ id: systemIds().uuid(), type: "resume_claims" });
+  while (bench.plane.directives.length > 0) await systemClock().sleep(10);
+  const claims = bench.plane.claims - before;
+  assert.ok(claims <= 20, `${claims} claims until the next heartbeat`);
+  runner.drain();
+  await end;
+});
+
 Deno.test("SP-02 a run goes on while nobody answers, and is told in order afterwards", async () => {
   await using bench = await openRunnerBench();
   bench.plane.grants.push(await newGrant("steps:\n  - id: a\n    run: echo one; sleep 1; echo two\n"));
