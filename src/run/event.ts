@@ -167,7 +167,12 @@ export const RunEventBody = v.variant("type", [
     type: v.literal("note"),
     /** Absent: about the run. */
     step: v.optional(v.string()),
-    data: v.object({ level: v.picklist(["info", "warn"]), message: v.pipe(v.string(), v.maxLength(4096)) }),
+    data: v.object({
+      level: v.picklist(["info", "warn"]),
+      message: v.pipe(v.string(), v.maxLength(4096)),
+      /** Takes the place of the notes that begin so: what goes on is told by one note, not by many. */
+      instead: v.optional(v.string()),
+    }),
   }),
   v.object({
     type: v.literal("attempt.finished"),
@@ -183,6 +188,17 @@ export const RunEventBody = v.variant("type", [
   }),
 ]);
 export type RunEventBody = v.InferOutput<typeof RunEventBody>;
+const NOTE_MAX = 4096;
+
+/** What a note event holds: a long message is cut. */
+export function noteOf(
+  level: "info" | "warn",
+  message: string,
+  instead: string | undefined,
+): Extract<RunEventBody, { type: "note" }>["data"] {
+  return { level, message: message.slice(0, NOTE_MAX), ...(instead === undefined ? {} : { instead }) };
+}
+
 export type RunEventType = RunEventBody["type"];
 
 /** Where and when, added to every body: `seq` from 1 without holes per attempt, `at` epoch ms of the runner, `mono` ms since attempt start. */

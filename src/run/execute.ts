@@ -6,7 +6,7 @@ import { findCycle } from "../workflow/graph.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
 import { checkConditions, type ConditionsResult } from "./conditions.ts";
-import type { RunEventBody } from "./event.ts";
+import { noteOf, type RunEventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { RunInputs } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
@@ -272,8 +272,7 @@ async function runHandler(
 function runReporter(attempt: Attempt): Reporter {
   return {
     container: (facts) => attempt.emit({ type: "container.started", data: facts }),
-    note: (level, message) =>
-      attempt.emit({ type: "note", data: { level, message: message.slice(0, 4096) } }),
+    note: (level, message, instead) => attempt.emit({ type: "note", data: noteOf(level, message, instead) }),
   };
 }
 

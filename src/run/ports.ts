@@ -212,7 +212,8 @@ export interface Surroundings {
 /** What an action tells besides bytes and an exit. */
 export interface Reporter {
   container(facts: ContainerFacts): Promise<void>;
-  note(level: "info" | "warn", message: string): Promise<void>;
+  /** `instead`: how the notes begin whose place it takes. */
+  note(level: "info" | "warn", message: string, instead?: string): Promise<void>;
 }
 
 /** Commands that the service itself runs, on the runner's host: of preconditions and of `eval` (2.12, 4.11). */

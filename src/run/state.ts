@@ -160,14 +160,22 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
       });
     case "note":
       return event.step === undefined
-        ? { ...state, notes: [...state.notes, event.data.message] }
-        : updateStep(state, event.step, (step) => ({ notes: [...step.notes, event.data.message] }));
+        ? { ...state, notes: addNote(state.notes, event.data) }
+        : updateStep(state, event.step, (step) => ({ notes: addNote(step.notes, event.data) }));
     case "preconditions.checked":
     case "log.dropped":
       return state;
     default:
       return event satisfies never;
   }
+}
+
+function addNote(
+  notes: readonly string[],
+  { message, instead }: Extract<RunEventBody, { type: "note" }>["data"],
+): readonly string[] {
+  const others = instead === undefined ? notes : notes.filter((note) => !note.startsWith(instead));
+  return [...others, message];
 }
 
 function addOutput(

@@ -2,6 +2,7 @@
 import type { Scope } from "../workflow/reference.ts";
 import type { Step, StreamTarget } from "../workflow/workflow.ts";
 import { runChildren } from "./children.ts";
+import { noteOf } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import { runForeach } from "./foreach.ts";
 import { isFailure } from "./outcome.ts";
@@ -223,8 +224,8 @@ function stepReporter(run: StepRun): Reporter {
   const step = run.step.name;
   return {
     container: (facts) => run.emit({ type: "container.started", step, data: facts }),
-    note: (level, message) =>
-      run.emit({ type: "note", step, data: { level, message: message.slice(0, 4096) } }),
+    note: (level, message, instead) =>
+      run.emit({ type: "note", step, data: noteOf(level, message, instead) }),
   };
 }
 

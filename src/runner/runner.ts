@@ -142,12 +142,13 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     },
   };
 
-  for (const attempt of await resumeLeftovers(host, life.abandon)) hold(life, attempt);
+  const leftovers = await resumeLeftovers(host, life.abandon);
+  for (const attempt of leftovers) hold(life, attempt);
   const over = new AbortController();
   const beating = heartbeat.run(over.signal);
   const reaping = options.once === true
     ? Promise.resolve()
-    : engine.reap(runnerId, (attemptId) => life.attempts.has(attemptId), options.log);
+    : engine.reap(runnerId, (attemptId) => isExecuting(life, leftovers, attemptId), options.log);
   options.log.info("runner ready", {
     runner: runnerId,
     capacity: options.capacity,
@@ -167,4 +168,9 @@ async function lockState(stateDir: string): Promise<Disposable & { readonly isOu
   const file = await Deno.open(join(stateDir, "runner.lock"), { create: true, write: true, mode: 0o600 });
   const isOurs = await file.tryLock(true);
   return { isOurs, [Symbol.dispose]: () => file.close() };
+}
+
+/** What an earlier process left is only told to its end: nothing of it may run on. */
+function isExecuting(life: Life, leftovers: readonly Attempt[], attemptId: string): boolean {
+  return life.attempts.has(attemptId) && !leftovers.some((attempt) => attempt.attemptId === attemptId);
 }

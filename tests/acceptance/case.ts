@@ -62,18 +62,21 @@ export async function until<T>(what: string, look: () => Promise<T | null>): Pro
 export interface Service extends AsyncDisposable {
   /** `running`, `queued` ...: what the API says about a run of `w`. */
   status(runId: string): Promise<string>;
+  /** The stdout of a step so far; "" when there is none. */
+  stdout(runId: string, step: string): Promise<string>;
   get(path: string): Promise<Record<string, unknown>>;
   post(path: string, body: BodyInit, headers?: Env): Promise<Record<string, unknown>>;
   kill(): Promise<void>;
 }
 
 /** `dagu start-all` on the case's home, whose definitions are the case's folder. */
-export async function openService(on: Case): Promise<Service> {
+export async function openService(
+  on: Case,
+  env: Env = { DAGU_CONTAINER_RUNTIME: "none" },
+): Promise<Service> {
   const port = freePort();
   const url = `http://127.0.0.1:${port}/api/v1`;
-  const server = on.spawn(["start-all", "--port", String(port), "--dags", "@W"], {
-    DAGU_CONTAINER_RUNTIME: "none",
-  });
+  const server = on.spawn(["start-all", "--port", String(port), "--dags", "@W"], env);
   await server.said("runner ready");
   return {
     status: async (runId) => {
@@ -81,6 +84,11 @@ export async function openService(on: Case): Promise<Service> {
       return String(answer.dagRunDetails?.statusLabel);
     },
     get: async (path) => await (await fetch(`${url}${path}`)).json(),
+    stdout: async (runId, step) => {
+      const answer = await fetch(`${url}/dag-runs/w/${runId}/steps/${step}/log/download`);
+      const text = await answer.text();
+      return answer.ok ? text : "";
+    },
     post: async (path, body, headers = {}) => {
       const response = await fetch(`${url}${path}`, {
         method: "POST",

@@ -4,7 +4,7 @@ import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
 import type { ExecOptions } from "../containers/exec.ts";
 import { shellArgv } from "../containers/shell.ts";
-import { asRecord, ownEnvironment } from "./environment.ts";
+import { asRecord } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
 import { ownRequest, runInShared } from "./placed.ts";
 import { stopRules, type Work } from "./work.ts";
@@ -44,7 +44,7 @@ async function runNew(
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
   const request = {
-    ...ownRequest(asContainer(options, image), work, ownEnvironment("run", work.call), {
+    ...ownRequest(asContainer(options, image), work, "run", {
       argv: words,
       keepsEntrypoint: true,
     }),

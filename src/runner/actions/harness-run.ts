@@ -33,7 +33,8 @@ export async function harnessRun(action: HarnessAction, work: Work): Promise<Out
     if (next === undefined) break;
     await tell(
       work,
-      `harness attempt ${index + 1} of ${total} (${attempt.provider}) failed; next: ${next.provider}\n`,
+      `harness attempt ${index + 1}/${total} (${attempt.provider}) failed; next: ` +
+        `${index + 2}/${total} (${next.provider})\n`,
     );
   }
   return last;

@@ -2,9 +2,10 @@
  * Commands of a step in containers: in the root container, in somebody else's, or in one of the step's own. The client
  * of the engine is loaded by the first container only: a run without one starts in half the time.
  */
-import type { Outcome } from "../../run/ports.ts";
+import type { Outcome, StreamName } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import type { RootContainer } from "../containers/root-container.ts";
+import type { ScriptFile } from "../containers/shell.ts";
 import type { ContainerRequest } from "../containers/spec.ts";
 import { execEnvironment, ownEnvironment } from "./environment.ts";
 import { stepDir } from "./host.ts";
@@ -14,6 +15,8 @@ import { stopRules, type Work } from "./work.ts";
 export interface PlacedCommand {
   /** null: what the container does by itself. */
   readonly argv: readonly string[] | null;
+  /** Absent: the command needs none. */
+  readonly file?: ScriptFile | null;
   /** The image's entrypoint runs, with `argv` as its arguments; otherwise `argv` is the whole command (4.4). */
   readonly keepsEntrypoint: boolean;
 }
@@ -73,24 +76,23 @@ async function runInNew(
   if (isFailure(engine)) return failedWith(engine);
   const [command, ...others] = commands;
   if (command === undefined) return succeeded(null);
-  const env = ownEnvironment(kind, work.call);
   const { runStepCommands, runStepContainer } = await import("../containers/step-container.ts");
   const { sink, report, signal } = work;
   if (others.length === 0) {
-    const request = ownRequest(container, work, env, command);
+    const request = ownRequest(container, work, kind, command);
     return await runStepContainer(engine, request, stopRules(work), sink, report, signal);
   }
   // The container only holds them: `startup` says what its own process is (4.5.1).
-  const request = ownRequest(container, work, env, { argv: null, keepsEntrypoint: true });
-  const argvs = commands.map(({ argv }) => argv ?? []);
-  return await runStepCommands(engine, request, argvs, stopRules(work), sink, report, signal);
+  const request = ownRequest(container, work, kind, { argv: null, keepsEntrypoint: true });
+  const shellCommands = commands.map(({ argv, file }) => ({ argv: argv ?? [], file: file ?? null }));
+  return await runStepCommands(engine, request, shellCommands, stopRules(work), sink, report, signal);
 }
 
 /** A create request for a container of this step. Relative volumes are meant against the step's directory (2.6.3). */
 export function ownRequest(
   container: ImageContainer,
   work: Work,
-  env: Readonly<Record<string, string>>,
+  kind: PlacedKind,
   command: PlacedCommand,
 ): ContainerRequest {
   const argv = command.argv;
@@ -98,9 +100,11 @@ export function ownRequest(
     container,
     entrypoint: argv === null || command.keepsEntrypoint ? null : argv.slice(0, 1),
     command: argv === null ? null : command.keepsEntrypoint ? argv : argv.slice(1),
-    env,
+    file: command.file ?? null,
+    env: ownEnvironment(kind, work.call),
     baseDir: stepDir(work),
     labels: work.attempt.labels(work.call.step),
+    tailed: tailedOf(kind),
     limits: work.attempt.scope.resources satisfies ResourceLimits,
     registryAuths: work.attempt.scope.registryAuths,
     hostEnv: work.attempt.hostEnv,
@@ -117,11 +121,17 @@ async function execAll(
   const env = execEnvironment(kind, work.call, container.env);
   for (const [index, command] of commands.entries()) {
     const { user, workingDir } = container;
-    const request = { argv: command.argv ?? [], env, workingDir, user };
+    const { argv, file } = command;
+    const request = { argv: argv ?? [], file: file ?? null, env, workingDir, user, tailed: tailedOf(kind) };
     const outcome = await root.exec(request, stopRules(work), work.sink, work.signal);
     if (outcome.failure !== null) return commands.length > 1 ? nameCommand(outcome, index) : outcome;
     // A stop between two commands must not start the next one (4.5.1).
     if (work.signal.aborted) return outcome;
   }
   return succeeded(null);
+}
+
+/** An agent often says on stdout why it gave up (7.8). */
+function tailedOf(kind: PlacedKind): readonly StreamName[] {
+  return kind === "harness.run" ? ["stderr", "stdout"] : ["stderr"];
 }

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import type { Container } from "../../workflow/workflow.ts";
-import { shellArgv } from "../containers/shell.ts";
+import { newScriptPath } from "../containers/names.ts";
+import { isDirect, shellCommand } from "../containers/shell.ts";
 import type { HostPlaces } from "./environment.ts";
 import { closeHostPlaces, type HostProcess, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
 import { failed, nameCommand, succeeded } from "../../run/outcome.ts";
@@ -108,14 +109,8 @@ function hostProcess(work: Work, argv: readonly string[]): HostProcess {
 /** Each text is one argument of the container's shell; with `shell: [direct]` its words are the command (2.12). */
 function placedCommands(action: RunAction, container: Container | null): PlacedCommand[] {
   const shell = container?.shell ?? null;
-  const isDirect = shell !== null && shell.length === 1 && shell[0] === "direct";
-  return action.texts.map((text) =>
-    shell === null && text.startsWith("#!")
-      ? { argv: ["/bin/sh", "-c", RUN_AS_FILE, "sh", text], keepsEntrypoint: false }
-      : { argv: shellArgv(shell, text), keepsEntrypoint: isDirect }
-  );
+  return action.texts.map((text) => ({
+    ...shellCommand(shell, text, newScriptPath()),
+    keepsEntrypoint: isDirect(shell),
+  }));
 }
-
-/** A script that names its interpreter runs as a file of the container (4.4.3): the text travels as an argument. */
-const RUN_AS_FILE = 'f="${TMPDIR:-/tmp}/.dagu-script.$$" && (umask 077 && printf %s "$1" > "$f") && ' +
-  'chmod 700 "$f" && { "$f"; c=$?; rm -f "$f"; exit "$c"; }';

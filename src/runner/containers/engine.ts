@@ -27,9 +27,11 @@ export interface EngineLimits {
   readonly reconnectMs: number;
   /** For a container to be ready (2.11.1), and for a foreign one to be there (2.3.3). */
   readonly readyMs: number;
+  /** Between two notes about a pull (6.1.6). */
+  readonly progressMs: number;
 }
 
-const LIMITS: EngineLimits = { answerMs: 30_000, reconnectMs: 60_000, readyMs: 120_000 };
+const LIMITS: EngineLimits = { answerMs: 30_000, reconnectMs: 60_000, readyMs: 120_000, progressMs: 1_000 };
 
 export function openEngine(runtime: Runtime, given: Partial<EngineLimits> = {}): Engine {
   const limits = { ...LIMITS, ...given };

@@ -7,7 +7,7 @@ import {
   succeeded,
   tailSink,
 } from "../../run/outcome.ts";
-import type { Outcome, OutputSink } from "../../run/ports.ts";
+import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import type { StopRules } from "../../run/stop.ts";
 import { inspectContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
@@ -21,6 +21,8 @@ import { newExecToken } from "./names.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { drain, newLaunchGuard } from "./output.ts";
 import { isVanishing } from "./release.ts";
+import { putScript, removeScript } from "./script-file.ts";
+import type { ScriptFile } from "./shell.ts";
 import { graceOf, signalName } from "./stop.ts";
 import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
@@ -35,10 +37,34 @@ export interface ExecOptions {
 
 export interface ExecRequest extends ExecOptions {
   readonly argv: readonly string[];
+  /** Put into the container for the command, and taken away after it. */
+  readonly file?: ScriptFile | null;
+  /** Streams whose ends the message of a failure quotes; absent: stderr. */
+  readonly tailed?: readonly StreamName[];
 }
 
 /** Resolves when nothing of the command is left, or when it says that something may be (3.7.4). */
 export async function runExec(
+  engine: Engine,
+  id: string,
+  about: Subject,
+  request: ExecRequest,
+  stop: StopRules,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const file = request.file ?? null;
+  if (file === null || signal.aborted) return await execute(engine, id, about, request, stop, sink, signal);
+  const put = await putScript(engine, id, file, signal);
+  if (!put.ok) return failedBy(diagnose(engine.runtime, put.error, { ...about, container: id }, signal));
+  try {
+    return await execute(engine, id, about, request, stop, sink, signal);
+  } finally {
+    await removeScript(engine, id, file);
+  }
+}
+
+async function execute(
   engine: Engine,
   id: string,
   about: Subject,
@@ -64,7 +90,7 @@ export async function runExec(
   const started = await startExec(engine.socket, created.value, listening.signal, body.Tty);
   if (!started.ok) return failedBy(diagnose(engine.runtime, started.error, named, signal));
 
-  const tails = newTails();
+  const tails = newTails(request.tailed);
   const guard = newLaunchGuard(tailSink(sink, tails));
   const work = readExec(engine, created.value, started.value, body.Tty, guard, listening.signal);
   let isSwept = true;

@@ -14,6 +14,11 @@ export function newExecToken(): string {
   return randomHex(16);
 }
 
+/** Of a script in a container that may be somebody else's: in a folder of its own, which nobody else can name. */
+export function newScriptPath(): string {
+  return `/.dagu-${randomHex(16)}/script`;
+}
+
 export function shortId(id: string): string {
   return id.slice(0, 12);
 }

@@ -34,17 +34,35 @@ export async function drain(
 }
 
 /** What an engine or an init process writes into the output when the program cannot be started (engine notes 3). */
-const LAUNCH_WORDS: readonly string[] = [
-  "[FATAL tini ",
-  "ERROR (catatonit:",
-  "OCI runtime exec failed: ",
-  "unable to find user ",
-  "unable to find group ",
-  "Error: ",
+interface LaunchWords {
+  readonly begin: string;
+  /** The whole of it. */
+  readonly words: RegExp;
+  readonly exitCodes: readonly number[];
+}
+
+const CANNOT_EXEC = [126, 127];
+const LAUNCH_WORDS: readonly LaunchWords[] = [
+  {
+    begin: "[FATAL tini ",
+    words: /^\[FATAL tini \(\d+\)\] exec .* failed: [^\n]*\n$/,
+    exitCodes: CANNOT_EXEC,
+  },
+  // catatonit has one code for everything.
+  {
+    begin: "ERROR (catatonit:",
+    words: /^ERROR \(catatonit:\d+\): failed to exec pid1: [^\n]*\n$/,
+    exitCodes: [1],
+  },
+  // Docker ends its line like a terminal would.
+  { begin: "OCI runtime exec failed: ", words: /^OCI runtime exec failed: .*\r\n$/s, exitCodes: CANNOT_EXEC },
+  { begin: "unable to find user ", words: /^unable to find user .*\r\n$/s, exitCodes: CANNOT_EXEC },
+  { begin: "unable to find group ", words: /^unable to find group .*\r\n$/s, exitCodes: CANNOT_EXEC },
+  { begin: "Error: ", words: /^Error: .*(?:exec failed: |crun: ).*OCI /, exitCodes: CANNOT_EXEC },
+  // runc, of the init that it cannot start (F43).
+  { begin: "exec /", words: /^exec \S+: argument list too long\n$/, exitCodes: [1] },
 ];
 const LAUNCH_TEXT_MAX = 8_192;
-/** catatonit has one code for everything. */
-const CATATONIT_CODE = 1;
 
 export interface LaunchGuard extends OutputSink {
   /**
@@ -78,19 +96,15 @@ export function newLaunchGuard(sink: OutputSink): LaunchGuard {
   };
 }
 
+/** Once there is a line, it must be one of theirs: a program that goes on is not kept from being read. */
 function isPossible(text: string): boolean {
   if (text.length > LAUNCH_TEXT_MAX) return false;
-  return LAUNCH_WORDS.some((words) => text.startsWith(words) || words.startsWith(text));
+  return LAUNCH_WORDS.some(({ begin, words }) =>
+    text.includes("\n") ? words.test(text) : text.startsWith(begin) || begin.startsWith(text)
+  );
 }
 
 /** Exact, and with the code that goes with it: a program may well print words like these. */
 export function isLaunchFailure(text: string, exitCode: number): boolean {
-  if (/^ERROR \(catatonit:\d+\): failed to exec pid1: [^\n]*\n$/.test(text)) {
-    return exitCode === CATATONIT_CODE;
-  }
-  if (exitCode !== 126 && exitCode !== 127) return false;
-  return /^\[FATAL tini \(\d+\)\] exec .* failed: [^\n]*\n$/.test(text) ||
-    // Docker ends its line like a terminal would.
-    /^(?:OCI runtime exec failed: |unable to find (?:user|group) ).*\r\n$/s.test(text) ||
-    /^Error: .*(?:exec failed: |crun: ).*OCI /s.test(text);
+  return LAUNCH_WORDS.some(({ words, exitCodes }) => words.test(text) && exitCodes.includes(exitCode));
 }

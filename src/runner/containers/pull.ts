@@ -9,7 +9,8 @@ import { describe, diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 import { type Diagnosis, type Made, unmade } from "./outcome.ts";
 import { isSamePlatform, platformOf } from "./platform.ts";
-import { untilAborted } from "./waiting.ts";
+import { newPullProgress, type PullProgress } from "./pull-progress.ts";
+import { pause, untilAborted } from "./waiting.ts";
 
 export interface WantedImage {
   readonly image: string;
@@ -25,6 +26,7 @@ export type SharedPulls = Map<string, SharedPull>;
 
 interface SharedPull {
   readonly end: Promise<Reply<null>>;
+  readonly progress: PullProgress;
   /** Nobody waits any more: the pull is given up. */
   readonly abandon: AbortController;
   waiting: number;
@@ -55,7 +57,7 @@ export async function ensureImage(
     return fits ? { ok: true, value: local.value } : otherPlatform(engine, wanted, local.value);
   }
   if (policy === "missing" && fits && local.value !== null) return { ok: true, value: local.value };
-  const failure = await pull(engine, wanted, signal);
+  const failure = await pull(engine, wanted, report, signal);
   if (failure !== null) {
     if (policy !== "fallback" || !fits || local.value === null || signal.aborted) {
       return { ok: false, error: failure };
@@ -91,7 +93,12 @@ function isUnknownImage(error: EngineError): boolean {
   return error.kind === "answered" && /no such image|image not known/i.test(error.cause + error.message);
 }
 
-async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): Promise<Diagnosis | null> {
+async function pull(
+  engine: Engine,
+  wanted: WantedImage,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<Diagnosis | null> {
   const { image } = wanted;
   const registry = registryOf(image);
   const { authConfig, registryConfig } = engine.runtime;
@@ -104,7 +111,7 @@ async function pull(engine: Engine, wanted: WantedImage, signal: AbortSignal): P
     const { problem: message, remedy } = credentials;
     return unmade(describe(engine.runtime, { code: "IMAGE_AUTH_FAILED", message, remedy }, { image })).error;
   }
-  const reply = await sharePull(engine, wanted, credentials.header, signal);
+  const reply = await sharePull(engine, wanted, credentials.header, report, signal);
   if (reply.ok) return null;
   const subject = {
     image,
@@ -123,16 +130,43 @@ async function sharePull(
   engine: Engine,
   wanted: WantedImage,
   auth: string | null,
+  report: Reporter,
   signal: AbortSignal,
 ): Promise<Reply<null>> {
   const key = JSON.stringify([wanted.image, wanted.platform, auth]);
   const shared = engine.pulls.get(key) ?? startPull(engine, wanted, auth, key);
   shared.waiting++;
+  const over = new AbortController();
+  const telling = tellProgress(engine, wanted.image, shared.progress, report, over.signal);
   try {
     const stopped = engineError("aborted", "image pull", "stopped");
     return await untilAborted(shared.end, signal, () => ({ ok: false, error: stopped }));
   } finally {
+    over.abort();
+    await telling;
     if (--shared.waiting === 0) shared.abandon.abort();
+  }
+}
+
+/** One note that changes at most once in a while, until the pull is over. */
+async function tellProgress(
+  engine: Engine,
+  image: string,
+  progress: PullProgress,
+  report: Reporter,
+  over: AbortSignal,
+): Promise<void> {
+  const beginning = `pulling ${image}`;
+  let told = "";
+  const tell = async (): Promise<void> => {
+    const text = progress.text();
+    if (text === told) return;
+    told = text;
+    await report.note("info", `${beginning}: ${text}`, beginning);
+  };
+  while (!over.aborted) {
+    await pause(engine.limits.progressMs, over);
+    await tell();
   }
 }
 
@@ -142,9 +176,11 @@ function startPull(engine: Engine, wanted: WantedImage, auth: string | null, key
   const tag = parsed?.digest ?? parsed?.tag ?? "latest";
   const name = wanted.image.replace(/@[^@]+$/, "").replace(/:[^:/]+$/, "");
   const abandon = new AbortController();
-  const end = pullImage(engine.socket, { name, tag, platform: wanted.platform, auth }, abandon.signal)
+  const progress = newPullProgress();
+  const pulled = { name, tag, platform: wanted.platform, auth };
+  const end = pullImage(engine.socket, pulled, progress.add, abandon.signal)
     .finally(() => engine.pulls.delete(key));
-  const shared = { end, abandon, waiting: 0 };
+  const shared = { end, progress, abandon, waiting: 0 };
   engine.pulls.set(key, shared);
   return shared;
 }

@@ -1,11 +1,13 @@
 /** A workflow's container, resolved -> the body of the engine's create call. */
 import type { Failure } from "../../run/failure.ts";
+import type { StreamName } from "../../run/ports.ts";
 import { isMapping } from "../../workflow/json.ts";
 import { parsePort } from "../../workflow/port.ts";
 import type { Healthcheck, ImageContainer, RegistryAuths, ResourceLimits } from "../../workflow/workflow.ts";
 import type { ExecOptions } from "./exec.ts";
 import { type Labels, newLabels, type Role } from "./labels.ts";
 import type { Mount } from "./mounts.ts";
+import type { ScriptFile } from "./shell.ts";
 import { type Made, unmade } from "./outcome.ts";
 
 export interface ContainerRequest {
@@ -14,6 +16,8 @@ export interface ContainerRequest {
   /** null: the image's own. Never an empty list: Podman ignores one (engine notes 5). */
   readonly entrypoint: readonly string[] | null;
   readonly command: readonly string[] | null;
+  /** Put into the container before it starts. */
+  readonly file?: ScriptFile | null;
   /** Layers below `container.env` (4.7). */
   readonly env: Readonly<Record<string, string>>;
   /** Absolute folder for relative volumes (2.6.3). */
@@ -23,6 +27,8 @@ export interface ContainerRequest {
   readonly registryAuths: RegistryAuths | null;
   /** Filtered environment of the runner, for volume sources. */
   readonly hostEnv: Readonly<Record<string, string>>;
+  /** Streams whose ends the message of a failure quotes; absent: stderr. */
+  readonly tailed?: readonly StreamName[];
   /** Raw engine objects of `docker.run` (5.1). */
   readonly raw?: {
     readonly container: Readonly<Record<string, unknown>>;

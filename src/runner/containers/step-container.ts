@@ -24,6 +24,8 @@ import { findHolder } from "./holder.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
 import { isVanishing, release } from "./release.ts";
+import { putScript } from "./script-file.ts";
+import type { ShellCommand } from "./shell.ts";
 import type { ContainerRequest } from "./spec.ts";
 import { graceOf, signalName } from "./stop.ts";
 import { settlesWithin, untilStopped } from "./waiting.ts";
@@ -57,7 +59,7 @@ export async function runStepContainer(
 export async function runStepCommands(
   engine: Engine,
   request: ContainerRequest,
-  commands: readonly (readonly string[])[],
+  commands: readonly ShellCommand[],
   stop: StopRules,
   sink: OutputSink,
   report: Reporter,
@@ -70,9 +72,9 @@ export async function runStepCommands(
   const { id, facts } = background;
   const { user, workingDir } = request.container;
   const about = { image: facts.image, name: facts.name };
-  for (const [index, argv] of commands.entries()) {
+  for (const [index, command] of commands.entries()) {
     // The container has the environment already.
-    const exec = { argv, env: {}, user, workingDir };
+    const exec = { ...command, env: {}, user, workingDir };
     const outcome = await runExec(engine, id, about, exec, stop, sink, signal);
     if (outcome.failure !== null) return nameCommand(outcome, index);
   }
@@ -82,7 +84,7 @@ export async function runStepCommands(
 /** A running container of the workflow has the name: the command is executed in it, and it stays as it is (4.3). */
 async function runInHolder(
   engine: Engine,
-  { container, entrypoint, command, env, exec }: ContainerRequest,
+  { container, entrypoint, command, file = null, env, exec }: ContainerRequest,
   holder: Inspected,
   stop: StopRules,
   sink: OutputSink,
@@ -94,6 +96,7 @@ async function runInHolder(
   const own = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
   const asked = {
     argv: [...(entrypoint ?? []), ...(command ?? [])],
+    file,
     user: container.user,
     workingDir: container.workingDir,
     ...exec,
@@ -113,6 +116,10 @@ async function runMade(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { id, subject } = container;
+  if (request.file !== undefined && request.file !== null) {
+    const put = await putScript(engine, id, request.file, signal);
+    if (!put.ok) return failedBy(diagnose(engine.runtime, put.error, subject, signal));
+  }
   // The process's end outlives a stop: it holds the last output and the exit code.
   const listening = new AbortController();
   // Attached before the start, nothing is missed; headers come at once (engine notes 1).
@@ -123,7 +130,7 @@ async function runMade(
     attached.value[Symbol.dispose]();
     return failedBy(refused);
   }
-  const tails = newTails();
+  const tails = newTails(request.tailed);
   const guard = newLaunchGuard(tailSink(sink, tails));
   const isTerminal = request.raw?.container["Tty"] === true;
   const work = readToEnd(engine, id, attached.value, isTerminal, guard, listening.signal);

@@ -6,6 +6,9 @@ export interface EngineLine extends AsyncDisposable {
   readonly requests: readonly string[];
   /** Anonymous volumes of the containers that were removed. */
   readonly volumes: readonly string[];
+  /** Ends every connection and takes no new one until `mend`. */
+  cut(): Promise<void>;
+  mend(): void;
 }
 
 const REQUEST_LINE = /^(?:GET|HEAD|POST|PUT|DELETE) \/\S*(?= HTTP\/1\.1\r$)/gm;
@@ -17,7 +20,8 @@ export function openEngineLine(path: string, target: string, client: EngineClien
   const requests: string[] = [];
   const volumes: string[] = [];
   const open = new Set<Deno.Conn>();
-  const listener = Deno.listen({ transport: "unix", path });
+  let listener: Deno.Listener | null = null;
+  let accepting: Promise<unknown> = Promise.resolve();
 
   const note = async (lines: readonly string[]): Promise<void> => {
     requests.push(...lines);
@@ -36,20 +40,26 @@ export function openEngineLine(path: string, target: string, client: EngineClien
       far.readable.pipeTo(near.writable).catch(() => {}),
     ]);
   };
-  const accepting = (async () => {
+  const accept = async (listening: Deno.Listener): Promise<void> => {
     const joined: Promise<void>[] = [];
-    for await (const near of listener) joined.push(join(near).catch(() => {}));
+    for await (const near of listening) joined.push(join(near).catch(() => {}));
     await Promise.all(joined);
-  })();
-  return {
-    requests,
-    volumes,
-    [Symbol.asyncDispose]: async () => {
-      listener.close();
-      for (const side of open) close(side);
-      await accepting;
-    },
   };
+  const mend = (): void => {
+    const listening = Deno.listen({ transport: "unix", path });
+    listener = listening;
+    accepting = accept(listening);
+  };
+  const cut = async (): Promise<void> => {
+    listener?.close();
+    listener = null;
+    for (const side of open) close(side);
+    open.clear();
+    await accepting;
+    await Deno.remove(path).catch(() => {});
+  };
+  mend();
+  return { requests, volumes, cut, mend, [Symbol.asyncDispose]: cut };
 }
 
 /** A client sends the head of a request in one piece. */

@@ -28,6 +28,8 @@ export interface Scene {
   printed(step: string, text: string): Promise<void>;
   /** Resolves when the run has told an event of that type. */
   told(type: string, step?: string): Promise<void>;
+  /** The line between runner and engine; `mend` makes it again. */
+  readonly line: Pick<EngineLine, "cut" | "mend">;
   /** Resolves when such a request was made. */
   asked(request: RegExp): Promise<void>;
   /** Ids of the run's containers, running or not. */
@@ -106,6 +108,7 @@ async function play(engine: EngineUnderTest, given: Case, wanted: Expectation): 
   const scene: Scene = {
     engine,
     client,
+    line,
     workDir,
     requests: line.requests,
     containers,

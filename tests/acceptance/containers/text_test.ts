@@ -1,6 +1,6 @@
 /** Shell, text and streams (containers contract 10.4). */
 import assert from "node:assert/strict";
-import { onEngines } from "./scene.ts";
+import { onEngines, removeForeign, runForeign } from "./scene.ts";
 
 onEngines("AC-35 operators work without a configured shell", {
   yaml: `container: {image: "alpine:3.20"}
@@ -104,4 +104,107 @@ steps:
     c: ["127 COMMAND_NOT_FOUND", /nosuchbin/],
     d: "126 COMMAND_NOT_EXECUTABLE",
   },
+});
+
+onEngines("4.6.1 streams of a container step go to files as well", {
+  yaml: `steps:
+  - {id: a, container: {image: "alpine:3.20"}, run: "echo out; echo err >&2", stdout: a.out, stderr: a.err}
+  - {id: b, container: {image: "alpine:3.20"}, run: ["echo one", "echo two"], stdout: b.out}
+  - {id: c, action: docker.run, with: {image: "alpine:3.20", auto_remove: true, command: "echo raw"}, stdout: c.out}
+`,
+  stdout: { a: "out\n", b: "one\ntwo\n", c: "raw\n" },
+  check: async ({ workDir }) => {
+    const files = await Promise.all(
+      ["a.out", "a.err", "b.out", "c.out"].map((name) => Deno.readTextFile(`${workDir}/${name}`)),
+    );
+    assert.deepEqual(files, ["out\n", "err\n", "one\ntwo\n", "raw\n"]);
+  },
+});
+
+onEngines("4.6.3 output over its limit fails the step; the process is not blocked", {
+  yaml: `max_output_size: 100
+steps:
+  - {id: a, container: {image: "alpine:3.20"}, run: "seq 1 20000", output: OUT}
+`,
+  status: "failed",
+  check: (end) => {
+    assert.match(end.step("a").failure?.message ?? "", /output/);
+    assert.equal(end.stdout("a").split("\n").length, 20_001);
+  },
+});
+
+onEngines("4.6.4 captured output is that of the last try", {
+  yaml: `container: {image: "alpine:3.20"}
+steps:
+  - id: a
+    retry_policy: {limit: 1, interval_sec: 0}
+    run: 'test -e /tmp/f && echo second && exit; touch /tmp/f; echo first; exit 1'
+    output: OUT
+`,
+  check: (end) => assert.deepEqual(end.step("a").variables, { OUT: "second" }),
+});
+
+onEngines("4.4.3 a script with a shebang is a file for its interpreter", {
+  yaml: `container: {image: "alpine:3.20"}
+steps:
+  - id: a
+    run: |
+      #!/bin/sed -n 2,3p
+      two
+      three
+      four
+  - id: b
+    container: {image: "alpine:3.20"}
+    run: |
+      #!/bin/sed -n 2p
+      own
+`,
+  stdout: { a: "two\nthree\n", b: "own\n" },
+});
+
+// Longer than an argument may be (4.4.2).
+const FILLER = Array.from({ length: 4_000 }, (_, line) => `# ${"comment ".repeat(5)}${line}`).join(
+  "\n      ",
+);
+const LONG = `|
+      ${FILLER}
+      echo "$(whoami) is $((40 + 2)) of $(pwd)"
+      exit 3
+      echo never
+`;
+onEngines("4.4.2 a script of any length runs, in every kind of container, and leaves nothing", {
+  yaml: `type: chain
+container: {image: "alpine:3.20"}
+steps:
+  - id: shared
+    continue_on: {failure: true}
+    run: ${LONG}
+  - id: own
+    continue_on: {failure: true}
+    container: {image: "alpine:3.20", user: nobody, working_dir: /tmp}
+    run: ${LONG}
+  - id: foreign
+    continue_on: {failure: true}
+    container: {exec: ac-4-4-2, user: nobody}
+    run: ${LONG}
+  - {id: left, run: "ls -d /.dagu-* || true"}
+  - {id: left_there, container: {exec: ac-4-4-2}, run: "ls -d /.dagu-* || true"}
+`,
+  before: (scene) => runForeign(scene, "ac-4-4-2", ["sleep", "3600"]),
+  status: "partially_succeeded",
+  steps: { shared: "3 COMMAND_FAILED", own: "3 COMMAND_FAILED", foreign: "3 COMMAND_FAILED" },
+  stdout: { shared: "root is 42 of /\n", own: "nobody is 42 of /tmp\n", foreign: "nobody is 42 of /\n" },
+  check: (end) => assert.deepEqual([end.stdout("left"), end.stdout("left_there")], ["", ""]),
+  after: (scene) => removeForeign(scene, "ac-4-4-2"),
+});
+
+onEngines("4.4.2 F43 a prompt that is longer than an argument may be", {
+  yaml: `harnesses: {e: {binary: echo}}
+steps:
+  - {id: a, action: harness.run, container: {image: "alpine:3.20"}, with: {provider: e, prompt: "${
+    "p".repeat(200_000)
+  }"}}
+`,
+  status: "failed",
+  steps: { a: ["1 OCI_RUNTIME", /too long[^]*128 KiB/] },
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { openEngine } from "../../../src/runner/containers/engine.ts";
 import { checkEngine } from "../../../src/runner/containers/doctor.ts";
+import type { Reporter } from "../../../src/run/ports.ts";
 import { ensureImage } from "../../../src/runner/containers/pull.ts";
 import { type ExecRequest, openRootContainer } from "../../../src/runner/containers/root-container.ts";
 import { runStepContainer } from "../../../src/runner/containers/step-container.ts";
@@ -146,6 +147,39 @@ for (const [name, answer] of BAD_PULLS) {
     assert.equal(made.error.failure.code, "IMAGE_PULL_FAILED", made.error.failure.message);
   });
 }
+
+Deno.test("6.1.6 a pull shows how far it is, in one note that changes", async () => {
+  const told = Promise.withResolvers<void>();
+  const lines = [
+    '{"status":"Pulling from acme/tool","id":"1"}',
+    '{"status":"Pulling fs layer","progressDetail":{},"id":"aaa"}',
+    '{"status":"Pulling fs layer","progressDetail":{},"id":"bbb"}',
+    '{"status":"Downloading","progressDetail":{"current":1000000,"total":4000000},"id":"aaa"}',
+  ];
+  await using fake = await openFake((request, response, path) => {
+    if (path === "/_ping") return json(response, 200, "OK");
+    if (request.method === "GET") return json(response, 404, { message: "No such image: acme/tool:1" });
+    response.writeHead(200, { "content-type": "application/json" });
+    response.write(`${lines.join("\n")}\n`);
+    void told.promise.then(() => response.end('{"status":"Download complete","id":"aaa"}\n'));
+  });
+  await using engine = openEngine(runtimeAt(fake.path, false), { progressMs: 5 });
+  const notes: [message: string, instead: string | undefined][] = [];
+  const report: Reporter = {
+    container: () => Promise.resolve(),
+    note: (_level, message, instead) => {
+      notes.push([message, instead]);
+      told.resolve();
+      return Promise.resolve();
+    },
+  };
+  const wanted = { image: "acme/tool:1", policy: "missing", platform: null, registryAuths: null } as const;
+  await ensureImage(engine, wanted, report, IDLE);
+  assert.deepEqual(notes, [
+    ["pulling acme/tool:1: 0 of 2 layers, 1.0 MB of 4.0 MB", "pulling acme/tool:1"],
+    ["pulling acme/tool:1: 1 of 2 layers, 4.0 MB of 4.0 MB", "pulling acme/tool:1"],
+  ]);
+});
 
 Deno.test("8.0.3 when the answer to a create is lost, what it may have made is removed by its name", async () => {
   let name = "";

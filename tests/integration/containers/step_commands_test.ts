@@ -1,13 +1,18 @@
 /** Several commands of one step in one container (containers contract 4.5). */
 import assert from "node:assert/strict";
 import { removeContainer } from "../../../src/runner/containers/api/container.ts";
+import type { ShellCommand } from "../../../src/runner/containers/shell.ts";
 import { runStepCommands } from "../../../src/runner/containers/step-container.ts";
 import { CANCEL, collect, exitOf, IDLE, onEachEngine, reporter, stateOf, STOP, textOf } from "./bench.ts";
+
+function plain(...argv: string[]): ShellCommand {
+  return { argv, file: null };
+}
 
 onEachEngine("AC-40 4.5 several commands share one container and end at the first failure", async (bench) => {
   const out = collect();
   const report = reporter();
-  const shell = (text: string): string[] => ["/bin/sh", "-e", "-c", text];
+  const shell = (text: string) => plain("/bin/sh", "-e", "-c", text);
   const commands = ["echo one > /tmp/x", "cat /tmp/x; exit 4", "echo three"].map(shell);
   const outcome = await runStepCommands(bench.engine, bench.request(), commands, STOP, out, report, IDLE);
   assert.equal(exitOf(outcome), "4 COMMAND_FAILED");
@@ -18,7 +23,7 @@ onEachEngine("AC-40 4.5 several commands share one container and end at the firs
 
 onEachEngine("AC-78 4.5.2 several commands in a kept container: it is stopped and stays", async (bench) => {
   const report = reporter();
-  const commands = [["echo", "1"], ["echo", "2"]];
+  const commands = [plain("echo", "1"), plain("echo", "2")];
   const request = bench.request({ keepContainer: true });
   const outcome = await runStepCommands(bench.engine, request, commands, STOP, collect(), report, IDLE);
   assert.equal(exitOf(outcome), "0", textOf(outcome));
@@ -30,7 +35,7 @@ onEachEngine("AC-78 4.5.2 several commands in a kept container: it is stopped an
 onEachEngine("4.5.1 a stop ends the command that runs and starts no other", async (bench) => {
   const stop = new AbortController();
   const out = collect();
-  const commands = ["echo first; sleep 300", "echo second"].map((text) => ["/bin/sh", "-c", text]);
+  const commands = ["echo first; sleep 300", "echo second"].map((text) => plain("/bin/sh", "-c", text));
   const running = runStepCommands(
     bench.engine,
     bench.request(),
@@ -52,7 +57,8 @@ onEachEngine("2.10.4 F50 a main process that ends fails the step before its firs
     command: ["sh", "-c", "echo boom >&2; exit 9"],
     logPattern: "never",
   });
-  const outcome = await runStepCommands(bench.engine, request, [["true"]], STOP, collect(), reporter(), IDLE);
+  const commands = [plain("true")];
+  const outcome = await runStepCommands(bench.engine, request, commands, STOP, collect(), reporter(), IDLE);
   assert.equal(outcome.failure?.code, "READINESS_FAILED");
   assert.match(textOf(outcome), /9[^]*boom/);
 });

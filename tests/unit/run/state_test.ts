@@ -40,3 +40,18 @@ Deno.test("reduce: 4.3 a step that waits for its next try ends with its attempt"
   );
   assert.equal(state.steps[1]?.status, "aborted");
 });
+
+Deno.test("reduce: what goes on is told by one note, which changes", () => {
+  const note = (message: string, instead?: string): TimedEvent => ({
+    type: "note",
+    step: "b",
+    data: { level: "info", message, ...(instead === undefined ? {} : { instead }) },
+    at: 5,
+  });
+  const state = fold(
+    note("pulling x: 1 of 2", "pulling x"),
+    note("other"),
+    note("pulling x: 2 of 2", "pulling x"),
+  );
+  assert.deepEqual(state.steps[1]?.notes, ["other", "pulling x: 2 of 2"]);
+});

@@ -188,3 +188,16 @@ export function statInContainer(
   const call = { operation: "container stat", method: "HEAD", path: `/containers/${id}/archive` } as const;
   return socket.head({ ...call, query: { path } }, signal);
 }
+
+/** Unpacks a tar archive below a folder of the container. */
+export function putArchive(
+  socket: Socket,
+  id: string,
+  folder: string,
+  archive: Uint8Array,
+  signal: AbortSignal,
+): Promise<Reply<unknown>> {
+  const path = `/containers/${id}/archive`;
+  const call = { operation: "container put", method: "PUT", path, query: { path: folder }, archive } as const;
+  return socket.request(call, Nothing, signal);
+}

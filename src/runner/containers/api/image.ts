@@ -15,9 +15,14 @@ export type InspectedImage = v.InferOutput<typeof Inspected>;
 const Listed = v.array(v.object({ Id: v.string() }));
 
 const Progress = v.object({
+  status: v.optional(v.string()),
+  id: v.optional(v.string()),
+  progressDetail: v.optional(v.object({ current: v.optional(v.number()), total: v.optional(v.number()) })),
   error: v.optional(v.string()),
   errorDetail: v.optional(v.object({ message: v.optional(v.string()) })),
 });
+
+export type PullLine = v.InferOutput<typeof Progress>;
 
 /** By reference: a list filter does not know fully qualified names on Docker (6.1.2). */
 export function inspectImage(
@@ -55,7 +60,12 @@ export interface Pull {
 }
 
 /** Answers when the stream of progress has ended: an error may be its last line, under status 200 (6.1.4). */
-export async function pullImage(socket: Socket, pull: Pull, signal: AbortSignal): Promise<Reply<null>> {
+export async function pullImage(
+  socket: Socket,
+  pull: Pull,
+  onLine: (line: PullLine) => void,
+  signal: AbortSignal,
+): Promise<Reply<null>> {
   const operation = "image pull";
   const query = { fromImage: pull.name, tag: pull.tag, platform: pull.platform };
   const headers = pull.auth === null ? {} : { "x-registry-auth": pull.auth };
@@ -72,9 +82,9 @@ export async function pullImage(socket: Socket, pull: Pull, signal: AbortSignal)
       const parts = (line + decoder.decode(chunk, { stream: true })).split("\n");
       line = parts.pop() ?? "";
       lines += parts.length;
-      for (const part of parts) readProgress(part, operation);
+      for (const part of parts) readLine(part, operation, onLine);
     }
-    readProgress(line, operation);
+    readLine(line, operation, onLine);
     if (lines === 0 && line.trim() === "") {
       throw new StreamError(engineError("broken", operation, "the engine ended the pull without a word"));
     }
@@ -85,7 +95,7 @@ export async function pullImage(socket: Socket, pull: Pull, signal: AbortSignal)
   }
 }
 
-function readProgress(line: string, operation: string): void {
+function readLine(line: string, operation: string, onLine: (line: PullLine) => void): void {
   if (line.trim() === "") return;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Progress), line);
   if (!parsed.success) {
@@ -93,6 +103,6 @@ function readProgress(line: string, operation: string): void {
   }
   const { error, errorDetail } = parsed.output;
   const message = errorDetail?.message ?? error;
-  if (message === undefined) return;
+  if (message === undefined) return onLine(parsed.output);
   throw new StreamError(engineError("answered", operation, message, { status: 200, cause: message }));
 }

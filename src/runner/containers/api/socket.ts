@@ -18,6 +18,8 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | null>>;
   readonly body?: unknown;
+  /** A tar archive in place of a JSON body. */
+  readonly archive?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   /** null: as long as it takes (pull, wait, streams). Default: the time in which every engine answers (F12). */
   readonly answerMs?: number | null;
@@ -147,9 +149,10 @@ async function tryExchange(connection: Connection, call: Call, signal: AbortSign
       method: call.method,
       headers: {
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(call.archive === undefined ? {} : { "content-type": "application/x-tar" }),
         ...call.headers,
       },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
+      body: call.archive ?? (call.body === undefined ? null : JSON.stringify(call.body)),
       signal,
     });
     const isSuccess = answer.statusCode < 300 || answer.statusCode === 304;

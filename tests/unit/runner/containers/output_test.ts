@@ -11,6 +11,8 @@ const PODMAN_EXEC =
   'Error: /usr/sbin/runc: exec failed: exec: "x": permission denied: OCI permission denied\n' +
   "Error: read unixpacket @->/proc/self/fd/14/attach: read: connection reset by peer\n";
 
+const TOO_LONG = "exec /sbin/docker-init: argument list too long\n";
+
 type Write = [stream: "stdout" | "stderr", text: string];
 
 async function guarded(
@@ -31,6 +33,7 @@ async function guarded(
 const LAUNCHES: [name: string, write: Write, exitCode: number][] = [
   ["Docker's init", ["stderr", TINI], 127],
   ["Podman's init, whose code is 1", ["stderr", CATATONIT], 1],
+  ["a runtime that cannot start the init", ["stderr", TOO_LONG], 1],
   ["an exec on Docker", ["stdout", DOCKER_EXEC], 126],
   ["an unknown user of an exec on Docker", ["stdout", DOCKER_USER], 126],
   ["an exec on Podman", ["stderr", PODMAN_EXEC], 126],
@@ -80,4 +83,18 @@ Deno.test("what cannot be such words is not held back", async () => {
   assert.deepEqual(passed, ["E", "at"]);
   await guard.write("stderr", new TextEncoder().encode("Error: late"));
   assert.deepEqual(passed, ["E", "at", "Error: late"]);
+});
+
+Deno.test("a line that is none of theirs is passed on at once, however it begins", async () => {
+  const passed: string[] = [];
+  const guard = newLaunchGuard({
+    write: (_stream, bytes) => {
+      passed.push(new TextDecoder().decode(bytes));
+      return Promise.resolve();
+    },
+  });
+  await guard.write("stderr", new TextEncoder().encode("Error: still trying"));
+  assert.deepEqual(passed, []);
+  await guard.write("stderr", new TextEncoder().encode("\n"));
+  assert.deepEqual(passed, ["Error: still trying", "\n"]);
 });
