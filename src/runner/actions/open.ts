@@ -40,6 +40,8 @@ export interface ActionsOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly hurry: AbortSignal;
+  /** Nothing is to be made here. */
+  readonly isPlanned?: boolean;
   engine(): Promise<Engine | Failure>;
   state(request: StateCall, signal: AbortSignal): Promise<StateReply | { readonly problem: string }>;
   /** Of a step's container; null: of the root container. */
@@ -59,7 +61,7 @@ export function newActions(options: ActionsOptions): Actions {
         : joinDir(base, scope.workingDir);
       const refused = await options.policy.path(workingDir);
       if (refused !== null) return refused;
-      await makeFolder(workingDir, options.owner);
+      if (options.isPlanned !== true) await makeFolder(workingDir, options.owner);
       const root = await openRoot(options, scope, workingDir, report, signal);
       if (root !== null && isFailure(root)) return root;
       return newOpenActions(

@@ -40,7 +40,12 @@ export async function makeContainer(
   const request = { ...written, container: { ...written.container, image: named } };
   const { container } = request;
   const { baseDir, hostEnv } = request;
-  const mounts = await resolveMounts(container.volumes, { baseDir, hostEnv, admit: guard.source });
+  const mounts = await resolveMounts(container.volumes, {
+    baseDir,
+    hostEnv,
+    isPlanned: engine.isPaper,
+    admit: guard.source,
+  });
   if (isFailure(mounts)) return unmade(describe(engine.runtime, mounts, { image: named }));
   const allowed = await admitted(engine, newCreateBody(request, mounts, role, false), named);
   if (!allowed.ok) return allowed;

@@ -18,6 +18,8 @@ export interface Engine extends AsyncDisposable {
   readonly init: { isThere: boolean };
   /** What may be asked of it; a run with a policy sees the engine with a guard of its own. */
   readonly guard: EngineGuard;
+  /** Only what it would be asked is of interest: nothing is to be made on this machine for it. */
+  readonly isPaper: boolean;
 }
 
 export interface EngineLimits {
@@ -42,6 +44,7 @@ export function openEngine(runtime: Runtime, given: Partial<EngineLimits> = {}):
     pulls: newSharedPulls(),
     init: { isThere: true },
     guard: OPEN_GUARD,
+    isPaper: false,
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
   };
 }

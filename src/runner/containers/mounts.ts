@@ -15,6 +15,8 @@ export interface MountOptions {
   readonly baseDir: string;
   /** Filtered environment of the runner: `$HOME` and the like in sources (2.6.1). */
   readonly hostEnv: Readonly<Record<string, string>>;
+  /** A missing source stays missing: it is only planned. */
+  readonly isPlanned?: boolean;
   /** Whether a source may be mounted, asked before a missing one is made. */
   admit?(path: string): Promise<Failure | null>;
 }
@@ -47,7 +49,7 @@ async function resolveMount(text: string, index: number, options: MountOptions):
   const path = toPath(source, options);
   const refused = await options.admit?.(path) ?? null;
   if (refused !== null) return refused;
-  const isThere = await ensureSource(path, options.baseDir);
+  const isThere = options.isPlanned === true || await ensureSource(path, options.baseDir);
   if (isThere) return { type: "bind", source: path, ...mount };
   return {
     code: "MOUNT_SOURCE_UNAVAILABLE",
