@@ -6,6 +6,7 @@ import { newActions } from "../runner/actions/open.ts";
 import { filterHostEnv } from "../runner/actions/environment.ts";
 import { systemIds } from "../runner/clock.ts";
 import { openPaperEngine, type PlannedCall } from "../runner/containers/paper.ts";
+import type { Mount } from "../runner/containers/mounts.ts";
 import type { Runtime } from "../runner/containers/runtime.ts";
 import { MASK, newMask } from "../runner/mask.ts";
 import type { RunPolicy } from "../runner/policy.ts";
@@ -35,6 +36,16 @@ export interface PlanOptions {
   readonly clock: RunPorts["clock"];
 }
 
+/** Where a run would have its secrets as files. */
+export const PLANNED_SECRETS_DIR = "/dev/shm/dagu-secrets-PLAN";
+
+const PLANNED_SECRETS: Mount = {
+  type: "bind",
+  source: PLANNED_SECRETS_DIR,
+  target: "/run/secrets",
+  readOnly: true,
+};
+
 /** Whether anything of the step would reach an engine. */
 export function isInContainer(step: Step): boolean {
   return step.place !== "host" || step.action.name === "docker.run";
@@ -53,6 +64,13 @@ export async function openPlan(options: PlanOptions): Promise<Plan> {
     sourceDir: options.sourceDir,
     owner: null,
     policy: options.policy,
+    secretFiles: {
+      open: (names) =>
+        Promise.resolve({
+          mounts: names.length === 0 ? [] : [PLANNED_SECRETS],
+          [Symbol.asyncDispose]: () => Promise.resolve(),
+        }),
+    },
     hostEnv: filterHostEnv(options.env),
     runnerEnv: options.env,
     mask: newMask([]),

@@ -25,6 +25,7 @@ import { readDefinition } from "./definition.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
+import { clearSecrets, newSecretFiles } from "./secret-files.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -48,6 +49,8 @@ export interface AttemptHost extends ResendPorts {
   readonly policy: Policy;
   /** What no container may see. */
   readonly hiddenPaths: readonly string[];
+  /** Where secrets are held as files. */
+  readonly secretsBase: string;
   readonly budget: SpoolBudget;
   /** Its sleeps end early when contact with the control plane is back. */
   readonly retryClock: Clock;
@@ -219,7 +222,11 @@ async function perform(
   control: Control,
 ): Promise<void> {
   const policy = host.policy.forRun(grant.run, {
-    own: [workspace.workDir, ...(workspace.artifactsDir === null ? [] : [workspace.artifactsDir])],
+    own: [
+      join(host.secretsBase, grant.attemptId),
+      workspace.workDir,
+      ...(workspace.artifactsDir === null ? [] : [workspace.artifactsDir]),
+    ],
     secret: host.hiddenPaths,
   });
   // The folder of the workflow's file is the machine's, not the run's.
@@ -285,6 +292,8 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   const { workflow, workspace, spool, journal, mask, policy, sourceDir, folders } = opened;
   const hostEnv = filterHostEnv(host.runnerEnv);
   const { attemptId } = grant;
+  const { owner } = host;
+  const secretFiles = newSecretFiles({ base: host.secretsBase, attemptId, values: opened.secrets, owner });
   const share = { attemptId, policy, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
   const actions = newActions({
     ...share,
@@ -293,7 +302,8 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     mask,
     workspace,
     sourceDir,
-    owner: host.owner,
+    owner,
+    secretFiles,
     hurry: control.kill.signal,
     engine: async () => {
       const engine = await host.engine();
@@ -353,7 +363,11 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   const located = workflow.workingDir !== null || grant.run.defaultDir === ""
     ? workflow
     : { ...workflow, workingDir: grant.run.defaultDir };
-  return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
+  try {
+    return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
+  } finally {
+    await clearSecrets(secretFiles.dir);
+  }
 }
 
 /** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */

@@ -6,7 +6,7 @@ import { filterHostEnv } from "../../runner/actions/environment.ts";
 import { addressText, readRuntime, type Runtime } from "../../runner/containers/runtime.ts";
 import { MASK } from "../../runner/mask.ts";
 import { isFailure } from "../../run/outcome.ts";
-import { isInContainer, openPlan, type PlannedStep, planText } from "../dry-plan.ts";
+import { isInContainer, openPlan, PLANNED_SECRETS_DIR, type PlannedStep, planText } from "../dry-plan.ts";
 import { newChecks } from "../../runner/checks.ts";
 import { systemClock, systemIds } from "../../runner/clock.ts";
 import { newSurroundings } from "../../runner/surroundings.ts";
@@ -96,7 +96,7 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
   try {
     const policy = (await readRunnerPolicy(context.env)).forRun(
       { name: given.name, trust: "trusted" },
-      { own: [workDir], secret: [] },
+      { own: [workDir, PLANNED_SECRETS_DIR], secret: [] },
     );
     const hostEnv = filterHostEnv(context.env);
     const clock = systemClock();

@@ -73,15 +73,20 @@ async function runInNew(
   if (isFailure(engine)) return failedWith(engine);
   const [command, ...others] = commands;
   if (command === undefined) return succeeded(null);
-  const env = ownEnvironment(kind, work.call);
+  const env = ownEnvironment(kind, work.call, container.secrets);
+  const secrets = await work.attempt.secretFiles.open(container.secrets ?? []);
+  if (isFailure(secrets)) return failedWith(secrets);
+  await using files = secrets;
+  const extraMounts = files.mounts;
   const { runStepCommands, runStepContainer } = await import("../containers/step-container.ts");
   const { sink, report, signal } = work;
   if (others.length === 0) {
-    const request = ownRequest(container, work, env, command);
+    const request = { ...ownRequest(container, work, env, command), extraMounts };
     return await runStepContainer(engine, request, stopRules(work), sink, report, signal);
   }
   // The container only holds them: `startup` says what its own process is (4.5.1).
-  const request = ownRequest(container, work, env, { argv: null, keepsEntrypoint: true });
+  const held = { argv: null, keepsEntrypoint: true };
+  const request = { ...ownRequest(container, work, env, held), extraMounts };
   const argvs = commands.map(({ argv }) => argv ?? []);
   return await runStepCommands(engine, request, argvs, stopRules(work), sink, report, signal);
 }
@@ -114,7 +119,8 @@ async function execAll(
   kind: PlacedKind,
   commands: readonly PlacedCommand[],
 ): Promise<Outcome> {
-  const env = execEnvironment(kind, work.call, container.env);
+  const hidden = container.kind === "image" ? container.secrets : [];
+  const env = execEnvironment(kind, work.call, container.env, hidden);
   for (const [index, command] of commands.entries()) {
     const { user, workingDir } = container;
     const request = { argv: command.argv ?? [], env, workingDir, user };

@@ -2,6 +2,7 @@
 import type { ContainerFacts } from "../../run/event.ts";
 import { isFailure } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
+import { findInability } from "./abilities.ts";
 import { createContainer, inspectContainer, startContainer } from "./api/container.ts";
 import { type EngineError, isLost } from "./api/error.ts";
 import { describe, diagnose, isInitMissing, type Subject } from "./diagnose.ts";
@@ -40,15 +41,18 @@ export async function makeContainer(
   const request = { ...written, container: { ...written.container, image: named } };
   const { container } = request;
   const { baseDir, hostEnv } = request;
-  const mounts = await resolveMounts(container.volumes, {
+  const volumes = await resolveMounts(container.volumes, {
     baseDir,
     hostEnv,
     isPlanned: engine.isPaper,
     admit: guard.source,
   });
-  if (isFailure(mounts)) return unmade(describe(engine.runtime, mounts, { image: named }));
+  if (isFailure(volumes)) return unmade(describe(engine.runtime, volumes, { image: named }));
+  const mounts = [...volumes, ...(request.extraMounts ?? [])];
   const allowed = await admitted(engine, newCreateBody(request, mounts, role, false), named);
   if (!allowed.ok) return allowed;
+  const inability = await findInability(engine, request, mounts, signal);
+  if (inability !== null) return { ok: false, error: inability };
   const wanted = {
     image: container.image,
     policy: container.pullPolicy,

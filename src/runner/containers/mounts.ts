@@ -8,6 +8,8 @@ export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
+  /** `z`, `Z`, `U`; absent: none. */
+  readonly options?: readonly string[];
 }
 
 export interface MountOptions {
@@ -44,7 +46,11 @@ async function resolveMount(text: string, index: number, options: MountOptions):
     );
   }
   const { source } = expanded;
-  const mount = { target: volume.target, readOnly: volume.mode === "ro" };
+  const mount = {
+    target: volume.target,
+    readOnly: volume.mode === "ro",
+    ...(volume.options.length === 0 ? {} : { options: volume.options }),
+  };
   if (!/[/\\]|^[.~]/.test(source)) return { type: "volume", source, ...mount };
   const path = toPath(source, options);
   const refused = await options.admit?.(path) ?? null;
