@@ -21,10 +21,13 @@ import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import { decline, refusalOf } from "./decline.ts";
+import type { Labels } from "./containers/labels.ts";
 import { readDefinition } from "./definition.ts";
+import { guardedJournal } from "./guarded-journal.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
+import { newRunEngine } from "./run-engine.ts";
 import { clearSecrets, newSecretFiles } from "./secret-files.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
@@ -294,6 +297,14 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   const { attemptId } = grant;
   const { owner } = host;
   const secretFiles = newSecretFiles({ base: host.secretsBase, attemptId, values: opened.secrets, owner });
+  const labels = (step: string | null): Labels => ({
+    run: grant.run.dagRunId,
+    workflow: grant.run.name,
+    attempt: grant.attemptId,
+    runner: host.runnerId,
+    step: step ?? "",
+  });
+  await using engine = newRunEngine(host.engine, policy.guard, labels(null));
   const share = { attemptId, policy, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
   const actions = newActions({
     ...share,
@@ -305,23 +316,14 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     owner,
     secretFiles,
     hurry: control.kill.signal,
-    engine: async () => {
-      const engine = await host.engine();
-      return isFailure(engine) ? engine : { ...engine, guard: policy.guard };
-    },
+    engine: engine.open,
     state: async (request, signal) => {
       const body = { ...request, fence: grant.fence };
       const got = await resend(host, { signal }, (call) => host.client.state(grant, body, call));
       if (got.ok) return got.value;
       return { problem: got.failure.kind === "aborted" ? "the run was stopped" : got.failure.message };
     },
-    labels: (step) => ({
-      run: grant.run.dagRunId,
-      workflow: grant.run.name,
-      attempt: grant.attemptId,
-      runner: host.runnerId,
-      step: step ?? "",
-    }),
+    labels,
     logFiles: (step) => spool.openStep(step),
     knownLogFiles: (step) => spool.logsOf(step),
   });
@@ -368,25 +370,6 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   } finally {
     await clearSecrets(secretFiles.dir);
   }
-}
-
-/** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */
-function guardedJournal(spool: Spool, control: Control): Journal {
-  return {
-    event: async (body) => {
-      // A stop without contact is told by one terminal event only; the core's own story is over.
-      if (control.lost !== null) return;
-      await spool.event(body);
-      if (spool.brokenBy === null || spool.isComplete) return;
-      control.lost = {
-        code: "SPOOL_FAILED",
-        message: `the runner cannot write the run's events: ${spool.brokenBy}`,
-        remedy: "make room on the runner's state folder",
-      };
-      control.endAtOnce();
-    },
-    log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
-  };
 }
 
 function describe(error: unknown): string {

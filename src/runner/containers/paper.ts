@@ -7,6 +7,8 @@ import { isMapping } from "../../workflow/json.ts";
 import type { ByteStream, Call, Socket } from "./api/socket.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineGuard } from "./guard.ts";
+import type { Labels } from "./labels.ts";
+import { newRunNetwork } from "./run-network.ts";
 import { addressText, type Runtime } from "./runtime.ts";
 
 /** What makes something on an engine; looking and tidying are left out. */
@@ -49,11 +51,16 @@ export function openPaperEngine(runtime: Runtime, guard: EngineGuard): PaperEngi
     pulls: new Map(),
     init: { isThere: true },
     guard,
+    ...(runtime.network === "bridge"
+      ? {}
+      : { network: newRunNetwork(PLANNED, runtime.network === "internal") }),
     isPaper: true,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return { engine, take: () => calls.splice(0) };
 }
+
+const PLANNED: Labels = { workflow: "PLAN", run: "PLAN", attempt: "PLAN", step: "", runner: "PLAN" };
 
 function queryText({ query }: Call): string {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== null);
