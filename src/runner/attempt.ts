@@ -21,10 +21,14 @@ import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import { decline, refusalOf } from "./decline.ts";
+import type { Labels } from "./containers/labels.ts";
 import { readDefinition } from "./definition.ts";
+import { guardedJournal } from "./guarded-journal.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
+import { newRunEngine } from "./run-engine.ts";
+import { clearSecrets, newSecretFiles } from "./secret-files.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -48,6 +52,8 @@ export interface AttemptHost extends ResendPorts {
   readonly policy: Policy;
   /** What no container may see. */
   readonly hiddenPaths: readonly string[];
+  /** Where secrets are held as files. */
+  readonly secretsBase: string;
   readonly budget: SpoolBudget;
   /** Its sleeps end early when contact with the control plane is back. */
   readonly retryClock: Clock;
@@ -219,7 +225,11 @@ async function perform(
   control: Control,
 ): Promise<void> {
   const policy = host.policy.forRun(grant.run, {
-    own: [workspace.workDir, ...(workspace.artifactsDir === null ? [] : [workspace.artifactsDir])],
+    own: [
+      join(host.secretsBase, grant.attemptId),
+      workspace.workDir,
+      ...(workspace.artifactsDir === null ? [] : [workspace.artifactsDir]),
+    ],
     secret: host.hiddenPaths,
   });
   // The folder of the workflow's file is the machine's, not the run's.
@@ -285,6 +295,16 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   const { workflow, workspace, spool, journal, mask, policy, sourceDir, folders } = opened;
   const hostEnv = filterHostEnv(host.runnerEnv);
   const { attemptId } = grant;
+  const { owner } = host;
+  const secretFiles = newSecretFiles({ base: host.secretsBase, attemptId, values: opened.secrets, owner });
+  const labels = (step: string | null): Labels => ({
+    run: grant.run.dagRunId,
+    workflow: grant.run.name,
+    attempt: grant.attemptId,
+    runner: host.runnerId,
+    step: step ?? "",
+  });
+  await using engine = newRunEngine(host.engine, policy.guard, labels(null));
   const share = { attemptId, policy, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
   const actions = newActions({
     ...share,
@@ -293,25 +313,17 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     mask,
     workspace,
     sourceDir,
-    owner: host.owner,
+    owner,
+    secretFiles,
     hurry: control.kill.signal,
-    engine: async () => {
-      const engine = await host.engine();
-      return isFailure(engine) ? engine : { ...engine, guard: policy.guard };
-    },
+    engine: engine.open,
     state: async (request, signal) => {
       const body = { ...request, fence: grant.fence };
       const got = await resend(host, { signal }, (call) => host.client.state(grant, body, call));
       if (got.ok) return got.value;
       return { problem: got.failure.kind === "aborted" ? "the run was stopped" : got.failure.message };
     },
-    labels: (step) => ({
-      run: grant.run.dagRunId,
-      workflow: grant.run.name,
-      attempt: grant.attemptId,
-      runner: host.runnerId,
-      step: step ?? "",
-    }),
+    labels,
     logFiles: (step) => spool.openStep(step),
     knownLogFiles: (step) => spool.logsOf(step),
   });
@@ -353,26 +365,11 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   const located = workflow.workingDir !== null || grant.run.defaultDir === ""
     ? workflow
     : { ...workflow, workingDir: grant.run.defaultDir };
-  return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
-}
-
-/** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */
-function guardedJournal(spool: Spool, control: Control): Journal {
-  return {
-    event: async (body) => {
-      // A stop without contact is told by one terminal event only; the core's own story is over.
-      if (control.lost !== null) return;
-      await spool.event(body);
-      if (spool.brokenBy === null || spool.isComplete) return;
-      control.lost = {
-        code: "SPOOL_FAILED",
-        message: `the runner cannot write the run's events: ${spool.brokenBy}`,
-        remedy: "make room on the runner's state folder",
-      };
-      control.endAtOnce();
-    },
-    log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
-  };
+  try {
+    return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
+  } finally {
+    await clearSecrets(secretFiles.dir);
+  }
 }
 
 function describe(error: unknown): string {

@@ -172,7 +172,7 @@ const schema = v.pipe(
     untrusted: given.untrusted ?? "deny",
     images: { allow: given.images?.allow ?? [], requireDigest: given.images?.require_digest ?? false },
     mounts: { allow: given.mounts?.allow ?? [], volumes: given.mounts?.volumes ?? [] },
-    networks: given.networks?.allow ?? ["none", "bridge"],
+    networks: given.networks?.allow ?? ["none", "bridge", "private"],
     ports: given.ports?.allow ?? [],
     capabilities: (given.capabilities?.allow ?? []).map(capabilityName),
     privileged: given.privileged ?? false,

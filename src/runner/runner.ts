@@ -17,6 +17,7 @@ import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 import { OPEN_POLICY } from "./policy.ts";
 import { identify } from "./registration.ts";
+import { clearSecrets, secretsBase } from "./secret-files.ts";
 import { engineOwner } from "./workspace.ts";
 
 export type { RunnerEnd, RunnerOptions, RunnerToken } from "./options.ts";
@@ -126,6 +127,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     owner: await engineOwner(engine.socketPath),
     mask: newMask(registrySecrets(engine.authConfig)),
     policy: options.policy ?? OPEN_POLICY,
+    secretsBase: await secretsBase(options.hostEnv, options.stateDir),
     hiddenPaths: [
       options.stateDir,
       ...ENGINE_SOCKETS,
@@ -142,6 +144,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     },
   };
 
+  await clearSecrets(host.secretsBase);
   const leftovers = await resumeLeftovers(host, life.abandon);
   for (const attempt of leftovers) hold(life, attempt);
   const over = new AbortController();

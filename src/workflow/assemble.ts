@@ -5,7 +5,7 @@ import type { Path } from "./document.ts";
 import type { ProblemCode } from "./problem.ts";
 import { NO_SCHEDULE, type ScheduleEntry } from "./schedule.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
-import { checkProviders } from "./step-action.ts";
+import { checkProviders, checkSecretNames } from "./step-action.ts";
 import { readHandlers, readSteps } from "./steps.ts";
 import type { MailEnvelope, MailOccasion, Step, Workflow } from "./workflow.ts";
 
@@ -130,6 +130,7 @@ const IDLE = [
 ] as const;
 
 function checkRoot(written: WrittenWorkflow, findings: Findings): void {
+  checkSecretNames(written.container, written, [], findings);
   if (written.labels !== undefined && written.tags !== undefined) {
     findings.report(["tags"], "labels and deprecated tags cannot both be set", "keep labels");
   }

@@ -27,6 +27,10 @@ export interface ImageContainer {
   readonly logPattern: string | null;
   readonly restartPolicy: "no" | "always" | "unless-stopped" | null;
   readonly healthcheck: Healthcheck | null;
+  /** `keep-id...` of rootless Podman; absent: the engine's own (B27). */
+  readonly userns?: string;
+  /** Names of the workflow's secrets that it finds as files (B22). */
+  readonly secrets?: readonly string[];
   /** null: `["/bin/sh","-e","-c"]`; `["direct"]`: no shell (2.12). */
   readonly shell: readonly string[] | null;
 }

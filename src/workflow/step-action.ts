@@ -13,7 +13,7 @@ import { countSlips } from "./slips.ts";
 import { placeOf, readRun, type Work } from "./step-run.ts";
 import { checkFanOut, readForeach, readSubRun } from "./step-fanout.ts";
 import { humanTaskWith } from "./schema/human-task.ts";
-import type { HarnessConfig, HarnessStep, Step, StepAction } from "./workflow.ts";
+import type { Container, HarnessConfig, HarnessStep, Step, StepAction } from "./workflow.ts";
 
 /** What stands in for a step whose work is wrong; never seen, since the workflow is refused. */
 const NOTHING: Work = { action: { name: "container" }, place: "own" };
@@ -31,7 +31,7 @@ export function readAction(
   findings: Findings,
   readBody: ReadBody,
 ): Work {
-  checkOwnContainer(step, path, findings);
+  checkOwnContainer(step, workflow, path, findings);
   checkBarePrompt(step, workflow, path, findings);
   if (step.foreach !== null) return readForeach(step, step.foreach, path, findings, readBody);
   if (step.run !== null && step.action !== null) {
@@ -63,9 +63,33 @@ function checkBarePrompt(step: WrittenStep, workflow: WrittenWorkflow, path: Pat
   );
 }
 
+/** Files can only be made of secrets that the workflow has (B22). */
+export function checkSecretNames(
+  container: Container | null | undefined,
+  workflow: WrittenWorkflow,
+  path: Path,
+  findings: Findings,
+): void {
+  if (container?.kind !== "image") return;
+  const known = new Set(workflow.secrets?.map(({ name }) => name));
+  const unknown = container.secrets?.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  findings.report(
+    [...path, "container", "secrets"],
+    `the workflow has no secret ${unknown}`,
+    "declare it under secrets at the root",
+  );
+}
+
 /** What only a container that outlives one command can have (2.2, 2.10.4). */
-function checkOwnContainer(step: WrittenStep, path: Path, findings: Findings): void {
+function checkOwnContainer(
+  step: WrittenStep,
+  workflow: WrittenWorkflow,
+  path: Path,
+  findings: Findings,
+): void {
   const { container } = step;
+  checkSecretNames(container, workflow, path, findings);
   if (container?.kind !== "image") return;
   const at = [...path, "container"];
   if (container.restartPolicy !== null && container.restartPolicy !== "no") {

@@ -4,6 +4,7 @@ import { filterHostEnv } from "../../src/runner/actions/environment.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
 import { newMask } from "../../src/runner/mask.ts";
 import { OPEN_POLICY } from "../../src/runner/policy.ts";
+import { newSecretFiles } from "../../src/runner/secret-files.ts";
 import { openWorkspace, type Workspace } from "../../src/runner/workspace.ts";
 import type { Failure } from "../../src/run/failure.ts";
 import type { OpenActions, Outcome, Reporter, RunScope, StepCall } from "../../src/run/ports.ts";
@@ -45,6 +46,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
     sourceDir: "",
     owner: null,
     policy: OPEN_POLICY.forRun({ name: run.name, trust: "trusted" }, { own: [], secret: [] }),
+    secretFiles: newSecretFiles({ base: folder, attemptId: run.attemptId, values: {}, owner: null }),
     hostEnv: filterHostEnv(runnerEnv),
     runnerEnv,
     mask: newMask(options.secrets ?? []),

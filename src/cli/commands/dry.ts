@@ -3,6 +3,10 @@ import { toBase62 } from "../../run/ids.ts";
 import type { RunPorts } from "../../run/ports.ts";
 import type { RunState, StepState } from "../../run/state.ts";
 import { filterHostEnv } from "../../runner/actions/environment.ts";
+import { addressText, readRuntime, type Runtime } from "../../runner/containers/runtime.ts";
+import { MASK } from "../../runner/mask.ts";
+import { isFailure } from "../../run/outcome.ts";
+import { isInContainer, openPlan, PLANNED_SECRETS_DIR, type PlannedStep, planText } from "../dry-plan.ts";
 import { newChecks } from "../../runner/checks.ts";
 import { systemClock, systemIds } from "../../runner/clock.ts";
 import { newSurroundings } from "../../runner/surroundings.ts";
@@ -11,7 +15,7 @@ import { parseWorkflow } from "../../workflow/parse.ts";
 import { formatProblem } from "../../workflow/problem.ts";
 import { NO_TARGET } from "../../workflow/schema/output.ts";
 import { NO_CONTINUE } from "../../workflow/schema/policies.ts";
-import type { Step, Workflow } from "../../workflow/workflow.ts";
+import type { Container, Step, Workflow } from "../../workflow/workflow.ts";
 import { dirname, resolve } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { openHome } from "../home.ts";
@@ -25,10 +29,12 @@ export const command: Command = {
   usage: "dry FILE|NAME [-- PARAMS...]",
   summary:
     "Walks through a workflow: checks parameters, runs eval, looks at the workflow's preconditions, and marks every step\n" +
-    "as succeeded without executing it. Nothing is stored.",
+    "as succeeded without executing it. Nothing is stored. With --plan, what its containers would be asked of the engine\n" +
+    "is printed instead, as JSON: the very requests, secrets masked, the runner's policy (DAGU_RUNNER_POLICY) applied.",
   options: {
     params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
     name: { type: "string", short: "N", value: "NAME", help: "workflow name for this run" },
+    plan: { type: "boolean", help: "print the requests to the container engine; nothing is sent" },
     "no-reuse": { type: "boolean", help: "accepted for build workflows" },
   },
   arguments: [1, 1],
@@ -51,13 +57,19 @@ export const command: Command = {
       );
     }
     const name = context.flags.text("name") ?? workflow.name ?? file.stem;
-    const state = await walk(context, {
+    const runtime = context.flags.has("plan") ? readRuntime(context.env) : null;
+    if (runtime !== null && isFailure(runtime)) throw new UserError(`${runtime.message}: ${runtime.remedy}`);
+    const { state, planned } = await walk(context, {
       workflow,
       name,
       params: bound,
       sourceDir: dirname(resolve(file.path)),
+      runtime,
     });
-    writeOut(summarize(toDetails(name, state)));
+    const isPlan = runtime !== null;
+    writeOut(
+      isPlan ? planText(runtime, addressText(runtime.address), planned) : summarize(toDetails(name, state)),
+    );
     if (state.status !== "failed") return 0;
     writeErr(`failed to execute dag-run ${name}: ${state.failure?.message ?? state.status}`);
     return 1;
@@ -69,20 +81,36 @@ interface Walk {
   readonly name: string;
   readonly params: Extract<ReturnType<typeof bindParams>, { ok: true }>;
   readonly sourceDir: string;
+  /** The engine to plan for; null: no plan is wanted. */
+  readonly runtime: Runtime | null;
+}
+
+interface Walked {
+  readonly state: RunState;
+  readonly planned: readonly PlannedStep[];
 }
 
 /** The run core itself, on a workflow whose steps do nothing. */
-async function walk(context: Context, given: Walk): Promise<RunState> {
+async function walk(context: Context, given: Walk): Promise<Walked> {
   const workDir = await Deno.makeTempDir({ prefix: "dagu-dry-" });
   try {
     const policy = (await readRunnerPolicy(context.env)).forRun(
       { name: given.name, trust: "trusted" },
-      { own: [workDir], secret: [] },
+      { own: [workDir, PLANNED_SECRETS_DIR], secret: [] },
     );
     const hostEnv = filterHostEnv(context.env);
     const clock = systemClock();
     const attemptId = systemIds().uuid();
     const quiet = () => Promise.resolve();
+    const plan = given.runtime === null ? null : await openPlan({
+      runtime: given.runtime,
+      policy,
+      env: context.env,
+      name: given.name,
+      workDir,
+      sourceDir: policy.isConfined ? "" : given.sourceDir,
+      clock,
+    });
     const ports: RunPorts = {
       clock,
       journal: { event: quiet, log: quiet },
@@ -101,7 +129,7 @@ async function walk(context: Context, given: Walk): Promise<RunState> {
         enqueue: () => Promise.reject(new Error("a dry run has no children")),
       },
       mails: { send: () => Promise.resolve(null) },
-      actions: {
+      actions: plan?.actions ?? {
         open: () =>
           Promise.resolve({
             perform: () => Promise.resolve({ exitCode: 0, failure: null, outputFile: null }),
@@ -125,7 +153,9 @@ async function walk(context: Context, given: Walk): Promise<RunState> {
       env: {},
       host: hostEnv,
       paths: { workDir, logFile: `${workDir}/run.log`, artifactsDir: null },
-      secrets: {},
+      secrets: Object.fromEntries(
+        plan === null ? [] : given.workflow.secrets.map((secret) => [secret.name, MASK]),
+      ),
       root: null,
       isRetryDue: false,
       resume: null,
@@ -133,13 +163,32 @@ async function walk(context: Context, given: Walk): Promise<RunState> {
       hostName: Deno.hostname(),
     };
     const never = new AbortController().signal;
-    return await execute(hollow(given.workflow), inputs, ports, never, never);
+    const hollowed = plan === null ? hollow(given.workflow, hollowStep) : {
+      ...hollow(given.workflow, plannedStep),
+      container: plannedContainer(given.workflow.container),
+      // One after the other, so that each call is known to be of its step.
+      maxActiveSteps: 1,
+    };
+    const state = await execute(hollowed, inputs, ports, never, never);
+    return { state, planned: plan?.steps() ?? [] };
   } finally {
     await Deno.remove(workDir, { recursive: true }).catch(() => {});
   }
 }
 
-function hollow(workflow: Workflow): Workflow {
+/** With what its containers do, and nothing else. */
+function plannedStep(step: Step): Step {
+  const { action, place, container } = step;
+  if (!isInContainer(step)) return hollowStep(step);
+  return { ...hollowStep(step), action, place, container: plannedContainer(container) };
+}
+
+/** No process writes the line that would be waited for. */
+function plannedContainer(container: Container | null): Container | null {
+  return container?.kind === "image" ? { ...container, logPattern: null } : container;
+}
+
+function hollow(workflow: Workflow, hollowStep: (step: Step) => Step): Workflow {
   return {
     ...workflow,
     steps: workflow.steps.map(hollowStep),

@@ -67,19 +67,25 @@ export function execEnvironment(
   action: ContainerAction,
   call: StepCall,
   container: readonly NamedText[],
+  files: readonly string[] = [],
 ): Environment {
   const own = asRecord(container);
-  return { ...layersBelow(action, call), ...own };
+  return { ...layersBelow(action, call, files), ...own };
 }
 
 /** In a container of its own: the layers between the image's environment and `container.env` (4.7). */
-export function ownEnvironment(action: ContainerAction, call: StepCall): Environment {
-  return layersBelow(action, call);
+export function ownEnvironment(
+  action: ContainerAction,
+  call: StepCall,
+  files: readonly string[] = [],
+): Environment {
+  return layersBelow(action, call, files);
 }
 
-function layersBelow(action: ContainerAction, call: StepCall): Environment {
+/** `files`: secrets that the container has as files, which are then no variables. */
+function layersBelow(action: ContainerAction, call: StepCall, files: readonly string[]): Environment {
   if (action === "run") return call.stepEnv;
-  const hidden = new Set(HOST_PATH_NAMES);
+  const hidden = new Set([...HOST_PATH_NAMES, ...files]);
   return Object.fromEntries(Object.entries(call.scopeEnv).filter(([name]) => !hidden.has(name)));
 }
 

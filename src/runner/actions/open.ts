@@ -16,6 +16,7 @@ import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import { type Mask, maskSink } from "../mask.ts";
 import type { RunPolicy } from "../policy.ts";
+import type { SecretFiles } from "../secret-files.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
@@ -33,6 +34,7 @@ export interface ActionsOptions {
   /** Given the working directory when we make it; null: the runner's user. */
   readonly owner: Owner | null;
   readonly policy: RunPolicy;
+  readonly secretFiles: Pick<SecretFiles, "open">;
   readonly hostEnv: Environment;
   readonly runnerEnv: Readonly<Record<string, string>>;
   readonly mask: Mask;
@@ -40,6 +42,8 @@ export interface ActionsOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly hurry: AbortSignal;
+  /** Nothing is to be made here. */
+  readonly isPlanned?: boolean;
   engine(): Promise<Engine | Failure>;
   state(request: StateCall, signal: AbortSignal): Promise<StateReply | { readonly problem: string }>;
   /** Of a step's container; null: of the root container. */
@@ -59,7 +63,7 @@ export function newActions(options: ActionsOptions): Actions {
         : joinDir(base, scope.workingDir);
       const refused = await options.policy.path(workingDir);
       if (refused !== null) return refused;
-      await makeFolder(workingDir, options.owner);
+      if (options.isPlanned !== true) await makeFolder(workingDir, options.owner);
       const root = await openRoot(options, scope, workingDir, report, signal);
       if (root !== null && isFailure(root)) return root;
       return newOpenActions(
@@ -123,7 +127,11 @@ async function openRoot(
   if (container.kind === "exec") {
     return await openForeignContainer(engine, container, scope.resources, report, signal);
   }
-  return await openRootContainer(
+  const secrets = await options.secretFiles.open(container.secrets ?? []);
+  if (isFailure(secrets)) return secrets;
+  await using opened = new AsyncDisposableStack();
+  opened.use(secrets);
+  const root = await openRootContainer(
     engine,
     {
       container,
@@ -135,10 +143,15 @@ async function openRoot(
       limits: scope.resources,
       registryAuths: scope.registryAuths,
       hostEnv: options.hostEnv,
+      extraMounts: secrets.mounts,
     },
     report,
     signal,
   );
+  if (isFailure(root)) return root;
+  opened.use(root);
+  const held = opened.move();
+  return { ...root, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** A folder that was there keeps its owner. */

@@ -76,14 +76,19 @@ async function runInNew(
   if (isFailure(engine)) return failedWith(engine);
   const [command, ...others] = commands;
   if (command === undefined) return succeeded(null);
+  const secrets = await work.attempt.secretFiles.open(container.secrets ?? []);
+  if (isFailure(secrets)) return failedWith(secrets);
+  await using files = secrets;
+  const extraMounts = files.mounts;
   const { runStepCommands, runStepContainer } = await import("../containers/step-container.ts");
   const { sink, report, signal } = work;
   if (others.length === 0) {
-    const request = ownRequest(container, work, kind, command);
+    const request = { ...ownRequest(container, work, kind, command), extraMounts };
     return await runStepContainer(engine, request, stopRules(work), sink, report, signal);
   }
   // The container only holds them: `startup` says what its own process is (4.5.1).
-  const request = ownRequest(container, work, kind, { argv: null, keepsEntrypoint: true });
+  const held = { argv: null, keepsEntrypoint: true };
+  const request = { ...ownRequest(container, work, kind, held), extraMounts };
   const shellCommands = commands.map(({ argv, file }) => ({ argv: argv ?? [], file: file ?? null }));
   return await runStepCommands(engine, request, shellCommands, stopRules(work), sink, report, signal);
 }
@@ -101,7 +106,7 @@ export function ownRequest(
     entrypoint: argv === null || command.keepsEntrypoint ? null : argv.slice(0, 1),
     command: argv === null ? null : command.keepsEntrypoint ? argv : argv.slice(1),
     file: command.file ?? null,
-    env: ownEnvironment(kind, work.call),
+    env: ownEnvironment(kind, work.call, container.secrets),
     baseDir: stepDir(work),
     labels: work.attempt.labels(work.call.step),
     tailed: tailedOf(kind),
@@ -118,7 +123,8 @@ async function execAll(
   kind: PlacedKind,
   commands: readonly PlacedCommand[],
 ): Promise<Outcome> {
-  const env = execEnvironment(kind, work.call, container.env);
+  const hidden = container.kind === "image" ? container.secrets : [];
+  const env = execEnvironment(kind, work.call, container.env, hidden);
   for (const [index, command] of commands.entries()) {
     const { user, workingDir } = container;
     const { argv, file } = command;

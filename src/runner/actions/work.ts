@@ -6,6 +6,7 @@ import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import type { RunPolicy } from "../policy.ts";
+import type { SecretFiles } from "../secret-files.ts";
 import type { StateReply, StateRequest } from "../../protocol/state.ts";
 import type { Environment } from "./environment.ts";
 
@@ -36,6 +37,8 @@ export interface AttemptShare {
   readonly root: RootContainer | null;
   /** What the machine's owner allows this run. */
   readonly policy: RunPolicy;
+  /** Secrets as files, for containers that name them. */
+  readonly secretFiles: Pick<SecretFiles, "open">;
   /** What host processes may see of the runner's environment. */
   readonly hostEnv: Environment;
   /** The whole of it, for what the service itself is configured with. */

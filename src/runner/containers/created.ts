@@ -1,7 +1,9 @@
 /** From a request, whose name is free, to a container that exists: mounts, image, create. What fails on the way leaves nothing. */
 import type { ContainerFacts } from "../../run/event.ts";
 import { isFailure } from "../../run/outcome.ts";
+import { isMapping } from "../../workflow/json.ts";
 import type { Reporter } from "../../run/ports.ts";
+import { findInability } from "./abilities.ts";
 import { createContainer, inspectContainer, startContainer } from "./api/container.ts";
 import { type EngineError, isLost } from "./api/error.ts";
 import { describe, diagnose, isInitMissing, type Subject } from "./diagnose.ts";
@@ -40,10 +42,18 @@ export async function makeContainer(
   const request = { ...written, container: { ...written.container, image: named } };
   const { container } = request;
   const { baseDir, hostEnv } = request;
-  const mounts = await resolveMounts(container.volumes, { baseDir, hostEnv, admit: guard.source });
-  if (isFailure(mounts)) return unmade(describe(engine.runtime, mounts, { image: named }));
-  const allowed = await admitted(engine, newCreateBody(request, mounts, role, false), named);
+  const volumes = await resolveMounts(container.volumes, {
+    baseDir,
+    hostEnv,
+    isPlanned: engine.isPaper,
+    admit: guard.source,
+  });
+  if (isFailure(volumes)) return unmade(describe(engine.runtime, volumes, { image: named }));
+  const mounts = [...volumes, ...(request.extraMounts ?? [])];
+  const allowed = await admitted(engine, request, newCreateBody(request, mounts, role, false), PRIVATE);
   if (!allowed.ok) return allowed;
+  const inability = await findInability(engine, request, mounts, signal);
+  if (inability !== null) return { ok: false, error: inability };
   const wanted = {
     image: container.image,
     policy: container.pullPolicy,
@@ -52,12 +62,15 @@ export async function makeContainer(
   };
   const image = await ensureImage(engine, wanted, report, signal);
   if (!image.ok) return image;
+  const network = await ownNetwork(engine, request, signal);
+  if (!network.ok) return network;
   const name = container.containerName ?? newContainerName(request.labels);
   const subject = subjectOf(request, name);
 
   const create = async (withInit: boolean): Promise<Made<string> | EngineError> => {
     // Looked at again: a pull takes long enough for a link to be changed.
-    const body = await admitted(engine, newCreateBody(request, mounts, role, withInit), named);
+    const written = newCreateBody(request, mounts, role, withInit);
+    const body = await admitted(engine, request, written, network.value);
     if (!body.ok) return body;
     const reply = await createContainer(engine.socket, name, body.value, container.platform, UNSTOPPED);
     return reply.ok ? { ok: true, value: reply.value.Id } : reply.error;
@@ -95,12 +108,42 @@ export async function makeContainer(
 }
 
 /** The body as the machine's owner lets it be sent. */
-async function admitted(engine: Engine, body: Made<CreateBody>, image: string): Promise<Made<CreateBody>> {
-  if (!body.ok) return body;
-  const judged = await engine.guard.body(body.value);
-  return "body" in judged
-    ? { ok: true, value: judged.body }
-    : unmade(describe(engine.runtime, judged, { image }));
+async function admitted(
+  engine: Engine,
+  request: ContainerRequest,
+  written: Made<CreateBody>,
+  network: string,
+): Promise<Made<CreateBody>> {
+  if (!written.ok) return written;
+  const isOwn = engine.network !== undefined && namesNoNetwork(request);
+  const judged = await engine.guard.body(isOwn ? inNetwork(written.value, PRIVATE) : written.value);
+  if (!("body" in judged)) {
+    return unmade(describe(engine.runtime, judged, { image: request.container.image }));
+  }
+  return { ok: true, value: isOwn ? inNetwork(judged.body, network) : judged.body };
+}
+
+/** How a policy calls the network of the run, whatever its name is. */
+const PRIVATE = "private";
+
+/** What is written counts, `none` above all. */
+function namesNoNetwork({ container, raw }: ContainerRequest): boolean {
+  const mode = raw?.host["NetworkMode"] ?? "";
+  return container.network === null && mode === "" && Object.keys(raw?.network ?? {}).length === 0;
+}
+
+async function ownNetwork(
+  engine: Engine,
+  request: ContainerRequest,
+  signal: AbortSignal,
+): Promise<Made<string>> {
+  if (engine.network === undefined || !namesNoNetwork(request)) return { ok: true, value: "" };
+  return await engine.network.name(engine, signal);
+}
+
+function inNetwork(body: CreateBody, name: string): CreateBody {
+  const host = body["HostConfig"];
+  return { ...body, HostConfig: { ...(isMapping(host) ? host : {}), NetworkMode: name } };
 }
 
 /** null: it runs, or has run already. */

@@ -5,6 +5,7 @@
 import { openSocket, type Socket } from "./api/socket.ts";
 import { type EngineGuard, OPEN_GUARD } from "./guard.ts";
 import { newSharedPulls, type SharedPulls } from "./pull.ts";
+import type { RunNetwork } from "./run-network.ts";
 import { addressText, type Runtime } from "./runtime.ts";
 
 export interface Engine extends AsyncDisposable {
@@ -18,6 +19,10 @@ export interface Engine extends AsyncDisposable {
   readonly init: { isThere: boolean };
   /** What may be asked of it; a run with a policy sees the engine with a guard of its own. */
   readonly guard: EngineGuard;
+  /** Of the run that sees this engine; absent: containers are in the engine's own. */
+  readonly network?: RunNetwork;
+  /** Only what it would be asked is of interest: nothing is to be made on this machine for it. */
+  readonly isPaper: boolean;
 }
 
 export interface EngineLimits {
@@ -44,6 +49,7 @@ export function openEngine(runtime: Runtime, given: Partial<EngineLimits> = {}):
     pulls: newSharedPulls(),
     init: { isThere: true },
     guard: OPEN_GUARD,
+    isPaper: false,
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
   };
 }

@@ -12,10 +12,13 @@ export interface Labels {
 /** `step`: runs one command to its end. `background`: holds several. `shared`: the root container. */
 export type Role = "step" | "background" | "shared";
 
+/** The run's own network carries the same labels. */
+type Labelled = Role | "network";
+
 const PREFIX = "dagu-edge.";
 const PRODUCT = "dagu-edge";
 
-export function newLabels(labels: Labels, role: Role, isKept: boolean): Record<string, string> {
+export function newLabels(labels: Labels, role: Labelled, isKept: boolean): Record<string, string> {
   return {
     [`${PREFIX}product`]: PRODUCT,
     [`${PREFIX}workflow`]: labels.workflow,

@@ -8,6 +8,8 @@ export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
+  /** `z`, `Z`, `U`; absent: none. */
+  readonly options?: readonly string[];
 }
 
 export interface MountOptions {
@@ -15,6 +17,8 @@ export interface MountOptions {
   readonly baseDir: string;
   /** Filtered environment of the runner: `$HOME` and the like in sources (2.6.1). */
   readonly hostEnv: Readonly<Record<string, string>>;
+  /** A missing source stays missing: it is only planned. */
+  readonly isPlanned?: boolean;
   /** Whether a source may be mounted, asked before a missing one is made. */
   admit?(path: string): Promise<Failure | null>;
 }
@@ -42,12 +46,16 @@ async function resolveMount(text: string, index: number, options: MountOptions):
     );
   }
   const { source } = expanded;
-  const mount = { target: volume.target, readOnly: volume.mode === "ro" };
+  const mount = {
+    target: volume.target,
+    readOnly: volume.mode === "ro",
+    ...(volume.options.length === 0 ? {} : { options: volume.options }),
+  };
   if (!/[/\\]|^[.~]/.test(source)) return { type: "volume", source, ...mount };
   const path = toPath(source, options);
   const refused = await options.admit?.(path) ?? null;
   if (refused !== null) return refused;
-  const isThere = await ensureSource(path, options.baseDir);
+  const isThere = options.isPlanned === true || await ensureSource(path, options.baseDir);
   if (isThere) return { type: "bind", source: path, ...mount };
   return {
     code: "MOUNT_SOURCE_UNAVAILABLE",

@@ -1,6 +1,7 @@
 /** Containers that an earlier process of this runner left behind, found by their labels (DESIGN 3.10). */
 import { listContainers, removeContainer, stopContainer } from "./api/container.ts";
 import type { Reply } from "./api/error.ts";
+import { listNetworks, removeNetwork } from "./api/network.ts";
 import type { Engine } from "./engine.ts";
 import { readMarks, runnerFilter } from "./labels.ts";
 
@@ -23,6 +24,12 @@ export async function reap(
     else if (State !== "running") continue;
     else await stopContainer(engine.socket, Id, STOP_GRACE_SEC, signal);
     count++;
+  }
+  const networks = await listNetworks(engine.socket, runnerFilter(runnerId), signal);
+  for (const { Name, Labels } of networks.ok ? networks.value : []) {
+    const marks = readMarks(Labels ?? null);
+    // One that something is still in is refused by the engine, and stays.
+    if (marks !== null && !isLive(marks.attempt)) await removeNetwork(engine.socket, Name, signal);
   }
   return { ok: true, value: count };
 }

@@ -10,6 +10,8 @@ export type Address =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly tls: Tls | null };
 
+export type NetworkChoice = "bridge" | "private" | "internal";
+
 /** Client certificates of docker mode. The files are read by the first connection. */
 export interface Tls {
   readonly certPath: string;
@@ -27,6 +29,8 @@ export interface Runtime {
   readonly authConfig: string | null;
   /** Path of a Docker config file that pulls may use; null: none (6.5.7). */
   readonly registryConfig: string | null;
+  /** What containers are in that name no network: the engine's own, or one of their run (B25). */
+  readonly network: NetworkChoice;
   /** For the start-up log, for example that a variable is ignored (F11). */
   readonly notes: readonly string[];
 }
@@ -64,9 +68,15 @@ export function readRuntime(env: Environment): Runtime | Failure {
     const message = `DOCKER_API_VERSION is "${apiVersion}"; it must look like "1.41"`;
     return { ...invalid(message, "unset DOCKER_API_VERSION to let the engine decide"), engine: kind };
   }
+  const network = readNetwork(env);
+  if (network === null) {
+    const message = `DAGU_CONTAINER_NETWORK is "${env["DAGU_CONTAINER_NETWORK"]}"`;
+    return { ...invalid(message, "write bridge, private or internal"), engine: kind };
+  }
   return {
     kind,
     address,
+    network,
     source: text === null ? "default" : variable,
     apiVersion,
     authConfig: trimmed(env, "DOCKER_AUTH_CONFIG"),
@@ -83,6 +93,12 @@ export function addressText(address: Address): string {
 function readKind(env: Environment): RuntimeKind | null {
   const text = trimmed(env, "DAGU_CONTAINER_RUNTIME")?.toLowerCase() ?? "docker";
   return text === "docker" || text === "podman" ? text : null;
+}
+
+/** null: it is none of them. Nobody gets a network that they did not ask for. */
+function readNetwork(env: Environment): NetworkChoice | null {
+  const text = trimmed(env, "DAGU_CONTAINER_NETWORK")?.toLowerCase() ?? "bridge";
+  return text === "bridge" || text === "private" || text === "internal" ? text : null;
 }
 
 /** TLS belongs to docker mode; a stale certificate folder must not even be looked at in podman mode (1.2). */

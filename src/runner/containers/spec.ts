@@ -25,6 +25,8 @@ export interface ContainerRequest {
   readonly labels: Labels;
   readonly limits: ResourceLimits;
   readonly registryAuths: RegistryAuths | null;
+  /** Mounts that are not the author's. */
+  readonly extraMounts?: readonly Mount[];
   /** Filtered environment of the runner, for volume sources. */
   readonly hostEnv: Readonly<Record<string, string>>;
   /** Streams whose ends the message of a failure quotes; absent: stderr. */
@@ -91,7 +93,7 @@ function hostConfig(
 ): Json {
   const { container, raw, limits } = request;
   const { AutoRemove: _autoRemove, Resources: resources, ...host } = asRecord(raw?.host);
-  const binds = mounts.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ":ro" : ""}`);
+  const binds = mounts.map(bindText);
   return {
     ...(withInit ? { Init: true } : {}),
     ...asRecord(resources),
@@ -100,9 +102,15 @@ function hostConfig(
     ...(container.network === null ? {} : { NetworkMode: container.network }),
     ...(container.restartPolicy === null ? {} : { RestartPolicy: { Name: container.restartPolicy } }),
     PortBindings: { ...asRecord(host["PortBindings"]), ...ports.bindings },
+    ...(container.userns === undefined ? {} : { UsernsMode: container.userns }),
     ...(limits.cpu === null ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
     ...(limits.memoryBytes === null ? {} : { Memory: limits.memoryBytes }),
   };
+}
+
+function bindText({ source, target, readOnly, options = [] }: Mount): string {
+  const mode = [...(readOnly ? ["ro"] : []), ...options].join(",");
+  return [source, target, ...(mode === "" ? [] : [mode])].join(":");
 }
 
 interface Ports {

@@ -169,6 +169,31 @@ const restartPolicy = v.pipe(
   ),
 );
 
+const userns = v.pipe(
+  text,
+  v.trim(),
+  v.check(
+    (value) => /^keep-id(:(uid|gid)=\d+(,(uid|gid)=\d+)?)?$/.test(value),
+    (issue) =>
+      complain(
+        `invalid userns ${quote(issue.input)}`,
+        "use keep-id or keep-id:uid=1000,gid=1000 (rootless Podman)",
+      ),
+  ),
+);
+
+const secretNames = v.pipe(
+  texts,
+  v.array(v.pipe(
+    v.string(),
+    v.check(
+      (value) => /^[A-Za-z_]\w*$/.test(value),
+      (issue) =>
+        complain(`${quote(issue.input)} is not the name of a secret`, "name one of the workflow's secrets"),
+    ),
+  )),
+);
+
 const RUNTIME_HINT =
   "the engine is chosen by DAGU_CONTAINER_RUNTIME in the environment of the runner's process, never by a workflow";
 
@@ -191,6 +216,8 @@ const map = fields({
   log_pattern: v.optional(logPattern),
   restart_policy: v.optional(restartPolicy),
   healthcheck: v.optional(healthcheck),
+  userns: v.optional(userns),
+  secrets: v.optional(secretNames),
   shell: v.optional(shell),
 }, { of: "container", hints: { runtime: RUNTIME_HINT, engine: RUNTIME_HINT, socket: RUNTIME_HINT } });
 
@@ -210,6 +237,8 @@ const CREATION_KEYS = [
   "log_pattern",
   "restart_policy",
   "healthcheck",
+  "userns",
+  "secrets",
 ] as const;
 
 const checkedMap = v.pipe(
@@ -274,6 +303,8 @@ function toContainer(given: ContainerMap): Container {
     logPattern: given.log_pattern ?? null,
     restartPolicy: given.restart_policy ?? null,
     healthcheck: given.healthcheck ?? null,
+    ...(given.userns === undefined ? {} : { userns: given.userns }),
+    ...(given.secrets === undefined ? {} : { secrets: given.secrets }),
     ...shared,
   };
 }

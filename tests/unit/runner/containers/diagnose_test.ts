@@ -10,6 +10,7 @@ const DOCKER: Runtime = {
   apiVersion: null,
   authConfig: null,
   registryConfig: null,
+  network: "bridge",
   notes: [],
 };
 const PODMAN: Runtime = {

@@ -1,0 +1,29 @@
+import type { Failure } from "../run/failure.ts";
+import type { Journal } from "../run/ports.ts";
+import type { Spool } from "./spool.ts";
+
+/** What of an attempt's control the journal looks at and pulls. */
+interface Ending {
+  readonly isFenced: boolean;
+  lost: Failure | null;
+  endAtOnce(): void;
+}
+
+/** Ends the attempt when its events cannot reach the disk any more (SP-03); a full disk must not look like success. */
+export function guardedJournal(spool: Spool, control: Ending): Journal {
+  return {
+    event: async (body) => {
+      // A stop without contact is told by one terminal event only; the core's own story is over.
+      if (control.lost !== null) return;
+      await spool.event(body);
+      if (spool.brokenBy === null || spool.isComplete) return;
+      control.lost = {
+        code: "SPOOL_FAILED",
+        message: `the runner cannot write the run's events: ${spool.brokenBy}`,
+        remedy: "make room on the runner's state folder",
+      };
+      control.endAtOnce();
+    },
+    log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),
+  };
+}
