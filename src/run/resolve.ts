@@ -116,7 +116,12 @@ export function resolveAction(
           "write the command as a script (a block with `|`), or keep line breaks out of the values",
         );
       }
-      return { ...action, texts, shell: action.shell === null ? null : resolveAll(action.shell, scope) };
+      return {
+        ...action,
+        texts,
+        shell: action.shell === null ? null : resolveAll(action.shell, scope),
+        shellArgs: resolveAll(action.shellArgs, scope),
+      };
     }
     case "docker.run":
       return resolveDockerRun(action.with, scope);

@@ -41,7 +41,10 @@ export function readAction(
   checkFanOut(step, path, findings);
   if (step.run !== null) return readRun(step, step.run, workflow, path, findings);
   if (step.action !== null) return readNamed(step, step.action.trim(), workflow, path, findings);
-  if (step.outputObject !== null && step.container === null) return PUBLISHER;
+  if (step.outputObject !== null && step.container === null) {
+    checkPublisher(step.outputObject, path, findings);
+    return PUBLISHER;
+  }
   if (step.with !== null) {
     findings.report([...path, "with"], "with needs an action", "use action with with");
     return NOTHING;
@@ -51,6 +54,22 @@ export function readAction(
     return NOTHING;
   }
   return { action: { name: "container" }, place: "own" };
+}
+
+/** What writes nothing has no stream to read from. */
+function checkPublisher(
+  values: NonNullable<WrittenStep["outputObject"]>,
+  path: Path,
+  findings: Findings,
+): void {
+  for (const [key, value] of Object.entries(values)) {
+    if (value.kind !== "read" || value.from === "file") continue;
+    findings.report(
+      [...path, "output", key],
+      `output "${key}" reads ${value.from} of a step that does nothing`,
+      "add run or action, or give the value",
+    );
+  }
 }
 
 /** A prompt under `command` was a harness step in older versions; as a shell command it would do harm (7.1.2). */

@@ -5,6 +5,7 @@ import type { Path } from "./document.ts";
 import { complain, fields, text, texts } from "./schema/fields.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
+import { splitWords } from "./words.ts";
 import type { RunAction, Step, StepAction } from "./workflow.ts";
 
 /** What a step does, and where. */
@@ -21,12 +22,19 @@ export function placeOf(step: WrittenStep, workflow: WrittenWorkflow): Step["pla
 const runWith = fields({
   shell: v.optional(v.pipe(
     v.unknown(),
-    v.transform((value): unknown => typeof value === "string" ? value.trim().split(/\s+/) : value),
+    v.transform((value): unknown => typeof value === "string" ? readWords(value) : value),
     v.array(text, complain("shell must be a string or a list of strings")),
     v.minLength(1, complain("shell must not be empty")),
   )),
   shell_args: v.optional(texts),
-}, { of: "with of run", unsupported: ["shell_packages"] });
+  shell_packages: v.optional(texts),
+}, { of: "with of run" });
+
+/** Quotes group; a quote that is not closed is a character of its word. */
+function readWords(value: string): readonly string[] {
+  const split = splitWords(value);
+  return split.ok ? split.words : value.trim().split(/\s+/);
+}
 
 export function readRun(
   step: WrittenStep,
@@ -42,7 +50,11 @@ export function readRun(
     ? "script"
     : "command";
   const given = step.with === null ? null : checkRunWith(step.with, [...path, "with"], findings);
-  const shell = given === null ? null : [...(given.shell ?? []), ...(given.shell_args ?? [])];
+  const shell = given?.shell ?? null;
+  const packages = given?.shell_packages ?? [];
+  // Without a root shell, its arguments have nothing else to follow.
+  const rootArgs = shell === null && workflow.shell === undefined ? workflow.shell_args ?? [] : [];
+  const shellArgs = [...rootArgs, ...(given?.shell_args ?? []), ...packages.flatMap((name) => ["-p", name])];
   if (place !== "host" && step.with !== null) {
     findings.report(
       [...path, "with", "shell"],
@@ -50,14 +62,24 @@ export function readRun(
       "use container.shell",
     );
   }
-  if (shell !== null) checkShell(shell, form, [...path, "with", "shell"], findings);
+  const program = (shell ?? workflow.shell ?? [])[0] ?? "";
+  if (packages.length > 0 && !NIX_SHELL.test(program)) {
+    findings.report(
+      [...path, "with", "shell_packages"],
+      "shell_packages can only be used with nix-shell",
+      "write shell: nix-shell, or remove shell_packages",
+    );
+  }
+  const problem = shell === null ? null : shellProblem([...shell, ...shellArgs], form);
+  if (problem !== null) findings.report([...path, "with", "shell"], problem.message, problem.remedy);
   warnOnLocalDir(step, place, path, findings);
   return {
     action: {
       name: "run",
       form,
       texts: run.texts,
-      shell: shell === null || shell.length === 0 ? null : shell,
+      shell,
+      shellArgs,
     },
     place,
   };
@@ -80,30 +102,32 @@ function checkRunWith(given: Readonly<Record<string, unknown>>, path: Path, find
 }
 
 const POSIX_SHELL = /^(?:.*\/)?(?:sh|bash|zsh|ksh|ash|dash)$/;
+const NIX_SHELL = /^(?:.*\/)?nix-shell$/;
 
-/** S-24, S-26: the text follows `-c`, which stands alone and last; a script needs neither `-c` nor `-s`. */
-function checkShell(
-  shell: readonly string[],
+/**
+ * What is wrong with the words of a step's own shell (S-24, S-26): the text follows `-c`, which stands alone and last; a
+ * script needs neither `-c` nor `-s`. null: nothing. Asked again when references in the words are resolved.
+ */
+export function shellProblem(
+  [program = "", ...args]: readonly string[],
   form: RunAction["form"],
-  path: Path,
-  findings: Findings,
-): void {
-  const [program = "", ...args] = shell;
-  if (!POSIX_SHELL.test(program)) return;
-  const remedy = "write the arguments apart, -c last";
+): { readonly message: string; readonly remedy: string } | null {
+  if (!POSIX_SHELL.test(program)) return null;
   if (form === "script") {
-    const argument = args.find((word) => word === "-c" || word === "-s");
-    if (argument === undefined) return;
-    findings.report(path, `script form cannot be used with shell argument ${argument}`, "remove it");
-    return;
+    const argument = args.find((word) => /^-[a-z]*[cs]/.test(word));
+    return argument === undefined ? null : {
+      message: `script form cannot be used with shell argument ${argument.slice(0, 40)}`,
+      remedy: "remove it",
+    };
   }
+  const remedy = "write the arguments apart, -c last";
   const carrier = args.find((word) => word !== "-c" && /^-[a-z]*c/.test(word));
   if (carrier !== undefined) {
-    findings.report(path, `shell argument ${carrier.slice(0, 40)} combines -c with others`, remedy);
+    return { message: `shell argument ${carrier.slice(0, 40)} combines -c with others`, remedy };
   }
-  if (args.slice(0, -1).includes("-c")) {
-    findings.report(path, "shell argument -c must be the last one", remedy);
-  }
+  return args.slice(0, -1).includes("-c")
+    ? { message: "shell argument -c must be the last one", remedy }
+    : null;
 }
 
 /** A host folder means nothing inside a container (3.4.3). */

@@ -69,6 +69,7 @@ function addAction(step: Step, add: (path: Path, value: unknown) => void): void 
       if (action.form === "list") add(["run"], action.texts);
       else add(["run"], action.texts[0]);
       add(["with", "shell"], action.shell ?? []);
+      add(["with", "shell_args"], action.shellArgs);
       return;
     case "container":
       return;

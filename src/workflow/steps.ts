@@ -144,8 +144,7 @@ function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step
 
 function checkStreams(step: WrittenStep, path: Path, findings: Findings): void {
   const { stdout, stderr } = step;
-  const isSame = (stdout.file !== null && stdout.file === stderr.file) ||
-    (stdout.artifact !== null && stdout.artifact === stderr.artifact);
+  const isSame = isSamePath(stdout.file, stderr.file) || isSamePath(stdout.artifact, stderr.artifact);
   if (isSame) {
     findings.report(
       [...path, "stderr"],
@@ -153,6 +152,15 @@ function checkStreams(step: WrittenStep, path: Path, findings: Findings): void {
       "write log_output: merged to have both in one log",
     );
   }
+}
+
+/** `./a//b` is `a/b`. Paths that links or references make the same are found when they are opened. */
+function isSamePath(one: string | null, other: string | null): boolean {
+  return one !== null && other !== null && plainPath(one) === plainPath(other);
+}
+
+function plainPath(path: string): string {
+  return path.replaceAll(/\/(\.?\/)+/g, "/").replace(/^(\.\/)+/, "");
 }
 
 function warnOnDeprecated(step: WrittenStep, path: Path, findings: Findings): void {

@@ -261,8 +261,10 @@ export interface RunAction {
   readonly form: "command" | "script" | "list";
   /** One item for `command` and `script`. */
   readonly texts: readonly string[];
-  /** `with.shell` + `with.shell_args`: beats the root shell, nothing is added but a missing `-c` (S-23, S-24). */
+  /** `with.shell`: beats the root shell, nothing is added but a missing `-c` (S-23, S-24). */
   readonly shell: readonly string[] | null;
+  /** What follows the words of whichever shell it is: `shell_args`, packages of nix-shell. */
+  readonly shellArgs: readonly string[];
 }
 
 export interface DeclaredOutput {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import type { Container } from "../../workflow/workflow.ts";
+import { shellProblem } from "../../workflow/step-run.ts";
 import { newScriptPath } from "../containers/names.ts";
 import { isDirect, shellCommand } from "../containers/shell.ts";
 import type { HostPlaces } from "./environment.ts";
@@ -34,8 +35,11 @@ async function runOnHost(action: RunAction, work: Work): Promise<Outcome> {
     const message = `the resolved command text has a line break (${broken})`;
     return failed("INPUT_INVALID", message, "write the text as a script, with a line break of its own");
   }
+  const { scope, runnerEnv } = work.attempt;
+  const shell = chooseShell(action.shell, scope.shell, runnerEnv, action.shellArgs);
+  const problem = shell.isStepLevel ? shellProblem(shell.words, action.form) : null;
+  if (problem !== null) return failed("INPUT_INVALID", problem.message, problem.remedy);
   const places = await openHostPlaces(work);
-  const shell = chooseShell(action.shell, work.attempt.scope.shell, work.attempt.runnerEnv);
   try {
     const outcome = action.form === "script"
       ? await runScript(action.texts[0] ?? "", shell, work, places)

@@ -10,8 +10,18 @@ export interface ShellChoice {
   readonly isStepLevel: boolean;
 }
 
-/** The step's, else the workflow's, else the service's default, else the user's, else `sh` (S-22). */
+/** The step's, else the workflow's, else the service's default, else the user's, else `sh` (S-22). `args` follow its words. */
 export function chooseShell(
+  step: readonly string[] | null,
+  root: readonly string[] | null,
+  runnerEnv: Readonly<Record<string, string | undefined>>,
+  args: readonly string[] = [],
+): ShellChoice {
+  const chosen = findShell(step, root, runnerEnv);
+  return { ...chosen, words: [...chosen.words, ...args] };
+}
+
+function findShell(
   step: readonly string[] | null,
   root: readonly string[] | null,
   runnerEnv: Readonly<Record<string, string | undefined>>,
@@ -33,7 +43,7 @@ export function commandArgv(shell: ShellChoice, text: string): string[] {
     return [program, ...withFlags(args, ["-NoProfile", "-NonInteractive", "-Command"]), text];
   }
   if (kind === "cmd") return [program, ...withFlags(args, ["/c"]), text];
-  if (kind === "nix-shell") return [program, ...withFlags(args, ["--run"]), text];
+  if (kind === "nix-shell") return [program, ...withFlags(args, ["--pure", "--run"]), text];
   const flags = kind === "posix" && !shell.isStepLevel && !args.includes("-e") ? ["-e"] : [];
   const rest = args.at(-1) === "-c" ? args.slice(0, -1) : args;
   return [program, ...flags, ...rest, "-c", text];
@@ -63,6 +73,9 @@ export function scriptArgv(shell: ShellChoice, text: string, file: string): Scri
     };
   }
   if (kind === "cmd") return { ok: true, argv: [program, ...withFlags(args, ["/c"]), file] };
+  if (kind === "nix-shell") {
+    return { ok: true, argv: [program, ...withFlags(args, ["--pure", "--run"]), file] };
+  }
   const flags = kind === "posix" && !shell.isStepLevel && !args.includes("-e") ? ["-e"] : [];
   return { ok: true, argv: [program, ...flags, ...args, file] };
 }

@@ -74,6 +74,9 @@ export const flag = v.pipe(
   v.transform((value) => value === true || value === "true"),
 );
 
+/** A boolean that no text can stand for. */
+export const strictFlag = v.boolean(mustBe("a boolean"));
+
 export function integer(minimum: number, field: string): v.GenericSchema<unknown, number> {
   return v.pipe(
     v.unknown(),

@@ -5,7 +5,7 @@ import { readToken, splitParams } from "../inputs.ts";
 import { checkParam, coerceParam } from "../param-value.ts";
 import { insertionText } from "../select.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../workflow.ts";
-import { complain, fields, flag, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
+import { complain, fields, isScalarValue, keyItem, kindOf, quote, strictFlag, string } from "./fields.ts";
 import { externalSchema, inlineSchema, isExternalSchema, isInlineSchema } from "./param-schema.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
@@ -35,7 +35,7 @@ const declaration = v.pipe(
     ),
     default: v.optional(scalar),
     eval: v.optional(string),
-    required: v.optional(flag),
+    required: v.optional(strictFlag),
     description: v.optional(string),
     enum: v.optional(
       v.pipe(
@@ -177,13 +177,21 @@ function isDeclaration(item: Readonly<Record<string, unknown>>): boolean {
   return keys.includes("name") || (keys.length > 1 && keys.every((key) => DECLARATION_KEYS.includes(key)));
 }
 
+const notAnItem = v.custom<ParamDeclaration[]>(
+  () => false,
+  (issue) =>
+    complain(
+      `an item of params must be a text or a mapping, got ${kindOf(issue.input)}`,
+      "write KEY=value, or - {name: ..., type: ..., default: ...}",
+    ),
+);
+
 const listItem = v.lazy((input) => {
+  if (!isScalarValue(input) && !isMapping(input)) return notAnItem;
   if (isScalarValue(input)) {
     return v.pipe(scalar, v.transform((value) => fromTokens([insertionText(value)])));
   }
-  return isMapping(input) && isDeclaration(input)
-    ? v.pipe(declaration, v.transform((one) => [one]))
-    : simpleMap;
+  return isDeclaration(input) ? v.pipe(declaration, v.transform((one) => [one])) : simpleMap;
 });
 
 const list = v.pipe(

@@ -3,7 +3,7 @@ import { validateExpected, validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
 import { insertionText } from "../select.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
-import { complain, fields, isScalarValue, kindOf, mapping, string } from "./fields.ts";
+import { complain, fields, isScalarValue, keyItem, kindOf, mapping, quote, string } from "./fields.ts";
 
 const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
 
@@ -111,16 +111,13 @@ const count = v.pipe(
   ),
 );
 
-export const codes = v.pipe(
-  v.unknown(),
-  asList,
-  v.array(
-    v.pipe(
-      v.number(complain("exit_code must be an int or an array of ints")),
-      v.integer(complain("exit_code must be an int or an array of ints")),
-    ),
-  ),
-);
+/** `field`: what the language calls it in the message. */
+function codesOf(field: string) {
+  const message = complain(`${field} must be an int or an array of ints`);
+  return v.pipe(v.unknown(), asList, v.array(v.pipe(v.number(message), v.integer(message))));
+}
+
+export const codes = codesOf("exit_code");
 
 export const backoff = v.pipe(
   v.unknown(),
@@ -170,7 +167,7 @@ const continueMap = v.pipe(
     failure: v.optional(continueFlag),
     failed: v.optional(continueFlag),
     skipped: v.optional(continueFlag),
-    exit_code: v.optional(codes),
+    exit_code: v.optional(codesOf("continue_on.exit_code")),
     output: v.optional(v.pipe(
       v.unknown(),
       asList,
@@ -204,6 +201,18 @@ export const continueOn = v.lazy((input) => typeof input === "string" ? continue
 
 // ---- outputs (4.7) ----------------------------------------------------------------------------------------------
 
+/** The first entry whose name an earlier one has. */
+function findTwice(
+  entries: readonly { readonly name: string }[],
+): { readonly name: string; readonly index: number } | null {
+  const seen = new Set<string>();
+  for (const [index, { name }] of entries.entries()) {
+    if (seen.has(name)) return { name, index };
+    seen.add(name);
+  }
+  return null;
+}
+
 const OUTPUT_NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 const declaredOutput = v.pipe(
@@ -211,9 +220,12 @@ const declaredOutput = v.pipe(
     name: v.optional(string),
     type: v.optional(v.picklist(["string", "json"], complain("type must be string or json"))),
   }, { of: "output", phrase: "has an unknown field", unsupported: ["path"] }),
-  v.check((given) => given.name !== undefined, complain("name is required")),
   v.check(
-    (given) => given.name === undefined || OUTPUT_NAME.test(given.name),
+    (given) => given.name !== undefined && given.name !== "",
+    complain("name is required", `name must match ${OUTPUT_NAME.source}`),
+  ),
+  v.check(
+    (given) => given.name === undefined || given.name === "" || OUTPUT_NAME.test(given.name),
     complain(`name must match ${OUTPUT_NAME.source}`),
   ),
   v.transform((given): DeclaredOutput => ({ name: given.name ?? "", type: given.type ?? "string" })),
@@ -222,32 +234,48 @@ const declaredOutput = v.pipe(
 export const outputs = v.pipe(
   v.array(declaredOutput, complain("outputs must be a non-empty sequence")),
   v.minLength(1, complain("outputs must be a non-empty sequence")),
-  v.check(
-    (list) => new Set(list.map((output) => output.name)).size === list.length,
-    complain("duplicate output name"),
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const twice = dataset.typed ? findTwice(dataset.value) : null;
+    if (twice === null) return;
+    addIssue({
+      message: complain(
+        `duplicate output name ${quote(twice.name)}`,
+        "names of outputs are unique in a step",
+      ),
+      path: [keyItem(twice.index, null)],
+    });
+  }),
 );
 
 // ---- consts (3.2) -----------------------------------------------------------------------------------------------
+
+function constProblem(entry: Readonly<Record<string, unknown>>): string | null {
+  const keys = Object.keys(entry);
+  const [name = ""] = keys;
+  if (keys.length !== 1) return complain("consts entries must have exactly one key", "write - NAME: value");
+  if (!OUTPUT_NAME.test(name)) {
+    return complain(`consts key ${quote(name)} is invalid`, `names match ${OUTPUT_NAME.source}`);
+  }
+  const value = entry[name];
+  if (!isScalarValue(value)) {
+    return complain(
+      `consts value of ${quote(name)} must be a literal string, number, or boolean, got ${kindOf(value)}`,
+    );
+  }
+  return typeof value !== "number" || Number.isFinite(value)
+    ? null
+    : complain(`consts value of ${quote(name)} must be finite`);
+}
 
 const constEntry = v.pipe(
   v.custom<Record<string, unknown>>(
     isMapping,
     complain("consts entries must be single-entry mappings"),
   ),
-  v.check((given) => Object.keys(given).length === 1, complain("consts entries must have exactly one key")),
-  v.check(
-    (given) => OUTPUT_NAME.test(Object.keys(given)[0] ?? ""),
-    (issue) => complain(`consts key "${Object.keys(issue.input)[0]}" is invalid`),
-  ),
-  v.check(
-    (given) => isScalarValue(Object.values(given)[0]),
-    complain("consts value must be a literal string, number, or boolean"),
-  ),
-  v.check(
-    (given) => typeof Object.values(given)[0] !== "number" || Number.isFinite(Object.values(given)[0]),
-    complain("consts value must be finite"),
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed ? constProblem(dataset.value) : null;
+    if (message !== null) addIssue({ message });
+  }),
   v.transform((given) => ({
     name: Object.keys(given)[0] ?? "",
     value: insertionText(Object.values(given)[0]),
@@ -256,10 +284,14 @@ const constEntry = v.pipe(
 
 export const consts = v.pipe(
   v.array(constEntry, complain("consts must use list form", "write - NAME: value")),
-  v.check(
-    (list) => new Set(list.map((entry) => entry.name)).size === list.length,
-    complain("consts has a name twice"),
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const twice = dataset.typed ? findTwice(dataset.value) : null;
+    if (twice === null) return;
+    addIssue({
+      message: complain(`duplicate consts key ${quote(twice.name)}`, "each constant is declared once"),
+      path: [keyItem(twice.index, null)],
+    });
+  }),
 );
 
 // ---- resources (R-43) -------------------------------------------------------------------------------------------

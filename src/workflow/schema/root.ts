@@ -2,10 +2,21 @@
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import type { Secret } from "../workflow.ts";
-import { complain, fields, flag, integer, kindOf, mapping, string, texts } from "./fields.ts";
+import {
+  complain,
+  fields,
+  flag,
+  integer,
+  keyItem,
+  kindOf,
+  mapping,
+  strictFlag,
+  string,
+  texts,
+} from "./fields.ts";
 
 export const artifacts = v.pipe(
-  fields({ enabled: v.optional(flag), dir: v.optional(string) }, { of: "artifacts" }),
+  fields({ enabled: v.optional(strictFlag), dir: v.optional(string) }, { of: "artifacts" }),
   v.transform((given) => ({ enabled: given.enabled ?? null, dir: given.dir ?? null })),
 );
 
@@ -20,7 +31,7 @@ export const dotenv = v.pipe(
 );
 
 export const runConfig = v.pipe(
-  fields({ disable_param_edit: v.optional(flag), disable_run_id_edit: v.optional(flag) }, {
+  fields({ disable_param_edit: v.optional(strictFlag), disable_run_id_edit: v.optional(strictFlag) }, {
     of: "run_config",
   }),
   v.transform((given) => ({
@@ -70,7 +81,10 @@ const secret = v.pipe(
     )),
     provider: v.optional(string),
     key: v.optional(string),
-    options: v.optional(v.record(v.string(), string, complain("options must be a mapping of strings"))),
+    options: v.optional(v.pipe(
+      v.custom<Record<string, unknown>>(isMapping, complain("options must be a mapping of strings")),
+      v.record(v.string(), string),
+    )),
   }, { of: "secret" }),
   v.check(
     (given) => ENV_NAME.test(given.name ?? ""),
@@ -86,15 +100,15 @@ const secret = v.pipe(
       complain(`secret name "${issue.input.name}" collides with Dagu-managed runtime environment variable`),
   ),
   v.check(
-    (given) => (given.ref === undefined) !== (given.provider === undefined && given.key === undefined),
+    (given) => (given.ref === undefined) !== (isBlank(given.provider) && isBlank(given.key)),
     complain("a secret needs exactly one form: ref, or provider with key"),
   ),
   v.check(
-    (given) => (given.provider === undefined) === (given.key === undefined),
+    (given) => given.ref !== undefined || !isBlank(given.provider) === !isBlank(given.key),
     complain("a secret needs both provider and key"),
   ),
   v.check(
-    (given) => given.provider === undefined || ["env", "file"].includes(given.provider),
+    (given) => isBlank(given.provider) || ["env", "file"].includes(given.provider ?? ""),
     (issue) => complain(`unknown secret provider "${issue.input.provider}"`, "env or file"),
   ),
   v.transform((given): Secret => ({
@@ -105,20 +119,29 @@ const secret = v.pipe(
   })),
 );
 
+function isBlank(text: string | undefined): boolean {
+  return text === undefined || text.trim() === "";
+}
+
 export const secrets = v.pipe(
   v.array(secret, complain("secrets must be a list", "write - {name: X, provider: env, key: Y}")),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const names = dataset.value.map((one) => one.name);
     const twice = names.find((one, index) => names.indexOf(one) !== index);
-    if (twice !== undefined) addIssue({ message: complain(`duplicate secret name "${twice}"`) });
+    if (twice === undefined) return;
+    const index = names.lastIndexOf(twice);
+    addIssue({
+      message: complain(`duplicate secret name "${twice}"`, "names of secrets are unique"),
+      path: [keyItem(index, null)],
+    });
   }),
 );
 
 // ---- mail and traces -----------------------------------------------------------------------------------------------
 
 export const mailOn = fields(
-  { failure: v.optional(flag), success: v.optional(flag), wait: v.optional(flag) },
+  { failure: v.optional(strictFlag), success: v.optional(strictFlag), wait: v.optional(strictFlag) },
   {
     of: "mail_on",
   },

@@ -20,11 +20,12 @@ import { foreachOf, parallel } from "./fanout.ts";
 import {
   complain,
   fields,
-  flag,
   integer,
   isScalarValue,
+  keyItem,
   kindOf,
   mapping,
+  strictFlag,
   string,
   text,
   textMap,
@@ -133,7 +134,9 @@ const runList = v.pipe(
       (issue) => complain(`run must be a string or array of strings, got ${kindOf(issue.input)}`),
     ),
     v.transform((item) =>
-      isOneKey(item) ? `${Object.keys(item)[0]}: ${String(Object.values(item)[0])}` : String(item ?? "")
+      isOneKey(item)
+        ? `${Object.keys(item)[0]}: ${String(Object.values(item)[0] ?? "")}`.trimEnd()
+        : String(item ?? "")
     ),
   )),
   v.transform((items) => items.filter((item) => item.trim() !== "")),
@@ -141,8 +144,9 @@ const runList = v.pipe(
   v.transform((texts): WrittenRun => ({ texts, isList: true })),
 );
 
-function isOneKey(value: unknown): value is Record<string, string | number | boolean> {
-  return v.is(mapping, value) && Object.keys(value).length === 1 && Object.values(value).every(isScalarValue);
+function isOneKey(value: unknown): value is Record<string, string | number | boolean | null> {
+  return v.is(mapping, value) && Object.keys(value).length === 1 &&
+    Object.values(value).every((item) => item === null || isScalarValue(item));
 }
 
 const runText = v.pipe(
@@ -160,6 +164,15 @@ const depends = v.pipe(
     complain("depends must be a string or an array of strings (must be string or array)"),
   ),
   v.transform((value) => (Array.isArray(value) ? value : [value]).map(String)),
+);
+
+/** Files for a remote runner: known before anything is resolved (4.21). */
+const dependencies = v.pipe(
+  texts,
+  v.check(
+    (paths) => !paths.some((path) => path.includes("${")),
+    complain("dependencies must not hold references", "write the paths out"),
+  ),
 );
 
 /** A map of labels, or `local` (R-38). */
@@ -199,14 +212,14 @@ export const stepFields = fields({
   log_output: v.optional(logOutput),
   timeout_sec: v.optional(integer(0, "timeout_sec")),
   signal_on_stop: v.optional(signal),
-  mail_on_error: v.optional(flag),
+  mail_on_error: v.optional(strictFlag),
   retry_policy: v.optional(retryPolicy),
   repeat_policy: v.optional(repeatPolicy),
   continue_on: v.optional(continueOn),
   preconditions: v.optional(preconditions),
   worker_selector: v.optional(workerSelector),
   approval: v.optional(approval),
-  dependencies: v.optional(texts),
+  dependencies: v.optional(dependencies),
 }, { of: "step", unsupported: ["inputs"] });
 
 const NOTHING: Omit<WrittenStep, "run" | "deprecated"> = {
@@ -244,6 +257,13 @@ const stepMap = v.pipe(
   mapping,
   v.rawTransform<Record<string, unknown>, WrittenStep>(({ dataset, addIssue, NEVER }) => {
     const { step, deprecated, conflict } = modernize(dataset.value);
+    if (dataset.value["outputs"] === null) {
+      const message = complain(
+        "outputs must be a non-empty sequence",
+        "name an output, or leave outputs out",
+      );
+      addIssue({ message, path: [keyItem("outputs", null)] });
+    }
     if (conflict !== null) addIssue({ message: complain(conflict, "keep one of them") });
     const parsed = v.safeParse(stepFields, step);
     if (!parsed.success) {

@@ -5,14 +5,13 @@ import { env } from "./env.ts";
 import {
   complain,
   fields,
-  flag,
   integer,
   isScalarValue,
   kindOf,
   oneOf,
+  strictFlag,
   string,
   text,
-  texts,
 } from "./fields.ts";
 import { harness, harnesses } from "./harness.ts";
 import { logOutput } from "./output.ts";
@@ -55,7 +54,7 @@ const defaults = fields({
   retry_policy: v.optional(retryPolicy),
   repeat_policy: v.optional(repeatPolicy),
   timeout_sec: v.optional(integer(0, "timeout_sec")),
-  mail_on_error: v.optional(flag),
+  mail_on_error: v.optional(strictFlag),
   signal_on_stop: v.optional(signal),
   env: v.optional(env),
   preconditions: v.optional(preconditions),
@@ -101,7 +100,7 @@ export const workflow = fields({
   env: v.optional(env),
   working_dir: v.optional(string),
   shell: v.optional(shell),
-  shell_args: v.optional(texts),
+  shell_args: v.optional(v.array(text, complain("shell_args must be a list of strings"))),
   container: v.optional(container),
   resources: v.optional(resources),
   harnesses: v.optional(harnesses),
@@ -136,7 +135,7 @@ export const workflow = fields({
   hist_retention_runs: v.optional(retentionRuns),
   run_config: v.optional(runConfig),
   schedule: v.optional(schedule),
-  skip_if_successful: v.optional(flag),
+  skip_if_successful: v.optional(strictFlag),
   catchup_window: v.optional(catchupWindow),
   overlap_policy: v.optional(oneOf(["skip", "all", "latest"])),
   smtp: v.optional(smtp),

@@ -4,14 +4,21 @@ import type { HarnessDefinition } from "../../../src/workflow/workflow.ts";
 import { openHostBench } from "../../support/host-actions.ts";
 
 type Run = Extract<ResolvedAction, { name: "run" }>;
-const command = (text: string): Run => ({ name: "run", form: "command", texts: [text], shell: null });
+const command = (text: string): Run => ({
+  name: "run",
+  form: "command",
+  texts: [text],
+  shell: null,
+  shellArgs: [],
+});
 const script = (text: string, shell: readonly string[] | null = null): Run => ({
   name: "run",
   form: "script",
   texts: [text],
   shell,
+  shellArgs: [],
 });
-const list = (...texts: string[]): Run => ({ name: "run", form: "list", texts, shell: null });
+const list = (...texts: string[]): Run => ({ name: "run", form: "list", texts, shell: null, shellArgs: [] });
 
 Deno.test("S-30 a failing command says its code and the end of its stderr", async () => {
   await using bench = await openHostBench();

@@ -23,7 +23,7 @@ const CALL: StepCall = {
   handler: null,
   retry: 0,
   place: "shared",
-  action: { name: "run", form: "command", texts: ["true"], shell: null },
+  action: { name: "run", form: "command", texts: ["true"], shell: null, shellArgs: [] },
   container: null,
   stepEnv: { STEP: "s", SHARED: "from step" },
   scopeEnv: SCOPE,
