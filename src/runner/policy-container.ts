@@ -31,6 +31,7 @@ export function newGuard(rules: PolicyRules, places: GuardPlaces): EngineGuard {
       return typeof judged === "string" ? null : judged;
     },
     body: (body) => judgeBody(body, { rules, places, image, isVolume }),
+    privilegedExec: () => rules.privileged ? null : denied("privileged", "a privileged exec"),
     exec: (container) =>
       isExecTarget(container)
         ? null
