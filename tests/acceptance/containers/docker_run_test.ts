@@ -65,6 +65,7 @@ onEngines("AC-85 never, and not there", {
   check: (end) => {
     const { failure } = end.step("a");
     assert.equal(failure?.engine, end.engine.kind);
+    assert.match(failure?.message ?? "", /"alpine:no-such-tag" \(docker\.io\/library\/alpine:no-such-tag\)/);
     assert.match(`${failure?.message} ${failure?.address}`, /unix:\/\//);
   },
 });
