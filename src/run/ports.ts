@@ -73,7 +73,7 @@ export interface StepCall {
   readonly retry: number;
   readonly place: "host" | "shared" | "own";
   readonly action: ResolvedAction;
-  /** Resolved; set exactly when `place` is `own` and the action is not `docker.run`. */
+  /** The step's `container:`, resolved; null also for a `docker.run` that describes its container itself. */
   readonly container: Container | null;
   /** Step `env`, resolved, in order. */
   readonly stepEnv: Readonly<Record<string, string>>;

@@ -3,11 +3,12 @@
  * that is not known here is refused, since engines read keys in any case and learn new ones (containers contract B20).
  */
 import type { Failure } from "../run/failure.ts";
+import { fullImage, imageText } from "../workflow/image.ts";
 import { isMapping } from "../workflow/json.ts";
 import { compileGlob } from "../workflow/glob.ts";
 import type { CreateBody, EngineGuard } from "./containers/guard.ts";
 import { capabilityName, type MountRule, type PolicyRules } from "./policy-file.ts";
-import { compileImagePattern, fullImage, imageText, type MatchesImage } from "./policy-image.ts";
+import { compileImagePattern, type MatchesImage } from "./policy-image.ts";
 import { limited } from "./policy-limits.ts";
 import { isBelow, whereItLeads } from "./policy-paths.ts";
 import { denied } from "./policy-denial.ts";
@@ -31,6 +32,7 @@ export function newGuard(rules: PolicyRules, places: GuardPlaces): EngineGuard {
       return typeof judged === "string" ? null : judged;
     },
     body: (body) => judgeBody(body, { rules, places, image, isVolume }),
+    privilegedExec: () => rules.privileged ? null : denied("privileged", "a privileged exec"),
     exec: (container) =>
       isExecTarget(container)
         ? null

@@ -1,38 +1,6 @@
 /** Images under a policy: one name for each, so that no other spelling of it goes by the patterns. */
 import { compileGlob } from "../workflow/glob.ts";
-import { parseImage } from "../workflow/image.ts";
-
-/** Where Docker and Podman's compatible API look for a name without a registry. */
-const DEFAULT_REGISTRY = "docker.io";
-/** Other names of the same registry. */
-const REGISTRY_ALIASES: Readonly<Record<string, string>> = { "index.docker.io": DEFAULT_REGISTRY };
-
-export interface FullImage {
-  /** `docker.io/library/alpine`. */
-  readonly repository: string;
-  /** null when a digest decides: engines ignore the tag beside it, whatever it says. */
-  readonly tag: string | null;
-  readonly digest: string | null;
-}
-
-/** null: not a name that says where the image comes from, such as the id of one in the store. */
-export function fullImage(text: string): FullImage | null {
-  const parsed = parseImage(text);
-  if (parsed === null || parsed.path.startsWith("sha256:")) return null;
-  const written = parsed.registry.toLowerCase();
-  const registry = written === "" ? DEFAULT_REGISTRY : REGISTRY_ALIASES[written] ?? written;
-  const isOfficial = registry === DEFAULT_REGISTRY && !parsed.path.includes("/");
-  const digest = parsed.digest?.toLowerCase() ?? null;
-  return {
-    repository: `${registry}/${isOfficial ? "library/" : ""}${parsed.path}`,
-    tag: digest === null ? parsed.tag ?? "latest" : null,
-    digest,
-  };
-}
-
-export function imageText({ repository, tag, digest }: FullImage): string {
-  return digest === null ? `${repository}:${tag}` : `${repository}@${digest}`;
-}
+import type { FullImage } from "../workflow/image.ts";
 
 export type MatchesImage = (image: FullImage) => boolean;
 

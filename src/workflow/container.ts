@@ -55,7 +55,7 @@ export interface Healthcheck {
   readonly retries: number | null;
 }
 
-/** `with` of `docker.run` (5.1). Raw engine objects are kept in the engine's own (PascalCase) spelling. */
+/** `with` of `docker.run` (5.1). Raw engine objects are in the engine's own (PascalCase) spelling, flat. */
 export interface DockerRun {
   readonly image: string | null;
   readonly containerName: string | null;

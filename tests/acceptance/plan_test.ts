@@ -68,6 +68,22 @@ steps:
   assert.deepEqual(made, ["w.yaml"]);
 });
 
+Deno.test("B60 names count as free, and scripts as files are told", async () => {
+  const { plan: { steps } } = await plan(`container: {image: alpine:3.20, name: shared-one}
+steps:
+  - {id: a, run: "#!/bin/cat\\nx"}
+  - {id: b, run: "echo x", container: {image: alpine:3.20, name: own-one}}
+`);
+  const told = steps.map(({ step, calls }) => `${step}: ${calls.map((call) => call.operation).join(", ")}`);
+  assert.deepEqual(told, [
+    "(root container): container create",
+    "a: container put, exec create, exec create",
+    "b: container create",
+  ]);
+  assert.match(steps[0]?.calls[0]?.request ?? "", /name=shared-one$/);
+  assert.match(steps[2]?.calls[0]?.request ?? "", /name=own-one$/);
+});
+
 Deno.test("B60 secrets and what is named like one are masked, wherever they come", async () => {
   const { stdout, plan: { steps } } = await plan(
     `secrets: [{name: S, provider: env, key: REAL}]

@@ -36,7 +36,7 @@ const CASES: [name: string, yaml: string, rule: string | null][] = [
   [
     "settings hidden in Resources",
     "steps: [{id: a, action: docker.run, with: {image: alpine:3.20, auto_remove: true, host: {Resources: {privileged: true}}}}]",
-    "settings.allow",
+    "privileged",
   ],
   [
     "a harness in a container",
@@ -81,6 +81,23 @@ for (const name of ENGINE_NAMES) {
     for (const [title, yaml, rule] of CASES) await check(engine, title, yaml, rule);
   });
 }
+
+Deno.test("F47 privileged: no command has all capabilities, not even in the run's own container", async () => {
+  const { env } = engineUnderTest("docker");
+  await using on = await openCase(`container: {image: alpine:3.20, name: f47-own}
+steps:
+  - id: a
+    action: docker.run
+    with: {image: alpine:3.20, container_name: f47-own, exec: {Privileged: true}, command: id}
+`);
+  await on.write("policy.yaml", POLICY.replaceAll("@W", on.folder));
+  const { code, stdout } = await on.run(["start", "w.yaml"], {
+    ...env,
+    DAGU_RUNNER_POLICY: "@W/policy.yaml",
+  });
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /POLICY_DENIED.*a privileged exec \(rule privileged\)/);
+});
 
 async function check(
   engine: EngineUnderTest,

@@ -6,7 +6,7 @@ import type { ExecOptions } from "../containers/exec.ts";
 import { shellArgv } from "../containers/shell.ts";
 import { asRecord } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
-import { ownRequest, runInShared } from "./placed.ts";
+import { ownRequest, runInOwn, runInShared } from "./placed.ts";
 import { stopRules, type Work } from "./work.ts";
 
 type DockerRunAction = Extract<ResolvedAction, { name: "docker.run" }>;
@@ -16,6 +16,9 @@ export async function dockerRun(action: DockerRunAction, work: Work): Promise<Ou
   const argv = commandWords(options);
   if (!argv.ok) {
     return failed("SPEC_INVALID", argv.message, "quote the words of with.command, or write them as a list");
+  }
+  if (work.call.container !== null) {
+    return await runInOwn(work, "run", [{ argv: argv.words, keepsEntrypoint: true }]);
   }
   if (options.image !== null) return await runNew(options, options.image, argv.words, work);
   if (options.containerName !== null) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Outcome, OutputSink, ResolvedAction } from "../../run/ports.ts";
 import { type Invocation, providerNames, renderInvocation, resolveProvider } from "../../workflow/harness.ts";
 import { closeHostPlaces, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
-import { failed, newTail } from "../../run/outcome.ts";
+import { failed, newTail, type Tail } from "../../run/outcome.ts";
 import { runInOwn, runInShared } from "./placed.ts";
 import type { Work } from "./work.ts";
 
@@ -24,9 +24,12 @@ export async function harnessRun(action: HarnessAction, work: Work): Promise<Out
     "name one in with.provider or harness.provider",
   );
   for (const [index, attempt] of action.tries.entries()) {
-    last = total === 1
-      ? await runTry(action, attempt, work, work.sink)
-      : await runHeldBack(action, attempt, work);
+    last = total === 1 ? await runTry(action, attempt, work, work.sink) : await runHeldBack(
+      action,
+      attempt,
+      `harness attempt ${index + 1}/${total} (${attempt.provider})`,
+      work,
+    );
     if (work.signal.aborted) return { ...last, exitCode: STOPPED_EXIT_CODE };
     if (last.failure === null) return last;
     const next = action.tries[index + 1];
@@ -78,7 +81,12 @@ async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
 }
 
 /** Keeps stdout in a file until the try is known to be the one; of a failed try its end goes to stderr (7.6.3). */
-async function runHeldBack(action: HarnessAction, attempt: HarnessTry, work: Work): Promise<Outcome> {
+async function runHeldBack(
+  action: HarnessAction,
+  attempt: HarnessTry,
+  title: string,
+  work: Work,
+): Promise<Outcome> {
   const path = join(work.attempt.scratchDir, `${work.attempt.ids.uuid()}.stdout`);
   const tail = newTail();
   try {
@@ -92,7 +100,7 @@ async function runHeldBack(action: HarnessAction, attempt: HarnessTry, work: Wor
           for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
         },
       };
-      outcome = await runTry(action, attempt, work, held);
+      outcome = await tellMeanwhile(runTry(action, attempt, work, held), title, tail, work);
     }
     if (outcome.failure === null) {
       using file = await Deno.open(path);
@@ -103,6 +111,42 @@ async function runHeldBack(action: HarnessAction, attempt: HarnessTry, work: Wor
     return outcome;
   } finally {
     await Deno.remove(path).catch(() => {});
+  }
+}
+
+const PROVISIONAL_MS = 1_000;
+
+/**
+ * Shows the end of what a try has written so far: whether it will be the step's is not known yet (7.6.6). One note, which in
+ * the end says how the try went.
+ */
+async function tellMeanwhile(
+  trying: Promise<Outcome>,
+  title: string,
+  tail: Tail,
+  work: Work,
+): Promise<Outcome> {
+  const over = new AbortController();
+  let told = "";
+  const telling = (async () => {
+    while (!over.signal.aborted) {
+      await work.attempt.clock.sleep(PROVISIONAL_MS, over.signal);
+      const text = tail.text();
+      if (over.signal.aborted || text === told) continue;
+      told = text;
+      await work.report.note("info", `${title}, provisional stdout:\n${text}`, title);
+    }
+  })();
+  try {
+    const outcome = await trying;
+    over.abort();
+    await telling;
+    const end = outcome.failure === null ? "succeeded" : "failed";
+    if (told !== "") await work.report.note("info", `${title} ${end}`, title);
+    return outcome;
+  } finally {
+    over.abort();
+    await telling;
   }
 }
 

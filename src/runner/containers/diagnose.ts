@@ -5,6 +5,7 @@
  */
 import type { Failure, FailureCode } from "../../run/failure.ts";
 import { SETUP_EXIT_CODE } from "../../run/outcome.ts";
+import { fullImage, imageText as fullImageText } from "../../workflow/image.ts";
 import type { EngineError } from "./api/error.ts";
 import { explainConnection } from "./diagnose-connection.ts";
 import { type Diagnosis, stopFailure } from "./outcome.ts";
@@ -114,8 +115,10 @@ export const ROWS: readonly Row[] = [
     words:
       /manifest unknown|name unknown|manifest .*not found|repository .*not found|not found: manifest|404 \(not found\)/i,
     code: "IMAGE_MISSING",
-    message: ({ image }, runtime) =>
-      `image "${image ?? ""}" is neither in ${store(runtime)} nor in its registry`,
+    message: ({ image, policy }, runtime) =>
+      `image ${inFull(image)} is neither in ${store(runtime)} nor in its registry (pull_policy ${
+        policy ?? "missing"
+      })`,
     remedy: () => "check the spelling of name and tag, and whether the registry wants credentials",
   },
   {
@@ -124,7 +127,7 @@ export const ROWS: readonly Row[] = [
     words: /no such image|image not known|failed to find image/i,
     code: "IMAGE_MISSING",
     message: ({ image, policy }, runtime) =>
-      `image "${image ?? ""}" is not in ${store(runtime)} (pull_policy ${policy ?? "missing"})`,
+      `image ${inFull(image)} is not in ${store(runtime)} (pull_policy ${policy ?? "missing"})`,
     remedy: ({ image }, { kind }) =>
       `${kind} pull ${image ?? "IMAGE"} into this engine, or pull_policy: missing`,
   },
@@ -319,6 +322,13 @@ export function describe(
 function phaseOf(operation: string): Phase {
   if (operation.startsWith("image")) return "pull";
   return operation.startsWith("exec") ? "exec" : "create";
+}
+
+/** As written, and as the engine takes it (6.3). */
+export function inFull(written = ""): string {
+  const full = fullImage(written);
+  const text = full === null ? written : fullImageText(full);
+  return text === written ? `"${written}"` : `"${written}" (${text})`;
 }
 
 function imageText(image: string | undefined): string {

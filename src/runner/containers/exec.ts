@@ -53,6 +53,8 @@ export async function runExec(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const refused = request.isPrivileged === true ? engine.guard.privilegedExec() : null;
+  if (refused !== null) return failedWith(refused);
   const file = request.file ?? null;
   if (file === null || signal.aborted) return await execute(engine, id, about, request, stop, sink, signal);
   const put = await putScript(engine, id, file, signal);

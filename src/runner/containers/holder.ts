@@ -1,5 +1,5 @@
 /** Whoever has the name that a container is to get (containers contract 3.2.1, 4.3, 5.2): looked at before anything is pulled. */
-import { inspectContainer, type Inspected, removeContainer } from "./api/container.ts";
+import { type Inspected, inspectHolder, removeContainer } from "./api/container.ts";
 import { isMissing } from "./api/error.ts";
 import { describe, diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
@@ -23,7 +23,7 @@ export async function findHolder(
 ): Promise<Made<Inspected | null>> {
   const name = container.containerName;
   if (name === null) return FREE;
-  const reply = await inspectContainer(engine.socket, name, signal);
+  const reply = await inspectHolder(engine.socket, name, signal);
   if (!reply.ok) {
     if (isMissing(reply.error)) return FREE;
     return { ok: false, error: diagnose(engine.runtime, reply.error, { name }, signal) };

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { isMapping } from "../../workflow/json.ts";
+import { engineError } from "./api/error.ts";
 import type { ByteStream, Call, Socket } from "./api/socket.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineGuard } from "./guard.ts";
@@ -15,6 +16,7 @@ import { addressText, type Runtime } from "./runtime.ts";
 const TOLD: ReadonlySet<string> = new Set([
   "image pull",
   "container create",
+  "container put",
   "exec create",
   "network create",
 ]);
@@ -98,6 +100,7 @@ function newPaperSocket(note: (call: Call) => void): Socket {
       Promise.resolve({ ok: true, value: { apiVersion: "1.41", isPodman: false, engineVersion: "" } }),
     request: (call, schema) => {
       note(call);
+      if (call.operation === FREE_NAME.operation) return Promise.resolve({ ok: false, error: FREE_NAME });
       return Promise.resolve({ ok: true, value: v.parse(schema, answer(call)) });
     },
     head: () => Promise.resolve({ ok: true, value: {} }),
@@ -110,6 +113,9 @@ function newPaperSocket(note: (call: Call) => void): Socket {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+/** Nobody has the names that containers are to get. */
+const FREE_NAME = engineError("answered", "container name check", "no such container", { status: 404 });
 
 const OWN_PLATFORM = `linux/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`;
 

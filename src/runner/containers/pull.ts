@@ -5,7 +5,7 @@ import type { PullPolicy, RegistryAuths } from "../../workflow/workflow.ts";
 import { type EngineError, engineError, isMissing, type Reply } from "./api/error.ts";
 import { type InspectedImage, inspectImage, pullImage } from "./api/image.ts";
 import { findCredentials, registryOf } from "./credentials.ts";
-import { describe, diagnose } from "./diagnose.ts";
+import { describe, diagnose, inFull } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 import { type Diagnosis, type Made, unmade } from "./outcome.ts";
 import { isSamePlatform, platformOf } from "./platform.ts";
@@ -190,8 +190,9 @@ function missing(engine: Engine, image: string): { ok: false; error: Diagnosis }
   const hint = kind === "podman" && !image.includes("/")
     ? `; a locally built one may be called localhost/${image}`
     : "";
-  const message =
-    `image "${image}" is not in the store of ${kind} at ${engine.address}, and pull_policy is never`;
+  const message = `image ${
+    inFull(image)
+  } is not in the store of ${kind} at ${engine.address}, and pull_policy is never`;
   const remedy = `${kind} pull ${image} into this engine, or pull_policy: missing${hint}`;
   return unmade(describe(engine.runtime, { code: "IMAGE_MISSING", message, remedy }, { image }));
 }

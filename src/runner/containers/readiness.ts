@@ -2,6 +2,7 @@
 import type { Reporter } from "../../run/ports.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { ImageContainer } from "../../workflow/workflow.ts";
+import { compilePattern } from "../../workflow/condition.ts";
 import { followLogs, inspectContainer, type Inspected } from "./api/container.ts";
 import { StreamError } from "./api/error.ts";
 import { splitFrames } from "./api/frames.ts";
@@ -90,11 +91,7 @@ async function waitForLine(
   waiting: AbortSignal,
   signal: AbortSignal,
 ): Promise<Failure | null> {
-  const pattern = readPattern(patternText);
-  if (pattern === null) {
-    const message = `log_pattern is not a regular expression: ${patternText}`;
-    return failureOf(engine, made, "SPEC_INVALID", message, "correct the pattern");
-  }
+  const pattern = compilePattern(patternText);
   const what = `log_pattern ${patternText}`;
   const logs = await followLogs(engine.socket, made.id, true, waiting);
   if (logs.ok) {
@@ -121,14 +118,6 @@ async function waitForLine(
     }
   } else if (!waiting.aborted) return diagnose(engine.runtime, logs.error, made.subject, signal).failure;
   return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, what, "no line matched");
-}
-
-function readPattern(text: string): RegExp | null {
-  try {
-    return new RegExp(text);
-  } catch {
-    return null;
-  }
 }
 
 /** F50: with its code and the end of its log. */

@@ -92,11 +92,10 @@ function hostConfig(
   withInit: boolean,
 ): Json {
   const { container, raw, limits } = request;
-  const { AutoRemove: _autoRemove, Resources: resources, ...host } = asRecord(raw?.host);
+  const { AutoRemove: _autoRemove, ...host } = asRecord(raw?.host);
   const binds = mounts.map(bindText);
   return {
     ...(withInit ? { Init: true } : {}),
-    ...asRecord(resources),
     ...host,
     Binds: [...(Array.isArray(host["Binds"]) ? host["Binds"] : []), ...binds],
     ...(container.network === null ? {} : { NetworkMode: container.network }),

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { validatePattern } from "../condition.ts";
 import { parseDuration } from "../duration.ts";
 import { parseImage } from "../image.ts";
 import { isMapping } from "../json.ts";
@@ -145,17 +146,11 @@ export const PLATFORM = v.pipe(
 
 const logPattern = v.pipe(
   text,
-  v.check(isPattern, (issue) => complain(`is not a regular expression: ${quote(issue.input)}`)),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? validatePattern(dataset.value, "log_pattern") : null;
+    if (problem !== null) addIssue({ message: complain(problem, 'for example "READY$"') });
+  }),
 );
-
-function isPattern(value: string): boolean {
-  try {
-    new RegExp(value, "u");
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export const shell = v.pipe(texts, v.minLength(1, complain("must not be empty")));
 

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isMapping } from "../json.ts";
 import type { DockerRun } from "../workflow.ts";
 import { image, PLATFORM, pullPolicy, shell, volumes } from "./container.ts";
 import { complain, fields, isScalarValue, keyItem, kindOf, mapping, name, text } from "./fields.ts";
@@ -39,15 +40,18 @@ const autoRemove = v.pipe(
 );
 
 /** Raw engine objects keep the engine's spelling; keys may be written in any case and in snake_case (5.1.2). */
-function raw(known: readonly string[], of: string) {
+function raw(known: readonly string[], of: string, flattened: string | null = null) {
   const canonical = new Map(known.map((key) => [key.toLowerCase(), key]));
   const canonicalOf = (key: string): string | undefined =>
     canonical.get(key.replaceAll("_", "").toLowerCase());
+  const rename = (given: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(given).map(([key, item]) => [canonicalOf(key) ?? key, item]));
   return v.pipe(
     mapping,
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
-      for (const [key, value] of Object.entries(dataset.value)) {
+      const inner = flattened === null ? undefined : rename(dataset.value)[flattened];
+      for (const [key, value] of [...Object.entries(dataset.value), ...entriesOf(inner)]) {
         if (canonicalOf(key) !== undefined) continue;
         addIssue({
           message: complain(`${of} has invalid keys: ${key}`, `keys: ${known.join(", ")}`),
@@ -55,10 +59,17 @@ function raw(known: readonly string[], of: string) {
         });
       }
     }),
-    v.transform((value): Record<string, unknown> =>
-      Object.fromEntries(Object.entries(value).map(([key, item]) => [canonicalOf(key) ?? key, item]))
-    ),
+    v.transform((given): Record<string, unknown> => {
+      const renamed = rename(given);
+      if (flattened === null) return renamed;
+      const { [flattened]: inner, ...flat } = renamed;
+      return { ...rename(Object.fromEntries(entriesOf(inner))), ...flat };
+    }),
   );
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return isMapping(value) ? Object.entries(value) : [];
 }
 
 const CONTAINER_KEYS = [
@@ -154,7 +165,7 @@ export const dockerRun = v.pipe(
     volumes: v.optional(volumes),
     shell: v.optional(shell),
     container: v.optional(raw(CONTAINER_KEYS, "with.container")),
-    host: v.optional(raw(HOST_KEYS, "with.host")),
+    host: v.optional(raw(HOST_KEYS, "with.host", "Resources")),
     network: v.optional(raw(["EndpointsConfig"], "with.network")),
     exec: v.optional(raw(["User", "WorkingDir", "Env", "Privileged", "Tty"], "with.exec")),
   }, {

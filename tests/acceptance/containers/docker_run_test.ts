@@ -65,6 +65,7 @@ onEngines("AC-85 never, and not there", {
   check: (end) => {
     const { failure } = end.step("a");
     assert.equal(failure?.engine, end.engine.kind);
+    assert.match(failure?.message ?? "", /"alpine:no-such-tag" \(docker\.io\/library\/alpine:no-such-tag\)/);
     assert.match(`${failure?.message} ${failure?.address}`, /unix:\/\//);
   },
 });
@@ -195,4 +196,39 @@ onEngines("3.8.3 anonymous volumes go with their container", {
   - {id: a, action: docker.run, with: {image: "alpine:3.20", auto_remove: true, container: {volumes: {/anonymous: {}}}, command: "touch /anonymous/f"}}
 `,
   check: (end) => assert.equal(end.volumes().length, 1, "no volume was seen"),
+});
+
+onEngines("5.5.1 docker.run in the step's own container, with the rules of its command", {
+  yaml: `container: {image: "busybox:1.36"}
+steps:
+  - {id: a, container: {image: "alpine:3.20"}, action: docker.run, with: {command: "cat /etc/alpine-release > x"}, continue_on: {failure: true}}
+  - {id: b, container: {image: "alpine:3.20", env: {K: v}}, action: docker.run, with: {command: [sh, -c, 'env | sed -n s,^K=,,p; cat /etc/alpine-release']}}
+`,
+  status: "partially_succeeded",
+  stderr: { a: /> *.*No such file/s },
+  stdout: { b: /^v\n3\.20\.\d+\n$/ },
+});
+
+onEngines("5.1 limits of host, flat and below resources; flat ones win", {
+  yaml: `steps:
+  - id: a
+    action: docker.run
+    with:
+      image: alpine:3.20
+      command: "true"
+      host: {resources: {pids_limit: 64, memory: 33554432}, Memory: 67108864}
+`,
+  check: async (end) => {
+    const [id = ""] = await end.containers();
+    const inspected = await end.client.ask("GET", `/containers/${id}/json`);
+    assert.match(JSON.stringify(inspected), /"Memory":67108864\b/);
+    assert.match(JSON.stringify(inspected), /"PidsLimit":64\b/);
+  },
+  after: removeAll,
+  except: {
+    "podman-rootless": {
+      why: "drops limits on cgroup v1",
+      check: async (end) => assert.equal((await end.containers()).length, 1),
+    },
+  },
 });

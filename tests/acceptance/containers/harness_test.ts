@@ -167,3 +167,21 @@ steps:
     assert.equal(end.stdout("a"), "answer\n");
   },
 });
+
+onEngines("7.6.6 what a try writes is seen while it runs, as provisional", {
+  yaml: `harnesses:
+  bad: {binary: sh, prefix_args: [-c, "echo early; while [ ! -e /w/go ]; do sleep 0.1; done; exit 5", x]}
+  good: {binary: echo}
+steps:
+  - id: a
+    action: harness.run
+    container: {image: "alpine:3.20", volumes: [".:/w"]}
+    with: {provider: bad, prompt: p, fallback: [{provider: good}]}
+`,
+  meanwhile: async (scene) => {
+    await scene.noted(/^harness attempt 1\/2 \(bad\), provisional stdout:\nearly$/);
+    await Deno.writeTextFile(`${scene.workDir}/go`, "");
+  },
+  stdout: { a: "p\n" },
+  check: (end) => assert.deepEqual(end.step("a").notes, ["harness attempt 1/2 (bad) failed"]),
+});

@@ -30,6 +30,8 @@ export interface Scene {
   told(type: string, step?: string): Promise<void>;
   /** The line between runner and engine; `mend` makes it again. */
   readonly line: Pick<EngineLine, "cut" | "mend">;
+  /** Resolves when the run or one of its steps has told such a note. */
+  noted(words: RegExp): Promise<void>;
   /** Resolves when such a request was made. */
   asked(request: RegExp): Promise<void>;
   /** Ids of the run's containers, running or not. */
@@ -113,6 +115,14 @@ async function play(engine: EngineUnderTest, given: Case, wanted: Expectation): 
     requests: line.requests,
     containers,
     told: (type, step) => bench.told(type, step),
+    noted: (words) =>
+      until(
+        () =>
+          bench.plane.events.some(({ type, data }) =>
+            type === "note" && words.test(String(data?.["message"]))
+          ),
+        String(words),
+      ),
     asked: (request) => until(() => line.requests.some((each) => request.test(each)), String(request)),
     printed: (step, text) => until(() => logText(bench, `${step}/stdout`).includes(text), `${step}: ${text}`),
     stop: () => {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { newPolicy, PolicyError, readPolicy, type RunPolicy } from "../../../src/runner/policy.ts";
 import { parsePolicy } from "../../../src/runner/policy-file.ts";
-import { compileImagePattern, fullImage } from "../../../src/runner/policy-image.ts";
+import { compileImagePattern } from "../../../src/runner/policy-image.ts";
+import { fullImage } from "../../../src/workflow/image.ts";
 
 interface Places extends AsyncDisposable {
   readonly root: string;

@@ -99,8 +99,22 @@ export function inspectContainer(
   target: string,
   signal: AbortSignal,
 ): Promise<Reply<Inspected>> {
+  return inspect(socket, target, "container inspect", signal);
+}
+
+/** The container that has a name which another is to get. */
+export function inspectHolder(socket: Socket, name: string, signal: AbortSignal): Promise<Reply<Inspected>> {
+  return inspect(socket, name, "container name check", signal);
+}
+
+function inspect(
+  socket: Socket,
+  target: string,
+  operation: string,
+  signal: AbortSignal,
+): Promise<Reply<Inspected>> {
   const path = `/containers/${encodeURIComponent(target)}/json`;
-  return socket.request({ operation: "container inspect", method: "GET", path }, Inspected, signal);
+  return socket.request({ operation, method: "GET", path }, Inspected, signal);
 }
 
 /** Until it does not run. Podman asks itself every 250 ms: prefer the end of the output (engine notes 2). */
