@@ -17,6 +17,8 @@ export interface ControlPlaneOptions {
   readonly store: Store;
   readonly clock: MachineClock;
   readonly settings: ServerSettings;
+  /** How often a statement is held up for much longer than usual. */
+  readonly slowness: number;
   readonly log: Log;
   /** Something was committed. */
   onCommit(): void;
@@ -40,8 +42,6 @@ export interface ControlPlane {
 
 const TICK_MS = 10_000;
 const SLOWEST_MS = 20;
-/** How often a statement is held up for much longer. */
-const HELD_UP = 0.01;
 const HELD_UP_MS = 2_000;
 
 interface Process {
@@ -63,7 +63,7 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
     const store = overRoad(options.store, {
       reach: async () => {
         await clock.sleep(
-          random.chance(HELD_UP) ? random.between(0, HELD_UP_MS) : random.between(0, SLOWEST_MS),
+          random.chance(options.slowness) ? random.between(0, HELD_UP_MS) : random.between(0, SLOWEST_MS),
         );
         check();
       },

@@ -5,8 +5,11 @@ import type { Random } from "./random.ts";
 
 export interface Plan {
   readonly leaseMs: number;
+  readonly heartbeatMs: number;
   readonly graceMs: number;
   readonly processes: number;
+  /** How often a statement of the database is held up for much longer than usual. */
+  readonly slowness: number;
   readonly workers: readonly PlannedWorker[];
   readonly plays: Plays;
   readonly runs: readonly PlannedRun[];
@@ -60,19 +63,21 @@ export type Fault =
   | { readonly kind: "server_jump"; readonly byMs: number }
   | { readonly kind: "database_away"; readonly forMs: number };
 
-/** Faults end with it; what they left behind must then come to an end by itself. */
-export const STORM_MS = 240_000;
+/** Nothing new begins after it. */
+export const STORM_MS = 90_000;
+const SHORT_LEASE = { leaseMs: 30_000, graceMs: 30_000, heartbeatMs: 10_000 };
+/** The contract's (5.6). */
+const DEFAULT_LEASE = { leaseMs: 60_000, graceMs: 240_000, heartbeatMs: 15_000 };
 const HOUR_MS = 3_600_000;
 const MAX_RATE_ERROR = 0.01;
 
 export function newPlan(random: Random): Plan {
-  const workers = Array.from({ length: random.between(1, 3) }, (_, n) => newPlannedWorker(random, n));
+  const workers = Array.from({ length: random.pick([1, 2, 2, 3]) }, (_, n) => newPlannedWorker(random, n));
   const plays: Plays = new Map();
   const runs = Array.from({ length: random.between(2, 6) }, (_, n) => newPlannedRun(random, plays, n));
-  const faultKinds = random.between(0, 6);
   return {
-    leaseMs: 60_000,
-    graceMs: random.pick([60_000, 120_000, 240_000]),
+    ...random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
+    slowness: random.pick([0, 0.01, 0.1]),
     processes: random.between(1, 2),
     workers,
     plays,
@@ -81,7 +86,7 @@ export function newPlan(random: Random): Plan {
       ...newWish(random, runs.length),
       at: random.between(1_000, STORM_MS),
     })),
-    faults: Array.from({ length: faultKinds }, () => ({
+    faults: Array.from({ length: random.between(0, 6) }, () => ({
       ...newFault(random, workers.length),
       at: random.between(0, STORM_MS),
     })),
@@ -129,7 +134,7 @@ function newPlannedRun(random: Random, plays: Plays, n: number): PlannedRun {
 
 function newTry(random: Random): Try {
   return {
-    takesMs: random.chance(0.2) ? random.between(60_000, 200_000) : random.between(0, 20_000),
+    takesMs: random.chance(0.2) ? random.between(40_000, 150_000) : random.between(0, 10_000),
     printsBytes: random.chance(0.5) ? random.between(0, 2_000) : 0,
     exit: random.chance(0.25) ? 1 : 0,
     stubbornMs: random.chance(0.3) ? random.between(0, 20_000) : 0,
@@ -162,7 +167,7 @@ const KINDS = [
 
 function newFault(random: Random, workers: number): Fault {
   const worker = random.between(0, workers - 1);
-  const forMs = random.chance(0.5) ? random.between(500, 30_000) : random.between(30_000, 400_000);
+  const forMs = random.chance(0.5) ? random.between(500, 30_000) : random.between(30_000, 120_000);
   const kind = random.pick(KINDS);
   switch (kind) {
     case "weather":
@@ -192,4 +197,9 @@ function newWeather(random: Random): Weather {
     lateness: random.next() * 0.5,
     latestMs: random.pick([1_000, 10_000, 600_000]),
   };
+}
+
+/** When the last fault is over; what it left behind must then come to an end by itself. */
+export function endOfStorm(plan: Plan): number {
+  return Math.max(STORM_MS, ...plan.faults.map((fault) => fault.at + ("forMs" in fault ? fault.forMs : 0)));
 }

@@ -38,7 +38,6 @@ export function newTimeline(gate: Gate): Timeline {
       return () => cancelled.add(due);
     },
     step: async (until) => {
-      await gate.settle();
       const due = takeNext(until);
       now = due === undefined ? until : Math.max(now, due.at);
       due?.act();

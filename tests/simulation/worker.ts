@@ -28,6 +28,7 @@ export interface Worker {
   readonly clock: MachineClock;
   readonly platter: Platter;
   readonly isUp: boolean;
+  /** Does nothing while it is up. */
   start(): void;
   /** With `power`, appended bytes that were not synced are lost too. */
   crash(how: "process" | "power"): void;
@@ -36,6 +37,8 @@ export interface Worker {
   drain(): void;
 }
 
+/** After so long a service manager starts again what has ended. */
+const SUPERVISED_MS = 5_000;
 const NO_ENGINE: Failure = { code: "RUNTIME_CONFIG_INVALID", message: "no engine here", remedy: "" };
 
 export function newWorker(options: WorkerOptions): Worker {
@@ -94,6 +97,7 @@ export function newWorker(options: WorkerOptions): Worker {
       options.log.info("runner ended", { end });
       own.isOver = true;
       if (runner === opened) runner = null;
+      timeline.after(SUPERVISED_MS, start);
     });
   };
 

@@ -8,12 +8,12 @@ import { TEST_SETTINGS } from "../support/server.ts";
 import * as v from "valibot";
 import { isFinal, newChecker, statusOf, type Truth, Violation } from "./checker.ts";
 import { type ControlPlane, newControlPlane } from "./control-plane.ts";
-import { emptyTables, type Store } from "./database.ts";
+import { dbOf, emptyTables, type Store } from "./database.ts";
 import { checkHistory } from "./history.ts";
 import type { Gate } from "./gate.ts";
 import { type Answer, CALM, type Message, newLine } from "./network.ts";
 import { look, type Seen } from "./observed.ts";
-import { type Fault, newPlan, type Plan, type PlannedRun, STORM_MS, type Wish } from "./plan.ts";
+import { endOfStorm, type Fault, newPlan, type Plan, type PlannedRun, type Wish } from "./plan.ts";
 import type { Stage } from "./plays.ts";
 import { newRandom, type Random } from "./random.ts";
 import { EPOCH, type MachineClock, newTimeline, type Timeline } from "./timeline.ts";
@@ -101,7 +101,12 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
   };
   const settings = {
     ...TEST_SETTINGS,
-    runner: { ...TEST_SETTINGS.runner, leaseMs: plan.leaseMs, graceMs: plan.graceMs },
+    runner: {
+      ...TEST_SETTINGS.runner,
+      leaseMs: plan.leaseMs,
+      graceMs: plan.graceMs,
+      heartbeatMs: plan.heartbeatMs,
+    },
   };
   const store: Store = {
     query: (text, params, how) => client.query(text, params, how),
@@ -113,6 +118,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
     store: mutate?.(store) ?? store,
     clock: serverClock,
     settings,
+    slowness: plan.slowness,
     log: logTo(note, "control", (message, facts) => {
       if (message.startsWith("leases extended")) truth.forgivenMs += Number(facts["gapMs"]) + plan.leaseMs;
     }),
@@ -121,6 +127,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
     },
     onAnswer: (message, answer) => remember(truth, message, answer, timeline.now()),
   });
+  const admission = Promise.withResolvers<string>();
   const workers = plan.workers.map((planned, n) =>
     newWorker({
       name: `runner-${n}`,
@@ -137,14 +144,23 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
       capacity: planned.capacity,
       labels: { kind: planned.isSpecial ? "special" : "plain" },
       log: logTo(note, `runner-${n}`),
-      registrationToken: async () => {
-        const made = await createRegistrationToken(plane.ports(), { lifeMs: 3_600_000, uses: 9, labels: {} });
-        return made.token;
-      },
+      registrationToken: () => admission.promise,
     })
   );
 
-  const runUntil = async (until: number, isEnough: () => Promise<boolean>): Promise<void> => {
+  const cast: Cast = {
+    plan,
+    timeline,
+    random,
+    plane,
+    workers,
+    settings,
+    serverClock,
+    truth,
+    note,
+    retried: new Map(),
+  };
+  const runUntil = async (until: number, isEnough: (seen: Seen) => boolean): Promise<void> => {
     for (let steps = 0; timeline.now() < until; steps++) {
       if (steps > STEPS_MAX) throw new Violation("liveness", "the world spins without getting anywhere");
       await timeline.step(until);
@@ -153,23 +169,27 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
       isChanged = false;
       truth.nowMs = timeline.now();
       truth.wallMs = EPOCH + serverClock.aheadMs + timeline.now();
-      checker.check(await look(client));
-      if (await isEnough()) return;
+      const seen = await look(client);
+      checker.check(seen);
+      retryLost(cast, seen);
+      if (isEnough(seen)) return;
     }
   };
 
   const play = async (): Promise<void> => {
     plane.start(plan.processes);
+    const ports = { ...plane.ports(), db: dbOf(store) };
+    const made = createRegistrationToken(ports, { lifeMs: 3_600_000, uses: 99, labels: {} });
+    void made.then(({ token }) => admission.resolve(token));
+    await gate.settle();
     for (const worker of workers) timeline.after(random.between(0, 5_000), worker.start);
-    schedule({ plan, timeline, random, plane, workers, settings, serverClock, truth, note });
-    await runUntil(STORM_MS, () => Promise.resolve(false));
+    schedule(cast);
+    const stormMs = endOfStorm(plan);
+    await runUntil(stormMs, () => false);
     note("weather", "the storm is over");
     heal(plane, workers, plan);
-    const isOver = async (): Promise<boolean> => {
-      const { runs } = await look(client);
-      return timeline.now() > STORM_MS && runs.length === plan.runs.length && runs.every(isFinal);
-    };
-    await runUntil(STORM_MS + AFTERMATH_MS, isOver);
+    const isOver = ({ runs }: Seen): boolean => runs.length === plan.runs.length && runs.every(isFinal);
+    if (!isOver(await look(client))) await runUntil(stormMs + AFTERMATH_MS, isOver);
     const { runs } = await look(client);
     const open = runs.filter((run) => !isFinal(run)).map((run) => `${run.dag_run_id} is ${statusOf(run)}`);
     if (open.length > 0) {
@@ -214,6 +234,8 @@ interface Cast {
   readonly settings: typeof TEST_SETTINGS;
   readonly serverClock: MachineClock;
   readonly truth: Truth;
+  /** How often people tried a run again that had lost its runner. */
+  readonly retried: Map<string, number>;
   note(who: string, what: string): void;
 }
 
@@ -222,6 +244,21 @@ function schedule(cast: Cast): void {
   for (const run of plan.runs) timeline.after(run.at, () => void start(cast, run));
   for (const wish of plan.wishes) timeline.after(wish.at, () => void ask(cast, wish));
   for (const fault of plan.faults) timeline.after(fault.at, () => strike(cast, fault));
+}
+
+const RETRIES_OF_LOST = 2;
+const NOTICED_MS = 5_000;
+
+/** Whoever sees that a runner is lost wants the run on another one at once: the moment for two of them (INV-02). */
+function retryLost(cast: Cast, seen: Seen): void {
+  for (const { dag_run_id: id, reason } of seen.runs) {
+    const run = cast.plan.runs.findIndex((planned) => planned.dagRunId === id);
+    const times = cast.retried.get(id) ?? 0;
+    if (reason !== "runner_lost" || run === -1 || times >= RETRIES_OF_LOST) continue;
+    cast.retried.set(id, times + 1);
+    const wish: Wish = { kind: "retry", run };
+    cast.timeline.after(cast.random.between(0, NOTICED_MS), () => void ask(cast, wish));
+  }
 }
 
 const ASK_AGAIN_MS = 3_000;
@@ -258,7 +295,7 @@ async function post(cast: Cast, path: string, body: unknown): Promise<Answer | n
 }
 
 function strike(cast: Cast, fault: Fault): void {
-  const { timeline, plane, plan, truth, serverClock } = cast;
+  const { timeline, plane, truth, serverClock } = cast;
   cast.note("fault", JSON.stringify(fault));
   const worker = "worker" in fault ? cast.workers[fault.worker] : undefined;
   switch (fault.kind) {
@@ -303,7 +340,6 @@ function strike(cast: Cast, fault: Fault): void {
       break;
   }
   timeline.after(fault.forMs, worker.start);
-  void plan;
 }
 
 /** Everybody is well again, and who has gone comes back. */
