@@ -93,7 +93,8 @@ export function newWorker(options: WorkerOptions): Worker {
       compress: false,
     });
     runner = opened;
-    void opened.run(new AbortController().signal).then((end) => {
+    const ended = opened.run(new AbortController().signal).catch((error: unknown) => String(error));
+    void ended.then((end) => {
       options.log.info("runner ended", { end });
       own.isOver = true;
       if (runner === opened) runner = null;

@@ -35,7 +35,7 @@ export interface SimulationOptions {
 }
 
 /** What is left when the storm is over must end within this. */
-const AFTERMATH_MS = 1_800_000;
+const AFTERMATH_MS = 5_400_000;
 /** Long enough for those who find each other again to find each other again. */
 const STEPS_MAX = 400_000;
 
@@ -193,7 +193,10 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
     const { runs } = await look(client);
     const open = runs.filter((run) => !isFinal(run)).map((run) => `${run.dag_run_id} is ${statusOf(run)}`);
     if (open.length > 0) {
-      throw new Violation("INV-11", `half an hour after the last fault, ${open.join(", ")}`);
+      throw new Violation(
+        "INV-11",
+        `${AFTERMATH_MS / 60_000} minutes after the last fault, ${open.join(", ")}`,
+      );
     }
     if (runs.length < plan.runs.length) throw new Violation("INV-10", "a run was never accepted");
     await checkHistory(client, stage);

@@ -61,6 +61,8 @@ async function endFromOutside(ports: ServerPorts, due: DueAttempt): Promise<void
   const isEnded = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, due.attemptId);
     if (held === null || !isLive(held.attempt)) return false;
+    // Its runner may have come back since it was found (TX-08).
+    if ((await dueAttempts(tx, now, due.attemptId)).length === 0) return false;
     await endAttempt(tx, held.attempt.id, {
       state: isCancel ? "aborted" : "lost",
       reason: failure.code.toLowerCase(),
