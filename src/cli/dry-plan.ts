@@ -12,6 +12,7 @@ import { MASK, newMask } from "../runner/mask.ts";
 import type { RunPolicy } from "../runner/policy.ts";
 import { isMapping } from "../workflow/json.ts";
 import type { Step } from "../workflow/workflow.ts";
+import { machineDisk } from "../runner/disk.ts";
 import { openWorkspace } from "../runner/workspace.ts";
 
 export interface PlannedStep {
@@ -56,7 +57,13 @@ export async function openPlan(options: PlanOptions): Promise<Plan> {
   const paper = openPaperEngine(options.runtime, options.policy.guard);
   const ids = systemIds();
   const run = { name: options.name, dagRunId: "plan", attemptId: ids.uuid() };
-  const workspace = await openWorkspace(options.workDir, run, { isWanted: false, dir: null }, null);
+  const workspace = await openWorkspace(
+    machineDisk(),
+    options.workDir,
+    run,
+    { isWanted: false, dir: null },
+    null,
+  );
   const quiet = (): void => {};
   const real = newActions({
     attemptId: run.attemptId,

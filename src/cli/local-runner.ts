@@ -2,6 +2,7 @@
 import { openRunner, type Runner } from "../runner/runner.ts";
 import { readRuntime } from "../runner/containers/runtime.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
+import { thisMachine } from "../runner/machine.ts";
 import type { Log } from "../run/ports.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
 import type { Home } from "./home.ts";
@@ -46,6 +47,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     runtime: readRuntime(env),
     policy,
     hostEnv: env,
+    machine: thisMachine(),
     clock: systemClock(),
     ids: systemIds(),
     random: Math.random,

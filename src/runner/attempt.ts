@@ -15,16 +15,17 @@ import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
 import type { Workflow } from "../workflow/workflow.ts";
-import { newActions } from "./actions/open.ts";
 import { filterHostEnv } from "./actions/environment.ts";
 import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
+import type { Disk } from "./disk.ts";
 import { decline, refusalOf } from "./decline.ts";
 import type { Labels } from "./containers/labels.ts";
 import { readDefinition } from "./definition.ts";
 import { guardedJournal } from "./guarded-journal.ts";
 import { type Instant, type Lease, newLease } from "./lease.ts";
+import type { Machine } from "./machine.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
@@ -41,6 +42,9 @@ import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
 export interface AttemptHost extends ResendPorts {
   readonly client: RunnerClient;
   readonly log: Log;
+  readonly machine: Machine;
+  /** The machine's. */
+  readonly disk: Disk;
   readonly settings: Settings;
   readonly stateDir: string;
   readonly runnerId: string;
@@ -177,6 +181,7 @@ async function runAttempt(
   const refused = refusalOf(host.policy, grant.run, read.workflow);
   if (refused !== null) return await decline(host, grant, "policy_denied", refused.message, signal);
   const workspace = await openWorkspace(
+    host.disk,
     host.stateDir,
     { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
     { isWanted: usesArtifacts(read.workflow), dir: read.workflow.artifacts.dir },
@@ -190,7 +195,7 @@ async function runAttempt(
     name: grant.run.name,
     dagRunId: grant.run.dagRunId,
   };
-  await using spool = await newSpool(folder, header, host.clock, host.budget);
+  await using spool = await newSpool(folder, header, host, host.budget);
   const silence = AbortSignal.any([control.silence.signal, abandon]);
   const uplink = openUplink({ ...host, clock: host.retryClock }, spool, {
     settings: host.settings,
@@ -306,7 +311,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   });
   await using engine = newRunEngine(host.engine, policy.guard, labels(null));
   const share = { attemptId, policy, clock: host.clock, hostEnv, runnerEnv: host.runnerEnv };
-  const actions = newActions({
+  const actions = host.machine.newActions({
     ...share,
     ids: host.ids,
     log: host.log,

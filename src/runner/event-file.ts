@@ -4,7 +4,7 @@ import { isTerminal, type RunEventBody } from "../run/event.ts";
 import type { Clock } from "../run/ports.ts";
 import { WireEvent } from "../protocol/messages.ts";
 import { parseJson } from "../workflow/json.ts";
-import { readRange } from "./stream-file.ts";
+import type { Disk } from "./disk.ts";
 
 export interface SpooledEvent {
   readonly seq: number;
@@ -37,10 +37,10 @@ interface Entry extends SpooledEvent {
 }
 
 /** Goes on where the file ends; a line that a crash cut short is dropped. */
-export async function openEventFile(path: string, clock: Clock): Promise<EventFile> {
-  const entries = await readEntries(path);
+export async function openEventFile(disk: Disk, path: string, clock: Clock): Promise<EventFile> {
+  const entries = await readEntries(disk, path);
   let size = entries.reduce((end, entry) => end + entry.sizeBytes, 0);
-  const file = await Deno.open(path, { create: true, append: true, mode: 0o600 });
+  const file = disk.openAppend(path);
   await file.truncate(size);
   const startedAt = clock.mono() - (entries.at(-1)?.mono ?? 0);
   let flushedSeq = 0;
@@ -95,10 +95,10 @@ export async function openEventFile(path: string, clock: Clock): Promise<EventFi
       const last = onDisk.at(-1);
       if (first === undefined || last === undefined) return kept;
       if (flushedSeq < last.seq && !isClosed) {
-        await file.syncData();
+        await file.sync();
         flushedSeq = last.seq;
       }
-      const bytes = await readRange(path, first.offset, last.offset + last.sizeBytes - first.offset);
+      const bytes = await disk.readRange(path, first.offset, last.offset + last.sizeBytes - first.offset);
       const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
       return [...lines.map((line) => v.parse(WireEvent, JSON.parse(line))), ...kept];
     },
@@ -110,9 +110,9 @@ export async function openEventFile(path: string, clock: Clock): Promise<EventFi
   };
 }
 
-async function readEntries(path: string): Promise<Entry[]> {
+async function readEntries(disk: Disk, path: string): Promise<Entry[]> {
   const entries: Entry[] = [];
-  const bytes = await Deno.readFile(path).catch(() => new Uint8Array());
+  const bytes = await disk.readBytes(path) ?? new Uint8Array();
   let start = 0;
   for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
     const event = v.safeParse(WireEvent, parseJson(new TextDecoder().decode(bytes.subarray(start, end))));

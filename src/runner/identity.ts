@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { Settings } from "../protocol/messages.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Ids } from "../run/ports.ts";
+import { type Disk, readText, writeText } from "./disk.ts";
 
 const Identity = v.object({
   baseUrl: v.string(),
@@ -15,9 +16,13 @@ const Identity = v.object({
 export type Identity = v.InferOutput<typeof Identity>;
 
 /** null: not registered yet, or with another control plane. */
-export async function readIdentity(stateDir: string, baseUrl: string): Promise<Identity | null> {
+export async function readIdentity(
+  disk: Disk,
+  stateDir: string,
+  baseUrl: string,
+): Promise<Identity | null> {
   try {
-    const json: unknown = JSON.parse(await Deno.readTextFile(join(stateDir, "runner.json")));
+    const json: unknown = JSON.parse(await readText(disk, join(stateDir, "runner.json")));
     const parsed = v.safeParse(Identity, json);
     return parsed.success && parsed.output.baseUrl === baseUrl ? parsed.output : null;
   } catch {
@@ -26,18 +31,18 @@ export async function readIdentity(stateDir: string, baseUrl: string): Promise<I
 }
 
 /** Written whole or not at all. */
-export async function keepIdentity(stateDir: string, identity: Identity): Promise<void> {
+export async function keepIdentity(disk: Disk, stateDir: string, identity: Identity): Promise<void> {
   const path = join(stateDir, "runner.json");
-  await Deno.writeTextFile(`${path}.new`, JSON.stringify(identity, null, 2) + "\n", { mode: 0o600 });
-  await Deno.rename(`${path}.new`, path);
+  await writeText(disk, `${path}.new`, JSON.stringify(identity, null, 2) + "\n");
+  await disk.rename(`${path}.new`, path);
 }
 
 /** Names this machine's state folder to the control plane; made once. */
-export async function machineId(stateDir: string, ids: Ids): Promise<string> {
+export async function machineId(disk: Disk, stateDir: string, ids: Ids): Promise<string> {
   const path = join(stateDir, "machine-id");
-  const known = (await Deno.readTextFile(path).catch(() => "")).trim();
+  const known = (await readText(disk, path)).trim();
   if (v.is(Uuid, known)) return known;
   const made = ids.uuid();
-  await Deno.writeTextFile(path, made + "\n", { mode: 0o600 });
+  await writeText(disk, path, made + "\n");
   return made;
 }

@@ -1,18 +1,17 @@
 /** After a crash (RS-01): attempts whose spool is still here are told to the end, as failed when they had none. */
 import { join } from "node:path";
 import type { Attempt, AttemptHost } from "./attempt.ts";
-import { killLeftovers } from "./process.ts";
 import { reopenSpool, type Spool } from "./spool.ts";
 import { openUplink } from "./uplink.ts";
 
 export async function resumeLeftovers(host: AttemptHost, abandon: AbortSignal): Promise<Attempt[]> {
   const folder = join(host.stateDir, "spool");
   const resumed: Attempt[] = [];
-  for (const name of await namesIn(folder)) {
-    const spool = await reopenSpool(join(folder, name), host.clock, host.budget);
+  for (const name of await host.disk.folders(folder)) {
+    const spool = await reopenSpool(join(folder, name), host, host.budget);
     if (spool === null) {
       host.log.warn("unreadable spool removed", { attempt: name });
-      await Deno.remove(join(folder, name), { recursive: true });
+      await host.disk.remove(join(folder, name));
       continue;
     }
     resumed.push(await resume(host, spool, abandon));
@@ -27,7 +26,7 @@ async function resume(host: AttemptHost, spool: Spool, abandon: AbortSignal): Pr
     run: dagRunId,
     workflow: name,
   });
-  await killLeftovers(attemptId);
+  await host.machine.killLeftovers(attemptId);
   if (!spool.isComplete) {
     const error = {
       code: "RUNNER_RESTARTED" as const,
@@ -69,14 +68,4 @@ async function resume(host: AttemptHost, spool: Spool, abandon: AbortSignal): Pr
     done,
     result: () => null,
   };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) if (entry.isDirectory) names.push(entry.name);
-  } catch {
-    return [];
-  }
-  return names.sort();
 }

@@ -3,6 +3,7 @@ import type { Fetch } from "../protocol/exchange.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
+import type { Machine } from "./machine.ts";
 import type { Policy } from "./policy.ts";
 
 export type RunnerToken =
@@ -26,6 +27,7 @@ export interface RunnerOptions {
   readonly policy?: Policy;
   /** The process environment; steps see a filtered part of it. */
   readonly hostEnv: Readonly<Record<string, string>>;
+  readonly machine: Machine;
   readonly clock: Clock;
   readonly ids: Ids;
   /** Uniform in [0, 1). */

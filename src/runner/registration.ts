@@ -18,14 +18,15 @@ export async function identify(
   signal: AbortSignal,
 ): Promise<Identified> {
   const { token, baseUrl, stateDir } = options;
+  const { disk } = options.machine;
   if (token.kind === "runner") {
     return { baseUrl, runnerId: token.runnerId, runnerToken: token.token, settings: DEFAULT_SETTINGS };
   }
-  const known = await readIdentity(stateDir, baseUrl);
+  const known = await readIdentity(disk, stateDir, baseUrl);
   if (known !== null && await isKnownThere(client, known, options, signal)) return known;
   const body = {
     name: options.name,
-    machineId: await machineId(stateDir, options.ids),
+    machineId: await machineId(disk, stateDir, options.ids),
     version: options.version,
     os: Deno.build.os,
     arch: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
@@ -50,7 +51,7 @@ export async function identify(
   }
   const { runnerId, runnerToken, settings } = answer.value;
   const identity = { baseUrl, runnerId, runnerToken, settings };
-  await keepIdentity(stateDir, identity);
+  await keepIdentity(disk, stateDir, identity);
   return identity;
 }
 

@@ -78,9 +78,11 @@ export function openRunner(options: RunnerOptions): Runner {
 }
 
 async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd> {
-  await Deno.mkdir(join(options.stateDir, "spool"), { recursive: true, mode: 0o700 });
-  using lock = await lockState(options.stateDir);
-  if (!lock.isOurs) {
+  const { disk } = options.machine;
+  await disk.makeFolder(join(options.stateDir, "spool"), 0o700);
+  // Two processes on one state folder would take each other's identity and spool.
+  using lock = await disk.lock(join(options.stateDir, "runner.lock"));
+  if (lock === null) {
     options.log.error("another runner uses the state folder", { stateDir: options.stateDir });
     return "state_in_use";
   }
@@ -119,10 +121,11 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   });
   const host: AttemptHost = {
     ...options,
+    disk,
     client,
     settings,
     runnerId,
-    hostName: Deno.hostname(),
+    hostName: options.machine.hostName,
     runnerEnv: options.hostEnv,
     owner: await engineOwner(engine.socketPath),
     mask: newMask(registrySecrets(engine.authConfig)),
@@ -164,13 +167,6 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   // Who leaves gives up what it has not told yet (M15).
   if (!life.abandon.aborted) await briefly(options.clock, (signal) => client.leave({ signal }));
   return end;
-}
-
-/** Two processes on one state folder would take each other's identity and spool. */
-async function lockState(stateDir: string): Promise<Disposable & { readonly isOurs: boolean }> {
-  const file = await Deno.open(join(stateDir, "runner.lock"), { create: true, write: true, mode: 0o600 });
-  const isOurs = await file.tryLock(true);
-  return { isOurs, [Symbol.dispose]: () => file.close() };
 }
 
 /** What an earlier process left is only told to its end: nothing of it may run on. */

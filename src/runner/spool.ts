@@ -9,6 +9,7 @@ import { isTerminal, type RunEventBody } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Clock, Journal, StreamName } from "../run/ports.ts";
 import { parseJson } from "../workflow/json.ts";
+import { type Disk, readText, writeText } from "./disk.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
 import { openStreamFile, type StreamFile } from "./stream-file.ts";
 
@@ -61,32 +62,41 @@ export interface Spool extends Journal, AsyncDisposable {
   remove(): Promise<void>;
 }
 
+export interface SpoolPorts {
+  readonly disk: Disk;
+  readonly clock: Clock;
+}
+
 /** For the runner's user only: logs may hold what nobody else should read (SP-05). */
 export async function newSpool(
   folder: string,
   header: SpoolHeader,
-  clock: Clock,
+  ports: SpoolPorts,
   budget: SpoolBudget,
 ): Promise<Spool> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  await Deno.writeTextFile(join(folder, "attempt.json"), JSON.stringify(header), { mode: 0o600 });
-  return await open(folder, header, clock, budget, []);
+  await ports.disk.makeFolder(folder, 0o700);
+  await writeText(ports.disk, join(folder, "attempt.json"), JSON.stringify(header));
+  return await open(folder, header, ports, budget, []);
 }
 
 /** null when the folder holds no whole spool. */
-export async function reopenSpool(folder: string, clock: Clock, budget: SpoolBudget): Promise<Spool | null> {
-  const json = await Deno.readTextFile(join(folder, "attempt.json")).catch(() => "");
+export async function reopenSpool(
+  folder: string,
+  ports: SpoolPorts,
+  budget: SpoolBudget,
+): Promise<Spool | null> {
+  const json = await readText(ports.disk, join(folder, "attempt.json"));
   const header = v.safeParse(SpoolHeader, parseJson(json));
   if (!header.success) return null;
   const streams: StreamFile[] = [];
-  const listed = await Deno.readTextFile(join(folder, "streams.jsonl")).catch(() => "");
+  const listed = await readText(ports.disk, join(folder, "streams.jsonl"));
   for (const line of listed.split("\n")) {
     const entry = v.safeParse(StreamEntry, parseJson(line));
     if (!entry.success) continue;
     const { file, step, stream } = entry.output;
-    streams.push(openStreamFile(join(folder, file), step, stream));
+    streams.push(openStreamFile(ports.disk, join(folder, file), step, stream));
   }
-  const spool = await open(folder, header.output, clock, budget, streams);
+  const spool = await open(folder, header.output, ports, budget, streams);
   for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(spool, spool.peek(seq));
   return spool;
 }
@@ -94,13 +104,13 @@ export async function reopenSpool(folder: string, clock: Clock, budget: SpoolBud
 async function open(
   folder: string,
   header: SpoolHeader,
-  clock: Clock,
+  { disk, clock }: SpoolPorts,
   budget: SpoolBudget,
   streams: StreamFile[],
 ): Promise<Spool> {
   const byStep = Map.groupBy(streams, (stream) => stream.step);
   const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
-  const events = await openEventFile(join(folder, "events.jsonl"), clock);
+  const events = await openEventFile(disk, join(folder, "events.jsonl"), clock);
   const waiters = new Set<() => void>();
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -131,8 +141,8 @@ async function open(
     if (known !== undefined) return known;
     const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
     const listed = JSON.stringify({ file: name, step, stream }) + "\n";
-    Deno.writeTextFileSync(join(folder, "streams.jsonl"), listed, { append: true, mode: 0o600 });
-    const file = openStreamFile(join(folder, name), step, stream);
+    appendLine(disk, join(folder, "streams.jsonl"), listed);
+    const file = openStreamFile(disk, join(folder, name), step, stream);
     streams.push(file);
     byStep.set(step, [...streamsOf(step), file]);
     return file;
@@ -203,7 +213,7 @@ async function open(
       }),
     remove: async () => {
       await close();
-      await Deno.remove(folder, { recursive: true }).catch(() => {});
+      await disk.remove(folder);
     },
     [Symbol.asyncDispose]: close,
   };
@@ -227,6 +237,13 @@ export async function changedWithin(
   await Promise.race(waits);
   over.abort(ENOUGH);
   await Promise.all(waits);
+}
+
+function appendLine(disk: Disk, path: string, line: string): void {
+  const file = disk.openAppend(path);
+  const bytes = new TextEncoder().encode(line);
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+  file.close();
 }
 
 /** A finished step writes no more; a finished attempt has no steps. */

@@ -1,5 +1,6 @@
 /** One stream of one step on disk: appended by the step, read by the uplink (SP-01). */
 import type { StreamName } from "../run/ports.ts";
+import type { Disk } from "./disk.ts";
 
 export interface StreamFile {
   readonly step: string;
@@ -21,9 +22,9 @@ export interface StreamFile {
   end(): Promise<void>;
 }
 
-export function openStreamFile(path: string, step: string, stream: StreamName): StreamFile {
-  const file = Deno.openSync(path, { create: true, append: true, mode: 0o600 });
-  let size = file.statSync().size;
+export function openStreamFile(disk: Disk, path: string, step: string, stream: StreamName): StreamFile {
+  const file = disk.openAppend(path);
+  let size = file.size;
   let dropped = 0;
   let dropReason = "";
   let isEnded = false;
@@ -68,7 +69,7 @@ export function openStreamFile(path: string, step: string, stream: StreamName): 
     drop: (reason) => {
       if (dropReason === "") dropReason = reason;
     },
-    read: (offset, length) => readRange(path, offset, Math.min(length, size - offset)),
+    read: (offset, length) => disk.readRange(path, offset, Math.min(length, size - offset)),
     end: () =>
       lane = lane.then(() => {
         if (isEnded) return;
@@ -76,22 +77,4 @@ export function openStreamFile(path: string, step: string, stream: StreamName): 
         file.close();
       }),
   };
-}
-
-export async function readRange(
-  path: string,
-  offset: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(Math.max(0, length));
-  if (length <= 0) return bytes;
-  using file = await Deno.open(path, { read: true });
-  await file.seek(offset, Deno.SeekMode.Start);
-  let at = 0;
-  while (at < length) {
-    const count = await file.read(bytes.subarray(at));
-    if (count === null) throw new Error(`${path} is shorter than ${offset + length} bytes`);
-    at += count;
-  }
-  return bytes;
 }

@@ -4,6 +4,7 @@ import type { AttemptCredential, RunnerClient } from "../protocol/client.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Failure } from "../run/failure.ts";
+import type { Disk } from "./disk.ts";
 
 /** Larger values do not go into an environment: operating systems limit it. */
 const ENVIRONMENT_MAX = 65_536;
@@ -13,7 +14,7 @@ export type TriggerEnv =
   | { readonly ok: false; readonly failure: Failure };
 
 export async function fetchTriggerEnv(
-  ports: ResendPorts & { readonly client: RunnerClient },
+  ports: ResendPorts & { readonly client: RunnerClient; readonly disk: Disk },
   attempt: AttemptCredential,
   grant: Pick<Grant, "env" | "inputs">,
   folder: string,
@@ -32,7 +33,7 @@ export async function fetchTriggerEnv(
       return { ok: false, failure: { code: "INTERNAL", message, remedy: "start the run again" } };
     }
     const path = join(folder, `${input.name}.input`);
-    await Deno.writeFile(path, got.value, { mode: 0o600 });
+    await ports.disk.write(path, got.value);
     env[`${input.name}_FILE`] = path;
     env[input.name] = got.value.length > ENVIRONMENT_MAX
       ? JSON.stringify({ $file: path })

@@ -1,5 +1,6 @@
 /** The folders of one run on this machine (S-36, S-38, X-03): `runs/NAME/RUN_ID/work` is kept for its retries. */
 import { join, resolve } from "node:path";
+import type { Disk } from "./disk.ts";
 
 /** Whose the work folder is, when that is not the runner's own user. */
 export interface Owner {
@@ -21,6 +22,7 @@ export interface Workspace {
 }
 
 export async function openWorkspace(
+  disk: Disk,
   stateDir: string,
   run: { readonly name: string; readonly dagRunId: string; readonly attemptId: string },
   artifacts: { readonly isWanted: boolean; readonly dir: string | null },
@@ -30,29 +32,30 @@ export async function openWorkspace(
   const workDir = join(runDir, "work");
   const attemptDir = join(runDir, "attempts", run.attemptId);
   const logFile = join(runDir, "run.log");
-  await Deno.mkdir(workDir, { recursive: true });
+  await disk.makeFolder(workDir);
   if (owner !== null) await Deno.chown(workDir, owner.uid, owner.gid);
-  await Deno.mkdir(attemptDir, { recursive: true, mode: 0o700 });
-  await Deno.writeFile(logFile, new Uint8Array(), { append: true, mode: 0o600 });
-  const artifactsDir = artifacts.isWanted ? await openArtifacts(artifacts.dir, runDir, run) : null;
+  await disk.makeFolder(attemptDir, 0o700);
+  disk.openAppend(logFile).close();
+  const artifactsDir = artifacts.isWanted ? await openArtifacts(disk, artifacts.dir, runDir, run) : null;
   if (artifactsDir !== null && owner !== null) await Deno.chown(artifactsDir, owner.uid, owner.gid);
   return {
     workDir,
     attemptDir,
     logFile,
     artifactsDir,
-    close: () => Deno.remove(attemptDir, { recursive: true }).catch(() => {}),
+    close: () => disk.remove(attemptDir),
   };
 }
 
 /** The run's own folder, or one below the folder that the workflow names (S-65); attempts share it. */
 async function openArtifacts(
+  disk: Disk,
   dir: string | null,
   runDir: string,
   run: { readonly name: string; readonly dagRunId: string },
 ): Promise<string> {
   const path = dir === null ? join(runDir, "artifacts") : resolve(dir, run.name, `dag-run_${run.dagRunId}`);
-  await Deno.mkdir(path, { recursive: true });
+  await disk.makeFolder(path);
   return path;
 }
 

@@ -31,9 +31,13 @@ export async function openTestDatabase(kind: DatabaseKind): Promise<TestDatabase
 let snapshot: Promise<Blob | File> | null = null;
 
 /** The first one of a process is migrated; the others are loaded from its snapshot, which takes a fifth of the time. */
-async function openEmbedded(): Promise<TestDatabase> {
+export async function openEmbeddedClient(): Promise<PGlite> {
   snapshot ??= makeSnapshot();
-  const client = await PGlite.create({ loadDataDir: await snapshot });
+  return await PGlite.create({ loadDataDir: await snapshot });
+}
+
+async function openEmbedded(): Promise<TestDatabase> {
+  const client = await openEmbeddedClient();
   return {
     db: drizzlePglite(client, { schema }) as unknown as Db,
     url: null,

@@ -2,6 +2,7 @@
 import { newActions } from "../../src/runner/actions/open.ts";
 import { filterHostEnv } from "../../src/runner/actions/environment.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
+import { machineDisk } from "../../src/runner/disk.ts";
 import { newMask } from "../../src/runner/mask.ts";
 import { OPEN_POLICY } from "../../src/runner/policy.ts";
 import { newSecretFiles } from "../../src/runner/secret-files.ts";
@@ -37,7 +38,7 @@ const NEVER = new AbortController().signal;
 export async function openHostBench(options: HostBenchOptions = {}): Promise<HostBench> {
   const folder = await Deno.makeTempDir();
   const run = { name: "flow", dagRunId: "run1", attemptId: "a1" };
-  const workspace = await openWorkspace(folder, run, { isWanted: true, dir: null }, null);
+  const workspace = await openWorkspace(machineDisk(), folder, run, { isWanted: true, dir: null }, null);
   const hurry = new AbortController();
   const runnerEnv = options.runnerEnv ?? { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/root" };
   const opened = await newActions({

@@ -2,6 +2,7 @@
 import type { Grant } from "../../src/protocol/grant.ts";
 import type { Failure } from "../../src/run/failure.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
+import { thisMachine } from "../../src/runner/machine.ts";
 import type { RunnerOptions } from "../../src/runner/options.ts";
 import { openRunner, type Runner, type RunnerEnd } from "../../src/runner/runner.ts";
 import { type FakeControlPlane, newFakeControlPlane } from "./fake-control-plane.ts";
@@ -44,6 +45,7 @@ export async function openRunnerBench(stateDir?: string): Promise<RunnerBench> {
         capacity: 2,
         runtime: NO_ENGINE,
         hostEnv: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: folder },
+        machine: thisMachine(),
         clock: systemClock(),
         ids: systemIds(),
         random: Math.random,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { systemClock, systemIds } from "../../runner/clock.ts";
 import { readRuntime } from "../../runner/containers/runtime.ts";
+import { thisMachine } from "../../runner/machine.ts";
 import { openRunner, type Runner } from "../../runner/runner.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
@@ -76,6 +77,7 @@ export const command: Command = {
       runtime: readRuntime(env),
       policy: await readRunnerPolicy(env),
       hostEnv: env,
+      machine: thisMachine(),
       clock: systemClock(),
       ids: systemIds(),
       random: Math.random,

@@ -7,7 +7,7 @@ import type { ServerPorts } from "../ports.ts";
 import { derive } from "../secrets/seal.ts";
 import { digestToken, formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { liveOfRunner, openDirectives } from "../store/attempts.ts";
+import { liveOfRunner, openDirectives, renewLeases } from "../store/attempts.ts";
 import {
   beginAttempt,
   type Candidate,
@@ -38,7 +38,7 @@ export async function claim(
   signal: AbortSignal,
 ): Promise<ClaimReply> {
   await markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports));
-  await expireForgotten(ports, runner, request.held);
+  await expireForgotten(ports, runner, request);
   const until = ports.clock.mono() + request.waitMs;
   let pollMs: number = POLL_MS[0];
   // Who asks for work is not draining any more, whatever it said before it was started anew.
@@ -85,7 +85,12 @@ async function claimInside(
 ): Promise<string[]> {
   await lockClaim(tx, request.claimId);
   const repeated = await claimedBy(tx, request.claimId, runner.id);
-  if (repeated.length > 0) return repeated;
+  if (repeated.length > 0) {
+    // The runner counts its lease from this very request, so we must not count it from the first.
+    const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
+    await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);
+    return repeated;
+  }
   const claimed: string[] = [];
   const fullQueues: string[] = [];
   const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
@@ -156,12 +161,14 @@ async function attemptToken(settings: ServerSettings, attemptId: string, fence: 
 async function expireForgotten(
   ports: ServerPorts,
   runner: RunnerRow,
-  held: readonly string[],
+  { claimId, held }: ClaimRequest,
 ): Promise<void> {
   const live = await liveOfRunner(ports.db, runner.id);
   const settled = now(ports).getTime() - 10_000;
   for (const attempt of live) {
     const isForgotten = attempt.state === "claimed" && !held.includes(attempt.id) &&
+      // Of this very claim: it is about to be answered again.
+      attempt.claimId !== claimId &&
       attempt.claimedAt.getTime() < settled;
     if (isForgotten) await requeueAttempt(ports, attempt.id, "expired", { excludeRunner: false });
   }

@@ -2,6 +2,7 @@
 import type { Failure } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import type { Transaction } from "../store/db.ts";
 import { finishRun } from "../store/runs.ts";
 import { endOpenSteps } from "../store/steps.ts";
 
@@ -13,17 +14,18 @@ export interface OutsideEnd {
   readonly failure: Failure;
 }
 
-/** Looks again under the locks: answers false when the attempt is over already. */
+/** Looks again under the locks: answers false when the attempt is over already, or is not meant any more. */
 export async function endFromOutside(
   ports: ServerPorts,
   attemptId: string,
   end: OutsideEnd,
+  isMeant: (tx: Transaction) => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<boolean> {
   const now = new Date(ports.clock.now());
   const status = end.state === "lost" ? "failed" : "aborted";
   const runId = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, attemptId);
-    if (held === null || !isLive(held.attempt)) return null;
+    if (held === null || !isLive(held.attempt) || !await isMeant(tx)) return null;
     const { run, attempt } = held;
     await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
     await endOpenSteps(tx, run.id, status, now.getTime());

@@ -2,7 +2,7 @@
 import type { HeartbeatReply, HeartbeatRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { acknowledgeDirectives, getAttempt, isLive, renewLeases } from "../store/attempts.ts";
+import { acknowledgeDirectives, getAttempt, renewLeases } from "../store/attempts.ts";
 import { markSeen, type RunnerRow } from "../store/runners.ts";
 import { readDirectives } from "./claim.ts";
 
@@ -16,13 +16,16 @@ export async function heartbeat(
   const now = new Date(ports.clock.now());
   await markSeen(ports.db, { runnerId: runner.id, free: request.free, spoolBytes: request.spoolBytes }, now);
   await acknowledgeDirectives(ports.db, runner.id, request.ackDirectives, now);
+  // Renewed first: whoever is told that it holds its lease must hold it, also when a sweep comes in between.
+  const expiresAt = new Date(now.getTime() + settings.runner.leaseMs);
+  const renewed = await renewLeases(ports.db, runner.id, request.attempts, expiresAt);
   const attempts = await Promise.all(request.attempts.map(async (held) => {
     const attempt = await getAttempt(ports.db, held.attemptId);
     const status = attempt === null || attempt.runnerId !== runner.id
       ? "unknown" as const
       : attempt.fence !== held.fence
       ? "fenced" as const
-      : isLive(attempt)
+      : renewed.has(attempt.id)
       ? "ok" as const
       : attempt.endedAt !== null && held.lastSeq <= attempt.ackSeq
       ? "finished" as const
@@ -30,7 +33,5 @@ export async function heartbeat(
     const { leaseMs, graceMs } = settings.runner;
     return { attemptId: held.attemptId, status, leaseMs, graceMs, ackSeq: attempt?.ackSeq ?? 0 };
   }));
-  const live = attempts.filter((attempt) => attempt.status === "ok").map((attempt) => attempt.attemptId);
-  await renewLeases(ports.db, runner.id, live, new Date(now.getTime() + settings.runner.leaseMs));
   return { attempts, directives: await readDirectives(ports.db, runner.id) };
 }

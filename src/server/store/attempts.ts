@@ -57,16 +57,23 @@ export async function liveOfRunner(db: Executor, runnerId: string): Promise<Atte
 
 // ---- leases -----------------------------------------------------------------------------------------------------
 
-/** Renews the leases of the runner's live attempts that it names; the database decides by its own rows. */
+/**
+ * Renews the leases of the runner's live attempts that it names; the database decides by its own rows. Answers whose lease
+ * was renewed: nobody else may be told that it holds one.
+ */
 export async function renewLeases(
   db: Executor,
   runnerId: string,
-  attemptIds: readonly string[],
+  held: readonly { readonly attemptId: string }[],
   expiresAt: Date,
-): Promise<void> {
-  if (attemptIds.length === 0) return;
-  await db.update(attemptLeases).set({ expiresAt })
-    .where(and(eq(attemptLeases.runnerId, runnerId), inArray(attemptLeases.attemptId, [...attemptIds])));
+): Promise<ReadonlySet<string>> {
+  if (held.length === 0) return new Set();
+  const rows = await db.update(attemptLeases).set({ expiresAt })
+    .where(and(
+      eq(attemptLeases.runnerId, runnerId),
+      inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
+    )).returning({ id: attemptLeases.attemptId });
+  return new Set(rows.map((row) => row.id));
 }
 
 /** The attempt has begun: it has no deadline for that any more. */
@@ -129,9 +136,11 @@ export interface DueAttempt {
   readonly due: "lost" | "not_started" | "cancel_overdue";
 }
 
-/** Attempts whose time is over in one way or another. */
-export async function dueAttempts(db: Executor, now: Date): Promise<DueAttempt[]> {
+/** Attempts whose time is over in one way or another; of these only `attemptId`, and held, when it is given. */
+export async function dueAttempts(db: Executor, now: Date, attemptId?: string): Promise<DueAttempt[]> {
   const at = now.toISOString();
+  const isThat = attemptId === undefined ? sql`true` : sql`a.id = ${attemptId}`;
+  const hold = attemptId === undefined ? sql`` : sql`for update of l`;
   const rows = await query<{ id: string; run_id: string; due: DueAttempt["due"] }>(
     db,
     sql`
@@ -139,10 +148,10 @@ export async function dueAttempts(db: Executor, now: Date): Promise<DueAttempt[]
       case when a.cancel_deadline < ${at}::timestamptz then 'cancel_overdue'
            when l.start_deadline < ${at}::timestamptz then 'not_started' else 'lost' end as due
     from attempts a join attempt_leases l on l.attempt_id = a.id
-    where a.state in ('claimed', 'started', 'cancelling') and (
+    where ${isThat} and a.state in ('claimed', 'started', 'cancelling') and (
       a.cancel_deadline < ${at}::timestamptz or l.start_deadline < ${at}::timestamptz
       or l.expires_at + l.grace_ms * interval '1 millisecond' < ${at}::timestamptz)
-    order by a.id limit 200`,
+    order by a.id limit 200 ${hold}`,
   );
   return rows.map((row) => ({ attemptId: row.id, runId: row.run_id, due: row.due }));
 }

@@ -39,7 +39,8 @@ export interface CandidateQuery {
 }
 
 /**
- * The next runs that this runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
+ * What was queued without a delay may be taken at once, also when our clock was set back since. The next runs that this
+ * runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
  * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
  * queue row in hand would lock both up. Every key of the
  * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
@@ -56,7 +57,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     tx,
     sql`
     select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes from run_queue q join runs r on r.id = q.run_id
-    where q.available_at <= ${wanted.now.toISOString()}::timestamptz
+    where (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
       and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})

@@ -93,13 +93,14 @@ export async function listRunners(db: Executor): Promise<ListedRunner[]> {
 /**
  * Notes that the control plane is up, and answers how many milliseconds it was not noted for (0 the first time). The row is
  * held until the transaction ends. Two statements: one that both locks and writes a row does not see what it was before.
+ * A clock that was set back is believed: leases are renewed by it from then on, so a gap must be measured from there.
  */
 export async function beat(tx: Transaction, now: Date): Promise<number> {
   const [before] = await tx.select({ lastAt: controlHeartbeat.lastAt }).from(controlHeartbeat)
     .where(eq(controlHeartbeat.id, 1)).for("update");
   await tx.insert(controlHeartbeat).values({ id: 1, lastAt: now }).onConflictDoUpdate({
     target: controlHeartbeat.id,
-    set: { lastAt: sql`greatest(${controlHeartbeat.lastAt}, excluded.last_at)` },
+    set: { lastAt: now },
   });
   return before === undefined ? 0 : Math.max(0, now.getTime() - before.lastAt.getTime());
 }

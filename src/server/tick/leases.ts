@@ -34,6 +34,7 @@ async function forgiveOutage(db: Db, settings: ServerSettings, now: Date): Promi
 }
 
 async function endDue(ports: ServerPorts, due: DueAttempt): Promise<void> {
+  const now = new Date(ports.clock.now());
   const isEnded = await endFromOutside(
     ports,
     due.attemptId,
@@ -56,6 +57,8 @@ async function endDue(ports: ServerPorts, due: DueAttempt): Promise<void> {
           remedy: "look after the runner's machine; start the run again",
         },
       },
+    // Its runner may have come back since it was found (TX-08).
+    async (tx) => (await dueAttempts(tx, now, due.attemptId)).length > 0,
   );
   if (isEnded) {
     ports.log.warn("attempt ended from outside", { attempt: due.attemptId, run: due.runId, why: due.due });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { systemIds } from "../../../src/runner/clock.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
+import { machineDisk } from "../../../src/runner/disk.ts";
 import { newSpool } from "../../../src/runner/spool.ts";
 import { FAKE_RUNNER_ID } from "../../support/fake-control-plane.ts";
 import { digestOf, newGrant, openRunnerBench, type RunnerBench } from "../../support/runner-bench.ts";
@@ -202,7 +203,7 @@ Deno.test("RS-01 what an earlier process left is told to its end", async () => {
     await using spool = await newSpool(
       `${bench.stateDir}/spool/${grant.attemptId}`,
       header,
-      systemClock(),
+      { clock: systemClock(), disk: machineDisk() },
       budget,
     );
     await spool.event({ type: "attempt.started", data: { engineVersion: "1", host: "h", workDir: "/w" } });

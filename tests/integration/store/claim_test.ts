@@ -206,3 +206,14 @@ onEveryDatabase("M3 the grant carries definition, parameters and inputs as store
   assert.deepEqual(grant.inputs.map(({ name, sizeBytes }) => [name, sizeBytes]), [["WEBHOOK_PAYLOAD", 2]]);
   assert.equal(grant.fence, 1);
 });
+
+onEveryDatabase(
+  "INV-12 a clock that was set back holds up no run that was queued without a delay",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    await queueRun(bench);
+    const clock = { ...bench.ports.clock, now: () => bench.time.clock.now() - 3_600_000 };
+    const setBack = { ...bench, ports: { ...bench.ports, clock } };
+    assert.equal((await claimNow(setBack, runner)).attempts.length, 1);
+  },
+);

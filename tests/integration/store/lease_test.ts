@@ -107,6 +107,62 @@ onEveryDatabase("LO-05 after an outage patience ends as it would have", async (g
   assert.equal((await readRun(bench, run.id)).reason, "runner_lost");
 });
 
+onEveryDatabase("LO-05 a clock that was set back and then right again costs no run", async (given) => {
+  const bench = impatient(given);
+  const { run, runner, grant } = await openStarted(bench);
+  const setBack = {
+    ...bench.ports,
+    clock: { ...bench.time.clock, now: () => bench.time.clock.now() - 600_000 },
+  };
+  await sweepLeases(setBack, bench.settings);
+  await beat({ ...bench, ports: setBack }, runner, [grant]);
+  await bench.time.advance(3_600_000);
+  await sweepLeases(bench.ports, bench.settings);
+  assert.equal((await readRun(bench, run.id)).word, "running");
+});
+
+onEveryDatabase("TX-08 a runner that comes back while it is being given up keeps its run", async (given) => {
+  const bench = impatient(given);
+  const { run, runner, grant } = await openStarted(bench);
+  await stayUp(bench, 170_000);
+  await bench.time.advance(15_000);
+  let found = 0;
+  const db = new Proxy(bench.ports.db, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (key !== "transaction" || typeof value !== "function") return value;
+      // The first transaction of a sweep notes the beat; each one after it gives up one attempt that was found.
+      return async (...args: unknown[]) => {
+        if (++found === 2) await beat(bench, runner, [grant]);
+        return await Reflect.apply(value, target, args);
+      };
+    },
+  });
+  await sweepLeases({ ...bench.ports, db }, bench.settings);
+  assert.equal(found, 2);
+  assert.equal((await readRun(bench, run.id)).word, "running");
+});
+
+onEveryDatabase(
+  "CL-09 a repeated claim renews the lease: its runner counts from the repetition",
+  async (given) => {
+    const bench = impatient(given);
+    await sweepLeases(bench.ports, bench.settings);
+    const run = await queueRun(bench);
+    const runner = await addRunner(bench);
+    const claimId = bench.ports.ids.uuid();
+    await claimNow(bench, runner, { claimId });
+    await stayUp(bench, 50_000);
+    const [grant] = (await claimNow(bench, runner, { claimId })).attempts;
+    assert.ok(grant);
+    assert.ok((await tell(bench, runner, grant, 1, [STARTED])).ok);
+    await stayUp(bench, 170_000);
+    assert.equal((await readRun(bench, run.id)).word, "running");
+    await stayUp(bench, 20_000);
+    assert.equal((await readRun(bench, run.id)).reason, "runner_lost");
+  },
+);
+
 onEveryDatabase(
   "LO-06 what was claimed and never started goes to another try, and its token is dead",
   async (bench) => {

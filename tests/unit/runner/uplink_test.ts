@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { newRunnerClient } from "../../../src/protocol/client.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/messages.ts";
 import type { Clock, Log } from "../../../src/run/ports.ts";
+import { machineDisk } from "../../../src/runner/disk.ts";
 import { newSpool, reopenSpool, type Spool } from "../../../src/runner/spool.ts";
 import { openUplink, type UplinkEnd } from "../../../src/runner/uplink.ts";
 import { type FakeControlPlane, newFakeControlPlane } from "../../support/fake-control-plane.ts";
@@ -71,7 +72,10 @@ async function openBench(seed: number, lossRate: number, limitBytes = 1 << 30): 
     compress: false,
   });
   const settings = { ...DEFAULT_SETTINGS, logChunkMax: 4_096, eventBatchMax: 3 };
-  const spool = await newSpool(`${folder}/a`, HEADER, clock, { limitBytes, usedBytes: 0 });
+  const spool = await newSpool(`${folder}/a`, HEADER, { clock, disk: machineDisk() }, {
+    limitBytes,
+    usedBytes: 0,
+  });
   const sendFrom = (from: Spool, signal: AbortSignal = NEVER): Promise<UplinkEnd> =>
     openUplink({ client, clock, ids, random, log: QUIET }, from, {
       settings,
@@ -159,7 +163,7 @@ Deno.test("RS-01 a spool that is found again is told from its beginning, and onl
   await bench.spool[Symbol.asyncDispose]();
   await Deno.writeTextFile(`${bench.folder}/a/events.jsonl`, '{"seq":3,"at', { append: true });
 
-  await using again = await reopenSpool(`${bench.folder}/a`, bench.clock, {
+  await using again = await reopenSpool(`${bench.folder}/a`, { clock: bench.clock, disk: machineDisk() }, {
     limitBytes: 1 << 30,
     usedBytes: 0,
   });
@@ -179,7 +183,7 @@ Deno.test("RS-01 a spool that is found again is told from its beginning, and onl
 Deno.test("M6 a clock that was set back holds nothing up", async () => {
   await using bench = await openBench(1, 0);
   const ahead = { ...bench.clock, now: () => bench.clock.now() + 365 * 86_400_000 };
-  await using spool = await newSpool(`${bench.folder}/b`, HEADER, ahead, {
+  await using spool = await newSpool(`${bench.folder}/b`, HEADER, { clock: ahead, disk: machineDisk() }, {
     limitBytes: 1 << 30,
     usedBytes: 0,
   });

@@ -1,0 +1,19 @@
+/** The machine that a runner is on, as far as the runner itself touches it. What steps do there is the actions' own. */
+import type { Actions } from "../run/ports.ts";
+import { type ActionsOptions, newActions } from "./actions/open.ts";
+import { type Disk, machineDisk } from "./disk.ts";
+import { killLeftovers } from "./process.ts";
+
+export interface Machine {
+  readonly hostName: string;
+  readonly disk: Disk;
+  /** What executes the steps of one attempt. */
+  newActions(options: ActionsOptions): Actions;
+  /** Ends what an earlier process of the runner left running for the attempt (RS-01). */
+  killLeftovers(attemptId: string): Promise<void>;
+}
+
+/** The one that this process is on. */
+export function thisMachine(): Machine {
+  return { hostName: Deno.hostname(), disk: machineDisk(), newActions, killLeftovers };
+}

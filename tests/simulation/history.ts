@@ -1,0 +1,77 @@
+/** What must be true of a world that has come to rest: logs and rows against what was printed and told. */
+import * as v from "valibot";
+import { RunEventBody } from "../../src/run/event.ts";
+import { newRunState, reduce } from "../../src/run/state.ts";
+import { ensure, statusOf } from "./checker.ts";
+import type { Query } from "./database.ts";
+import type { Stage } from "./plays.ts";
+
+export async function checkHistory(db: Query, stage: Stage): Promise<void> {
+  await checkLogs(db, stage);
+  await checkFold(db);
+}
+
+interface StoredLog {
+  readonly attempt_id: string;
+  readonly step: string;
+  readonly stream: string;
+  readonly bytes: Uint8Array | null;
+}
+
+/** INV-07: what is stored of a stream is what was printed first. */
+async function checkLogs(db: Query, stage: Stage): Promise<void> {
+  const { rows } = await db.query<StoredLog>(`
+    select a.id as attempt_id, s.step, s.stream, string_agg(c.data, ''::bytea order by c.off) as bytes
+    from log_streams s join attempts a on a.run_id = s.run_id and a.fence = s.attempt
+      left join log_chunks c on c.stream_id = s.id
+    group by a.id, s.step, s.stream`);
+  for (const { attempt_id: attempt, step, stream, bytes } of rows) {
+    const printed = joined(stage.printed.get(`${attempt}/${step}/${stream}`) ?? []);
+    const stored = bytes ?? new Uint8Array();
+    const isPrefix = stored.length <= printed.length && stored.every((byte, at) => byte === printed[at]);
+    ensure("INV-07", isPrefix, `${stream} of ${step} of attempt ${attempt} is not what was printed`);
+  }
+}
+
+interface StoredStory {
+  readonly name: string;
+  readonly dag_run_id: string;
+  readonly status: number;
+  readonly state: string;
+  readonly bodies: readonly unknown[];
+}
+
+/** INV-08: a run that its runner told to an end is as the events say. */
+async function checkFold(db: Query): Promise<void> {
+  const { rows } = await db.query<StoredStory>(`
+    select r.name, r.dag_run_id, r.status, a.state,
+      (select coalesce(jsonb_agg(e.body order by e.seq), '[]') from run_events e
+        where e.run_id = r.id and e.attempt = a.fence) as bodies
+    from runs r join attempts a on a.run_id = r.id and a.fence = r.attempt`);
+  for (const story of rows) {
+    const bodies = story.bodies.map((body) =>
+      v.parse(v.intersect([RunEventBody, v.object({ at: v.number() })]), body)
+    );
+    if (bodies.at(-1)?.type !== "attempt.finished") continue;
+    const folded = bodies.reduce(reduce, newRunState({ steps: [], handlers: {} }));
+    const stored = statusOf(story);
+    // Queued again, and stopped before anybody took it: the attempt's story ended before the run's.
+    const isLater = stored === "aborted" && story.state === folded.status;
+    const isSame = folded.status === stored || isLater;
+    ensure(
+      "INV-08",
+      isSame,
+      `${story.name}:${story.dag_run_id} is ${stored}, its events say ${folded.status}`,
+    );
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
