@@ -142,7 +142,7 @@ async function openRoot(
       labels: options.labels(null),
       limits: scope.resources,
       registryAuths: scope.registryAuths,
-      hostEnv: options.hostEnv,
+      hostEnv: options.runnerEnv,
       extraMounts: secrets.mounts,
     },
     report,

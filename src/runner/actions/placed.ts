@@ -112,7 +112,7 @@ export function ownRequest(
     tailed: tailedOf(kind),
     limits: work.attempt.scope.resources satisfies ResourceLimits,
     registryAuths: work.attempt.scope.registryAuths,
-    hostEnv: work.attempt.hostEnv,
+    hostEnv: work.attempt.runnerEnv,
   };
 }
 

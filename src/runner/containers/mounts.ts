@@ -15,7 +15,7 @@ export interface Mount {
 export interface MountOptions {
   /** Absolute; relative sources are meant against it, and what is missing below it is made. */
   readonly baseDir: string;
-  /** Filtered environment of the runner: `$HOME` and the like in sources (2.6.1). */
+  /** The runner's environment: `$HOME` and the like in sources (2.6.1). */
   readonly hostEnv: Readonly<Record<string, string>>;
   /** A missing source stays missing: it is only planned. */
   readonly isPlanned?: boolean;
@@ -74,17 +74,20 @@ function toPath(source: string, options: MountOptions): string {
 
 /** Whoever writes a workflow may not look around in the runner's environment (2.6.2). */
 const OPEN_NAMES: ReadonlySet<string> = new Set(["HOME", "USER", "TMPDIR"]);
+/** The operator's own list of further names. */
+const MORE_NAMES = "DAGU_VOLUME_VARIABLES";
 
 function expandSource(
   text: string,
   env: Readonly<Record<string, string>>,
 ): { source: string } | { unknown: string } {
   let unknown: string | null = null;
+  const more = new Set((env[MORE_NAMES] ?? "").split(/[\s,]+/));
   const source = text.replace(
     /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))?/g,
     (_match, braced?: string, bare?: string) => {
       const name = braced ?? bare ?? "";
-      const value = OPEN_NAMES.has(name) || name.startsWith("XDG_") ? env[name] : undefined;
+      const value = OPEN_NAMES.has(name) || name.startsWith("XDG_") || more.has(name) ? env[name] : undefined;
       if (value === undefined) unknown ??= name;
       return value ?? "";
     },

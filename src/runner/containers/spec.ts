@@ -27,7 +27,7 @@ export interface ContainerRequest {
   readonly registryAuths: RegistryAuths | null;
   /** Mounts that are not the author's. */
   readonly extraMounts?: readonly Mount[];
-  /** Filtered environment of the runner, for volume sources. */
+  /** The runner's environment, of which volume sources may use what is open to them (2.6.2). */
   readonly hostEnv: Readonly<Record<string, string>>;
   /** Streams whose ends the message of a failure quotes; absent: stderr. */
   readonly tailed?: readonly StreamName[];

@@ -6,6 +6,8 @@ const HOST = {
   XDG_RUNTIME_DIR: "/run",
   PATH: "/usr/bin",
   HTTP_PROXY: "http://me:secret@proxy",
+  DATA_ROOT: "/usr",
+  DAGU_VOLUME_VARIABLES: "OTHER, DATA_ROOT",
 };
 
 async function withBase(test: (base: string) => Promise<void>): Promise<void> {
@@ -26,6 +28,7 @@ const KINDS: [text: string, type: string, source: string, readOnly: boolean][] =
   ["~:/m", "bind", "/tmp", false],
   ["$HOME:/m", "bind", "/tmp", false],
   ["${XDG_RUNTIME_DIR}:/m", "bind", "/run", false],
+  ["$DATA_ROOT/bin:/m", "bind", "/usr/bin", false],
   ["cache:/m", "volume", "cache", false],
   ["my cache:/m:ro", "volume", "my cache", true],
 ];
