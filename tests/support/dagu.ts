@@ -19,6 +19,8 @@ export interface DaguOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A program that starts it with less than we have, and its arguments. */
+  readonly through?: readonly string[];
 }
 
 function command(options: DaguOptions, output: "piped" | "null"): Deno.Command {
@@ -27,8 +29,10 @@ function command(options: DaguOptions, output: "piped" | "null"): Deno.Command {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", CONFIG, MAIN, ...options.args],
+  const words = [...options.through ?? [], Deno.execPath(), "run", "-A", "--config", CONFIG, MAIN];
+  const [program = "", ...first] = words;
+  return new Deno.Command(program, {
+    args: [...first, ...options.args],
     env: { ...env, ...options.env },
     clearEnv: true,
     stdin: "null",

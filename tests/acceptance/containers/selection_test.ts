@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readRuntime } from "../../../src/runner/containers/runtime.ts";
 import type { EngineClient } from "../../support/engine-client.ts";
 import { openEngineClient } from "../../support/engine-client.ts";
+import { dagu } from "../../support/dagu.ts";
 import { engineUnderTest } from "../../support/engines.ts";
 import { newGrant, openRunnerBench, type RunnerBench } from "../../support/runner-bench.ts";
 import { type EngineLine, openEngineLine } from "./line.ts";
@@ -159,3 +160,32 @@ for (const [title, make, code, words] of BROKEN) {
     assert.ok(!ended.events.includes("step.started"), "a step was started");
   });
 }
+
+Deno.test("AC-09 F05 another user's socket: the run fails, and says whose it is", async () => {
+  const folder = await Deno.makeTempDir({ dir: "/tmp", prefix: "dagu-ac-" });
+  try {
+    using _listener = Deno.listen({ transport: "unix", path: `${folder}/other.sock` });
+    await Deno.chmod(`${folder}/other.sock`, 0o600);
+    await Deno.chown(`${folder}/other.sock`, NOBODY, NOBODY);
+    await Deno.writeTextFile(`${folder}/w.yaml`, WORKFLOW);
+    const { code, stdout } = await dagu({
+      args: ["start", "w.yaml"],
+      cwd: folder,
+      env: {
+        DAGU_HOME: `${folder}/home`,
+        DAGU_CONTAINER_RUNTIME: "podman",
+        DAGU_PODMAN_HOST: `unix://${folder}/other.sock`,
+      },
+      // Root that is held to the modes of files like everybody.
+      through: ["setpriv", "--bounding-set=-dac_override,-dac_read_search"],
+    });
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /ENGINE_PERMISSION/);
+    assert.match(stdout, /0600 65534:65534/);
+    assert.match(stdout, /a \[not_started\]/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+const NOBODY = 65_534;
