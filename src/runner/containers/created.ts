@@ -100,7 +100,7 @@ export async function makeContainer(
     id: shortId(id),
     name,
     image: container.image,
-    digest: digestOf(image.value),
+    digest: digestOf(image.value, container.image),
   };
   if (!signal.aborted) return { ok: true, value: { id, facts, subject: { ...subject, container: id } } };
   await removeQuietly(engine, id, report);

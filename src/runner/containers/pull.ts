@@ -1,6 +1,6 @@
 /** Seeing to it that the image is there, by policy (containers contract 6). */
 import type { Reporter } from "../../run/ports.ts";
-import { parseImage } from "../../workflow/image.ts";
+import { fullImage, parseImage } from "../../workflow/image.ts";
 import type { PullPolicy, RegistryAuths } from "../../workflow/workflow.ts";
 import { type EngineError, engineError, isMissing, type Reply } from "./api/error.ts";
 import { type InspectedImage, inspectImage, pullImage } from "./api/image.ts";
@@ -73,9 +73,15 @@ export async function ensureImage(
     : otherPlatform(engine, wanted, pulled.value);
 }
 
-/** Digest of what is used, for the record; "" when the engine knows none. */
-export function digestOf(image: InspectedImage): string {
-  return image.RepoDigests?.[0]?.split("@")[1] ?? image.Id;
+/**
+ * Digest of what is used, for the record. An image may be known from several registries, under digests of their own: that of
+ * the named one, else any; an image that was never pulled has its id.
+ */
+export function digestOf(image: InspectedImage, reference: string): string {
+  const repository = fullImage(reference)?.repository;
+  const known = (image.RepoDigests ?? []).map((text) => text.split("@"));
+  const own = known.find(([name = ""]) => fullImage(name)?.repository === repository);
+  return (own ?? known[0])?.[1] ?? image.Id;
 }
 
 async function lookUp(

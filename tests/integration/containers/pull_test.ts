@@ -1,7 +1,7 @@
 /** Pull policies and credentials against real registries (containers contract 6). */
 import assert from "node:assert/strict";
 import { openEngine } from "../../../src/runner/containers/engine.ts";
-import { ensureImage } from "../../../src/runner/containers/pull.ts";
+import { digestOf, ensureImage } from "../../../src/runner/containers/pull.ts";
 import type { Runtime } from "../../../src/runner/containers/runtime.ts";
 import { type Bench, IDLE, onEachEngine, reporter, textOf } from "./bench.ts";
 import type { PullPolicy } from "../../../src/workflow/workflow.ts";
@@ -120,3 +120,24 @@ onEachEngine(
     for (const other of others) assert.ok(other.ok, JSON.stringify(other));
   },
 );
+
+Deno.test("6.1 the recorded digest is the named registry's own", () => {
+  const image = {
+    Id: "sha256:id",
+    RepoDigests: ["r.example:5000/library/alpine@sha256:other", "alpine@sha256:hub"],
+    Os: "linux",
+    Architecture: "amd64",
+    Variant: "",
+  };
+  for (
+    const [reference, digest] of [
+      ["alpine:3.20", "sha256:hub"],
+      ["docker.io/library/alpine", "sha256:hub"],
+      ["r.example:5000/library/alpine:3.20", "sha256:other"],
+      ["elsewhere.example/alpine", "sha256:other"],
+    ] as const
+  ) {
+    assert.equal(digestOf(image, reference), digest, reference);
+  }
+  assert.equal(digestOf({ ...image, RepoDigests: [] }, "alpine"), "sha256:id");
+});
