@@ -186,7 +186,7 @@ function resolveDockerRun(docker: DockerRun, scope: Scope): ResolvedAction | Fai
       command: docker.command === null
         ? null
         : docker.command.kind === "text"
-        ? { kind: "text", text: text(docker.command.text) }
+        ? { kind: "text", text: resolveDockerText(docker.command.text, docker.shell, scope) }
         : { kind: "words", words: resolveAll(docker.command.words, scope) },
       platform: optional(docker.platform),
       workingDir: optional(docker.workingDir),
@@ -198,6 +198,12 @@ function resolveDockerRun(docker: DockerRun, scope: Scope): ResolvedAction | Fai
       exec: resolveTree(docker.exec, scope),
     },
   };
+}
+
+/** A backslash before a name is the shell's, when one will see the text (2.13.3). */
+function resolveDockerText(text: string, shell: readonly string[] | null, scope: Scope): string {
+  const keepUnqualifiedEscape = shell !== null && shell[0] !== "direct";
+  return resolveText(text, scope, "scope", { keepUnqualifiedEscape });
 }
 
 function resolveHarness(

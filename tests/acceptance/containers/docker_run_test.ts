@@ -232,3 +232,18 @@ onEngines("5.1 limits of host, flat and below resources; flat ones win", {
     },
   },
 });
+
+onEngines("2.13.3 a backslash before a name stays for the shell that sees it; without one it is gone", {
+  yaml: `env: [{K: known}]
+steps:
+  - id: a
+    action: docker.run
+    with: {image: "alpine:3.20", auto_remove: true, shell: [/bin/sh, -c], command: 'echo "\\$K $K"'}
+  - id: b
+    action: docker.run
+    with: {image: "alpine:3.20", auto_remove: true, command: 'echo \\$K $K'}
+  - {id: c, container: {image: "alpine:3.20"}, run: 'echo "\\$K $K"'}
+  - {id: d, container: {image: "alpine:3.20", shell: [direct]}, run: 'echo \\$K $K'}
+`,
+  stdout: { a: "$K known\n", b: "$K known\n", c: "$K known\n", d: "$K known\n" },
+});
