@@ -3,54 +3,56 @@ import type { Outcome, ResolvedAction } from "../../run/ports.ts";
 import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
 import type { ExecOptions } from "../containers/exec.ts";
-import { shellArgv } from "../containers/shell.ts";
+import { newScriptPath } from "../containers/names.ts";
+import { shellCommand } from "../containers/shell.ts";
 import { asRecord } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
-import { ownRequest, runInOwn, runInShared } from "./placed.ts";
+import { ownRequest, type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
 import { stopRules, type Work } from "./work.ts";
 
 type DockerRunAction = Extract<ResolvedAction, { name: "docker.run" }>;
 
 export async function dockerRun(action: DockerRunAction, work: Work): Promise<Outcome> {
   const { with: options } = action;
-  const argv = commandWords(options);
-  if (!argv.ok) {
-    return failed("SPEC_INVALID", argv.message, "quote the words of with.command, or write them as a list");
+  const read = readCommand(options);
+  if (!read.ok) {
+    return failed("SPEC_INVALID", read.message, "quote the words of with.command, or write them as a list");
   }
-  if (work.call.container !== null) {
-    return await runInOwn(work, "run", [{ argv: argv.words, keepsEntrypoint: true }]);
-  }
-  if (options.image !== null) return await runNew(options, options.image, argv.words, work);
+  const { command } = read;
+  if (work.call.container !== null) return await runInOwn(work, "run", [command]);
+  if (options.image !== null) return await runNew(options, options.image, command, work);
   if (options.containerName !== null) {
-    return await runInForeign(options, options.containerName, argv.words, work);
+    return await runInForeign(options, options.containerName, command, work);
   }
-  return await runInShared(work, "run", [{ argv: argv.words ?? [], keepsEntrypoint: false }]);
+  return await runInShared(work, "run", [command]);
 }
 
-type CommandWords =
-  | { readonly ok: true; readonly words: readonly string[] | null }
+type ReadCommand =
+  | { readonly ok: true; readonly command: PlacedCommand }
   | { readonly ok: false; readonly message: string };
 
-/** 5.4: a list is one argv; text is split into words, or is one argument of `shell`. */
-function commandWords({ command, shell }: DockerRun): CommandWords {
-  if (command === null) return { ok: true, words: null };
-  if (command.kind === "words") return { ok: true, words: command.words };
-  return shell === null ? splitWords(command.text) : { ok: true, words: shellArgv(shell, command.text) };
+/** 5.4: a list is one argv; text is split into words, or is one argument of `shell`. The image's entrypoint stays (5.3.2). */
+function readCommand({ command, shell }: DockerRun): ReadCommand {
+  const keepsEntrypoint = true;
+  if (command === null) return { ok: true, command: { argv: null, keepsEntrypoint } };
+  if (command.kind === "words") return { ok: true, command: { argv: command.words, keepsEntrypoint } };
+  if (shell !== null) {
+    return { ok: true, command: { ...shellCommand(shell, command.text, newScriptPath()), keepsEntrypoint } };
+  }
+  const split = splitWords(command.text);
+  return split.ok ? { ok: true, command: { argv: split.words, keepsEntrypoint } } : split;
 }
 
 async function runNew(
   options: DockerRun,
   image: string,
-  words: readonly string[] | null,
+  command: PlacedCommand,
   work: Work,
 ): Promise<Outcome> {
   const engine = await work.attempt.engine();
   if (isFailure(engine)) return failedWith(engine);
   const request = {
-    ...ownRequest(asContainer(options, image), work, "run", {
-      argv: words,
-      keepsEntrypoint: true,
-    }),
+    ...ownRequest(asContainer(options, image), work, "run", command),
     raw: {
       container: options.container,
       host: options.host,
@@ -65,10 +67,10 @@ async function runNew(
 async function runInForeign(
   options: DockerRun,
   target: string,
-  words: readonly string[] | null,
+  { argv, file }: PlacedCommand,
   work: Work,
 ): Promise<Outcome> {
-  if (words === null || words.length === 0) {
+  if (argv === null || argv.length === 0) {
     return failed(
       "SPEC_INVALID",
       "docker.run in a running container needs with.command",
@@ -84,7 +86,7 @@ async function runInForeign(
   const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
   if (isFailure(foreign)) return failedWith(foreign);
   await using opened = foreign;
-  const request = { ...exec, argv: words, env: { ...work.call.stepEnv, ...exec.env } };
+  const request = { ...exec, argv, file: file ?? null, env: { ...work.call.stepEnv, ...exec.env } };
   return await opened.exec(request, stopRules(work), work.sink, work.signal);
 }
 

@@ -208,6 +208,14 @@ export const ROWS: readonly Row[] = [
     remedy: () => "one argument may have 128 KiB: put long text into a file of a mounted folder",
   },
   {
+    id: "F43",
+    phases: BUILDING,
+    words: /rootfs is marked read-only/i,
+    code: "OCI_RUNTIME",
+    message: () => "a long text travels as a file, and the container's file system is read-only",
+    remedy: () => "mount a folder with the script, or shorten it to 128 KiB",
+  },
+  {
     id: "F42",
     phases: BUILDING,
     words: /no command specified|no command or entrypoint provided/i,

@@ -247,3 +247,50 @@ steps:
 `,
   stdout: { a: "$K known\n", b: "$K known\n", c: "$K known\n", d: "$K known\n" },
 });
+
+const LONG = `|
+        ${Array.from({ length: 4_000 }, (_, line) => `# ${"comment ".repeat(5)}${line}`).join("\n        ")}
+        echo "the end of it, as $(whoami)"
+`;
+onEngines("4.4.2 text of any length for a shell of docker.run", {
+  yaml: `steps:
+  - id: a
+    action: docker.run
+    with:
+      image: alpine:3.20
+      auto_remove: true
+      container: {User: nobody}
+      shell: [/bin/sh, -e, -c]
+      command: ${LONG}
+  - id: b
+    action: docker.run
+    with:
+      container_name: ac-docker-long
+      shell: [/bin/sh]
+      command: ${LONG}
+`,
+  before: (scene) => runForeign(scene, "ac-docker-long", ["sleep", "3600"]),
+  stdout: { a: "the end of it, as nobody\n", b: "the end of it, as root\n" },
+  after: (scene) => removeForeign(scene, "ac-docker-long"),
+});
+
+onEngines("4.4.2 text of any length in a read-only container", {
+  yaml: `steps:
+  - id: a
+    action: docker.run
+    with:
+      image: alpine:3.20
+      auto_remove: true
+      host: {ReadonlyRootfs: true}
+      shell: [/bin/sh, -e, -c]
+      command: ${LONG}
+`,
+  stdout: { a: "the end of it, as root\n" },
+  except: {
+    docker: {
+      why: "puts no file into a read-only container",
+      status: "failed",
+      steps: { a: ["1 OCI_RUNTIME", /read-only/] },
+    },
+  },
+});
