@@ -96,6 +96,7 @@ export async function openPlan(options: PlanOptions): Promise<Plan> {
       step: step ?? "",
     }),
     logFiles: () => ({ stdout: "", stderr: "" }),
+    past: { hasRoot: false, endOf: () => Promise.resolve(null), keepEnd: () => {} },
     knownLogFiles: () => null,
   });
   const actions: Actions = {

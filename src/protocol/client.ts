@@ -25,6 +25,7 @@ import {
   RUNNER_BASE_PATH,
 } from "./messages.ts";
 
+import { ReattachReply, type ReattachRequest } from "./reattach.ts";
 import { StateReply, type StateRequest } from "./state.ts";
 
 export interface ClientPorts {
@@ -77,6 +78,7 @@ export interface RunnerClient {
   ): Promise<CallResult<RegisterReply>>;
   claim(body: ClaimRequest, options: CallOptions): Promise<CallResult<ClaimReply>>;
   heartbeat(body: HeartbeatRequest, options: CallOptions): Promise<CallResult<HeartbeatReply>>;
+  reattach(body: ReattachRequest, options: CallOptions): Promise<CallResult<ReattachReply>>;
   drain(body: DrainRequest, options: CallOptions): Promise<CallResult<Empty>>;
   leave(options: CallOptions): Promise<CallResult<Empty>>;
   decline(
@@ -176,6 +178,7 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
     claim: (json, o) =>
       callJson(ClaimReply, { path: "/claim", json, timeoutMs: json.waitMs + CLAIM_MARGIN_MS }, o),
     heartbeat: (json, o) => callJson(HeartbeatReply, { path: "/heartbeat", json }, o),
+    reattach: (json, o) => callJson(ReattachReply, { path: "/reattach", json }, o),
     drain: (json, o) => callJson(Empty, { path: "/drain", json }, o),
     leave: (o) => callJson(Empty, { path: "/leave", json: {} }, o),
     decline: (attempt, json, o) =>

@@ -13,6 +13,7 @@ import { isFailure } from "./outcome.ts";
 import type { OpenActions, Reporter, RunPorts } from "./ports.ts";
 import { resolveRunScope, unknownCredential } from "./resolve.ts";
 import { openPrelude } from "./prelude.ts";
+import { hasBegun } from "./progress.ts";
 import { runSteps, stepsOf } from "./schedule.ts";
 import { newHandlerScope } from "./scope.ts";
 import { newSlots } from "./slots.ts";
@@ -33,17 +34,21 @@ export async function execute(
   signal: AbortSignal,
   kill: AbortSignal,
 ): Promise<RunState> {
-  const startedAt = ports.clock.now();
+  const startedAt = inputs.progress?.state.startedAt ?? ports.clock.now();
   const story = newStory(workflow, inputs, ports);
-  await story.emit({
-    type: "attempt.started",
-    data: { engineVersion: inputs.engineVersion, host: inputs.hostName, workDir: inputs.paths.workDir },
-  });
+  await story.emit(
+    inputs.progress === null
+      ? {
+        type: "attempt.started",
+        data: { engineVersion: inputs.engineVersion, host: inputs.hostName, workDir: inputs.paths.workDir },
+      }
+      : { type: "note", data: { level: "warn", message: RESTARTED } },
+  );
   using stop = openStop(signal);
   const prelude = await openPrelude(workflow, inputs, ports, startedAt, stop.signal);
   const end = isFailure(prelude)
     ? endUnopened(prelude, stop.signal)
-    : await runAttempt({ workflow, ports, kill, isRetryDue: inputs.isRetryDue, ...prelude, ...story }, stop);
+    : await runAttempt({ workflow, inputs, ports, kill, startedAt, ...prelude, ...story }, stop);
   if (stopReason(stop.signal)?.kind === "fenced") return story.state();
   await mailEnd(workflow, ports, story, end.status);
   await story.emit(
@@ -54,6 +59,8 @@ export async function execute(
   );
   return story.state();
 }
+
+const RESTARTED = "the runner was started anew, and the run goes on where it was";
 
 async function mailEnd(
   workflow: Workflow,
@@ -84,11 +91,12 @@ interface Story {
 
 interface Attempt extends Story {
   readonly workflow: Workflow;
+  readonly inputs: RunInputs;
   readonly ports: RunPorts;
+  readonly startedAt: number;
   readonly scope: Scope;
   readonly warnings: readonly string[];
   readonly kill: AbortSignal;
-  readonly isRetryDue: boolean;
 }
 
 interface AttemptEnd {
@@ -100,7 +108,8 @@ interface AttemptEnd {
 function newStory(workflow: Workflow, inputs: RunInputs, ports: RunPorts): Story {
   const fresh = newRunState(workflow);
   const known = new Map((inputs.resume?.steps ?? []).map((step) => [step.name, step]));
-  let state: RunState = { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
+  const resumed: RunState = { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
+  let state = inputs.progress?.state ?? resumed;
   return {
     state: () => state,
     emit: async (body) => {
@@ -111,8 +120,9 @@ function newStory(workflow: Workflow, inputs: RunInputs, ports: RunPorts): Story
 }
 
 async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): Promise<AttemptEnd> {
-  const { workflow, ports } = attempt;
-  for (const message of attempt.warnings) {
+  const { workflow, ports, inputs } = attempt;
+  const isUnderWay = inputs.progress !== null && hasBegun(inputs.progress);
+  for (const message of isUnderWay ? [] : attempt.warnings) {
     await attempt.emit({ type: "note", data: { level: "warn", message } });
   }
   const cycle = findCycle(workflow.steps);
@@ -121,19 +131,27 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   const unknown = unknownCredential(workflow, attempt.scope);
   if (unknown !== null) return { status: "failed", failure: withoutCredential(unknown) };
   const runScope = resolveRunScope(workflow, attempt.scope);
-  const { isMet, failure: unclear } = await checkRunPreconditions(attempt, runScope.workingDir, stop.signal);
+  const { isMet, failure: unclear } = isUnderWay
+    ? { isMet: true, failure: null }
+    : await checkRunPreconditions(attempt, runScope.workingDir, stop.signal);
   if (!isMet && stopReason(stop.signal) === null) {
     const status = unclear === null ? "aborted" : "failed";
     if (!hasLastHandlers(workflow, status)) return { status, failure: unclear };
   }
 
-  using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop);
+  const elapsedMs = ports.clock.now() - attempt.startedAt;
+  using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop, elapsedMs);
   const opened = await ports.actions.open(runScope, runReporter(attempt), stop.signal);
   if (isFailure(opened)) return endUnopened(opened, stop.signal);
   await using actions = opened;
 
-  const init = isMet ? await runHandler(attempt, "init", "running", actions, stop.signal) : "absent";
-  if (isMet && init !== "failed" && !stop.signal.aborted) await runSteps(attempt, actions, stop.signal);
+  const init = isMet && !isInitOver(inputs)
+    ? await runHandler(attempt, "init", "running", actions, stop.signal)
+    : "absent";
+  if (isMet && init !== "failed" && !stop.signal.aborted) {
+    const tries = inputs.progress?.tries ?? new Map();
+    await runSteps({ ...attempt, tries }, actions, stop.signal);
+  }
 
   const reason = stopReason(stop.signal);
   if (reason?.kind === "fenced") return { status: "aborted", failure: null };
@@ -143,6 +161,11 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     return end;
   }
   return await runLastHandlers(attempt, end, actions);
+}
+
+function isInitOver({ progress }: RunInputs): boolean {
+  const init = progress?.state.handlers.find((node) => node.name === HANDLER_NODE_NAMES.init);
+  return init?.status === "succeeded" || init?.status === "skipped";
 }
 
 async function checkRunPreconditions(
@@ -223,7 +246,7 @@ async function runLastHandlers(attempt: Attempt, end: AttemptEnd, actions: OpenA
     ? "abort"
     : "success";
   let result = end;
-  const isSuppressed = byStatus === "failure" && attempt.isRetryDue && end.status === "failed";
+  const isSuppressed = byStatus === "failure" && attempt.inputs.isRetryDue && end.status === "failed";
   for (const handler of isSuppressed ? ["exit"] as const : [byStatus, "exit"] as const) {
     const outcome = await runHandler(attempt, handler, result.status, actions, attempt.kill);
     if (outcome !== "failed" || !["succeeded", "partially_succeeded"].includes(result.status)) continue;
@@ -252,6 +275,7 @@ async function runHandler(
     workflow,
     step,
     handler,
+    open: attempt.inputs.progress?.tries.get(step.name) ?? null,
     ports,
     actions,
     emit: attempt.emit,

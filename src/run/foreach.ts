@@ -109,6 +109,7 @@ async function runItem(
       ports: run.ports,
       scope: item.scope,
       state: () => state,
+      tries: new Map(),
       emit: async (body) => {
         state = reduce(state, { ...body, at: run.ports.clock.now() });
         await run.emit(body);

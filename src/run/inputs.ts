@@ -1,3 +1,4 @@
+import type { Progress } from "./progress.ts";
 import type { RunState } from "./state.ts";
 
 export interface RunParams {
@@ -39,6 +40,8 @@ export interface RunInputs {
   readonly isRetryDue: boolean;
   /** Where an earlier attempt left the run, the steps that are to run again reset; null: from the start. */
   readonly resume: Pick<RunState, "steps"> | null;
+  /** What this very attempt has told already, to a process of the runner that is no more; null: nothing. */
+  readonly progress: Progress | null;
   readonly engineVersion: string;
   readonly hostName: string;
 }

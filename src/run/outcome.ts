@@ -20,6 +20,15 @@ export function failed(code: FailureCode, message: string, remedy: string, exitC
   return failedWith({ code, message, remedy }, exitCode);
 }
 
+/** What an earlier process of the runner began cannot be gone on with (B04): the step's own retries decide what then. */
+export function lostTry(why: string): Failure {
+  return {
+    code: "RUNNER_RESTARTED",
+    message: `the runner was started anew while the step ran, and the step could not be gone on with: ${why}`,
+    remedy: "start the run again, or give the step a retry_policy",
+  };
+}
+
 /** Of a union with something that has no `remedy`. */
 export function isFailure(value: object): value is Failure {
   return "code" in value && "remedy" in value;

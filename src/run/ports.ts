@@ -71,6 +71,11 @@ export interface StepCall {
   readonly handler: HandlerName | null;
   /** Tries before this one, from 0. */
   readonly retry: number;
+  /**
+   * An earlier process of the runner began this very try. Whoever can goes on with what is left of it, telling its output
+   * again from the first byte; the others say that it is lost.
+   */
+  readonly interrupted: { readonly hasContainer: boolean } | null;
   readonly place: "host" | "shared" | "own";
   readonly action: ResolvedAction;
   /** The step's `container:`, resolved; null also for a `docker.run` that describes its container itself. */
@@ -141,6 +146,8 @@ export interface Actions {
 export interface OpenActions extends AsyncDisposable {
   /** May run concurrently for different steps. Resolves only when nothing of the call runs any more. Never rejects on user mistakes. */
   perform(call: StepCall, sink: OutputSink, report: Reporter, signal: AbortSignal): Promise<Outcome>;
+  /** Ends what an earlier process of the runner left of the step. Never throws. */
+  abandon(step: string): Promise<void>;
   /** Where a step with this resolved `working_dir` runs, absolute. */
   stepDir(workingDir: string | null): string;
   /** The files of the step's next try; the log files exist from now on. */

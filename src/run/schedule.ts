@@ -3,6 +3,7 @@ import { indexSteps } from "../workflow/graph.ts";
 import type { Step, Workflow } from "../workflow/workflow.ts";
 import type { RunEventBody } from "./event.ts";
 import type { OpenActions, RunPorts } from "./ports.ts";
+import type { OpenTry, Progress } from "./progress.ts";
 import { newStepScope } from "./scope.ts";
 import type { Scope } from "../workflow/reference.ts";
 import { newSlots, type Slots } from "./slots.ts";
@@ -16,6 +17,8 @@ export interface Scheduled {
   readonly scope: Scope;
   readonly emit: (body: RunEventBody) => Promise<void>;
   readonly state: () => RunState;
+  /** Of steps that were under way when the runner's process ended. */
+  readonly tries: ReadonlyMap<string, OpenTry>;
   /** What a step is called where its author looks; absent: its name. */
   readonly titleOf?: (name: string) => string;
 }
@@ -32,7 +35,7 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
   const running = newRunning();
   using stop = openStop(signal);
   try {
-    let ready = firstReady(steps, graph, run.state());
+    let ready = firstReady(steps, graph, { state: run.state(), tries: run.tries });
     while (true) {
       if (!stop.signal.aborted) {
         const skipped: Step[] = [];
@@ -100,7 +103,19 @@ async function start(
     }
   };
   const end = await runStep(
-    { workflow, step, handler: null, ports, actions, emit, slots, order, scope, mailFailure },
+    {
+      workflow,
+      step,
+      handler: null,
+      open: run.tries.get(step.name) ?? null,
+      ports,
+      actions,
+      emit,
+      slots,
+      order,
+      scope,
+      mailFailure,
+    },
     signal,
   );
   return { name: step.name, end };
@@ -155,14 +170,19 @@ export function stepsOf(workflow: Workflow): ReadonlyMap<string, Step> {
   return index;
 }
 
-/** Steps that an earlier attempt brought to their end stay as they are; what waited for them only may start. */
-function firstReady(steps: readonly Step[], graph: Graph, state: RunState): Step[] {
+/**
+ * Steps that were brought to their end stay as they are; what waited for them only may start. What was under way goes on
+ * first.
+ */
+function firstReady(steps: readonly Step[], graph: Graph, { state, tries }: Progress): Step[] {
   const status = new Map(state.steps.map((step) => [step.name, step.status]));
   const isNew = (step: Step): boolean => status.get(step.name) === "not_started";
+  const open = steps.filter((step) => tries.has(step.name));
   const free = steps.filter((step) => isNew(step) && step.depends.length === 0);
-  const released = steps.filter((step) => !isNew(step) && status.get(step.name) !== "waiting")
-    .flatMap((step) => graph.release(step.name));
-  return [...free, ...released.filter(isNew)];
+  const isOver = (step: Step): boolean =>
+    !isNew(step) && !tries.has(step.name) && status.get(step.name) !== "waiting";
+  const released = steps.filter(isOver).flatMap((step) => graph.release(step.name));
+  return [...open, ...free, ...released.filter(isNew)];
 }
 
 /** Of a step that this attempt runs again, dependents may be over already (5.14). */

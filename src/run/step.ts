@@ -8,6 +8,7 @@ import { checkConditions } from "./conditions.ts";
 import type { RunEventBody } from "./event.ts";
 import { isRetryable } from "./failure.ts";
 import type { OpenActions, RunPorts, StepFiles } from "./ports.ts";
+import type { OpenTry } from "./progress.ts";
 import { delayMs, readNumber } from "./policy.ts";
 import { wantsRepeat } from "./repeat.ts";
 import type { StepScope } from "./scope.ts";
@@ -18,6 +19,8 @@ export interface StepRun {
   readonly workflow: Workflow;
   readonly step: Step;
   readonly handler: HandlerName | null;
+  /** Its last try, when the runner's process ended in the middle of the step; null: it has not begun. */
+  readonly open: OpenTry | null;
   readonly ports: RunPorts;
   readonly actions: OpenActions;
   readonly emit: (body: RunEventBody) => Promise<void>;
@@ -47,16 +50,19 @@ export async function runStep(run: StepRun, signal: AbortSignal): Promise<StepEn
   if (first === null) return "never";
   let slot: Slot = first;
   try {
-    const gate = await checkStepConditions(run, signal);
+    const gate = run.open === null ? await checkStepConditions(run, signal) : "go";
     if (gate !== "go") return gate;
-    const sizes = { stdout: 0, stderr: 0 };
-    for (let repeat = 0, retry = 0;;) {
-      await run.emit({
-        type: "step.started",
-        step: run.step.name,
-        data: { retry, ...(run.step.repeat === null ? {} : { repeat }) },
-      });
-      const result = await runTry(run, { retry, repeat, sizes }, signal);
+    let { retry, repeat, taken, sizes } = begin(run.open);
+    while (true) {
+      if (taken === null) {
+        await run.emit({
+          type: "step.started",
+          step: run.step.name,
+          data: { retry, ...(run.step.repeat === null ? {} : { repeat }) },
+        });
+      }
+      const result = await runTry(run, { retry, repeat, sizes, taken }, signal);
+      taken = null;
       const pauseMs = result.kind === "failed" ? retryDelay(run, retry, result) : null;
       if (pauseMs !== null && result.kind === "failed") {
         await run.emit({
@@ -82,6 +88,23 @@ export async function runStep(run: StepRun, signal: AbortSignal): Promise<StepEn
   } finally {
     slot.release();
   }
+}
+
+interface Beginning {
+  readonly retry: number;
+  readonly repeat: number;
+  /** To be taken over rather than begun. */
+  readonly taken: OpenTry | null;
+  readonly sizes: Sizes;
+}
+
+function begin(open: OpenTry | null): Beginning {
+  if (open === null) return { retry: 0, repeat: 0, taken: null, sizes: { stdout: 0, stderr: 0 } };
+  const { retry, repeat, isUnderWay, logged: { before, last } } = open;
+  const sizes = { stdout: before.stdout + last.stdout, stderr: before.stderr + last.stderr };
+  return isUnderWay
+    ? { retry, repeat, taken: open, sizes }
+    : { retry: retry + 1, repeat, taken: null, sizes };
 }
 
 /** A step that waits does not hold a place. null: the run was stopped meanwhile. */

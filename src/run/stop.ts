@@ -28,12 +28,21 @@ export function openStop(outer: AbortSignal): Stop {
   };
 }
 
-/** Aborts `stop` with a timeout once `limitSec` have passed; 0 means never. Disposal ends the timer. */
-export function openDeadline(clock: Clock, limitSec: number, scope: "step" | "run", stop: Stop): Disposable {
+/**
+ * Aborts `stop` with a timeout once `limitSec` have passed, `elapsedMs` of which are over; 0 means never. Disposal ends the
+ * timer.
+ */
+export function openDeadline(
+  clock: Clock,
+  limitSec: number,
+  scope: "step" | "run",
+  stop: Stop,
+  elapsedMs = 0,
+): Disposable {
   const over = new AbortController();
   if (limitSec > 0) {
     const limitMs = limitSec * 1000;
-    void clock.sleep(limitMs, over.signal).then(() => {
+    void clock.sleep(Math.max(0, limitMs - elapsedMs), over.signal).then(() => {
       if (!over.signal.aborted) stop.abort({ kind: "timeout", scope, limitMs });
     });
   }

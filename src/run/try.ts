@@ -5,7 +5,7 @@ import { runChildren } from "./children.ts";
 import { noteOf } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import { runForeach } from "./foreach.ts";
-import { isFailure } from "./outcome.ts";
+import { isFailure, lostTry } from "./outcome.ts";
 import { newLineWatch, teeSink } from "./output.ts";
 import type {
   Journal,
@@ -18,6 +18,7 @@ import type {
   StepFiles,
   StreamName,
 } from "./ports.ts";
+import type { OpenTry } from "./progress.ts";
 import { newCollector, publish, type Published } from "./publish.ts";
 import { resolveAction, resolveContainer } from "./resolve.ts";
 import type { StepRun } from "./step.ts";
@@ -50,12 +51,19 @@ export interface TryNumber {
   readonly repeat: number;
   /** Bytes logged by all tries so far; grows. */
   readonly sizes: Sizes;
+  /** It was begun by a process of the runner that is no more, and is taken over; null: it begins here. */
+  readonly taken: OpenTry | null;
 }
 
 export async function runTry(run: StepRun, number: TryNumber, signal: AbortSignal): Promise<TryResult> {
   const { step, ports, actions } = run;
   const files = actions.files(step.name);
   const { scope, stepEnv, workingDir } = run.scope(files);
+  const lost = number.taken === null ? null : lossOf(step);
+  if (lost !== null) {
+    await actions.abandon(step.name);
+    return failed(lost, null);
+  }
   const prepared = prepare(run, number, { scope, stepEnv, workingDir, files });
   if (isFailure(prepared)) return failed(prepared, 1);
   const stepDir = actions.stepDir(workingDir);
@@ -64,7 +72,7 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
   if (streams.failure !== null) return failed(streams.failure, 1);
   const collector = newCollector(step, run.workflow.maxOutputSize);
   const watch = newLineWatch(step.continueOn.output);
-  const log = logSink(ports.journal, step, number.sizes);
+  const log = logSink(ports.journal, step, number);
   const sink = teeSink(log, async (stream, bytes) => {
     await streams.write(stream, bytes);
     collector.add(stream, bytes);
@@ -74,7 +82,8 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
   using stop = openStop(signal);
   const startedAt = ports.clock.mono();
   const outcome = await (async () => {
-    using _deadline = openDeadline(ports.clock, step.timeoutSec, "step", stop);
+    const elapsedMs = number.taken === null ? 0 : ports.clock.now() - number.taken.startedAt;
+    using _deadline = openDeadline(ports.clock, step.timeoutSec, "step", stop, elapsedMs);
     return await prepared(sink, stop.signal);
   })();
 
@@ -129,7 +138,7 @@ function prepare(run: StepRun, number: TryNumber, resolved: Resolved): Start | F
     case "foreach":
       return (sink, signal) => runForeach(run, action, resolved.scope, sink, signal);
     default: {
-      const call = newCall(run, number.retry, resolved);
+      const call = newCall(run, number, resolved);
       return isFailure(call)
         ? call
         : (sink, signal) => run.actions.perform(call, sink, stepReporter(run), signal);
@@ -137,7 +146,7 @@ function prepare(run: StepRun, number: TryNumber, resolved: Resolved): Start | F
   }
 }
 
-function newCall(run: StepRun, retry: number, resolved: Resolved): StepCall | Failure {
+function newCall(run: StepRun, { retry, taken }: TryNumber, resolved: Resolved): StepCall | Failure {
   const { step, workflow, handler } = run;
   const { scope, stepEnv, workingDir, files } = resolved;
   const own = step.container === null ? null : resolveContainer(step.container, scope);
@@ -150,6 +159,7 @@ function newCall(run: StepRun, retry: number, resolved: Resolved): StepCall | Fa
     step: step.name,
     handler,
     retry,
+    interrupted: taken === null ? null : { hasContainer: taken.hasContainer },
     place: step.place,
     action,
     container: own,
@@ -165,15 +175,38 @@ function newCall(run: StepRun, retry: number, resolved: Resolved): StepCall | Fa
 
 // ---- streams ----------------------------------------------------------------------------------------------------
 
-/** With `merged`, one log holds both streams in the order of their arrival (S-60). */
-function logSink(journal: Journal, step: Step, sizes: Sizes): OutputSink {
+/**
+ * With `merged`, one log holds both streams in the order of their arrival (S-60). A try that is taken over tells again what
+ * the log has already: that is left out.
+ */
+function logSink(journal: Journal, step: Step, { sizes, taken }: TryNumber): OutputSink {
+  const known = { ...(taken?.logged.last ?? { stdout: 0, stderr: 0 }) };
   return {
     async write(stream: StreamName, bytes: Uint8Array) {
       const target = step.logOutput === "merged" ? "stdout" : stream;
-      sizes[target] += bytes.length;
-      await journal.log(step.name, target, bytes);
+      const skipped = Math.min(known[target], bytes.length);
+      known[target] -= skipped;
+      if (skipped === bytes.length) return;
+      sizes[target] += bytes.length - skipped;
+      await journal.log(step.name, target, bytes.subarray(skipped));
     },
   };
+}
+
+/**
+ * Why a try cannot be taken over whatever is left of it: what went into one log or into a file of the author's cannot be
+ * told apart from what did not, and the items of a `foreach` are not told one by one.
+ */
+function lossOf(step: Step): Failure | null {
+  const why = step.logOutput === "merged"
+    ? "its log holds both streams in one (log_output: merged)"
+    : step.stdout.file !== null || step.stderr.file !== null ||
+        step.stdout.artifact !== null || step.stderr.artifact !== null
+    ? "its output goes to a file"
+    : step.action.name === "foreach"
+    ? "its items are not told one by one"
+    : null;
+  return why === null ? null : lostTry(why);
 }
 
 interface Streams extends AsyncDisposable {

@@ -9,8 +9,9 @@ import type { Directive, Settings } from "../protocol/messages.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
-import type { Clock, Journal, Log, StopReason } from "../run/ports.ts";
+import type { Clock, Journal, Log } from "../run/ports.ts";
 import { isFailure } from "../run/outcome.ts";
+import type { Progress } from "../run/progress.ts";
 import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
@@ -24,7 +25,8 @@ import { decline, refusalOf } from "./decline.ts";
 import type { Labels } from "./containers/labels.ts";
 import { readDefinition } from "./definition.ts";
 import { guardedJournal } from "./guarded-journal.ts";
-import { type Instant, type Lease, newLease } from "./lease.ts";
+import { type Attempt, type Control, holdAttempt, newControl } from "./control.ts";
+import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
@@ -35,7 +37,7 @@ import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
 import { newSurroundings } from "./surroundings.ts";
 import { fetchTriggerEnv } from "./trigger-inputs.ts";
-import { openUplink, type Uplink } from "./uplink.ts";
+import { openUplink } from "./uplink.ts";
 import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
 
 /** What the runner lends to each of its attempts. */
@@ -63,28 +65,10 @@ export interface AttemptHost extends ResendPorts {
   readonly retryClock: Clock;
   engine(): Promise<Engine | Failure>;
   onDirectives(directives: readonly Directive[]): void;
+  /** Removes the containers of an attempt of which nothing goes on. Never throws. */
+  reap(attemptId: string): Promise<void>;
   /** Executes a sub-workflow's attempt beside the others; it takes no slot (QU-23). */
   adopt(grant: Grant): Attempt;
-}
-
-export interface Attempt {
-  readonly attemptId: string;
-  readonly fence: number;
-  /** Whether it is work of its own. What only is told to its end does not count, nor a sub-workflow, whose parent counts. */
-  readonly takesSlot: boolean;
-  readonly lease: Lease;
-  readonly lastSeq: number;
-  readonly ackSeq: number;
-  /** Asks for a stop; with `isForced` without grace and handlers, also after a stop that was not (CN-03, CN-06). */
-  cancel(by: string, isForced: boolean): void;
-  /** The control plane has given the run away: stop at once, tell nothing. */
-  fenceOff(): void;
-  /** Nobody answered for so long that somebody else may be given the run: stop at once, tell it when possible (LO-03). */
-  loseLease(): void;
-  /** Everything is over, told and cleaned up. Never rejects. */
-  readonly done: Promise<void>;
-  /** How the run stood at the end; null: it was not executed to an end of its own. */
-  result(): RunState | null;
 }
 
 /** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */
@@ -96,97 +80,27 @@ export function startAttempt(
   takesSlot = true,
 ): Attempt {
   const control = newControl();
-  const done = runAttempt(host, grant, control, abandon).catch((error: unknown) => {
+  const done = runAttempt(host, grant, { control, abandon, claimedAt, takesSlot }).catch((error: unknown) => {
     host.log.error("attempt broke", { attempt: grant.attemptId, error: describe(error) });
   });
-  return {
-    attemptId: grant.attemptId,
-    fence: grant.fence,
-    takesSlot,
-    lease: newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs),
-    get lastSeq(): number {
-      return control.spool?.lastSeq ?? 0;
-    },
-    get ackSeq(): number {
-      return control.uplink?.ackSeq ?? 0;
-    },
-    cancel: (by, isForced) => {
-      const reason: StopReason = { kind: "cancelled", by, force: isForced };
-      if (isForced) control.kill.abort(reason);
-      control.stop.abort(reason);
-    },
-    fenceOff: () => {
-      control.isFenced = true;
-      control.endAtOnce();
-    },
-    loseLease: () => {
-      control.lost ??= {
-        code: "LEASE_LOST",
-        message: "the runner had no contact with the control plane for longer than the lease allows",
-        remedy: "check the network between runner and control plane; start the run again",
-      };
-      control.endAtOnce();
-    },
-    done,
-    result: () => control.result,
-  };
+  const lease = newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs);
+  return holdAttempt({ attemptId: grant.attemptId, fence: grant.fence, takesSlot, lease }, control, done);
 }
 
-/** The strings by which an attempt is held. */
-interface Control {
-  readonly stop: AbortController;
-  readonly kill: AbortController;
-  /** Ends the sending too. */
-  readonly silence: AbortController;
-  isFenced: boolean;
-  /** Why the attempt was ended from outside without the core's own terminal event. */
-  lost: Failure | null;
-  spool: Spool | null;
-  uplink: Uplink | null;
-  result: RunState | null;
-  endAtOnce(): void;
+interface Claim {
+  readonly control: Control;
+  readonly abandon: AbortSignal;
+  readonly claimedAt: Instant;
+  readonly takesSlot: boolean;
 }
 
-function newControl(): Control {
-  const stop = new AbortController();
-  const kill = new AbortController();
-  const silence = new AbortController();
-  const fenced: StopReason = { kind: "fenced" };
-  return {
-    stop,
-    kill,
-    silence,
-    isFenced: false,
-    lost: null,
-    spool: null,
-    uplink: null,
-    result: null,
-    endAtOnce(): void {
-      kill.abort(fenced);
-      stop.abort(fenced);
-      if (this.isFenced) silence.abort();
-    },
-  };
-}
-
-async function runAttempt(
-  host: AttemptHost,
-  grant: Grant,
-  control: Control,
-  abandon: AbortSignal,
-): Promise<void> {
+async function runAttempt(host: AttemptHost, grant: Grant, claim: Claim): Promise<void> {
+  const { control } = claim;
   const read = await readDefinition(grant.definition, grant.run.name);
   const { signal } = control.stop;
   if ("problem" in read) return await decline(host, grant, "definition_invalid", read.problem, signal);
   const refused = refusalOf(host.policy, grant.run, read.workflow);
   if (refused !== null) return await decline(host, grant, "policy_denied", refused.message, signal);
-  const workspace = await openWorkspace(
-    host.disk,
-    host.stateDir,
-    { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
-    { isWanted: usesArtifacts(read.workflow), dir: read.workflow.artifacts.dir },
-    host.owner,
-  );
   const folder = join(host.stateDir, "spool", grant.attemptId);
   const header = {
     attemptId: grant.attemptId,
@@ -194,8 +108,46 @@ async function runAttempt(
     fence: grant.fence,
     name: grant.run.name,
     dagRunId: grant.run.dagRunId,
+    takesSlot: claim.takesSlot,
   };
-  await using spool = await newSpool(folder, header, host, host.budget);
+  const spool = await newSpool(folder, header, host, host.budget);
+  const { now: renewedAt } = claim.claimedAt;
+  spool.recovery.renewed({ renewedAt, leaseMs: grant.leaseMs, graceMs: grant.graceMs });
+  await carryOut(host, grant, read.workflow, spool, null, control, claim.abandon);
+}
+
+/** From what its spool tells to the last report of its end. `progress`: what earlier processes of the runner told. */
+export async function carryOut(
+  host: AttemptHost,
+  grant: Grant,
+  workflow: Workflow,
+  opened: Spool,
+  progress: Progress | null,
+  control: Control,
+  abandon: AbortSignal,
+): Promise<void> {
+  await using spool = opened;
+  const workspace = await openWorkspace(
+    host.disk,
+    host.stateDir,
+    { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
+    { isWanted: usesArtifacts(workflow), dir: workflow.artifacts.dir },
+    host.owner,
+  );
+  await tellToTheEnd(host, spool, control, abandon, async () => {
+    await perform(host, grant, workflow, workspace, spool, progress, control);
+  });
+  await workspace.close();
+}
+
+/** Reports what `work` writes while it goes on, and what is left then. */
+export async function tellToTheEnd(
+  host: AttemptHost,
+  spool: Spool,
+  control: Control,
+  abandon: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
   const silence = AbortSignal.any([control.silence.signal, abandon]);
   const uplink = openUplink({ ...host, clock: host.retryClock }, spool, {
     settings: host.settings,
@@ -207,13 +159,11 @@ async function runAttempt(
   }, silence);
   control.spool = spool;
   control.uplink = uplink;
-
-  await perform(host, grant, read.workflow, workspace, spool, control);
+  await work();
   const end = await uplink.end;
-  await workspace.close();
   host.log.info("attempt ended", {
-    attempt: grant.attemptId,
-    run: grant.run.dagRunId,
+    attempt: spool.header.attemptId,
+    run: spool.header.dagRunId,
     end,
     events: spool.lastSeq,
   });
@@ -227,6 +177,7 @@ async function perform(
   workflow: Workflow,
   workspace: Workspace,
   spool: Spool,
+  progress: Progress | null,
   control: Control,
 ): Promise<void> {
   const policy = host.policy.forRun(grant.run, {
@@ -259,6 +210,7 @@ async function perform(
         workflow,
         workspace,
         spool,
+        progress,
         journal,
         mask,
         secrets,
@@ -286,6 +238,7 @@ interface Opened {
   readonly workflow: Workflow;
   readonly workspace: Workspace;
   readonly spool: Spool;
+  readonly progress: Progress | null;
   readonly journal: Journal;
   readonly mask: Mask;
   readonly secrets: Readonly<Record<string, string>>;
@@ -297,7 +250,7 @@ interface Opened {
 }
 
 async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Control): Promise<RunState> {
-  const { workflow, workspace, spool, journal, mask, policy, sourceDir, folders } = opened;
+  const { workflow, workspace, spool, progress, journal, mask, policy, sourceDir, folders } = opened;
   const hostEnv = filterHostEnv(host.runnerEnv);
   const { attemptId } = grant;
   const { owner } = host;
@@ -329,6 +282,18 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
       return { problem: got.failure.kind === "aborted" ? "the run was stopped" : got.failure.message };
     },
     labels,
+    past: {
+      hasRoot: progress !== null && progress.state.container !== null,
+      endOf: async (step, sink) => {
+        const end = spool.recovery.endOf(step);
+        if (end !== null) await spool.replay(step, sink);
+        return end;
+      },
+      keepEnd: (step, { exitCode, failure, outputFile }) => {
+        const end = mask.text(JSON.stringify({ exitCode, failure, outputFile }));
+        spool.recovery.keepEnd(step, JSON.parse(end));
+      },
+    },
     logFiles: (step) => spool.openStep(step),
     knownLogFiles: (step) => spool.logsOf(step),
   });
@@ -348,6 +313,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     // The failure handler waits for the last attempt (R-23).
     isRetryDue: grant.run.root === null && grant.run.autoRetries < (workflow.retry?.limit ?? 0),
     resume: grant.resume === null ? null : { steps: grant.resume },
+    progress,
     engineVersion: host.version,
     hostName: host.hostName,
   };

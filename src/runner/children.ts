@@ -10,7 +10,7 @@ import type { RunStatus } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Children, ChildRequest, ChildResult } from "../run/ports.ts";
 import { stopReason } from "../run/stop.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Attempt } from "./control.ts";
 import type { RunPolicy } from "./policy.ts";
 
 export interface ChildrenPorts extends ResendPorts {

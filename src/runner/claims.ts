@@ -4,7 +4,8 @@ import type { Grant } from "../protocol/grant.ts";
 import type { ClaimReply } from "../protocol/messages.ts";
 import { CLAIM_CAP_MS, resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Clock } from "../run/ports.ts";
-import { type Attempt, type AttemptHost, startAttempt } from "./attempt.ts";
+import { type AttemptHost, startAttempt } from "./attempt.ts";
+import type { Attempt } from "./control.ts";
 import { type Instant, instant } from "./lease.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 

@@ -1,7 +1,7 @@
 /** What the control plane asks of this runner (M8). Directives repeat until acknowledged; each is acted upon once. */
 import type { Directive } from "../protocol/messages.ts";
 import type { Log } from "../run/ports.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Attempt } from "./control.ts";
 
 export interface DirectiveTargets {
   readonly log: Log;

@@ -28,6 +28,7 @@ const REAP_MS = 30_000;
 export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
   if (isFailure(runtime)) return closedDoor(runtime);
   let engine: Promise<Engine> | null = null;
+  let hasComplained = false;
   const open = (): Promise<Engine> =>
     engine ??= import("./containers/engine.ts").then((room) => room.openEngine(runtime));
   return {
@@ -46,7 +47,10 @@ export function openEngineDoor(runtime: Runtime | Failure): EngineDoor {
     reap: async (runnerId, isLive, log) => {
       const { reap } = await import("./containers/reaper.ts");
       const reaped = await reap(await open(), runnerId, isLive, AbortSignal.timeout(REAP_MS));
-      if (reaped.ok) return;
+      if (reaped.ok && reaped.value > 0) log.info("left containers removed", { count: reaped.value });
+      const wasKnown = hasComplained;
+      hasComplained = !reaped.ok;
+      if (reaped.ok || wasKnown) return;
       const facts = { engine: addressText(runtime.address), reason: reaped.error.message };
       // A runner without an engine is nothing to worry about: only a step that needs one fails, and says why.
       if (reaped.error.kind === "unreachable") log.info("no container engine answers", facts);

@@ -5,7 +5,7 @@
 import type { RunnerClient } from "../protocol/client.ts";
 import type { Directive, HeartbeatReply } from "../protocol/messages.ts";
 import type { Clock, Log } from "../run/ports.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Attempt } from "./control.ts";
 import { instant } from "./lease.ts";
 
 export interface HeartbeatPorts {

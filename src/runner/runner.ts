@@ -5,9 +5,10 @@
 import { join } from "node:path";
 import { newRunnerClient } from "../protocol/client.ts";
 import type { ResendPorts } from "../protocol/resend.ts";
-import { type Attempt, type AttemptHost, startAttempt } from "./attempt.ts";
+import { type AttemptHost, startAttempt } from "./attempt.ts";
 import { briefly, claimAll, freeSlots, hold, type Life } from "./claims.ts";
 import { newContact } from "./contact.ts";
+import type { Attempt } from "./control.ts";
 import { newDirectives } from "./directives.ts";
 import { openEngineDoor } from "./engine-door.ts";
 import { newHeartbeat } from "./heartbeat.ts";
@@ -140,7 +141,10 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     retryClock: contact.clock,
     engine: engine.open,
     onDirectives,
+    reap: (attemptId) => engine.reap(runnerId, (other) => other !== attemptId, options.log),
     adopt: (grant) => {
+      const known = life.attempts.get(grant.attemptId);
+      if (known !== undefined) return known;
       const attempt = startAttempt(host, grant, instant(options.clock), life.abandon, false);
       hold(life, attempt);
       return attempt;
@@ -148,13 +152,13 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   };
 
   await clearSecrets(host.secretsBase);
-  const leftovers = await resumeLeftovers(host, life.abandon);
-  for (const attempt of leftovers) hold(life, attempt);
+  for (const attempt of await resumeLeftovers(host, life.abandon, options.once !== true)) hold(life, attempt);
   const over = new AbortController();
   const beating = heartbeat.run(over.signal);
+  const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);
   const reaping = options.once === true
     ? Promise.resolve()
-    : engine.reap(runnerId, (attemptId) => isExecuting(life, leftovers, attemptId), options.log);
+    : reapNowAndThen(options, () => engine.reap(runnerId, isLive, options.log), over.signal);
   options.log.info("runner ready", {
     runner: runnerId,
     capacity: options.capacity,
@@ -169,7 +173,17 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   return end;
 }
 
-/** What an earlier process left is only told to its end: nothing of it may run on. */
-function isExecuting(life: Life, leftovers: readonly Attempt[], attemptId: string): boolean {
-  return life.attempts.has(attemptId) && !leftovers.some((attempt) => attempt.attemptId === attemptId);
+/** Well below the minute within which what a lost attempt leaves is to be gone (AC-80). */
+const REAP_EVERY_MS = 30_000;
+
+/** Also what could not be taken away when it should have been, such as while the engine did not answer. */
+async function reapNowAndThen(
+  { clock }: RunnerOptions,
+  reap: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await reap();
+    await clock.sleep(REAP_EVERY_MS, signal);
+  }
 }

@@ -7,10 +7,12 @@ import * as v from "valibot";
 import type { WireEvent } from "../protocol/messages.ts";
 import { isTerminal, type RunEventBody } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
-import type { Clock, Journal, StreamName } from "../run/ports.ts";
+import type { Clock, Journal, OutputSink, StreamName } from "../run/ports.ts";
+import type { Logged } from "../run/progress.ts";
 import { parseJson } from "../workflow/json.ts";
 import { type Disk, readText, writeText } from "./disk.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
+import { openRecovery, type Recovery } from "./recovery.ts";
 import { openStreamFile, type StreamFile } from "./stream-file.ts";
 
 const SpoolHeader = v.object({
@@ -19,6 +21,8 @@ const SpoolHeader = v.object({
   fence: v.number(),
   name: v.string(),
   dagRunId: v.string(),
+  /** Of the runner, while its work goes on. */
+  takesSlot: v.optional(v.boolean(), true),
 });
 export type SpoolHeader = v.InferOutput<typeof SpoolHeader>;
 
@@ -49,6 +53,12 @@ export interface Spool extends Journal, AsyncDisposable {
   openStep(step: string): Readonly<Record<StreamName, string>>;
   /** Paths of the latest logs of a step that has logged; null: it has not. */
   logsOf(step: string): Readonly<Record<StreamName, string>> | null;
+  /** For a process of the runner that comes after this one. */
+  readonly recovery: Recovery;
+  /** What the step has in its log. */
+  logged(step: string): Logged;
+  /** Tells again what the last try of the step has in its log. */
+  replay(step: string, sink: OutputSink): Promise<void>;
   /** What is known of an event without reading it. */
   peek(seq: number): SpooledEvent | undefined;
   /** Events `from` to `to`, both included, flushed to the disk itself before they are given away. */
@@ -111,6 +121,7 @@ async function open(
   const byStep = Map.groupBy(streams, (stream) => stream.step);
   const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
   const events = await openEventFile(disk, join(folder, "events.jsonl"), clock);
+  const recovery = await openRecovery(disk, folder);
   const waiters = new Set<() => void>();
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -127,6 +138,7 @@ async function open(
       const cut = streamsOf(body.step).filter((stream) => stream.dropped > 0);
       for (const stream of cut) await events.append(droppedEvent(stream));
     }
+    if (body.type === "step.started") recovery.begin(body.step, sizesOf(streamsOf(body.step)));
     // Ended first: who sees the event must see that its streams have their length.
     await endStreams({ streams, streamsOf }, {
       type: body.type,
@@ -154,12 +166,36 @@ async function open(
     await lane;
     for (const stream of streams) await stream.end();
     events.close();
+    recovery[Symbol.dispose]();
     budget.usedBytes -= sizeOf(streams);
+  };
+
+  const logged = (step: string): Logged => {
+    const all = sizesOf(streamsOf(step));
+    const before = recovery.before(step);
+    return { before, last: { stdout: all.stdout - before.stdout, stderr: all.stderr - before.stderr } };
+  };
+
+  const replay = async (step: string, sink: OutputSink): Promise<void> => {
+    const { before } = logged(step);
+    const left = { ...before };
+    for (const stream of streamsOf(step)) {
+      let offset = Math.min(left[stream.stream], stream.size);
+      left[stream.stream] -= offset;
+      while (offset < stream.size) {
+        const bytes = await stream.read(offset, REPLAY_BYTES);
+        await sink.write(stream.stream, bytes);
+        offset += bytes.length;
+      }
+    }
   };
 
   return {
     header,
     streams,
+    recovery,
+    logged,
+    replay,
     streamsOf,
     get lastSeq(): number {
       return events.lastSeq;
@@ -258,6 +294,13 @@ async function endStreams(
     ? streamsOf(event.step ?? "")
     : [];
   for (const stream of over) if (!stream.isEnded) await stream.end();
+}
+
+const REPLAY_BYTES = 65_536;
+
+function sizesOf(streams: readonly StreamFile[]): Record<StreamName, number> {
+  const of = (name: StreamName): number => sizeOf(streams.filter(({ stream }) => stream === name));
+  return { stdout: of("stdout"), stderr: of("stderr") };
 }
 
 function sizeOf(streams: readonly StreamFile[]): number {

@@ -1,6 +1,7 @@
 /** What the steps of a simulated run do, and which of them do it right now: the truth that no message can bend. */
 import type { Failure } from "../../src/run/failure.ts";
 import type { Actions, Clock, Outcome, OutputSink, StepCall } from "../../src/run/ports.ts";
+import { lostTry } from "../../src/run/outcome.ts";
 import type { ActionsOptions } from "../../src/runner/actions/open.ts";
 import type { Random } from "./random.ts";
 import type { Life } from "./timeline.ts";
@@ -50,6 +51,8 @@ export function newPlayedActions(
   const { run = "", workflow = "", attempt = "" } = options.labels(null);
 
   const perform = async (call: StepCall, sink: OutputSink, signal: AbortSignal): Promise<Outcome> => {
+    // As on a host: processes of a runner that was killed are no more.
+    if (call.interrupted !== null) return { exitCode: null, failure: lostTry("killed"), outputFile: null };
     const tries = stage.plays.get(playKey(workflow, call.step)) ?? [];
     const play = tries[Math.min(call.retry, tries.length - 1)];
     if (play === undefined) return { exitCode: 0, failure: null, outputFile: null };
@@ -80,6 +83,7 @@ export function newPlayedActions(
     open: () =>
       Promise.resolve({
         perform: (call, sink, _report, signal) => perform(call, sink, signal),
+        abandon: () => Promise.resolve(),
         stepDir: (dir) => dir ?? options.workspace.workDir,
         files: (step) => ({ ...options.logFiles(step), output: `${options.workspace.attemptDir}/output` }),
         logsOf: (step) => options.knownLogFiles(step),

@@ -10,6 +10,7 @@ import {
   LogQuery,
   type WireEvent,
 } from "../../src/protocol/messages.ts";
+import { ReattachRequest } from "../../src/protocol/reattach.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
 import * as v from "valibot";
 
@@ -23,6 +24,8 @@ export interface FakeControlPlane {
   fence: number;
   /** Handed out, one claim each. */
   readonly grants: Grant[];
+  /** Those that were handed out. */
+  readonly granted: Grant[];
   /** How often the runner asked for work. */
   claims: number;
   /** In every claim's and heartbeat's answer, until acknowledged. */
@@ -52,6 +55,7 @@ export function newFakeControlPlane(weather: Weather): FakeControlPlane {
     fence: 1,
     grants: [],
     claims: 0,
+    granted: [],
     directives: [],
     blobs: new Map(),
     declined: [],
@@ -97,6 +101,7 @@ function handle(plane: FakeControlPlane, url: string, body: Uint8Array): Respons
     const blob = plane.blobs.get(decodeURIComponent(pathname.slice(pathname.lastIndexOf("/") + 1)));
     return blob === undefined ? refuse(404, "not_found") : new Response(new Uint8Array(blob));
   }
+  if (pathname.endsWith("/reattach")) return takeReattach(plane, json());
   if (pathname.endsWith("/drain") || pathname.endsWith("/leave")) return Response.json({});
   if (pathname.endsWith("/events")) return takeEvents(plane, JSON.parse(new TextDecoder().decode(body)));
   if (pathname.endsWith("/logs")) return takeLog(plane, Object.fromEntries(searchParams), body);
@@ -127,7 +132,20 @@ function takeClaim(plane: FakeControlPlane, json: unknown): Response {
   const { free } = v.parse(ClaimRequest, json);
   plane.claims++;
   const attempts = plane.grants.splice(0, free);
+  plane.granted.push(...attempts);
   return Response.json({ attempts, directives: plane.directives, claimAfterMs: 20 });
+}
+
+function takeReattach(plane: FakeControlPlane, json: unknown): Response {
+  const request = v.parse(ReattachRequest, json);
+  const attempts = request.attempts.map(({ attemptId, fence }) => {
+    const grant = plane.granted.find((one) => one.attemptId === attemptId);
+    if (fence !== plane.fence) return { attemptId, verdict: "discard" };
+    return grant === undefined
+      ? { attemptId, verdict: "finish", status: "failed" }
+      : { attemptId, verdict: "continue", grant };
+  });
+  return Response.json({ attempts });
 }
 
 function takeHeartbeat(plane: FakeControlPlane, json: unknown): Response {

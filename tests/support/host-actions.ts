@@ -61,6 +61,7 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
       throw new Error("a host step has no labels");
     },
     logFiles: (step) => ({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
+    past: { hasRoot: false, endOf: () => Promise.resolve(null), keepEnd: () => {} },
     knownLogFiles: () => null,
   }).open(newScope(options.scope), SILENT, NEVER);
   if ("code" in opened) throw new Error(opened.message);
@@ -101,6 +102,7 @@ const PLAIN: Omit<StepCall, "action" | "files"> = {
   step: "a",
   handler: null,
   retry: 0,
+  interrupted: null,
   place: "host",
   container: null,
   stepEnv: {},

@@ -104,6 +104,7 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
       if (options.openFailure !== undefined) return Promise.resolve(options.openFailure);
       return Promise.resolve({
         perform: (call, sink, _report, signal) => perform(call, sink, signal),
+        abandon: () => Promise.resolve(),
         stepDir: (dir) => dir ?? "/work/dir",
         files: (step) => ({
           stdout: `/logs/${step}.out`,
@@ -192,6 +193,7 @@ function inputsOf(options: Scripted): RunInputs {
     root: null,
     isRetryDue: false,
     resume: null,
+    progress: null,
     engineVersion: "test",
     hostName: "test",
   };

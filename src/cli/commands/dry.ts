@@ -133,6 +133,7 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
         open: () =>
           Promise.resolve({
             perform: () => Promise.resolve({ exitCode: 0, failure: null, outputFile: null }),
+            abandon: () => Promise.resolve(),
             stepDir: (dir) => dir ?? workDir,
             files: () => ({ stdout: "", stderr: "", output: "" }),
             logsOf: () => null,
@@ -159,6 +160,7 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
       root: null,
       isRetryDue: false,
       resume: null,
+      progress: null,
       engineVersion: "dry",
       hostName: Deno.hostname(),
     };

@@ -61,7 +61,8 @@ async function runNew(
     exec: execOptions(options),
   };
   const { runStepContainer } = await import("../containers/step-container.ts");
-  return await runStepContainer(engine, request, stopRules(work), work.sink, work.report, work.signal);
+  const { sink, report, signal, turn } = work;
+  return await runStepContainer(engine, request, stopRules(work), sink, report, signal, turn);
 }
 
 async function runInForeign(

@@ -7,12 +7,15 @@ import type {
   Ids,
   Log,
   OpenActions,
+  Outcome,
+  OutputSink,
   Reporter,
   RunScope,
+  StepCall,
   StreamName,
 } from "../../run/ports.ts";
 import type { Engine } from "../containers/engine.ts";
-import type { Labels } from "../containers/labels.ts";
+import type { Labels, Marks } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import { type Mask, maskSink } from "../mask.ts";
 import type { RunPolicy } from "../policy.ts";
@@ -20,7 +23,7 @@ import type { SecretFiles } from "../secret-files.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
-import { isFailure } from "../../run/outcome.ts";
+import { failedWith, isFailure, lostTry } from "../../run/outcome.ts";
 import { openRedirect, readTextFile } from "./redirect.ts";
 import { perform } from "./registry.ts";
 import type { StateReply } from "../../protocol/state.ts";
@@ -49,8 +52,18 @@ export interface ActionsOptions {
   /** Of a step's container; null: of the root container. */
   labels(step: string | null): Labels;
   logFiles(step: string): Readonly<Record<StreamName, string>>;
+  /** What earlier processes of the runner left of this attempt, and what a later one will have to know. */
+  readonly past: Past;
   /** Of a step that has logged already; null: it has not. */
   knownLogFiles(step: string): Readonly<Record<StreamName, string>> | null;
+}
+
+export interface Past {
+  /** They had opened the root container. */
+  readonly hasRoot: boolean;
+  /** How the last try of the step ended, when that is known; its output goes to `sink` once more. */
+  endOf(step: string, sink: OutputSink): Promise<Outcome | null>;
+  keepEnd(step: string, outcome: Outcome): void;
 }
 
 export function newActions(options: ActionsOptions): Actions {
@@ -77,17 +90,23 @@ export function newActions(options: ActionsOptions): Actions {
 function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenActions {
   return {
     perform: async (call, sink, report, signal) => {
+      if (call.interrupted !== null) {
+        const known = await options.past.endOf(call.step, sink);
+        if (known !== null || !canGoOn(call)) await abandon(options, call.step);
+        if (known !== null) return known;
+        if (!canGoOn(call)) return failedWith(lostTry("what it printed cannot be listened to again"), null);
+      }
       const masked = maskSink(sink, options.mask);
-      const outcome = await perform(call.action, {
-        call,
-        attempt,
-        sink: masked,
-        report,
-        signal,
-      });
+      const settled = async (outcome: Outcome): Promise<void> => {
+        await masked.end();
+        options.past.keepEnd(call.step, outcome);
+      };
+      const turn = { interrupted: call.interrupted, settled };
+      const outcome = await perform(call.action, { call, attempt, sink: masked, report, signal, turn });
       await masked.end();
       return outcome;
     },
+    abandon: (step) => abandon(options, step),
     stepDir: (workingDir) => joinDir(attempt.workingDir, workingDir),
     files: (step) => ({
       ...attempt.logFiles(step),
@@ -112,6 +131,33 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
   };
 }
 
+/**
+ * Whether a later process of the runner can take the try over: only a container that does the step's work by itself can be
+ * listened to again. A kept one of an earlier try would be taken for it.
+ */
+function canGoOn({ action, container, retry }: StepCall): boolean {
+  if (action.name === "docker.run") {
+    return action.with.image !== null && (retry === 0 || action.with.autoRemove === true);
+  }
+  const isAlone = action.name === "container" || action.name === "run" && action.texts.length === 1;
+  return isAlone && container?.kind === "image" && (container.secrets ?? []).length === 0 &&
+    (retry === 0 || !container.keepContainer);
+}
+
+const ABANDON_MS = 30_000;
+
+async function abandon(options: ActionsOptions, step: string): Promise<void> {
+  const engine = await options.engine();
+  if (isFailure(engine)) return;
+  const { reapAttempt } = await import("../containers/reaper.ts");
+  const isOther = (marks: Marks): boolean => marks.step !== step || marks.role === "shared";
+  const reaped = await reapAttempt(engine, options.labels(step), isOther, AbortSignal.timeout(ABANDON_MS));
+  if (!reaped.ok) options.log.warn("left containers not removed", { step, reason: reaped.error.message });
+}
+
+/** Files of secrets are cleared with the process that made them: nothing that reads them is gone on with. */
+const SECRETS_GONE = "its files of secrets ended with the runner's process";
+
 async function openRoot(
   options: ActionsOptions,
   scope: RunScope,
@@ -123,15 +169,19 @@ async function openRoot(
   if (container === null) return null;
   const engine = await options.engine();
   if (isFailure(engine)) return engine;
-  const { openForeignContainer, openRootContainer } = await import("../containers/root-container.ts");
+  const { openForeignContainer, openRootContainer, takeRootContainer } = await import(
+    "../containers/root-container.ts"
+  );
   if (container.kind === "exec") {
     return await openForeignContainer(engine, container, scope.resources, report, signal);
   }
+  if (options.past.hasRoot && (container.secrets ?? []).length > 0) return lostTry(SECRETS_GONE);
   const secrets = await options.secretFiles.open(container.secrets ?? []);
   if (isFailure(secrets)) return secrets;
   await using opened = new AsyncDisposableStack();
   opened.use(secrets);
-  const root = await openRootContainer(
+  const openOne = options.past.hasRoot ? takeRootContainer : openRootContainer;
+  const root = await openOne(
     engine,
     {
       container,

@@ -84,7 +84,7 @@ async function runInNew(
   const { sink, report, signal } = work;
   if (others.length === 0) {
     const request = { ...ownRequest(container, work, kind, command), extraMounts };
-    return await runStepContainer(engine, request, stopRules(work), sink, report, signal);
+    return await runStepContainer(engine, request, stopRules(work), sink, report, signal, work.turn);
   }
   // The container only holds them: `startup` says what its own process is (4.5.1).
   const held = { argv: null, keepsEntrypoint: true };

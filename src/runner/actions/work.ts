@@ -5,6 +5,7 @@ import type { StopRules } from "../../run/stop.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels } from "../containers/labels.ts";
 import type { RootContainer } from "../containers/root-container.ts";
+import type { Turn } from "../containers/takeover.ts";
 import type { RunPolicy } from "../policy.ts";
 import type { SecretFiles } from "../secret-files.ts";
 import type { StateReply, StateRequest } from "../../protocol/state.ts";
@@ -19,6 +20,8 @@ export interface Work {
   readonly sink: OutputSink;
   readonly report: Reporter;
   readonly signal: AbortSignal;
+  /** For a container of the step's own that does all its work: how it is lived through by more than one process. */
+  readonly turn: Turn;
 }
 
 /** How this call is to be stopped, wherever it runs. */

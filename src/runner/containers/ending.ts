@@ -24,16 +24,39 @@ export async function readToEnd(
   signal: AbortSignal,
 ): Promise<Reply<Inspected>> {
   const counts: Counts = { stdout: 0, stderr: 0 };
-  let broken = await drain(attached, isTerminal, "container attach", sink, counts);
+  const broken = await drain(attached, isTerminal, "container attach", sink, counts);
+  if (broken !== null && !isLost(broken)) return { ok: false, error: broken };
+  const ended = broken === null ? await settle(engine, id, signal) : null;
+  return ended !== null && (ended.ok || !isLost(ended.error))
+    ? ended
+    : await rereadToEnd(engine, id, isTerminal, sink, signal, counts);
+}
+
+/** From the engine's own record of the output, without the bytes that were read before. */
+export async function rereadToEnd(
+  engine: Engine,
+  id: string,
+  isTerminal: boolean,
+  sink: OutputSink,
+  signal: AbortSignal,
+  counts: Counts = { stdout: 0, stderr: 0 },
+): Promise<Reply<Inspected>> {
   while (true) {
-    if (broken !== null && !isLost(broken)) return { ok: false, error: broken };
-    const ended = broken === null ? await settle(engine, id, signal) : null;
-    if (ended !== null && (ended.ok || !isLost(ended.error))) return ended;
     const back = await reconnect(engine, id, signal);
     if (!back.ok) return back;
-    const logs = await followLogs(engine.socket, id, true, signal);
-    if (!logs.ok) return logs;
-    broken = await drain(logs.value, isTerminal, "container logs", sink, counts, { ...counts });
+    // Once it has ended, all that there is comes without waiting for more.
+    const isFollowed = isActive(back.value);
+    const logs = await followLogs(engine.socket, id, isFollowed, signal);
+    if (!logs.ok && !isLost(logs.error)) return logs;
+    const broken = logs.ok
+      ? await drain(logs.value, isTerminal, "container logs", sink, counts, { ...counts })
+      : logs.error;
+    if (broken !== null && !isLost(broken)) return { ok: false, error: broken };
+    if (broken !== null) continue;
+    const ended = await settle(engine, id, signal);
+    // What a follower was told may lack the last lines: they are read once more from the whole.
+    if (isFollowed && ended.ok) continue;
+    if (ended.ok || !isLost(ended.error)) return ended;
   }
 }
 

@@ -41,6 +41,8 @@ export interface ExecRequest extends ExecOptions {
   readonly file?: ScriptFile | null;
   /** Streams whose ends the message of a failure quotes; absent: stderr. */
   readonly tailed?: readonly StreamName[];
+  /** Attempt for which it runs: what it leaves is found again by it. */
+  readonly owner?: string;
 }
 
 /** Resolves when nothing of the command is left, or when it says that something may be (3.7.4). */
@@ -83,7 +85,7 @@ async function execute(
   const down = await notRunning(engine, id, named, signal);
   if (down !== null) return down;
 
-  const token = newExecToken();
+  const token = newExecToken(request.owner ?? "");
   // The answers of create and start say what is there to be stopped: they are waited for, whoever stops us.
   const listening = new AbortController();
   const body = toBody(request, token);

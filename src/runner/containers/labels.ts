@@ -36,9 +36,17 @@ export function runnerFilter(runner: string): string[] {
   return [`${PREFIX}product=${PRODUCT}`, `${PREFIX}runner=${runner}`];
 }
 
+/** For those of one step of an attempt; of all of them without a step. */
+export function attemptFilter(labels: Pick<Labels, "runner" | "attempt">, step?: string): string[] {
+  const ofStep = step === undefined ? [] : [`${PREFIX}step=${step}`];
+  return [...runnerFilter(labels.runner), `${PREFIX}attempt=${labels.attempt}`, ...ofStep];
+}
+
 export interface Marks {
   readonly workflow: string;
   readonly attempt: string;
+  readonly step: string;
+  readonly role: string;
   /** Meant to stay when its work is done (`keep_container`, no `auto_remove`). */
   readonly isKept: boolean;
 }
@@ -49,6 +57,8 @@ export function readMarks(labels: Readonly<Record<string, string>> | null): Mark
   return {
     workflow: labels[`${PREFIX}workflow`] ?? "",
     attempt: labels[`${PREFIX}attempt`] ?? "",
+    step: labels[`${PREFIX}step`] ?? "",
+    role: labels[`${PREFIX}role`] ?? "",
     isKept: labels[`${PREFIX}keep`] === "true",
   };
 }

@@ -9,9 +9,14 @@ export function newContainerName(labels: Labels): string {
   return ["dagu", ...parts.filter((part) => part !== ""), randomHex(5)].join("-");
 }
 
-/** Marks the processes of one exec, to be found by it in `/proc` (3.7.2). */
-export function newExecToken(): string {
-  return randomHex(16);
+/** Marks the processes of one exec, to be found by it in `/proc` (3.7.2); `owner`: the attempt, if that is known. */
+export function newExecToken(owner: string): string {
+  return `${owner}.${randomHex(16)}`;
+}
+
+/** Of all execs of an owner: a basic regular expression, as tokens are looked for. */
+export function anyExecToken(owner: string): string {
+  return `${owner}[.][0-9a-f]*`;
 }
 
 /** Of a script in a container that may be somebody else's: in a folder of its own, which nobody else can name. */

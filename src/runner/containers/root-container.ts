@@ -7,9 +7,14 @@ import type { ExecContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import { openBackground } from "./background.ts";
 import type { Engine } from "./engine.ts";
 import { type ExecRequest, runExec } from "./exec.ts";
-import { findForeign } from "./foreign.ts";
+import { describe, diagnose } from "./diagnose.ts";
+import { factsOf, findForeign } from "./foreign.ts";
+import { killTree } from "./kill-tree.ts";
 import { tellForeignLimits } from "./limits.ts";
+import { anyExecToken } from "./names.ts";
+import { releaseBackground } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
+import { findLeft } from "./takeover.ts";
 
 export type { ExecRequest } from "./exec.ts";
 
@@ -28,12 +33,48 @@ export async function openRootContainer(
 ): Promise<RootContainer | Failure> {
   const opened = await openBackground(engine, request, "shared", report, signal);
   if (!opened.ok) return opened.error.failure;
-  const { id, facts, subject } = opened.value;
-  const about = { image: facts.image, name: subject.name ?? facts.name };
+  const { id, facts } = opened.value;
+  return rootContainer(engine, request, id, facts, async () => await opened.value[Symbol.asyncDispose]());
+}
+
+/**
+ * The one that an earlier process of the runner opened. Its execs are ended: what they print cannot be listened to a second
+ * time (B04).
+ */
+export async function takeRootContainer(
+  engine: Engine,
+  request: ContainerRequest,
+  report: Reporter,
+  signal: AbortSignal,
+): Promise<RootContainer | Failure> {
+  const { container, labels } = request;
+  const left = await findLeft(engine, labels, "shared", report, signal);
+  if (!left.ok) return diagnose(engine.runtime, left.error, { image: container.image }, signal).failure;
+  if (left.value === null || !left.value.State.Running) {
+    const message = "the root container ended or was taken away while the runner was not there";
+    const remedy = "start the run again";
+    const found = { code: "CONTAINER_LOST", message, remedy } as const;
+    return describe(engine.runtime, found, { image: container.image });
+  }
+  const { Id } = left.value;
+  await killTree(engine, Id, anyExecToken(labels.attempt), container.user, "KILL", 0);
+  const dispose = (): Promise<void> => releaseBackground(engine, Id, container.keepContainer, report);
+  return rootContainer(engine, request, Id, factsOf(engine, left.value), dispose);
+}
+
+function rootContainer(
+  engine: Engine,
+  { labels }: ContainerRequest,
+  id: string,
+  facts: ContainerFacts,
+  dispose: () => Promise<void>,
+): RootContainer {
+  const about = { image: facts.image, name: facts.name };
+  const owner = labels.attempt;
   return {
     facts,
-    exec: (exec, stop, sink, stopped) => runExec(engine, id, about, exec, stop, sink, stopped),
-    [Symbol.asyncDispose]: () => opened.value[Symbol.asyncDispose](),
+    exec: (exec, stop, sink, stopped) => runExec(engine, id, about, { ...exec, owner }, stop, sink, stopped),
+    [Symbol.asyncDispose]: dispose,
   };
 }
 

@@ -16,7 +16,7 @@ import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts"
 import { openBackground } from "./background.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
 import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
-import { readToEnd } from "./ending.ts";
+import { readToEnd, rereadToEnd } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { runExec } from "./exec.ts";
 import { factsOf } from "./foreign.ts";
@@ -28,6 +28,7 @@ import { putScript } from "./script-file.ts";
 import type { ShellCommand } from "./shell.ts";
 import type { ContainerRequest } from "./spec.ts";
 import { graceOf, signalName } from "./stop.ts";
+import { findLeft, FIRST_TURN, type Turn } from "./takeover.ts";
 import { settlesWithin, untilStopped } from "./waiting.ts";
 
 /** One command, or what the image does by itself. Resolves when nothing of it is left, but for a container that is kept. */
@@ -38,7 +39,16 @@ export async function runStepContainer(
   sink: OutputSink,
   report: Reporter,
   signal: AbortSignal,
+  turn: Turn = FIRST_TURN,
 ): Promise<Outcome> {
+  if (turn.interrupted !== null) {
+    const left = await findLeft(engine, request.labels, "step", report, signal);
+    if (!left.ok) return failedBy(diagnose(engine.runtime, left.error, {}, signal));
+    if (left.value !== null) {
+      return await goOnWith(engine, request, left.value, stop, sink, report, signal, turn);
+    }
+    if (turn.interrupted.hasContainer) return failedWith(describe(engine.runtime, goneFinding(engine), {}));
+  }
   if (signal.aborted) return failedWith(stopFailure(signal));
   const holder = await findHolder(engine, request, "step", signal);
   if (!holder.ok) return failedBy(holder.error);
@@ -49,7 +59,9 @@ export async function runStepContainer(
   if (!made.ok) return failedBy(made.error);
   try {
     await report.container(made.value.facts);
-    return await runMade(engine, request, made.value, stop, sink, report, signal);
+    const outcome = await runMade(engine, request, made.value, stop, sink, report, signal);
+    await turn.settled(outcome);
+    return outcome;
   } finally {
     await release(engine, made.value.id, request.container.keepContainer, report);
   }
@@ -106,6 +118,33 @@ async function runInHolder(
   return await runExec(engine, holder.Id, about, asked, stop, sink, signal);
 }
 
+/** A container that an earlier process of the runner started: its output is told again from the first byte (B03). */
+async function goOnWith(
+  engine: Engine,
+  { container, tailed }: ContainerRequest,
+  left: Inspected,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+  turn: Turn,
+): Promise<Outcome> {
+  const facts = factsOf(engine, left);
+  const { image, name } = facts;
+  const taken = { id: left.Id, facts, subject: { image, name, container: left.Id } };
+  const listening = new AbortController();
+  const read: ReadOutput = (output) =>
+    rereadToEnd(engine, left.Id, left.Config.Tty, output, listening.signal);
+  try {
+    if (turn.interrupted?.hasContainer === false) await report.container(facts);
+    const outcome = await seeToItsEnd(engine, taken, read, listening, stop, sink, report, signal, tailed);
+    await turn.settled(outcome);
+    return outcome;
+  } finally {
+    await release(engine, left.Id, container.keepContainer, report);
+  }
+}
+
 async function runMade(
   engine: Engine,
   request: ContainerRequest,
@@ -130,14 +169,33 @@ async function runMade(
     attached.value[Symbol.dispose]();
     return failedBy(refused);
   }
-  const tails = newTails(request.tailed);
-  const guard = newLaunchGuard(tailSink(sink, tails));
   const isTerminal = request.raw?.container["Tty"] === true;
-  const work = readToEnd(engine, id, attached.value, isTerminal, guard, listening.signal);
+  const read: ReadOutput = (output) =>
+    readToEnd(engine, id, attached.value, isTerminal, output, listening.signal);
+  return await seeToItsEnd(engine, container, read, listening, stop, sink, report, signal, request.tailed);
+}
+
+type ReadOutput = (output: OutputSink) => Promise<Reply<Inspected>>;
+
+/** Of a container that was started: its output, its end, and what that means. */
+async function seeToItsEnd(
+  engine: Engine,
+  container: CreatedContainer,
+  read: ReadOutput,
+  listening: AbortController,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+  tailed?: ContainerRequest["tailed"],
+): Promise<Outcome> {
+  const tails = newTails(tailed);
+  const guard = newLaunchGuard(tailSink(sink, tails));
+  const work = read(guard);
   const ended = await untilStopped(
     work,
     signal,
-    () => stopByRules(engine, id, work, stop, signal, report),
+    () => stopByRules(engine, container.id, work, stop, signal, report),
     () => listening.abort(),
   );
   const how = { tails, guard, report, signal };
@@ -208,6 +266,12 @@ type Finding = Parameters<typeof describe>[1];
 
 function removedFinding({ runtime }: Engine): Finding {
   const message = "the container was removed while its command ran";
+  const remedy = `find out who removes containers of ${runtime.kind} on that machine`;
+  return { code: "CONTAINER_LOST", message, remedy };
+}
+
+function goneFinding({ runtime }: Engine): Finding {
+  const message = "the container was taken away while the runner was not there";
   const remedy = `find out who removes containers of ${runtime.kind} on that machine`;
   return { code: "CONTAINER_LOST", message, remedy };
 }

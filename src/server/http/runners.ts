@@ -19,11 +19,13 @@ import {
 } from "../../protocol/messages.ts";
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
+import { ReattachRequest } from "../../protocol/reattach.ts";
 import { StateRequest } from "../../protocol/state.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
 import { reportLog } from "../dispatch/logs.ts";
+import { reattach } from "../dispatch/reattach.ts";
 import { registerRunner } from "../dispatch/register.ts";
 import { reportEvents } from "../dispatch/report.ts";
 import { accessState } from "../dispatch/state.ts";
@@ -99,6 +101,12 @@ export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono
     const body = await read(c, HeartbeatRequest);
     if (body instanceof Response) return body;
     return c.json(await heartbeat(ports, settings, c.var.runner, body));
+  });
+
+  app.post("/reattach", async (c) => {
+    const body = await read(c, ReattachRequest);
+    if (body instanceof Response) return body;
+    return c.json(await reattach(ports, settings, c.var.runner, body));
   });
 
   app.post("/drain", async (c) => {

@@ -197,7 +197,14 @@ Deno.test("RS-02 a drain lets the run end; a stop cancels it", async () => {
 Deno.test("RS-01 what an earlier process left is told to its end", async () => {
   await using bench = await openRunnerBench();
   const grant = await newGrant(HELLO);
-  const header = { attemptId: grant.attemptId, attemptToken: "t", fence: 1, name: "flow", dagRunId: "run-1" };
+  const header = {
+    attemptId: grant.attemptId,
+    attemptToken: "t",
+    fence: 1,
+    name: "flow",
+    dagRunId: "run-1",
+    takesSlot: true,
+  };
   {
     const budget = { limitBytes: 1e9, usedBytes: 0 };
     await using spool = await newSpool(

@@ -134,6 +134,46 @@ onEveryServer("M1-M12 a runner takes a webhook's run to its end over HTTP", asyn
   assert.equal(await text.text(), "one\ntwo\n");
 });
 
+onEveryServer("M16 a runner that was started anew learns what is still its own", async (server) => {
+  const dagRunId = await fire(server, "build", "{}");
+  const runner = await register(server);
+  const other = await register(server);
+  const [grant] = await claim(server, runner, crypto.randomUUID());
+  assert.ok(grant);
+  const mine = { ...runner.headers, [HEADERS.attempt]: grant.attemptToken };
+  const { attemptId, fence } = grant;
+  const tell = (firstSeq: number, events: unknown[]): Promise<Response> =>
+    server.request("POST", `/runner/v1/attempts/${attemptId}/events`, {
+      body: { fence, firstSeq, events },
+      headers: mine,
+    });
+  await bodyOf(await tell(1, start(1)));
+  const ask = async (who: Registered, held: { attemptId: string; fence: number }): Promise<unknown> => {
+    const body = { attempts: [{ ...held, lastSeq: 2 }] };
+    return await bodyOf(
+      await server.request("POST", "/runner/v1/reattach", { body, headers: who.headers }),
+    );
+  };
+  const discarded = (id: string) => ({ attempts: [{ attemptId: id, verdict: "discard" }] });
+  assert.deepEqual(await ask(runner, { attemptId, fence }), {
+    attempts: [{ attemptId, verdict: "continue", grant: { ...grant } }],
+  });
+  assert.deepEqual(await ask(other, { attemptId, fence }), discarded(attemptId), "another runner's");
+  assert.deepEqual(await ask(runner, { attemptId, fence: fence + 1 }), discarded(attemptId), "stale fence");
+  const unknown = crypto.randomUUID();
+  assert.deepEqual(await ask(runner, { attemptId: unknown, fence }), discarded(unknown), "unknown");
+
+  await bodyOf(await server.request("POST", `/api/v1/dag-runs/build/${dagRunId}/stop`));
+  assert.deepEqual(await ask(runner, { attemptId, fence }), {
+    attempts: [{ attemptId, verdict: "finish", status: "aborted" }],
+  });
+  const finished = { type: "attempt.finished", data: { status: "aborted" } };
+  await bodyOf(await tell(3, [{ seq: 3, at: NOW, mono: 2, ...finished }]));
+  assert.deepEqual(await ask(runner, { attemptId, fence }), {
+    attempts: [{ attemptId, verdict: "finish", status: "failed" }],
+  });
+});
+
 const HUGE = [-1, 0.5, 2 ** 31, 2 ** 53, 1e300];
 
 onEveryServer("RP-06 numbers beyond reason are refused, never an internal error", async (server) => {

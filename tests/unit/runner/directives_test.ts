@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Attempt } from "../../../src/runner/attempt.ts";
+import type { Attempt } from "../../../src/runner/control.ts";
 import { newDirectives } from "../../../src/runner/directives.ts";
 
 interface Bench {

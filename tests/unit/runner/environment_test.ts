@@ -22,6 +22,7 @@ const CALL: StepCall = {
   step: "a",
   handler: null,
   retry: 0,
+  interrupted: null,
   place: "shared",
   action: { name: "run", form: "command", texts: ["true"], shell: null, shellArgs: [] },
   container: null,

@@ -14,6 +14,7 @@ const HEADER = {
   fence: 1,
   name: "flow",
   dagRunId: "run1",
+  takesSlot: true,
 };
 const QUIET: Log = { info: () => {}, warn: () => {}, error: () => {} };
 const NEVER = new AbortController().signal;

@@ -20,12 +20,18 @@ Deno.test("B01 labels find everything of a runner and say whose it is", () => {
     const [key = "", value = ""] = filter.split("=");
     assert.equal(labels[key], value);
   }
-  assert.deepEqual(readMarks(labels), { workflow: "deploy", attempt: "a1", isKept: true });
+  assert.deepEqual(readMarks(labels), {
+    workflow: "deploy",
+    attempt: "a1",
+    step: "build image",
+    role: "step",
+    isKept: true,
+  });
   assert.equal(readMarks({ "dagu-edge.runner": "m1" }), null);
   assert.equal(readMarks(null), null);
 });
 
 Deno.test("names of execs are long enough not to be guessed, ids are shown short", () => {
-  assert.match(newExecToken(), /^[0-9a-f]{32}$/);
+  assert.match(newExecToken("a"), /^a\.[0-9a-f]{32}$/);
   assert.equal(shortId("0123456789abcdef"), "0123456789ab");
 });

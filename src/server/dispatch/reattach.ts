@@ -1,0 +1,42 @@
+/** A runner's process was started anew: which of its attempts are still its own (M16, RS-01). */
+import type { ReattachAnswer, ReattachReply, ReattachRequest } from "../../protocol/reattach.ts";
+import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
+import { getAttempt, isLive, renewLeases } from "../store/attempts.ts";
+import type { RunnerRow } from "../store/runners.ts";
+import { readGrants } from "./claim.ts";
+
+/** The lease of what goes on counts anew from here, as by a heartbeat. */
+export async function reattach(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ReattachRequest,
+): Promise<ReattachReply> {
+  // Renewed first: whoever is told to go on must hold its lease, also when a sweep comes in between.
+  const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
+  const renewed = await renewLeases(ports.db, runner.id, request.attempts, expiresAt);
+  const attempts: ReattachAnswer[] = [];
+  for (const held of request.attempts) {
+    attempts.push(await judge(ports, settings, runner, held, renewed.has(held.attemptId)));
+  }
+  return { attempts };
+}
+
+async function judge(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  { attemptId, fence }: ReattachRequest["attempts"][number],
+  isHeld: boolean,
+): Promise<ReattachAnswer> {
+  const attempt = await getAttempt(ports.db, attemptId);
+  if (attempt === null || attempt.runnerId !== runner.id || attempt.fence !== fence) {
+    return { attemptId, verdict: "discard" };
+  }
+  // Of an attempt that is over, logs may still come for a while (EV-03).
+  if (!isHeld || !isLive(attempt)) return { attemptId, verdict: "finish", status: "failed" };
+  if (attempt.cancelRequestedAt !== null) return { attemptId, verdict: "finish", status: "aborted" };
+  const [grant] = await readGrants(ports, settings, [attemptId]);
+  return grant === undefined ? { attemptId, verdict: "discard" } : { attemptId, verdict: "continue", grant };
+}

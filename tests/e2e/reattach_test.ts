@@ -1,0 +1,134 @@
+/**
+ * AC-80: a runner that is killed in the middle of a container's work and started again goes on with it, and every line of
+ * both streams is told once. REATTACH_MOMENTS sets at how many random moments it is killed on each engine (default 2).
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { freePort, spawnDagu } from "../support/dagu.ts";
+import { openTestDatabase } from "../support/database.ts";
+import { ENGINE_NAMES, type EngineUnderTest, engineUnderTest } from "../support/engines.ts";
+import { leftContainers } from "../support/left-containers.ts";
+
+const MOMENTS = Number(Deno.env.get("REATTACH_MOMENTS") ?? "2");
+const LINES = 40;
+const SPEC = `
+type: graph
+steps:
+  - id: count
+    container: {image: "alpine:3.20"}
+    output: COUNTED
+    run: |
+      i=1
+      while [ $i -le ${LINES} ]; do
+        echo "out $i"; echo "err $i" >&2; printf 'end %s\\n' $i
+        i=$((i+1)); sleep 0.1
+      done
+  - id: after
+    depends: [count]
+    run: echo "$COUNTED" | tail -1
+`;
+
+const numbers = Array.from({ length: LINES }, (_, index) => index + 1);
+const STDOUT = numbers.map((n) => `out ${n}\nend ${n}\n`).join("");
+const STDERR = numbers.map((n) => `err ${n}\n`).join("");
+
+interface Bench extends AsyncDisposable {
+  readonly url: string;
+  readonly engine: EngineUnderTest;
+  startWorker(): ReturnType<typeof spawnDagu>;
+}
+
+async function openBench(engine: EngineUnderTest, specs: Readonly<Record<string, string>>): Promise<Bench> {
+  const database = await openTestDatabase("postgres");
+  const serverHome = await Deno.makeTempDir({ prefix: "dagu-e2e-" });
+  const workerHome = await Deno.makeTempDir({ prefix: "dagu-e2e-" });
+  await Deno.chmod(workerHome, 0o755);
+  await Deno.mkdir(join(serverHome, "dags"));
+  for (const [name, spec] of Object.entries(specs)) {
+    await Deno.writeTextFile(join(serverHome, "dags", `${name}.yaml`), spec);
+  }
+  const port = freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = spawnDagu({
+    args: ["server", "--port", String(port)],
+    env: { DAGU_HOME: serverHome, DATABASE_URL: database.url ?? "" },
+  });
+  await server.said("dagu server on");
+  const { token } = await post(`${url}/api/v1/runners/registration-tokens`);
+  return {
+    url,
+    engine,
+    startWorker: () =>
+      spawnDagu({
+        args: ["worker", "--url", url],
+        env: { ...engine.env, DAGU_HOME: workerHome, DAGU_RUNNER_REGISTRATION_TOKEN: String(token) },
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+      await Deno.remove(serverHome, { recursive: true });
+      await Deno.remove(workerHome, { recursive: true });
+    },
+  };
+}
+
+interface Worker {
+  process: ReturnType<typeof spawnDagu>;
+}
+
+async function startAnew(bench: Bench, worker: Worker): Promise<void> {
+  worker.process.kill("SIGKILL");
+  await worker.process[Symbol.asyncDispose]();
+  worker.process = bench.startWorker();
+}
+
+for (const name of ENGINE_NAMES) {
+  Deno.test(`AC-80 B03 a runner killed while a container works goes on with it (${name})`, async () => {
+    await using bench = await openBench(engineUnderTest(name), { count: SPEC });
+    const worker = { process: bench.startWorker() };
+    try {
+      for (let moment = 0; moment < MOMENTS; moment++) await killOnce(bench, worker, moment);
+    } finally {
+      await worker.process[Symbol.asyncDispose]();
+    }
+  });
+}
+
+async function killOnce(bench: Bench, worker: Worker, moment: number): Promise<void> {
+  await worker.process.said("runner ready");
+  const runId = `killed-${crypto.randomUUID().slice(0, 8)}`;
+  const run = `${bench.url}/api/v1/dag-runs/count/${runId}`;
+  await post(`${bench.url}/api/v1/dags/count/start`, { dagRunId: runId });
+  await worker.process.said(runId);
+  // From before the container is there until after it has ended.
+  const afterMs = Math.round(((moment + Math.random()) / MOMENTS) * 6_500);
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  await startAnew(bench, worker);
+  const details = await readEnd(run);
+  const about = `killed after ${afterMs} ms: ${JSON.stringify(details)}\n${worker.process.stderr()}`;
+  assert.equal(details["statusLabel"], "succeeded", about);
+  const log = async (step: string, stream: string): Promise<string> =>
+    await (await fetch(`${run}/steps/${step}/log/download?stream=${stream}`)).text();
+  assert.equal(await log("count", "stdout"), STDOUT, about);
+  assert.equal(await log("count", "stderr"), STDERR, about);
+  assert.equal(await log("after", "stdout"), `end ${LINES}\n`, about);
+  assert.deepEqual(await leftContainers(bench.engine, runId), [], about);
+}
+
+/** Reads the run's stream until it closes: the last state is the final one. */
+async function readEnd(run: string): Promise<Record<string, unknown>> {
+  const text = await (await fetch(`${run}/stream`)).text();
+  const last = text.trimEnd().split("\n\n").filter((frame) => frame.includes("event: run")).at(-1) ?? "";
+  return JSON.parse(/^data: (.*)$/m.exec(last)?.[1] ?? "{}");
+}
+
+async function post(url: string, body: unknown = {}): Promise<Record<string, unknown>> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
+  return JSON.parse(text);
+}
