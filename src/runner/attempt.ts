@@ -31,7 +31,7 @@ import type { Machine } from "./machine.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
-import { clearSecrets, newSecretFiles } from "./secret-files.ts";
+import { newSecretFiles } from "./secret-files.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -339,7 +339,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   try {
     return await execute(located, inputs, ports, control.stop.signal, control.kill.signal);
   } finally {
-    await clearSecrets(secretFiles.dir);
+    await host.disk.remove(secretFiles.dir);
   }
 }
 

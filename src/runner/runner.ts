@@ -151,8 +151,8 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     },
   };
 
-  await clearSecrets(host.secretsBase);
   for (const attempt of await resumeLeftovers(host, life.abandon, options.once !== true)) hold(life, attempt);
+  await clearSecrets(disk, host.secretsBase, new Set(life.attempts.keys()));
   const over = new AbortController();
   const beating = heartbeat.run(over.signal);
   const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);

@@ -6,6 +6,7 @@ import { statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Failure } from "../run/failure.ts";
 import type { Mount } from "./containers/mounts.ts";
+import type { Disk } from "./disk.ts";
 import type { Owner } from "./workspace.ts";
 
 export interface SecretFiles {
@@ -23,7 +24,7 @@ const TARGET = "/run/secrets";
 const NO_SECRETS: OpenSecrets = { mounts: [], [Symbol.asyncDispose]: () => Promise.resolve() };
 
 export interface SecretPlaces {
-  /** Of the runner alone; made anew by each of its processes. */
+  /** Of the runner alone. */
   readonly base: string;
   readonly attemptId: string;
   readonly values: Readonly<Record<string, string>>;
@@ -33,7 +34,6 @@ export interface SecretPlaces {
 
 export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces): SecretFiles {
   const dir = join(base, attemptId);
-  let count = 0;
   return {
     dir,
     open: async (names) => {
@@ -45,7 +45,8 @@ export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces)
       }
       const problem = await problemOf(base);
       if (problem !== null) return problem;
-      const folder = join(dir, String(++count));
+      // An earlier process may have left folders here that its containers still look into.
+      const folder = join(dir, crypto.randomUUID());
       await makeClosed(base, dir, owner);
       await Deno.mkdir(folder, { mode: 0o755 });
       for (const name of names) await writeSecret(join(folder, name), values[name] ?? "");
@@ -97,9 +98,11 @@ export async function secretsBase(
   return join(resolve(chosen), `dagu-secrets-${new Uint8Array(digest).toHex().slice(0, 16)}`);
 }
 
-/** What an earlier process left when it was killed. Never throws. */
-export async function clearSecrets(base: string): Promise<void> {
-  await remove(base);
+/** What an earlier process left when it was killed, but that of attempts which go on: their containers look into it. */
+export async function clearSecrets(disk: Disk, base: string, kept: ReadonlySet<string>): Promise<void> {
+  for (const attemptId of await disk.folders(base)) {
+    if (!kept.has(attemptId)) await disk.remove(join(base, attemptId));
+  }
 }
 
 async function problemOf(base: string): Promise<Failure | null> {

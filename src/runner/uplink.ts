@@ -29,6 +29,8 @@ export type UplinkEnd =
 export interface Uplink {
   /** Events that the server has. */
   readonly ackSeq: number;
+  /** Resolves when the server has the first event, when nothing more is sent, or when the signal aborts. */
+  begun(signal: AbortSignal): Promise<void>;
   /** Ends after the terminal event and all logs were acknowledged. Never rejects on what a server can answer. */
   readonly end: Promise<UplinkEnd>;
 }
@@ -45,6 +47,7 @@ export function openUplink(
   const logs: LogProgress = new Map();
   let ackSeq = 0;
   let isFenced = false;
+  const begun = Promise.withResolvers<void>();
 
   const fence = (): void => {
     if (isFenced) return;
@@ -78,6 +81,7 @@ export function openUplink(
       if (result.ok) {
         // Never back: an answer that was delayed may tell less than we know.
         ackSeq = Math.min(Math.max(ackSeq, result.value.ackSeq), spool.lastSeq);
+        if (ackSeq > 0) begun.resolve();
         backoff.reset();
         options.onDirectives(result.value.directives);
         continue;
@@ -116,12 +120,21 @@ export function openUplink(
   const lane = (): Promise<void> =>
     new LogLane({ ports, spool, logs, settings: options.settings, canGoOn, fence, stop }).run();
   const end = Promise.all([sendEvents(), lane(), lane()]).then((): UplinkEnd => {
+    begun.resolve();
     if (isFenced) return "fenced";
     return signal.aborted ? "aborted" : "delivered";
   });
   return {
     get ackSeq(): number {
       return ackSeq;
+    },
+    begun: async (signal) => {
+      if (signal.aborted) return;
+      const aborted = Promise.withResolvers<void>();
+      const onAbort = (): void => aborted.resolve();
+      signal.addEventListener("abort", onAbort, { once: true });
+      await Promise.race([begun.promise, aborted.promise]);
+      signal.removeEventListener("abort", onAbort);
     },
     end,
   };
@@ -152,7 +165,7 @@ function isEmpty(stream: { readonly size: number; readonly isEnded: boolean }): 
   return stream.isEnded && stream.size === 0;
 }
 
-/** What happens in one breath, such as the start of an attempt and of its first step, is told in one message. */
+/** What happens in one breath, such as the end of a step and the start of the next, is told in one message. */
 const BREATH_MS = 10;
 
 /** Between two messages: each is flushed to the disk and is a transaction, and steps may come and go by the hundred a second. */
@@ -171,7 +184,8 @@ function dueInMs(spool: Spool, from: number, last: number, { now, sinceSentMs, f
   let waitMs = flushMs;
   for (let seq = from; seq <= last; seq++) {
     const type = spool.peek(seq)?.type ?? "";
-    if (isTerminal({ type })) return 0;
+    // Nothing happens before the beginning is acknowledged, and nothing after the end.
+    if (type === "attempt.started" || isTerminal({ type })) return 0;
     if (type.startsWith("step.") || type.startsWith("attempt.") || type === "container.started") {
       waitMs = BREATH_MS;
     }

@@ -129,7 +129,11 @@ function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step
   const placed = placeSteps(body, place.path);
   const names = checkIdentity(placed, place.findings);
   const targets = newTargets(placed, names);
+  const outer = new Set(placeSteps(place.written.steps ?? [], ["steps"]).map(({ step }) => step.id));
   return placed.map(({ step, path }, index) => {
+    if (step.id !== null && outer.has(step.id)) {
+      place.findings.report([...path, "id"], `duplicate step ID: ${step.id}`, "ids are unique in a document");
+    }
     if (step.action?.trim() === "human.task") {
       place.findings.report(
         path,

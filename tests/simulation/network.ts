@@ -33,6 +33,8 @@ export interface Answer {
 export interface Line {
   weather: Weather;
   isCut: boolean;
+  /** Called when an answer has arrived. */
+  onArrival: (message: Message, answer: Answer) => void;
   fetch(life: Life): Fetch;
 }
 
@@ -42,6 +44,7 @@ export function newLine(timeline: Timeline, random: Random, listener: Listener):
   const line: Line = {
     weather: CALM,
     isCut: false,
+    onArrival: () => {},
     fetch: (life) => async (request) => {
       const message = await messageOf(request);
       const answer = Promise.withResolvers<Response>();
@@ -56,7 +59,9 @@ export function newLine(timeline: Timeline, random: Random, listener: Listener):
         if (got === null) return void timeline.after(random.between(1, 50), refuse);
         if (isLost()) return;
         timeline.after(delay(), () => {
-          if (!line.isCut) give(() => answer.resolve(responseOf(got)));
+          if (line.isCut) return;
+          give(() => answer.resolve(responseOf(got)));
+          line.onArrival(message, got);
         });
       };
       if (line.isCut) {

@@ -1,12 +1,11 @@
 /** From a seed: who takes part, what is to be run, and what goes wrong when. */
+import type { Settings } from "../../src/protocol/messages.ts";
 import { CALM, type Weather } from "./network.ts";
 import { playKey, type Plays, type Try } from "./plays.ts";
 import type { Random } from "./random.ts";
 
 export interface Plan {
-  readonly leaseMs: number;
-  readonly heartbeatMs: number;
-  readonly graceMs: number;
+  readonly timing: Timing;
   readonly processes: number;
   /** How often a statement of the database is held up for much longer than usual. */
   readonly slowness: number;
@@ -16,6 +15,8 @@ export interface Plan {
   readonly wishes: readonly Timed<Wish>[];
   readonly faults: readonly Timed<Fault>[];
 }
+
+export type Timing = Pick<Settings, "leaseMs" | "graceMs" | "heartbeatMs" | "startDeadlineMs">;
 
 export interface PlannedWorker {
   readonly capacity: number;
@@ -43,6 +44,8 @@ export type Wish =
 
 export type Fault =
   | { readonly kind: "cut"; readonly worker: number; readonly forMs: number }
+  /** Of the next attempt that it is given, the control plane hears nothing. */
+  | { readonly kind: "cut_at_claim"; readonly worker: number; readonly forMs: number }
   | { readonly kind: "weather"; readonly worker: number; readonly forMs: number; readonly weather: Weather }
   | {
     readonly kind: "crash";
@@ -65,9 +68,9 @@ export type Fault =
 
 /** Nothing new begins after it. */
 export const STORM_MS = 90_000;
-const SHORT_LEASE = { leaseMs: 30_000, graceMs: 30_000, heartbeatMs: 10_000 };
+const SHORT_LEASE = { leaseMs: 30_000, graceMs: 30_000, heartbeatMs: 10_000, startDeadlineMs: 20_000 };
 /** The contract's (5.6). */
-const DEFAULT_LEASE = { leaseMs: 60_000, graceMs: 240_000, heartbeatMs: 15_000 };
+const DEFAULT_LEASE = { leaseMs: 60_000, graceMs: 240_000, heartbeatMs: 15_000, startDeadlineMs: 60_000 };
 const HOUR_MS = 3_600_000;
 const MAX_RATE_ERROR = 0.01;
 
@@ -76,7 +79,7 @@ export function newPlan(random: Random): Plan {
   const plays: Plays = new Map();
   const runs = Array.from({ length: random.between(2, 6) }, (_, n) => newPlannedRun(random, plays, n));
   return {
-    ...random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
+    timing: random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
     slowness: random.pick([0, 0.01, 0.1]),
     processes: random.between(1, 2),
     workers,
@@ -86,16 +89,19 @@ export function newPlan(random: Random): Plan {
       ...newWish(random, runs.length),
       at: random.between(1_000, STORM_MS),
     })),
-    faults: Array.from({ length: random.between(0, 6) }, () => ({
-      ...newFault(random, workers.length),
-      at: random.between(0, STORM_MS),
-    })),
+    faults: [
+      ...(random.chance(AMBUSHES) ? [newAmbush(random, workers.length)] : []),
+      ...Array.from({ length: random.between(0, 6) }, () => ({
+        ...newFault(random, workers.length),
+        at: random.between(0, STORM_MS),
+      })),
+    ],
   };
 }
 
 function newPlannedWorker(random: Random, n: number): PlannedWorker {
   return {
-    capacity: random.between(1, 3),
+    capacity: random.between(2, 4),
     isSpecial: n === 0,
     aheadMs: random.chance(0.3) ? random.between(-HOUR_MS, HOUR_MS) : 0,
     rate: 1 + (random.next() * 2 - 1) * MAX_RATE_ERROR,
@@ -119,7 +125,7 @@ function newPlannedRun(random: Random, plays: Plays, n: number): PlannedRun {
     `name: ${name}`,
     "dotenv: []",
     `queue: shared-${n % 2}`,
-    ...(random.chance(0.3) ? ["worker_selector: {kind: special}"] : []),
+    ...(random.chance(0.15) ? ["worker_selector: {kind: special}"] : []),
     ...(random.chance(0.3) ? ["retry_policy: {limit: 1, interval_sec: 5}"] : []),
     ...(random.chance(0.2) ? [`timeout_sec: ${random.between(20, 120)}`] : []),
   ];
@@ -134,7 +140,7 @@ function newPlannedRun(random: Random, plays: Plays, n: number): PlannedRun {
 
 function newTry(random: Random): Try {
   return {
-    takesMs: random.chance(0.2) ? random.between(40_000, 150_000) : random.between(0, 10_000),
+    takesMs: random.chance(0.4) ? random.between(40_000, 150_000) : random.between(0, 10_000),
     printsBytes: random.chance(0.5) ? random.between(0, 2_000) : 0,
     exit: random.chance(0.25) ? 1 : 0,
     stubbornMs: random.chance(0.3) ? random.between(0, 20_000) : 0,
@@ -148,10 +154,19 @@ function newWish(random: Random, runs: number): Wish {
   return kind === "retry" ? { kind, run } : { kind: "tick" };
 }
 
+/** The worst moment to be cut off is rare by chance alone. */
+const AMBUSHES = 0.25;
+
+function newAmbush(random: Random, workers: number): Timed<Fault> {
+  const worker = random.between(0, workers - 1);
+  return { kind: "cut_at_claim", worker, forMs: random.between(60_000, 150_000), at: 0 };
+}
+
 /** Some more often than others. */
 const KINDS = [
   "cut",
   "cut",
+  "cut_at_claim",
   "weather",
   "weather",
   "crash",
@@ -167,7 +182,7 @@ const KINDS = [
 
 function newFault(random: Random, workers: number): Fault {
   const worker = random.between(0, workers - 1);
-  const forMs = random.chance(0.5) ? random.between(500, 30_000) : random.between(30_000, 120_000);
+  const forMs = random.chance(0.4) ? random.between(500, 30_000) : random.between(30_000, 150_000);
   const kind = random.pick(KINDS);
   switch (kind) {
     case "weather":

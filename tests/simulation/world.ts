@@ -74,8 +74,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
   const truth: Truth = {
     wallMs: EPOCH,
     nowMs: 0,
-    leaseMs: plan.leaseMs,
-    graceMs: plan.graceMs,
+    ...plan.timing,
     forgivenMs: 0,
     acknowledged: new Map(),
     renewedAt: new Map(),
@@ -101,12 +100,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
   };
   const settings = {
     ...TEST_SETTINGS,
-    runner: {
-      ...TEST_SETTINGS.runner,
-      leaseMs: plan.leaseMs,
-      graceMs: plan.graceMs,
-      heartbeatMs: plan.heartbeatMs,
-    },
+    runner: { ...TEST_SETTINGS.runner, ...plan.timing },
   };
   const store: Store = {
     query: (text, params, how) => client.query(text, params, how),
@@ -120,7 +114,9 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
     settings,
     slowness: plan.slowness,
     log: logTo(note, "control", (message, facts) => {
-      if (message.startsWith("leases extended")) truth.forgivenMs += Number(facts["gapMs"]) + plan.leaseMs;
+      if (message.startsWith("leases extended")) {
+        truth.forgivenMs += Number(facts["gapMs"]) + plan.timing.leaseMs;
+      }
     }),
     onCommit: () => {
       isChanged = true;
@@ -321,6 +317,14 @@ function strike(cast: Cast, fault: Fault): void {
       worker.line.isCut = true;
       timeline.after(fault.forMs, () => worker.line.isCut = false);
       return;
+    case "cut_at_claim":
+      worker.line.onArrival = ({ url }, { body }) => {
+        if (!url.endsWith("/claim") || !new TextDecoder().decode(body).includes('"attemptToken"')) return;
+        worker.line.onArrival = () => {};
+        worker.line.isCut = true;
+        timeline.after(fault.forMs, () => worker.line.isCut = false);
+      };
+      return;
     case "weather":
       worker.line.weather = fault.weather;
       timeline.after(fault.forMs, () => worker.line.weather = CALM);
@@ -351,6 +355,7 @@ function heal(plane: ControlPlane, workers: readonly Worker[], plan: Plan): void
   if (!plane.isUp) plane.start(plan.processes);
   for (const worker of workers) {
     worker.line.isCut = false;
+    worker.line.onArrival = () => {};
     worker.line.weather = CALM;
     worker.platter.isFull = false;
     worker.crashSoon(Number.POSITIVE_INFINITY);
