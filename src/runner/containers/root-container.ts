@@ -50,16 +50,16 @@ export async function takeRootContainer(
   const { container, labels } = request;
   const left = await findLeft(engine, labels, "shared", report, signal);
   if (!left.ok) return diagnose(engine.runtime, left.error, { image: container.image }, signal).failure;
-  if (left.value === null || !left.value.State.Running) {
+  if (left.value.kind !== "begun" || !left.value.container.State.Running) {
     const message = "the root container ended or was taken away while the runner was not there";
     const remedy = "start the run again";
     const found = { code: "CONTAINER_LOST", message, remedy } as const;
     return describe(engine.runtime, found, { image: container.image });
   }
-  const { Id } = left.value;
+  const { Id } = left.value.container;
   await killTree(engine, Id, anyExecToken(labels.attempt), container.user, "KILL", 0);
   const dispose = (): Promise<void> => releaseBackground(engine, Id, container.keepContainer, report);
-  return rootContainer(engine, request, Id, factsOf(engine, left.value), dispose);
+  return rootContainer(engine, request, Id, factsOf(engine, left.value.container), dispose);
 }
 
 function rootContainer(

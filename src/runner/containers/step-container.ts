@@ -44,10 +44,11 @@ export async function runStepContainer(
   if (turn.interrupted !== null) {
     const left = await findLeft(engine, request.labels, "step", report, signal);
     if (!left.ok) return failedBy(diagnose(engine.runtime, left.error, {}, signal));
-    if (left.value !== null) {
-      return await goOnWith(engine, request, left.value, stop, sink, report, signal, turn);
+    if (left.value.kind === "begun") {
+      return await goOnWith(engine, request, left.value.container, stop, sink, report, signal, turn);
     }
-    if (turn.interrupted.hasContainer) return failedWith(describe(engine.runtime, goneFinding(engine), {}));
+    const isGone = left.value.kind === "none" && turn.interrupted.hasContainer;
+    if (isGone) return failedWith(describe(engine.runtime, goneFinding(engine), {}));
   }
   if (signal.aborted) return failedWith(stopFailure(signal));
   const holder = await findHolder(engine, request, "step", signal);

@@ -19,9 +19,14 @@ export const FIRST_TURN: Turn = { interrupted: null, settled: () => Promise.reso
 
 const RETRY_MS = 500;
 
+/** `begun`: it was started. `unbegun`: one was made, never started and taken away: nothing of it can be missed. */
+export type Left =
+  | { readonly kind: "begun"; readonly container: Inspected }
+  | { readonly kind: "unbegun" }
+  | { readonly kind: "none" };
+
 /**
- * The container that was started for it; null: there is none. One that was made and never started is taken away: nothing of
- * it can be missed. An engine that does not answer is waited for, as in the middle of a run (F62).
+ * What is there of the container that was made for it. An engine that does not answer is waited for, as in the middle of a run (F62).
  */
 export async function findLeft(
   engine: Engine,
@@ -29,7 +34,7 @@ export async function findLeft(
   role: Role,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Reply<Inspected | null>> {
+): Promise<Reply<Left>> {
   const until = performance.now() + engine.limits.reconnectMs;
   while (true) {
     const found = await lookFor(engine, labels, role, report, signal);
@@ -44,17 +49,22 @@ async function lookFor(
   role: Role,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Reply<Inspected | null>> {
+): Promise<Reply<Left>> {
   const listed = await listContainers(engine.socket, attemptFilter(labels, labels.step), signal);
   if (!listed.ok) return listed;
+  let kind: "unbegun" | "none" = "none";
   for (const { Id, Labels } of listed.value) {
     if (readMarks(Labels ?? null)?.role !== role) continue;
     const reply = await inspectContainer(engine.socket, Id, signal);
     if (!reply.ok && isMissing(reply.error)) continue;
-    if (!reply.ok || !NEVER_STARTED.has(reply.value.State.Status)) return reply;
+    if (!reply.ok) return reply;
+    if (!NEVER_STARTED.has(reply.value.State.Status)) {
+      return { ok: true, value: { kind: "begun", container: reply.value } };
+    }
     await removeQuietly(engine, Id, report);
+    kind = "unbegun";
   }
-  return { ok: true, value: null };
+  return { ok: true, value: { kind } };
 }
 
 /** As Docker and Podman call it. */
