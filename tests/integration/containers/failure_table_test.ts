@@ -35,7 +35,7 @@ const ROWS: readonly Row[] = [
     id: "F20",
     request: (bench) => bench.shell("true", { image: "acme/no-such-image:1" }),
     end: "1 IMAGE_MISSING",
-    says: /acme\/no-such-image:1" is not in the store of \w+ at unix:/,
+    says: /"acme\/no-such-image:1" \(docker\.io\/acme\/no-such-image:1\) is not in the store of \w+ at unix:/,
     remedy: /pull .* into this engine, or pull_policy: missing/,
   },
   {
