@@ -5,7 +5,7 @@ import { doubleRenewal, earlyAnswer, type Mutant, noFence } from "./mutants.ts";
 const SEEDS = 200;
 const NOTICED_WITHIN = 50;
 
-Deno.test(`INV-01 to INV-26 hold in ${SEEDS} worlds`, async () => {
+Deno.test(`5.10 the invariants of the checker hold in ${SEEDS} worlds, and everything comes to an end`, async () => {
   await using bench = await openSimulationBench();
   const broken: string[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {

@@ -41,6 +41,23 @@ Deno.test("a claimed run is executed and told to the end; spool and attempt fold
   assert.equal((await Deno.stat(`${bench.stateDir}/runs/flow/run-1/work`)).isDirectory, true);
 });
 
+Deno.test("LO-06 nothing of the user's runs before the control plane knows that the attempt has begun", async () => {
+  await using bench = await openRunnerBench();
+  const mark = `${bench.stateDir}/mark`;
+  bench.plane.grants.push(await newGrant(`steps:\n  - id: a\n    run: touch ${mark}\n`));
+  const seenAt: boolean[] = [];
+  bench.plane.before = (path) => {
+    if (!path.endsWith("/events")) return null;
+    seenAt.push([...Deno.readDirSync(bench.stateDir)].some((entry) => entry.name === "mark"));
+    return seenAt.length > 1 ? null : new Response("<html>bad gateway</html>", { status: 502 });
+  };
+  assert.equal(await bench.start({ once: true }).end, "drained");
+  assert.deepEqual(seenAt.slice(0, 2), [false, false]);
+  assert.equal(seenAt.length > 2, true);
+  assert.equal((await Deno.stat(mark)).isFile, true);
+  assert.equal(finalStatus(bench), "succeeded");
+});
+
 Deno.test("M1 the identity is kept for its user only, used again, and no token is logged", async () => {
   await using bench = await openRunnerBench();
   bench.plane.grants.push(await newGrant(HELLO));

@@ -143,6 +143,22 @@ onEveryDatabase("TX-08 a runner that comes back while it is being given up keeps
   assert.equal((await readRun(bench, run.id)).word, "running");
 });
 
+onEveryDatabase("INV-20 a heartbeat beside a sweep says ok only of a lease that is held", async (given) => {
+  const bench = impatient(given);
+  for (let turns = 0; turns < 40; turns++) {
+    const { run, runner, grant } = await openStarted(bench);
+    await stayUp(bench, 170_000);
+    await bench.time.advance(15_000);
+    const sweeping = sweepLeases(bench.ports, bench.settings);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    const reply = await beat(bench, runner, [grant]);
+    await sweeping;
+    const isHeld = (await readRun(bench, run.id)).word === "running";
+    assert.equal(reply.attempts[0]?.status === "ok", isHeld, `after ${turns} turns`);
+    if (isHeld) assert.ok((await tell(bench, runner, grant, 2, [SUCCEEDED])).ok);
+  }
+});
+
 onEveryDatabase(
   "CL-09 a repeated claim renews the lease: its runner counts from the repetition",
   async (given) => {
