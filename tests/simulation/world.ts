@@ -260,6 +260,7 @@ function retryLost(cast: Cast, seen: Seen): void {
   }
 }
 
+const PATIENCE_MS = 30_000;
 const ASK_AGAIN_MS = 3_000;
 
 /** People ask until they are answered: the same run, by its id, at most once (INV-15). */
@@ -290,7 +291,15 @@ async function post(cast: Cast, path: string, body: unknown): Promise<Answer | n
   const headers = new Headers({ "Content-Type": "application/json" });
   const bytes = new TextEncoder().encode(JSON.stringify(body));
   const message: Message = { method: "POST", url: `http://localhost${path}`, headers, body: bytes };
-  return await cast.plane.listen(message, new AbortController().signal);
+  // Who asked a process that is gone is not answered, and does not wait for ever.
+  const patience = Promise.withResolvers<null>();
+  const takeBack = cast.timeline.after(PATIENCE_MS, () => patience.resolve(null));
+  const answer = await Promise.race([
+    cast.plane.listen(message, new AbortController().signal),
+    patience.promise,
+  ]);
+  takeBack();
+  return answer;
 }
 
 function strike(cast: Cast, fault: Fault): void {
