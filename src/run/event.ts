@@ -63,6 +63,9 @@ const CheckedCondition = v.object({
   error: v.optional(v.string()),
 });
 
+/** Characters of a note. */
+const NOTE_MAX = 4096;
+
 export const RunEventBody = v.variant("type", [
   v.object({
     type: v.literal("attempt.started"),
@@ -169,7 +172,7 @@ export const RunEventBody = v.variant("type", [
     step: v.optional(v.string()),
     data: v.object({
       level: v.picklist(["info", "warn"]),
-      message: v.pipe(v.string(), v.maxLength(4096)),
+      message: v.pipe(v.string(), v.maxLength(NOTE_MAX)),
       /** Takes the place of the notes that begin so: what goes on is told by one note, not by many. */
       instead: v.optional(v.string()),
     }),
@@ -188,7 +191,6 @@ export const RunEventBody = v.variant("type", [
   }),
 ]);
 export type RunEventBody = v.InferOutput<typeof RunEventBody>;
-const NOTE_MAX = 4096;
 
 /** What a note event holds: a long message is cut. */
 export function noteOf(

@@ -17,7 +17,7 @@ import { hasBegun } from "./progress.ts";
 import { runSteps, stepsOf } from "./schedule.ts";
 import { newHandlerScope } from "./scope.ts";
 import { newSlots } from "./slots.ts";
-import { newRunState, reduce, type RunState } from "./state.ts";
+import { findStep, reduce, resumedRunState, type RunState } from "./state.ts";
 import { deriveStatus, type FinalStatus } from "./status.ts";
 import { runStep } from "./step.ts";
 import { openDeadline, openStop, stopReason } from "./stop.ts";
@@ -106,10 +106,7 @@ interface AttemptEnd {
 
 /** Begins where an earlier attempt left the steps, if there was one. */
 function newStory(workflow: Workflow, inputs: RunInputs, ports: RunPorts): Story {
-  const fresh = newRunState(workflow);
-  const known = new Map((inputs.resume?.steps ?? []).map((step) => [step.name, step]));
-  const resumed: RunState = { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
-  let state = inputs.progress?.state ?? resumed;
+  let state = inputs.progress?.state ?? resumedRunState(workflow, inputs.resume?.steps ?? []);
   return {
     state: () => state,
     emit: async (body) => {
@@ -164,7 +161,7 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
 }
 
 function isInitOver({ progress }: RunInputs): boolean {
-  const init = progress?.state.handlers.find((node) => node.name === HANDLER_NODE_NAMES.init);
+  const init = progress === null ? undefined : findStep(progress.state, HANDLER_NODE_NAMES.init);
   return init?.status === "succeeded" || init?.status === "skipped";
 }
 
@@ -228,8 +225,7 @@ function deriveEnd(
   if (facts.isInitFailed) {
     return {
       status,
-      failure: attempt.state().handlers.find((node) => node.name === HANDLER_NODE_NAMES.init)?.failure ??
-        null,
+      failure: findStep(attempt.state(), HANDLER_NODE_NAMES.init)?.failure ?? null,
     };
   }
   const first = unclear ?? steps.find((step) => step.status === "failed" && !step.isContinued) ??
@@ -250,7 +246,7 @@ async function runLastHandlers(attempt: Attempt, end: AttemptEnd, actions: OpenA
   for (const handler of isSuppressed ? ["exit"] as const : [byStatus, "exit"] as const) {
     const outcome = await runHandler(attempt, handler, result.status, actions, attempt.kill);
     if (outcome !== "failed" || !["succeeded", "partially_succeeded"].includes(result.status)) continue;
-    const node = attempt.state().handlers.find((state) => state.name === HANDLER_NODE_NAMES[handler]);
+    const node = findStep(attempt.state(), HANDLER_NODE_NAMES[handler]);
     const message = `handler_on.${handler} failed: ${node?.failure?.message ?? "no reason was given"}`;
     result = {
       status: "failed",

@@ -4,7 +4,7 @@
  */
 import { HANDLER_NODE_NAMES, type HandlerName } from "../workflow/workflow.ts";
 import type { StreamName } from "./ports.ts";
-import { OPEN_STEP_STATUSES, reduce, type RunState, type TimedEvent } from "./state.ts";
+import { findStep, OPEN_STEP_STATUSES, reduce, type RunState, type TimedEvent } from "./state.ts";
 
 export type Sizes = Readonly<Record<StreamName, number>>;
 
@@ -54,11 +54,10 @@ export function foldProgress(
       tries.set(event.step, { ...open, ...change });
     }
   }
-  const isOpen = (name: string): boolean =>
-    [...state.steps, ...state.handlers].some((node) =>
-      node.name === name && node.status !== "waiting" &&
-      OPEN_STEP_STATUSES.some((status) => status === node.status)
-    );
+  const isOpen = (name: string): boolean => {
+    const status = findStep(state, name)?.status;
+    return status !== "waiting" && OPEN_STEP_STATUSES.some((open) => open === status);
+  };
   return { state, tries: new Map([...tries].filter(([name]) => isOpen(name))) };
 }
 
@@ -67,7 +66,7 @@ const LAST_HANDLERS: readonly HandlerName[] = ["wait", "success", "failure", "ab
 /** Whether the run was still among its steps; why it ended is not known any more once a last handler has begun. */
 export function isAmongSteps({ state }: Progress): boolean {
   const stateOf = (handler: HandlerName) =>
-    state.handlers.find((node) => node.name === HANDLER_NODE_NAMES[handler])?.status ?? "not_started";
+    findStep(state, HANDLER_NODE_NAMES[handler])?.status ?? "not_started";
   return LAST_HANDLERS.every((handler) => stateOf(handler) === "not_started") &&
     !["failed", "aborted"].includes(stateOf("init"));
 }

@@ -100,6 +100,16 @@ export function newRunState(workflow: Pick<Workflow, "steps" | "handlers">): Run
   };
 }
 
+/** The state in which an earlier attempt left the steps; those that it did not have are new. */
+export function resumedRunState(
+  workflow: Pick<Workflow, "steps" | "handlers">,
+  steps: readonly StepState[],
+): RunState {
+  const fresh = newRunState(workflow);
+  const known = new Map(steps.map((step) => [step.name, step]));
+  return { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
+}
+
 /** An event with the moment at which it happened; sequence numbers do not matter here. */
 export type TimedEvent = RunEventBody & { readonly at: number };
 

@@ -8,7 +8,7 @@ import type { ReattachAnswer } from "../protocol/reattach.ts";
 import { resend } from "../protocol/resend.ts";
 import { RunEventBody } from "../run/event.ts";
 import { foldProgress, isAmongSteps, type Progress } from "../run/progress.ts";
-import { newRunState } from "../run/state.ts";
+import { resumedRunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import type { Grant } from "../protocol/grant.ts";
 import type { Workflow } from "../workflow/workflow.ts";
@@ -163,10 +163,7 @@ async function readPast(
     const body = v.safeParse(RunEventBody, event);
     return body.success ? [{ ...body.output, at: event.at }] : [];
   });
-  const fresh = newRunState(workflow);
-  const known = new Map((grant.resume ?? []).map((step) => [step.name, step]));
-  const initial = { ...fresh, steps: fresh.steps.map((step) => known.get(step.name) ?? step) };
-  const progress = foldProgress(initial, events, spool.logged);
+  const progress = foldProgress(resumedRunState(workflow, grant.resume ?? []), events, spool.logged);
   return isAmongSteps(progress) ? { workflow, progress } : null;
 }
 

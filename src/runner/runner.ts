@@ -18,7 +18,7 @@ import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 import { OPEN_POLICY } from "./policy.ts";
 import { identify } from "./registration.ts";
-import { clearSecrets, secretsBase } from "./secret-files.ts";
+import { secretsBase } from "./secret-files.ts";
 import { engineOwner } from "./workspace.ts";
 
 export type { RunnerEnd, RunnerOptions, RunnerToken } from "./options.ts";
@@ -151,8 +151,9 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     },
   };
 
+  // What an earlier process left when it was killed: nothing that reads files of secrets is gone on with.
+  await disk.remove(host.secretsBase);
   for (const attempt of await resumeLeftovers(host, life.abandon, options.once !== true)) hold(life, attempt);
-  await clearSecrets(disk, host.secretsBase, new Set(life.attempts.keys()));
   const over = new AbortController();
   const beating = heartbeat.run(over.signal);
   const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);

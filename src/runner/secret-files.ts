@@ -6,7 +6,6 @@ import { statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Failure } from "../run/failure.ts";
 import type { Mount } from "./containers/mounts.ts";
-import type { Disk } from "./disk.ts";
 import type { Owner } from "./workspace.ts";
 
 export interface SecretFiles {
@@ -24,7 +23,7 @@ const TARGET = "/run/secrets";
 const NO_SECRETS: OpenSecrets = { mounts: [], [Symbol.asyncDispose]: () => Promise.resolve() };
 
 export interface SecretPlaces {
-  /** Of the runner alone. */
+  /** Of the runner alone; made anew by each of its processes. */
   readonly base: string;
   readonly attemptId: string;
   readonly values: Readonly<Record<string, string>>;
@@ -34,6 +33,7 @@ export interface SecretPlaces {
 
 export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces): SecretFiles {
   const dir = join(base, attemptId);
+  let count = 0;
   return {
     dir,
     open: async (names) => {
@@ -45,8 +45,7 @@ export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces)
       }
       const problem = await problemOf(base);
       if (problem !== null) return problem;
-      // An earlier process may have left folders here that its containers still look into.
-      const folder = join(dir, crypto.randomUUID());
+      const folder = join(dir, String(++count));
       await makeClosed(base, dir, owner);
       await Deno.mkdir(folder, { mode: 0o755 });
       for (const name of names) await writeSecret(join(folder, name), values[name] ?? "");
@@ -96,13 +95,6 @@ export async function secretsBase(
   const chosen = env["DAGU_SECRETS_DIR"]?.trim() || "/dev/shm";
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(resolve(stateDir)));
   return join(resolve(chosen), `dagu-secrets-${new Uint8Array(digest).toHex().slice(0, 16)}`);
-}
-
-/** What an earlier process left when it was killed, but that of attempts which go on: their containers look into it. */
-export async function clearSecrets(disk: Disk, base: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const attemptId of await disk.folders(base)) {
-    if (!kept.has(attemptId)) await disk.remove(join(base, attemptId));
-  }
 }
 
 async function problemOf(base: string): Promise<Failure | null> {

@@ -35,6 +35,31 @@ export interface ImageContainer {
   readonly shell: readonly string[] | null;
 }
 
+/** A container of the image of which nothing else is said. */
+export function bareContainer(image: string): ImageContainer {
+  return {
+    kind: "image",
+    image,
+    containerName: null,
+    pullPolicy: "missing",
+    env: [],
+    volumes: [],
+    user: null,
+    workingDir: null,
+    platform: null,
+    ports: [],
+    network: null,
+    keepContainer: false,
+    startup: "keepalive",
+    command: [],
+    waitFor: "running",
+    logPattern: null,
+    restartPolicy: null,
+    healthcheck: null,
+    shell: null,
+  };
+}
+
 /** `container:` with `exec` (2.3): somebody else's container that we only execute into. */
 export interface ExecContainer {
   readonly kind: "exec";

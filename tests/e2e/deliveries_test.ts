@@ -5,6 +5,7 @@ import { signatureOf } from "../../src/server/triggers/signature.ts";
 import { freePort, spawnDagu } from "../support/dagu.ts";
 import { openTestDatabase } from "../support/database.ts";
 import postgres from "postgres";
+import { postJson } from "../support/http.ts";
 
 const DELIVERIES = Number(Deno.env.get("DELIVERIES") ?? "200");
 const SENDERS = 16;
@@ -32,7 +33,7 @@ Deno.test(`FG-25 ${DELIVERIES} deliveries sent twice by ${SENDERS} senders: as m
       env: { DAGU_HOME: home, DATABASE_URL: database.url ?? "" },
     });
     await server.said("dagu server on");
-    const { token } = await post(`${url}/api/v1/runners/registration-tokens`, { uses: RUNNERS });
+    const { token } = await postJson(`${url}/api/v1/runners/registration-tokens`, { uses: RUNNERS });
     await using runners = new AsyncDisposableStack();
     for (let index = 0; index < RUNNERS; index++) {
       const runner = runners.use(spawnDagu({
@@ -55,7 +56,7 @@ Deno.test(`FG-25 ${DELIVERIES} deliveries sent twice by ${SENDERS} senders: as m
       }));
       await runner.said("runner ready");
     }
-    const made = await post(`${url}/api/v1/endpoints`, { name: "forge", kind: "github" });
+    const made = await postJson(`${url}/api/v1/endpoints`, { name: "forge", kind: "github" });
     const endpoint = made["endpoint"] as { url: string };
     await sendAll(endpoint.url, String(made["secret"]));
     await allFinished(database.url ?? "");
@@ -108,15 +109,4 @@ async function allFinished(url: string): Promise<void> {
     if (row?.["n"] === 0) break;
   }
   await sql.end();
-}
-
-async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }

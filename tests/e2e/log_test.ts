@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { freePort, spawnDagu } from "../support/dagu.ts";
 import { openTestDatabase } from "../support/database.ts";
+import { postJson } from "../support/http.ts";
 
 const SIZE = 200 * 1024 * 1024;
 const LIMIT_KB = 250 * 1024;
@@ -19,13 +20,13 @@ Deno.test("SP-01 a log of 200 MB arrives whole; server and worker stay below 250
       env: { DAGU_HOME: home, DATABASE_URL: database.url ?? "" },
     });
     await server.said("dagu server on");
-    const { token } = await post(`${url}/api/v1/runners/registration-tokens`, {});
+    const { token } = await postJson(`${url}/api/v1/runners/registration-tokens`, {});
     await using worker = spawnDagu({
       args: ["worker", "--url", url],
       env: { DAGU_HOME: home, DAGU_RUNNER_REGISTRATION_TOKEN: String(token), DAGU_CONTAINER_RUNTIME: "none" },
     });
     await worker.said("runner ready");
-    const { dagRunId } = await post(`${url}/api/v1/dag-runs`, { spec: SPEC, name: "big" });
+    const { dagRunId } = await postJson(`${url}/api/v1/dag-runs`, { spec: SPEC, name: "big" });
     await worker.said("attempt ended");
 
     const response = await fetch(`${url}/api/v1/dag-runs/big/${dagRunId}/steps/big/log/download`);
@@ -58,15 +59,4 @@ function expectedDigest(): string {
 async function peakResidentKb(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
-}
-
-async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }

@@ -5,6 +5,7 @@ import { freePort, spawnDagu } from "../support/dagu.ts";
 import { openTestDatabase } from "../support/database.ts";
 import { engineUnderTest } from "../support/engines.ts";
 import { leftContainers } from "../support/left-containers.ts";
+import { postJson } from "../support/http.ts";
 
 const LINES = 20;
 const SPEC = `
@@ -32,13 +33,13 @@ Deno.test("RS-03 the control plane killed while a container runs: the run succee
   {
     const first = spawnDagu(serverOptions);
     await first.said("dagu server on");
-    const { token } = await post(`${url}/api/v1/runners/registration-tokens`);
+    const { token } = await postJson(`${url}/api/v1/runners/registration-tokens`);
     await using worker = spawnDagu({
       args: ["worker", "--url", url],
       env: { ...engine.env, DAGU_HOME: workerHome, DAGU_RUNNER_REGISTRATION_TOKEN: String(token) },
     });
     await worker.said("runner ready");
-    await post(`${url}/api/v1/dags/count/start`, { dagRunId: runId });
+    await postJson(`${url}/api/v1/dags/count/start`, { dagRunId: runId });
     const run = `${url}/api/v1/dag-runs/count/${runId}`;
     await readUntil(`${run}/steps/count/log/stream`, "chunk");
     first.kill("SIGKILL");
@@ -61,17 +62,6 @@ async function dirOf(home: string, name: string): Promise<string> {
   const dir = join(home, name);
   await Deno.mkdir(dir, { recursive: true });
   return dir;
-}
-
-async function post(url: string, body: unknown = {}): Promise<Record<string, unknown>> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }
 
 /** Reads an event stream until such an event has come. */

@@ -8,6 +8,7 @@ import { freePort, spawnDagu } from "../support/dagu.ts";
 import { openTestDatabase } from "../support/database.ts";
 import { ENGINE_NAMES, type EngineUnderTest, engineUnderTest } from "../support/engines.ts";
 import { leftContainers } from "../support/left-containers.ts";
+import { followToEnd, postJson } from "../support/http.ts";
 
 const MOMENTS = Number(Deno.env.get("REATTACH_MOMENTS") ?? "2");
 const LINES = 40;
@@ -55,7 +56,7 @@ async function openBench(engine: EngineUnderTest, specs: Readonly<Record<string,
     env: { DAGU_HOME: serverHome, DATABASE_URL: database.url ?? "" },
   });
   await server.said("dagu server on");
-  const { token } = await post(`${url}/api/v1/runners/registration-tokens`);
+  const { token } = await postJson(`${url}/api/v1/runners/registration-tokens`);
   return {
     url,
     engine,
@@ -99,13 +100,13 @@ async function killOnce(bench: Bench, worker: Worker, moment: number): Promise<v
   await worker.process.said("runner ready");
   const runId = `killed-${crypto.randomUUID().slice(0, 8)}`;
   const run = `${bench.url}/api/v1/dag-runs/count/${runId}`;
-  await post(`${bench.url}/api/v1/dags/count/start`, { dagRunId: runId });
+  await postJson(`${bench.url}/api/v1/dags/count/start`, { dagRunId: runId });
   await worker.process.said(runId);
   // From before the container is there until after it has ended.
   const afterMs = Math.round(((moment + Math.random()) / MOMENTS) * 6_500);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
   await startAnew(bench, worker);
-  const details = await readEnd(run);
+  const details = await followToEnd(run);
   const about = `killed after ${afterMs} ms: ${JSON.stringify(details)}\n${worker.process.stderr()}`;
   assert.equal(details["statusLabel"], "succeeded", about);
   const log = async (step: string, stream: string): Promise<string> =>
@@ -115,22 +116,4 @@ async function killOnce(bench: Bench, worker: Worker, moment: number): Promise<v
   // A process on the host ends with its runner: killed then, the step is tried again, and says it again.
   assert.match(await log("after", "stdout"), new RegExp(`^(end ${LINES}\n){1,2}$`), about);
   assert.deepEqual(await leftContainers(bench.engine, runId), [], about);
-}
-
-/** Reads the run's stream until it closes: the last state is the final one. */
-async function readEnd(run: string): Promise<Record<string, unknown>> {
-  const text = await (await fetch(`${run}/stream`)).text();
-  const last = text.trimEnd().split("\n\n").filter((frame) => frame.includes("event: run")).at(-1) ?? "";
-  return JSON.parse(/^data: (.*)$/m.exec(last)?.[1] ?? "{}");
-}
-
-async function post(url: string, body: unknown = {}): Promise<Record<string, unknown>> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }

@@ -11,6 +11,7 @@ import { dagu, freePort, spawnDagu } from "../support/dagu.ts";
 import { openTestDatabase } from "../support/database.ts";
 import { ENGINE_NAMES, type EngineUnderTest, engineUnderTest } from "../support/engines.ts";
 import { leftContainers } from "../support/left-containers.ts";
+import { followToEnd, postJson } from "../support/http.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 const REPEAT = Number(Deno.env.get("SPINE_REPEAT") ?? "1");
@@ -102,7 +103,7 @@ for (const name of ENGINE_NAMES) {
         env: { DAGU_HOME: serverHome, DATABASE_URL: database.url ?? "", DAGU_CONTAINER_RUNTIME: "nonsense" },
       });
       await server.said("dagu server on");
-      const { token } = await post(`${url}/api/v1/runners/registration-tokens`, {});
+      const { token } = await postJson(`${url}/api/v1/runners/registration-tokens`, {});
       await using worker = spawnDagu({
         args: ["worker", "--url", url],
         env: { ...engine.env, DAGU_HOME: workerHome, DAGU_RUNNER_REGISTRATION_TOKEN: String(token) },
@@ -118,8 +119,8 @@ for (const name of ENGINE_NAMES) {
 async function driveByWebhook(engine: EngineUnderTest, url: string, runnerHome: string): Promise<void> {
   for (const seed of SEEDS) {
     const hook = `${url}/api/v1/dags/${seed}/webhook`;
-    const { token } = await post(hook, {});
-    const { hmacSecret } = await post(`${hook}/hmac/enable`, { authMode: "token_and_hmac" });
+    const { token } = await postJson(hook, {});
+    const { hmacSecret } = await postJson(`${hook}/hmac/enable`, { authMode: "token_and_hmac" });
     for (let round = 0; round < REPEAT; round++) {
       const runId = `hook-${seed}-${round}`;
       const work = await prepare(runnerHome, seed, runId);
@@ -142,22 +143,4 @@ async function driveByWebhook(engine: EngineUnderTest, url: string, runnerHome: 
       await checkLeftovers(engine, seed, runId, work);
     }
   }
-}
-
-/** Reads the run's stream until it closes: the last state is the final one. */
-async function followToEnd(run: string): Promise<Record<string, unknown>> {
-  const text = await (await fetch(`${run}/stream`)).text();
-  const last = text.trimEnd().split("\n\n").filter((frame) => frame.includes("event: run")).at(-1) ?? "";
-  return JSON.parse(/^data: (.*)$/m.exec(last)?.[1] ?? "{}");
-}
-
-async function post(url: string, body: unknown): Promise<Record<string, unknown>> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }

@@ -6,7 +6,7 @@ import type { Connection } from "../connect.ts";
 import { readServerRecord } from "../home.ts";
 import { nextDue, NO_SCHEDULE } from "../../workflow/schedule.ts";
 import { readTimeZone } from "../time-zone.ts";
-import { workflowNameOf } from "./run-argument.ts";
+import { findWorkflow } from "./run-argument.ts";
 
 export interface Definition {
   /** Stem of its file. */
@@ -47,15 +47,14 @@ async function isServed(context: Context, { api, home }: Connection): Promise<bo
 }
 
 async function ofFolder(dir: string, zone: string): Promise<Definition[]> {
-  const { parseWorkflow } = await import("../../workflow/parse.ts");
   const found: Definition[] = [];
   for (const path of await listFiles(dir)) {
-    const { workflow } = parseWorkflow(await Deno.readTextFile(path));
-    const { start, restart } = workflow?.schedule ?? NO_SCHEDULE;
+    const file = await findWorkflow(path, dir);
+    const { start, restart } = file?.workflow?.schedule ?? NO_SCHEDULE;
     const next = nextDue([...start, ...restart], Date.now(), zone);
     found.push({
       fileName: basename(path, extname(path)),
-      name: await workflowNameOf(path, dir),
+      name: file?.name ?? path,
       nextRun: next === null ? null : new Date(next),
     });
   }

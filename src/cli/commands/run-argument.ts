@@ -1,4 +1,5 @@
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
+import type { Workflow } from "../../workflow/workflow.ts";
 import { UserError } from "../command.ts";
 
 /**
@@ -6,10 +7,22 @@ import { UserError } from "../command.ts";
  * name for which there is no file is a name.
  */
 export async function workflowNameOf(argument: string, dagsDir: string): Promise<string> {
+  return (await findWorkflow(argument, dagsDir))?.name ?? argument;
+}
+
+export interface FoundWorkflow {
+  readonly name: string;
+  /** null: its file has problems. */
+  readonly workflow: Workflow | null;
+}
+
+/** null: there is no such file. */
+export async function findWorkflow(argument: string, dagsDir: string): Promise<FoundWorkflow | null> {
   const file = await findFile(argument, dagsDir);
-  if (file === null) return argument;
+  if (file === null) return null;
   const { parseWorkflow } = await import("../../workflow/parse.ts");
-  return parseWorkflow(file.text, "load").workflow?.name ?? file.stem;
+  const { workflow } = parseWorkflow(file.text, "load");
+  return { name: workflow?.name ?? file.stem, workflow };
 }
 
 async function findFile(argument: string, dagsDir: string): Promise<WorkflowFile | null> {

@@ -1,5 +1,6 @@
 /** `docker.run`, also written `container.run`: a container described in the engine's own words (containers contract 5). */
 import type { Outcome, ResolvedAction } from "../../run/ports.ts";
+import { bareContainer } from "../../workflow/container.ts";
 import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
 import type { ExecOptions } from "../containers/exec.ts";
@@ -103,25 +104,15 @@ function execOptions({ exec, workingDir }: DockerRun): ExecOptions {
 
 function asContainer(options: DockerRun, image: string): ImageContainer {
   return {
-    kind: "image",
-    image,
+    ...bareContainer(image),
     containerName: options.containerName,
     pullPolicy: options.pullPolicy,
-    env: [],
     volumes: options.volumes,
-    user: null,
     workingDir: options.workingDir,
     platform: options.platform,
-    ports: [],
-    network: null,
     // A reference in it was resolved to a boolean before.
     keepContainer: options.autoRemove !== true,
     startup: "command",
-    command: [],
-    waitFor: "running",
-    logPattern: null,
-    restartPolicy: null,
-    healthcheck: null,
     shell: options.shell,
   };
 }

@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import type { Failure } from "../../run/failure.ts";
 import { isFailure } from "../../run/outcome.ts";
 import type { OutputSink, Reporter } from "../../run/ports.ts";
-import type { ImageContainer } from "../../workflow/workflow.ts";
+import { bareContainer } from "../../workflow/container.ts";
 import { inspectImage, listImages, removeImage } from "./api/image.ts";
 import { type SystemInfo, systemInfo } from "./api/system.ts";
 import { diagnose } from "./diagnose.ts";
@@ -178,7 +178,12 @@ async function runOnce(engine: Engine, image: string, { workDir, signal }: Exami
     await Deno.chmod(folder, 0o777);
     await Deno.writeTextFile(`${folder}/said`, "said");
     const request = {
-      container: { ...BARE, image, volumes: [`${folder}:/dagu-probe`] },
+      container: {
+        ...bareContainer(image),
+        network: "none",
+        startup: "command" as const,
+        volumes: [`${folder}:/dagu-probe`],
+      },
       entrypoint: ["/bin/sh"],
       command: ["-e", "-c", PROBE],
       env: {},
@@ -211,27 +216,6 @@ async function runOnce(engine: Engine, image: string, { workDir, signal }: Exami
     await Deno.remove(folder, { recursive: true });
   }
 }
-
-const BARE: Omit<ImageContainer, "image"> = {
-  kind: "image",
-  containerName: null,
-  pullPolicy: "missing",
-  env: [],
-  volumes: [],
-  user: null,
-  workingDir: null,
-  platform: null,
-  ports: [],
-  network: "none",
-  keepContainer: false,
-  startup: "command",
-  command: [],
-  waitFor: "running",
-  logPattern: null,
-  restartPolicy: null,
-  healthcheck: null,
-  shell: null,
-};
 
 function fine(what: string, text: string): Finding {
   return { what, level: "ok", text, remedy: "" };

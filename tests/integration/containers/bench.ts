@@ -12,7 +12,7 @@ import type { ContainerRequest } from "../../../src/runner/containers/spec.ts";
 import type { StopRules } from "../../../src/run/stop.ts";
 import type { ContainerFacts } from "../../../src/run/event.ts";
 import type { Outcome, OutputSink, Reporter, StopReason } from "../../../src/run/ports.ts";
-import type { ImageContainer } from "../../../src/workflow/workflow.ts";
+import { bareContainer, type ImageContainer } from "../../../src/workflow/container.ts";
 
 export const IMAGE = Deno.env.get("EDGE_TEST_IMAGE") ?? "alpine:3.20";
 export const STOP: StopRules = {
@@ -100,27 +100,7 @@ export function newTestLabels(): Labels {
   };
 }
 
-export const CONTAINER: ImageContainer = {
-  kind: "image",
-  image: IMAGE,
-  containerName: null,
-  pullPolicy: "never",
-  env: [],
-  volumes: [],
-  user: null,
-  workingDir: null,
-  platform: null,
-  ports: [],
-  network: "none",
-  keepContainer: false,
-  startup: "keepalive",
-  command: [],
-  waitFor: "running",
-  logPattern: null,
-  restartPolicy: null,
-  healthcheck: null,
-  shell: null,
-};
+export const CONTAINER: ImageContainer = { ...bareContainer(IMAGE), pullPolicy: "never", network: "none" };
 
 interface BenchFacts {
   readonly name: string;

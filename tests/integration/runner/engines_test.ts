@@ -5,6 +5,7 @@ import type { Runtime } from "../../../src/runner/containers/runtime.ts";
 import type { Failure } from "../../../src/run/failure.ts";
 import { systemIds } from "../../../src/runner/clock.ts";
 import { newGrant, openRunnerBench, type RunnerBench } from "../../support/runner-bench.ts";
+import { SHARED_CONTAINER, STEP_CONTAINER } from "../../support/seed-examples.ts";
 
 const ENGINES = [
   { name: "Docker", variable: "DOCKER_SOCK", env: (host: string) => ({ DOCKER_HOST: host }) },
@@ -45,54 +46,10 @@ async function runYaml(bench: RunnerBench, engine: (typeof ENGINES)[number], yam
   await bench.start({ once: true, runtime: runtimeOf(engine) }).end;
 }
 
-const SHELL_HARNESS = `harnesses:
-  shell:
-    binary: sh
-    prefix_args:
-      - -c
-    prompt_mode: arg
-`;
-const AC_01 = `type: graph
-container:
-  image: alpine:3.20
-  pull_policy: missing
-  working_dir: /workspace
-  volumes:
-    - .:/workspace
-${SHELL_HARNESS}steps:
-  - id: write_file
-    run: echo "from command step" > shared.txt
-  - id: read_file
-    action: harness.run
-    with:
-      provider: shell
-      prompt: |
-        set -eu
-        cat shared.txt
-        cat /etc/alpine-release
-`;
-const AC_02 = `type: graph
-${SHELL_HARNESS}steps:
-  - id: inspect
-    action: harness.run
-    container:
-      image: alpine:3.20
-      pull_policy: missing
-      working_dir: /workspace
-      volumes:
-        - .:/workspace:ro
-    with:
-      provider: shell
-      prompt: |
-        set -eu
-        pwd
-        find . -maxdepth 1 -type f | sort | head
-`;
-
 for (const engine of ENGINES) {
   Deno.test(`AC-01 the steps of a run share its root container (${engine.name})`, async () => {
     await using bench = await openBench();
-    await runYaml(bench, engine, AC_01);
+    await runYaml(bench, engine, SHARED_CONTAINER);
     assert.equal(
       finished(bench, "attempt.finished")["status"],
       "succeeded",
@@ -110,7 +67,7 @@ for (const engine of ENGINES) {
     await Deno.mkdir(work, { recursive: true });
     await Deno.writeTextFile(`${work}/a.txt`, "a");
     await Deno.writeTextFile(`${work}/b.txt`, "b");
-    await runYaml(bench, engine, AC_02);
+    await runYaml(bench, engine, STEP_CONTAINER);
     assert.equal(
       finished(bench, "attempt.finished")["status"],
       "succeeded",

@@ -32,17 +32,11 @@ const ApiTokenBody = v.object({
 export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
 
-  app.get(
-    "/workers",
-    async (c) =>
-      c.json({ workers: (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now())) }),
-  );
-
-  app.get(
-    "/runners",
-    async (c) =>
-      c.json({ runners: (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now())) }),
-  );
+  const listed = async (): Promise<Record<string, unknown>[]> =>
+    (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now()));
+  // The original's name and ours.
+  app.get("/workers", async (c) => c.json({ workers: await listed() }));
+  app.get("/runners", async (c) => c.json({ runners: await listed() }));
 
   for (const [verb, held] of [["drain", true], ["resume", false]] as const) {
     app.post(`/runners/:runner/${verb}`, async (c) => {

@@ -1,29 +1,9 @@
 import assert from "node:assert/strict";
 import { type ContainerRequest, newCreateBody } from "../../../../src/runner/containers/spec.ts";
 import type { Mount } from "../../../../src/runner/containers/mounts.ts";
-import type { ImageContainer } from "../../../../src/workflow/workflow.ts";
+import { bareContainer, type ImageContainer } from "../../../../src/workflow/container.ts";
 
-const CONTAINER: ImageContainer = {
-  kind: "image",
-  image: "alpine:3.20",
-  containerName: null,
-  pullPolicy: "missing",
-  env: [],
-  volumes: [],
-  user: null,
-  workingDir: null,
-  platform: null,
-  ports: [],
-  network: null,
-  keepContainer: false,
-  startup: "keepalive",
-  command: [],
-  waitFor: "running",
-  logPattern: null,
-  restartPolicy: null,
-  healthcheck: null,
-  shell: null,
-};
+const CONTAINER = bareContainer("alpine:3.20");
 const REQUEST: ContainerRequest = {
   container: CONTAINER,
   entrypoint: null,
