@@ -70,6 +70,8 @@ onEveryServer("AP-93 INV-13 a queue is as wide as it was set to be", async (serv
     const answer = await server.request("PATCH", "/api/v1/queues/line", { body: { maxConcurrency: wrong } });
     assert.equal(answer.status, 400, String(wrong));
   }
+  const endless = await server.request("POST", `/api/v1/queues/${"q".repeat(256)}/pause`);
+  assert.equal(endless.status, 400, "a name that no queue can have");
   assert.equal((await server.request("DELETE", "/api/v1/queues/line")).status, 204);
   assert.equal((await server.request("DELETE", "/api/v1/queues/line")).status, 404);
 });

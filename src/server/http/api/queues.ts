@@ -70,7 +70,7 @@ export function queueRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariable
   });
 
   app.patch("/:name", async (c) => {
-    const name = v.parse(Name, c.req.param("name"));
+    const name = readName(c.req.param("name"));
     await change(name, await valid(ChangeBody, c));
     return c.json(await toQueue(ports, await find(ports, name)));
   });
@@ -82,13 +82,19 @@ export function queueRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariable
 
   for (const [verb, paused] of [["pause", true], ["resume", false]] as const) {
     app.post(`/:name/${verb}`, async (c) => {
-      const name = v.parse(Name, c.req.param("name"));
+      const name = readName(c.req.param("name"));
       await change(name, { paused });
       return c.json(await toQueue(ports, await find(ports, name)));
     });
   }
 
   return app;
+}
+
+function readName(text: string): string {
+  const name = v.safeParse(Name, text);
+  if (!name.success) throw refused("bad_request", "the name of a queue has 1 to 255 characters");
+  return name.output;
 }
 
 async function find(ports: ServerPorts, name: string): Promise<QueueFacts> {
