@@ -12,6 +12,7 @@ import type { ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
 import { SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
+import { POOL_OPTIONS, withSafeTransactions } from "./server/store/pool.ts";
 import * as schema from "./server/store/schema.ts";
 import { tick } from "./server/tick/tick.ts";
 
@@ -67,7 +68,7 @@ interface Plane {
 /** A pool across requests is not possible here: a pooler in front of Postgres is its place. */
 function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
   const url = bindings.HYPERDRIVE?.connectionString ?? bindings.DATABASE_URL ?? "";
-  const client = postgres(url, { max: 4, fetch_types: false, prepare: false, onnotice: () => {} });
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 4, prepare: false }));
   const clock = edgeClock();
   return {
     ports: {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Sql } from "postgres";
 import * as v from "valibot";
 import type { Db } from "../server/store/db.ts";
+import { POOL_OPTIONS, withSafeTransactions } from "../server/store/pool.ts";
 import { newestMigration } from "../server/store/migrations.ts";
 import { UserError } from "./command.ts";
 import { copyTemplate, isThere } from "./embedded-template.ts";
@@ -38,14 +39,14 @@ export async function openPostgres(url: string): Promise<Database> {
     import("drizzle-orm/postgres-js"),
     import("../server/store/schema.ts"),
   ]);
-  const client = postgres(url, { max: 10, onnotice: () => {}, connect_timeout: 10 });
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }));
   try {
     const handle = drizzle(client, { schema });
     // Both drivers' handles are this at run time; the type of their raw results differs, which `query.ts` absorbs.
     const db = handle as unknown as Db;
     if (!await isMigrated(db)) {
       const { migrate } = await import("drizzle-orm/postgres-js/migrator");
-      const lock = postgres(url, { max: 1, max_lifetime: null, onnotice: () => {}, connect_timeout: 10 });
+      const lock = postgres(url, { ...POOL_OPTIONS, max: 1, max_lifetime: null });
       await oneAtATime(lock, async () => {
         // Another process may have migrated while this one waited.
         if (!await isMigrated(db)) await migrate(handle, { migrationsFolder: MIGRATIONS });

@@ -1,4 +1,7 @@
-/** A line to a real engine that can be cut, as a restarted API service or a broken tunnel would. */
+/** A line to a real engine, server or database that can be cut, as a restarted service or a broken tunnel would. */
+
+/** Path of a socket, or a port on the loopback. */
+export type Address = string | number;
 
 export interface SocketLine extends AsyncDisposable {
   /** Ends every connection and takes no new one until `mend`. */
@@ -8,35 +11,47 @@ export interface SocketLine extends AsyncDisposable {
 
 type Tap = TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>;
 
-/** Listens at `path` and carries bytes to `target` as they are; requests pass through a tap of `newTap`, one a connection. */
+/**
+ * Listens at an address and carries bytes to the target as they are; requests pass through a tap of `newTap`, one a
+ * connection. A function is asked for each connection's target.
+ */
 export function openSocketLine(
-  path: string,
-  target: string,
+  near: Address,
+  target: Address | (() => Address),
   newTap: () => Tap = () => new TransformStream(),
 ): SocketLine {
   const open = new Set<Deno.Conn>();
   let listener: Deno.Listener | null = null;
   let accepting: Promise<unknown> = Promise.resolve();
 
-  const join = async (near: Deno.Conn): Promise<void> => {
-    const far = await Deno.connect({ transport: "unix", path: target });
-    open.add(near).add(far);
-    await Promise.all([
-      near.readable.pipeThrough(newTap()).pipeTo(far.writable).catch(() => {}),
-      far.readable.pipeTo(near.writable).catch(() => {}),
-    ]);
-    for (const side of [near, far]) {
-      open.delete(side);
-      close(side);
+  const join = async (caller: Deno.Conn): Promise<void> => {
+    open.add(caller);
+    const sides = [caller];
+    try {
+      const far = await connect(typeof target === "function" ? target() : target);
+      sides.push(far);
+      open.add(far);
+      await Promise.all([
+        caller.readable.pipeThrough(newTap()).pipeTo(far.writable).catch(() => {}),
+        far.readable.pipeTo(caller.writable).catch(() => {}),
+      ]);
+    } finally {
+      for (const side of sides) {
+        open.delete(side);
+        close(side);
+      }
     }
   };
   const accept = async (listening: Deno.Listener): Promise<void> => {
-    const joined: Promise<void>[] = [];
-    for await (const near of listening) joined.push(join(near).catch(() => {}));
+    const joined = new Set<Promise<void>>();
+    for await (const caller of listening) {
+      const joining = join(caller).catch(() => {}).finally(() => joined.delete(joining));
+      joined.add(joining);
+    }
     await Promise.all(joined);
   };
   const mend = (): void => {
-    const listening = Deno.listen({ transport: "unix", path });
+    const listening = listen(near);
     listener = listening;
     accepting = accept(listening);
   };
@@ -46,10 +61,22 @@ export function openSocketLine(
     for (const side of open) close(side);
     open.clear();
     await accepting;
-    await Deno.remove(path).catch(() => {});
+    if (typeof near === "string") await Deno.remove(near).catch(() => {});
   };
   mend();
   return { cut, mend, [Symbol.asyncDispose]: cut };
+}
+
+function listen(address: Address): Deno.Listener {
+  return typeof address === "string"
+    ? Deno.listen({ transport: "unix", path: address })
+    : Deno.listen({ hostname: "127.0.0.1", port: address });
+}
+
+async function connect(address: Address): Promise<Deno.Conn> {
+  return typeof address === "string"
+    ? await Deno.connect({ transport: "unix", path: address })
+    : await Deno.connect({ hostname: "127.0.0.1", port: address });
 }
 
 function close(side: Deno.Conn): void {

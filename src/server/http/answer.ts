@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Refusal, RefusalCode } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
+import { describeError, isConnectionLost, reasonOf } from "../store/failure.ts";
 import { NOT_JSON, parseJson } from "../triggers/json.ts";
 import { readBody } from "./body.ts";
 
@@ -57,14 +58,25 @@ export function refused(code: RefusalCode, message: string): Refused {
   return new Refused({ ok: false, code, message });
 }
 
+/** When a database that is away is worth asking again, s. */
+const RETRY_AFTER_S = 1;
+
 /** `app.onError`: what nobody expected gets an id, is logged once with its cause, and shows nothing of it. */
 export function answerError(ports: ServerPorts, error: unknown): Response {
   if (error instanceof Refused) return answerRefusal(error.refusal);
+  if (isConnectionLost(error)) return answerUnavailable(ports, error);
   const id = ports.ids.uuid();
-  ports.log.error("internal error", {
-    id,
-    error: error instanceof Error ? error.stack ?? error.message : String(error),
-  });
+  ports.log.error("internal error", { id, error: describeError(error) });
   const message = `internal error ${id}; the server's log has its cause under this id`;
   return Response.json({ code: "internal_error", message }, { status: 500 });
+}
+
+/** One form for the API and for runners (RP-06), who go on asking. */
+function answerUnavailable(ports: ServerPorts, error: Error): Response {
+  ports.log.warn("the database does not answer", { reason: reasonOf(error) });
+  const message = "the database does not answer; try again";
+  return Response.json({ code: "unavailable", message, retryable: true }, {
+    status: 503,
+    headers: { "Retry-After": `${RETRY_AFTER_S}` },
+  });
 }

@@ -1,5 +1,6 @@
 /** Server-sent events: one frame at a time, at the reader's pace, with a heartbeat that keeps proxies from cutting. */
 import type { ServerPorts } from "../ports.ts";
+import { describeError } from "../store/failure.ts";
 
 export interface SseWriter {
   /** `data` holds no line break. */
@@ -41,7 +42,7 @@ export function sse(
     try {
       await produce(writer, gone.signal);
     } catch (error) {
-      ports.log.error("event stream broke", { error: error instanceof Error ? error.stack : String(error) });
+      ports.log.error("event stream broke", { error: describeError(error) });
     }
     gone.abort();
     await output.close().catch(() => {});

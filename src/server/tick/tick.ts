@@ -1,6 +1,7 @@
 /** Everything periodic, as functions of now (DESIGN 3.7): called by a loop on Deno, by cron on the edge, by an HTTP call. */
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
+import { describeError } from "../store/failure.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { tickSchedules } from "./schedules.ts";
@@ -18,10 +19,7 @@ export async function tick(ports: ServerPorts, settings: ServerSettings): Promis
     try {
       await job(ports, settings);
     } catch (error) {
-      ports.log.error("job failed", {
-        job: name,
-        error: error instanceof Error ? error.stack : String(error),
-      });
+      ports.log.error("job failed", { job: name, error: describeError(error) });
     }
   }
 }

@@ -1,0 +1,59 @@
+/**
+ * The Postgres driver's pool for connections that may go away at any moment: a fail-over, a pooler that closes, a cut line.
+ * Left to itself, the driver rolls a transaction back on the connection that was just lost. That write reaches nothing, or
+ * whatever the connection is used for next, and can end the process.
+ */
+import type { Sql, TransactionSql } from "postgres";
+import { isConnectionLost } from "./failure.ts";
+
+/** Longest pause before the next try to connect, s: the driver's own goes to 20, which outlasts most outages. */
+const BACKOFF_MAX_S = 1;
+
+export const POOL_OPTIONS = {
+  onnotice: () => {},
+  connect_timeout: 10,
+  // Asked for behind the first query of a connection: nobody waits for the answer, so nobody would hear that it failed.
+  fetch_types: false,
+  backoff: (failures: number): number => Math.min(2 ** failures / 20, BACKOFF_MAX_S),
+} as const;
+
+type Work<T> = (transaction: TransactionSql) => T | Promise<T>;
+
+/** The same client, whose transactions say nothing more on a connection that is lost. */
+export function withSafeTransactions(client: Sql): Sql {
+  const begin = <T>(work: Work<T>): Promise<unknown> => beginSafely(client, work);
+  return new Proxy(client, {
+    get: (target, name) => name === "begin" ? begin : Reflect.get(target, name),
+  });
+}
+
+async function beginSafely<T>(client: Sql, work: Work<T>): Promise<unknown> {
+  const lost = Promise.withResolvers<never>();
+  let loss: Error | null = null;
+  const lose = (error: Error): void => {
+    loss ??= error;
+    lost.reject(error);
+  };
+  const unlessLost = <R>(use: () => R): R => {
+    if (loss !== null) throw loss;
+    return use();
+  };
+  const guarded = (transaction: TransactionSql): TransactionSql =>
+    new Proxy(transaction, {
+      apply: (target, self, args) => unlessLost(() => Reflect.apply(target, self, args)),
+      get: (target, name) => unlessLost(() => Reflect.get(target, name)),
+    });
+  const running = client.begin(async (transaction) => {
+    try {
+      return await work(guarded(transaction));
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+      lose(error);
+      // The driver waits for this before it rolls back; there is nothing left to roll back on.
+      return await new Promise<never>(() => {});
+    }
+  });
+  // The driver may know first, while the work waits for something else.
+  running.catch(lose);
+  return await Promise.race([running, lost.promise]);
+}

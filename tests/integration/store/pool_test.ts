@@ -1,0 +1,65 @@
+/** The driver's pool on a line to the real Postgres that is cut again and again. */
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import { POOL_OPTIONS, withSafeTransactions } from "../../../src/server/store/pool.ts";
+import { openTestDatabase } from "../../support/database.ts";
+import { freePort } from "../../support/dagu.ts";
+import { openSocketLine } from "../../support/socket-line.ts";
+
+const CUTS = 25;
+const WORKERS = 12;
+
+Deno.test("RS-03 a pool whose connections are cut in the middle of transactions goes on, and no transaction is half", async () => {
+  await using database = await openTestDatabase("postgres");
+  const url = new URL(database.url ?? "");
+  const port = freePort();
+  await using line = openSocketLine(port, Number(url.port));
+  url.port = String(port);
+  const client = postgres(url.href, { ...POOL_OPTIONS, max: 4 });
+  const sql = withSafeTransactions(client);
+  await sql`create table pairs (left_side int not null, right_side int not null)`;
+  await sql`insert into pairs values (0, 0)`;
+  const tally = { good: 0, lost: 0 };
+  const over = new AbortController();
+
+  /** Both sides by one, with time between them for the line to go. */
+  const pair = async (): Promise<void> => {
+    await sql.begin(async (transaction) => {
+      await transaction`update pairs set left_side = left_side + 1`;
+      await pass(Math.random() * 4);
+      await transaction`update pairs set right_side = right_side + 1`;
+    });
+  };
+  const look = async (): Promise<void> => {
+    const [row] = await sql`select left_side, right_side from pairs`;
+    assert.equal(row?.["left_side"], row?.["right_side"]);
+  };
+  const workers = Array.from({ length: WORKERS }, async (_, index) => {
+    while (!over.signal.aborted) {
+      try {
+        await (index % 2 === 0 ? pair() : look());
+        tally.good++;
+      } catch (error) {
+        assert.ok(!(error instanceof assert.AssertionError), String(error));
+        tally.lost++;
+        await pass(2);
+      }
+    }
+  });
+  for (let cut = 0; cut < CUTS; cut++) {
+    await pass(Math.random() * 80);
+    await line.cut();
+    await pass(Math.random() * 40);
+    line.mend();
+  }
+  over.abort();
+  // A call that never ends would hold the test here.
+  await Promise.all(workers);
+  await look();
+  assert.ok(tally.lost > 0 && tally.good > 0, JSON.stringify(tally));
+  await client.end({ timeout: 1 });
+});
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
