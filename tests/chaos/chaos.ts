@@ -121,7 +121,17 @@ async function checkNothingLeft(rig: Rig, runs: readonly Run[]): Promise<void> {
     const attempts = join(home, "runner", "attempts");
     const left = await Array.fromAsync(Deno.readDir(attempts), (entry) => entry.name).catch(() => []);
     assert.deepEqual(left, [], `spools are left in ${attempts}`);
+    assert.deepEqual(await processesIn(home), [], `processes are left that work in ${home}`);
   }
+}
+
+/** Ids of the processes whose working directory is below the folder. */
+async function processesIn(folder: string): Promise<string[]> {
+  const ids = await Array.fromAsync(Deno.readDir("/proc"), (entry) => entry.name);
+  const isIn = async (id: string): Promise<boolean> =>
+    (await Deno.readLink(`/proc/${id}/cwd`).catch(() => "")).startsWith(`${folder}/`);
+  const found = await Promise.all(ids.map(async (id) => /^\d+$/.test(id) && await isIn(id) ? [id] : []));
+  return found.flat();
 }
 
 // ---- calls ------------------------------------------------------------------------------------------------------

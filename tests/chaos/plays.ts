@@ -30,6 +30,7 @@ steps:
   {
     name: "on-host",
     spec: `
+type: chain
 steps:
   - id: count
     ${AGAIN}
@@ -72,6 +73,7 @@ steps:
   {
     name: "failing",
     spec: `
+type: chain
 steps:
   - id: count
     container: {image: "alpine:3.20"}
