@@ -4,8 +4,15 @@
  */
 import * as v from "valibot";
 import type { Clock, Ids } from "../run/ports.ts";
+import {
+  type ArtifactComplete,
+  ArtifactList,
+  ArtifactReply,
+  type ArtifactRequest,
+  PartReply,
+} from "./artifacts.ts";
 import { ChildReply, type ChildRequest, ChildView } from "./children.ts";
-import { type CallResult, exchange, type Fetch, gzip, readBlob, readJson } from "./exchange.ts";
+import { type CallResult, exchange, type Fetch, gzip, readBlob, readBytes, readJson } from "./exchange.ts";
 import {
   ClaimReply,
   type ClaimRequest,
@@ -110,6 +117,32 @@ export interface RunnerClient {
     body: StateRequest,
     options: CallOptions,
   ): Promise<CallResult<StateReply>>;
+  announceArtifact(
+    attempt: AttemptCredential,
+    body: ArtifactRequest,
+    options: CallOptions,
+  ): Promise<CallResult<ArtifactReply>>;
+  /** To a URL that the announcement answered. */
+  putArtifact(
+    attempt: AttemptCredential,
+    url: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options: CallOptions,
+  ): Promise<CallResult<PartReply>>;
+  completeArtifact(
+    attempt: AttemptCredential,
+    uploadId: string,
+    body: ArtifactComplete,
+    options: CallOptions,
+  ): Promise<CallResult<Empty>>;
+  /** What the run has kept so far. */
+  listArtifacts(attempt: AttemptCredential, options: CallOptions): Promise<CallResult<ArtifactList>>;
+  /** One part of a kept file, from 1; its size is that of the list in parts. */
+  artifactPart(
+    attempt: AttemptCredential,
+    place: { readonly path: string; readonly n: number },
+    options: CallOptions,
+  ): Promise<CallResult<Uint8Array<ArrayBuffer>>>;
   /** Bytes that match `sha256:HEX`; others count as no answer. */
   blob(attempt: AttemptCredential, digest: string, options: CallOptions): Promise<CallResult<Uint8Array>>;
 }
@@ -200,6 +233,33 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
       callJson(Empty, { path: `${childPath(attempt, id)}/cancel`, attempt, json: {} }, o),
     state: (attempt, json, o) =>
       callJson(StateReply, { path: attemptPath(attempt, "state"), attempt, json }, o),
+    announceArtifact: (attempt, json, o) =>
+      callJson(ArtifactReply, { path: attemptPath(attempt, "artifacts"), attempt, json }, o),
+    putArtifact: (attempt, path, body, o) =>
+      callJson(PartReply, {
+        method: "PUT",
+        path,
+        attempt,
+        body,
+        headers: { "Content-Type": "application/octet-stream" },
+      }, o),
+    completeArtifact: (attempt, uploadId, json, o) =>
+      callJson(Empty, {
+        path: attemptPath(attempt, `artifacts/${encodeURIComponent(uploadId)}/complete`),
+        attempt,
+        json,
+      }, o),
+    listArtifacts: (attempt, o) =>
+      callJson(ArtifactList, { method: "GET", path: attemptPath(attempt, "artifacts"), attempt }, o),
+    artifactPart: async (attempt, { path, n }, o) => {
+      const query = new URLSearchParams({ path, part: String(n) });
+      const sent = await send({
+        method: "GET",
+        path: `${attemptPath(attempt, "artifacts")}?${query}`,
+        attempt,
+      }, o);
+      return sent.ok ? await readBytes(sent.value) : sent;
+    },
     blob: async (attempt, digest, o) => {
       const sent = await send({ method: "GET", path: `/blobs/${encodeURIComponent(digest)}`, attempt }, o);
       return sent.ok ? await readBlob(digest, sent.value) : sent;
@@ -208,7 +268,7 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
 }
 
 interface Call {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly token?: string;
   readonly attempt?: AttemptCredential;

@@ -98,11 +98,17 @@ export async function readJson<S extends v.GenericSchema>(
   return noAnswer(response, "an answer that is not of the runner protocol");
 }
 
-export async function readBlob(digest: string, response: Response): Promise<CallResult<Uint8Array>> {
+export async function readBytes(response: Response): Promise<CallResult<Uint8Array<ArrayBuffer>>> {
   if (!response.ok) return refusal(response, parseJson(await response.text()));
-  const bytes = await response.arrayBuffer();
+  return { ok: true, value: new Uint8Array(await response.arrayBuffer()) };
+}
+
+export async function readBlob(digest: string, response: Response): Promise<CallResult<Uint8Array>> {
+  const read = await readBytes(response);
+  if (!read.ok) return read;
+  const bytes = read.value;
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-  if (digest === `sha256:${hash}`) return { ok: true, value: new Uint8Array(bytes) };
+  if (digest === `sha256:${hash}`) return read;
   return noAnswer(response, `${bytes.byteLength} bytes that are not ${digest}`);
 }
 

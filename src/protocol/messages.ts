@@ -87,6 +87,7 @@ export const Settings = v.object({
   logFlushMs: Natural,
   logChunkMax: Natural,
   logStreamMax: Natural,
+  artifactMax: Natural,
   spoolMax: Natural,
   tailWindowMs: Natural,
 });
@@ -105,6 +106,8 @@ export const DEFAULT_SETTINGS: Settings = {
   logFlushMs: 2_000,
   logChunkMax: 1_048_576,
   logStreamMax: 268_435_456,
+  // It is a value of the database until there is another store.
+  artifactMax: 536_870_912,
   spoolMax: 1_073_741_824,
   tailWindowMs: 300_000,
 };

@@ -17,6 +17,7 @@ import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { filterHostEnv } from "./actions/environment.ts";
+import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
@@ -135,7 +136,7 @@ export async function carryOut(
     host.owner,
   );
   await tellToTheEnd(host, spool, control, abandon, async () => {
-    await perform(host, grant, workflow, workspace, spool, progress, control);
+    await perform(host, grant, { workflow, workspace, spool, progress, abandon }, control);
   });
   await workspace.close();
 }
@@ -170,14 +171,20 @@ export async function tellToTheEnd(
   if (end !== "aborted" || control.isFenced) await spool.remove();
 }
 
+/** What an attempt goes on with when it is executed. */
+interface Given {
+  readonly workflow: Workflow;
+  readonly workspace: Workspace;
+  readonly spool: Spool;
+  readonly progress: Progress | null;
+  readonly abandon: AbortSignal;
+}
+
 /** Executes the workflow and sees to it that the spool ends with a terminal event, unless the attempt is fenced. */
 async function perform(
   host: AttemptHost,
   grant: Grant,
-  workflow: Workflow,
-  workspace: Workspace,
-  spool: Spool,
-  progress: Progress | null,
+  { workflow, workspace, spool, progress, abandon }: Given,
   control: Control,
 ): Promise<void> {
   const policy = host.policy.forRun(grant.run, {
@@ -193,7 +200,13 @@ async function perform(
   const folders = sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
   const secrets = await readSecrets(workflow.secrets, host.runnerEnv, folders, policy);
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
-  const journal = maskJournal(guardedJournal(spool, control), mask);
+  const masked = maskJournal(guardedJournal(spool, control), mask);
+  const kept = workspace.artifactsDir === null ? null : {
+    folder: workspace.artifactsDir,
+    attempt: spool.header,
+    signal: AbortSignal.any([control.kill.signal, control.silence.signal, abandon]),
+  };
+  const journal = kept === null ? masked : keepingJournal(host, masked, kept);
   try {
     const trigger = await fetchTriggerEnv(
       host,
@@ -206,6 +219,12 @@ async function perform(
     else if (isFailure(secrets)) control.lost ??= secrets;
     else {
       const triggerEnv = trigger.env;
+      if (kept !== null && grant.resume !== null) {
+        const signal = AbortSignal.any([kept.signal, control.stop.signal]);
+        for (const problem of await fetchArtifacts(host, { ...kept, signal })) {
+          host.log.warn(problem, { attempt: grant.attemptId });
+        }
+      }
       const opened = {
         workflow,
         workspace,
@@ -234,11 +253,7 @@ async function perform(
 }
 
 /** What the attempt has by the time at which it is executed. */
-interface Opened {
-  readonly workflow: Workflow;
-  readonly workspace: Workspace;
-  readonly spool: Spool;
-  readonly progress: Progress | null;
+interface Opened extends Omit<Given, "abandon"> {
   readonly journal: Journal;
   readonly mask: Mask;
   readonly secrets: Readonly<Record<string, string>>;

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { RUNNER_BASE_PATH } from "../protocol/messages.ts";
 import { accessRoutes } from "./http/api/access.ts";
+import { artifactRoutes } from "./http/api/artifacts.ts";
 import { dagRunRoutes } from "./http/api/dag-runs.ts";
 import { dagRoutes } from "./http/api/dags.ts";
 import { endpointRoutes } from "./http/api/endpoints.ts";
@@ -78,6 +79,7 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
   );
   api.route("/dags", dagRoutes(ports));
   api.route("/dag-runs", logRoutes(ports));
+  api.route("/dag-runs", artifactRoutes(ports));
   api.route("/dag-runs", liveRoutes(ports));
   api.route("/dag-runs", peopleRoutes(ports));
   api.route("/dag-runs", dagRunRoutes(ports, settings));

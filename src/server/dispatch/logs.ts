@@ -3,9 +3,9 @@ import type { LogReply } from "../../protocol/messages.ts";
 import type { StreamName } from "../../run/ports.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { getAttempt, isLive } from "../store/attempts.ts";
 import { appendLog, lockStream } from "../store/logs.ts";
-import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
+import type { ReportRefusal } from "./report.ts";
+import { admitBytes, type AttemptCaller } from "./tail.ts";
 
 export interface LogPiece {
   readonly step: string;
@@ -20,14 +20,12 @@ export interface LogPiece {
 export async function reportLog(
   ports: ServerPorts,
   settings: ServerSettings,
-  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  caller: AttemptCaller,
   piece: LogPiece,
 ): Promise<{ ok: true; reply: LogReply } | ReportRefusal> {
-  const attempt = await getAttempt(ports.db, caller.attemptId);
-  const refusal = checkCaller(attempt, caller, piece.fence);
-  if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
-  const tailEnd = (attempt.endedAt?.getTime() ?? 0) + settings.runner.tailWindowMs;
-  if (!isLive(attempt) && ports.clock.now() > tailEnd) return fenced();
+  const admitted = await admitBytes(ports, settings, caller, piece.fence);
+  if (!admitted.ok) return admitted;
+  const { attempt } = admitted;
 
   const place = { runId: attempt.runId, fence: attempt.fence, step: piece.step, stream: piece.stream };
   const outcome = await ports.db.transaction(async (tx) => {

@@ -1,20 +1,17 @@
 /** The server's end of the runner protocol: parse, authorise, one call, answer. */
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import * as v from "valibot";
 import {
   ClaimRequest,
   DeclineRequest,
   DrainRequest,
   Empty,
-  ERROR_STATUS,
-  type ErrorReply,
   EVENT_REQUEST_MAX_BYTES,
   EventsRequest,
   HEADERS,
   HeartbeatRequest,
   LogQuery,
   PROTOCOL_VERSION,
-  type ProtocolErrorCode,
   RegisterRequest,
 } from "../../protocol/messages.ts";
 import { ChildRequest } from "../../protocol/children.ts";
@@ -33,34 +30,28 @@ import type { ServerPorts } from "../ports.ts";
 import { bearerOf, digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getBlob } from "../store/blobs.ts";
-import { runnerByToken, type RunnerRow } from "../store/runners.ts";
+import { runnerByToken } from "../store/runners.ts";
 import { mayReadBlob } from "../store/attempts.ts";
-import { parseJson } from "../triggers/json.ts";
 import { readInflatedBody } from "./body.ts";
+import { artifactRoutes } from "./runner-artifacts.ts";
+import {
+  attemptDigest,
+  bodyError,
+  caller,
+  detailsOf,
+  fail,
+  read,
+  type RunnerVariables,
+} from "./runner-call.ts";
 
-const MESSAGE_MAX_BYTES = 1_048_576;
 /** A child's request may carry a definition and parameters. */
 const CHILD_MAX_BYTES = 8_388_608;
-const NOT_RETRYABLE = new Set<ProtocolErrorCode>([
-  "invalid",
-  "unauthorized",
-  "forbidden",
-  "policy",
-  "not_found",
-  "fenced",
-  "conflict",
-  "gone",
-  "too_large",
-  "upgrade_required",
-]);
-
-interface Variables {
-  runner: RunnerRow;
-}
-
 /** Everything below `/runner/v1`. */
-export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variables: Variables }> {
-  const app = new Hono<{ Variables: Variables }>();
+export function runnerRoutes(
+  ports: ServerPorts,
+  settings: ServerSettings,
+): Hono<{ Variables: RunnerVariables }> {
+  const app = new Hono<{ Variables: RunnerVariables }>();
 
   app.use(async (c, next) => {
     await next();
@@ -167,6 +158,8 @@ export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono
     return isFound ? c.json({}) : fail("not_found", "the attempt's run has no such child");
   });
 
+  artifactRoutes(app, ports, settings);
+
   app.post("/attempts/:attemptId/state", async (c) => {
     const body = await read(c, StateRequest);
     if (body instanceof Response) return body;
@@ -184,61 +177,4 @@ export function runnerRoutes(ports: ServerPorts, settings: ServerSettings): Hono
 
   app.notFound(() => fail("not_found", "there is no such path in the runner protocol"));
   return app;
-}
-
-type RunnerContext = Context<{ Variables: Variables }>;
-
-async function caller(
-  c: RunnerContext,
-): Promise<{ runnerId: string; attemptId: string; tokenDigest: string }> {
-  const attemptId = c.req.param("attemptId") ?? "";
-  return {
-    runnerId: c.var.runner.id,
-    attemptId: v.is(v.pipe(v.string(), v.uuid()), attemptId)
-      ? attemptId
-      : "00000000-0000-0000-0000-000000000000",
-    tokenDigest: await attemptDigest(c),
-  };
-}
-
-async function attemptDigest(c: RunnerContext): Promise<string> {
-  return await digestToken(c.req.header(HEADERS.attempt) ?? "");
-}
-
-/** The validated message, or the answer to send instead. */
-async function read<S extends v.GenericSchema>(
-  c: Context,
-  schema: S,
-  maxBytes = MESSAGE_MAX_BYTES,
-): Promise<v.InferOutput<S> | Response> {
-  const body = await readInflatedBody(c.req.raw, maxBytes);
-  if (!body.ok) return bodyError(body.reason, maxBytes);
-  const parsed = v.safeParse(schema, parseJson(body.bytes, "replace"));
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = v.getDotPath(issue);
-  return fail("invalid", `${path === null ? "the message" : path}: ${issue.message}`);
-}
-
-function bodyError(reason: "too_large" | "unreadable", max: number): Response {
-  return reason === "too_large"
-    ? fail("too_large", `the body is larger than ${max} bytes`, { max })
-    : fail("invalid", "the body cannot be read");
-}
-
-function detailsOf(refusal: { expectedSeq?: number; expectedOffset?: number }): ErrorReply["details"] {
-  return {
-    ...(refusal.expectedSeq === undefined ? {} : { expectedSeq: refusal.expectedSeq }),
-    ...(refusal.expectedOffset === undefined ? {} : { expectedOffset: refusal.expectedOffset }),
-  };
-}
-
-function fail(code: ProtocolErrorCode, message: string, details?: ErrorReply["details"]): Response {
-  const body: ErrorReply = {
-    code,
-    message,
-    retryable: !NOT_RETRYABLE.has(code),
-    ...(details === undefined ? {} : { details }),
-  };
-  return Response.json(body, { status: ERROR_STATUS[code] });
 }

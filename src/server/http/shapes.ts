@@ -44,7 +44,7 @@ export function toSummary(run: RunRow): RunSummary {
     workerId: run.runnerId ?? "",
     reason: run.reason,
     autoRetryCount: run.autoRetries,
-    artifactsAvailable: false,
+    artifactsAvailable: run.hasArtifacts,
   };
 }
 

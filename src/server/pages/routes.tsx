@@ -11,6 +11,7 @@ import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
 import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
+import { listArtifacts } from "../store/artifacts.ts";
 import { getDelivery, listDeliveries } from "../store/deliveries.ts";
 import { readLog, viewLog } from "../store/logs.ts";
 import { listRuns, statusOf } from "../store/runs.ts";
@@ -78,6 +79,7 @@ export function pageRoutes(
         run={details}
         isFinal={isFinal(status)}
         needsApproval={status === "waiting" && run.approvalSha !== null}
+        artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}
       />,
     );
   });

@@ -10,8 +10,13 @@ import { Moment } from "./parts/time.tsx";
 import { runPath } from "./runs.tsx";
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
-export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boolean }> = (
-  { run, isFinal, needsApproval },
+export const RunPage: FC<{
+  run: RunDetails;
+  isFinal: boolean;
+  needsApproval: boolean;
+  artifacts: readonly { readonly path: string; readonly size: number }[];
+}> = (
+  { run, isFinal, needsApproval, artifacts },
 ) => {
   const live = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}/stream`;
   const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
@@ -76,6 +81,18 @@ export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boo
           <Steps run={run} nodes={handlers} />
         </>
       )}
+      {artifacts.length === 0 ? null : (
+        <>
+          <h2>Artifacts</h2>
+          <ul>
+            {artifacts.map(({ path, size }) => (
+              <li>
+                <a href={artifactPath(run, path)}>{path}</a> <span class="muted">{sizeText(size)}</span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       {run.notes.length === 0 ? null : (
         <>
           <h2>Notes</h2>
@@ -85,6 +102,18 @@ export const RunPage: FC<{ run: RunDetails; isFinal: boolean; needsApproval: boo
     </Layout>
   );
 };
+
+function artifactPath(run: RunDetails, path: string): string {
+  const { name, dagRunId } = run;
+  return `/api/v1/dag-runs/${encodeURIComponent(name)}/${encodeURIComponent(dagRunId)}/artifacts/download?` +
+    new URLSearchParams({ path });
+}
+
+function sizeText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  const unit = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
 
 const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, nodes }) => (
   <table>

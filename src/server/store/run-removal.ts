@@ -5,6 +5,8 @@ import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 import {
+  artifactParts,
+  artifacts,
   attemptLeases,
   attempts,
   directives,
@@ -47,10 +49,12 @@ export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
   if (ids === null) return false;
   const own = tx.select({ id: logStreams.id }).from(logStreams).where(inArray(logStreams.runId, ids));
   await tx.delete(logChunks).where(inArray(logChunks.streamId, own));
+  const kept = tx.select({ id: artifacts.id }).from(artifacts).where(inArray(artifacts.runId, ids));
+  await tx.delete(artifactParts).where(inArray(artifactParts.artifactId, kept));
   const tried = tx.select({ id: attempts.id }).from(attempts).where(inArray(attempts.runId, ids));
   await tx.delete(attemptLeases).where(inArray(attemptLeases.attemptId, tried));
   await tx.delete(directives).where(inArray(directives.attemptId, tried));
-  for (const table of [logStreams, runEvents, runSteps, runInputs, attempts]) {
+  for (const table of [artifacts, logStreams, runEvents, runSteps, runInputs, attempts]) {
     await tx.delete(table).where(inArray(table.runId, ids));
   }
   await tx.delete(runs).where(inArray(runs.id, ids));

@@ -20,6 +20,7 @@ import {
 
 import { at, bytea } from "./columns.ts";
 
+export * from "./schema-artifacts.ts";
 export * from "./schema-queues.ts";
 export * from "./schema-schedules.ts";
 export * from "./schema-state.ts";
@@ -164,6 +165,7 @@ export const runs = pgTable("runs", {
   attempt: integer().notNull().default(0),
   requeues: smallint().notNull().default(0),
   runnerId: uuid("runner_id"),
+  hasArtifacts: boolean("has_artifacts").notNull().default(false),
   /** The root container, as reported. */
   container: jsonb(),
   notes: jsonb().notNull().default([]),

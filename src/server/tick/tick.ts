@@ -2,11 +2,17 @@
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { describeError } from "../store/failure.ts";
+import { sweepUploads } from "./artifacts.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { tickSchedules } from "./schedules.ts";
 
-export const JOBS = { leases: sweepLeases, deliveries: sweepDeliveries, schedule: tickSchedules } as const;
+export const JOBS = {
+  leases: sweepLeases,
+  deliveries: sweepDeliveries,
+  artifacts: sweepUploads,
+  schedule: tickSchedules,
+} as const;
 export type JobName = keyof typeof JOBS;
 
 export function isJobName(name: string): name is JobName {
