@@ -77,6 +77,7 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
       clock,
       ids: { uuid: () => uuidV7(clock.now(), crypto.getRandomValues(new Uint8Array(10))) },
       log: edgeLog(),
+      base: null,
       wake: {
         notify: () => {},
         wait: async (_topics, ms, signal) => {

@@ -4,6 +4,7 @@ import { newLog } from "../runner/log.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
 import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
+import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
@@ -38,6 +39,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   if (url === null) built.use(await takeHome(options.home));
   const cache = url === null ? await openCache(options.env) : null;
   using _turn = cache === null ? null : await takeTurn(cache);
+  const base = await readBaseConfig(options.env);
   const [database, { createApp }, masterKey] = await Promise.all([
     url === null ? openEmbedded(options.home, cache) : openPostgres(url),
     import("../server/app.ts"),
@@ -51,6 +53,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     clock,
     ids: systemIds(),
     log: options.log,
+    base,
     wake: await joinWake(newMemoryWake(clock), database.channel),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     background: (work) => {

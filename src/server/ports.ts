@@ -1,5 +1,6 @@
 /** What the control plane asks of its host. Given by `cli/host.ts` on Deno, by `edge.ts` elsewhere, by tests. */
 import type { Clock, Ids, Log } from "../run/ports.ts";
+import type { Base } from "../workflow/base.ts";
 import type { Db } from "./store/db.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface ServerPorts {
   readonly ids: Ids;
   readonly log: Log;
   readonly wake: Wake;
+  /** What every workflow of this service inherits (1.8); null: nothing. */
+  readonly base: Base | null;
   /** Cryptographically random bytes (tokens, secrets). */
   random(length: number): Uint8Array;
   /** Work that outlives the answer (`waitUntil` on the edge). */

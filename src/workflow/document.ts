@@ -26,6 +26,8 @@ export function formatPath(path: Path): string {
 export interface SourceDocument {
   /** Maps as plain objects in source order, lists, scalars by the YAML 1.2 core schema. */
   readonly value: unknown;
+  /** Of its root; null: it has none. */
+  readonly tag: string | null;
   /** Where the nearest thing on the path stands: of a key its name, of a list item its first character. */
   positionOf(path: Path): Position;
 }
@@ -62,7 +64,11 @@ export function readDocuments(text: string): Read {
     ok: true,
     documents: documents.map((document, index) => {
       const offsetOfPath = newLocator(document);
-      return { value: plain[index]?.value, positionOf: (path) => positionAt(lines, offsetOfPath(path)) };
+      return {
+        value: plain[index]?.value,
+        tag: document.contents?.tag ?? null,
+        positionOf: (path) => positionAt(lines, offsetOfPath(path)),
+      };
     }),
   };
 }

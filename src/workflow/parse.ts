@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
+import { type Base, carriedBase, inherit, sharedActions } from "./base.ts";
 import { expandCustomActions } from "./custom-actions.ts";
 import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
@@ -26,7 +27,10 @@ export type Level = "validate" | "load";
 export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const read = readDocuments(text);
   if (!read.ok) return { workflow: null, problems: read.problems };
-  const documents = read.documents.map((source, index) => new DocumentPlace(source, index, level));
+  const bases = read.documents.map(({ tag, value }) => carriedBase(tag, value));
+  const sources = read.documents.filter((_, index) => bases[index] === null);
+  const base = bases.find((one) => one !== null) ?? null;
+  const documents = sources.map((source, index) => new DocumentPlace(source, index, level));
   const [entry, ...later] = documents;
   if (entry === undefined) {
     const message = "entrypoint document must not be empty";
@@ -41,7 +45,7 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
     } as const;
     return { workflow: null, problems: [problem] };
   }
-  const main = checkDocument(entry, level);
+  const main = checkDocument(entry, level, base);
   const locals = later.map((place) => checkDocument(place, level));
   const problems = [
     ...main.problems,
@@ -55,6 +59,31 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   return finish(whole, problems);
 }
 
+/** A base configuration by itself (F-34). Its mistakes stand in its own text, so they are told before anything inherits them. */
+export function parseBase(
+  text: string,
+): { readonly base: Base | null; readonly problems: readonly Problem[] } {
+  const read = readDocuments(text);
+  if (!read.ok) return { base: null, problems: read.problems };
+  const [source, second] = read.documents;
+  if (source === undefined || isBlank(source.value)) return { base: {}, problems: [] };
+  const place = new DocumentPlace(source, 0, "load");
+  const wrong = (path: Path, message: string, remedy: string) => ({
+    base: null,
+    problems: [place.problem(path, message, remedy)],
+  });
+  if (second !== undefined) return wrong([], "a base configuration is one document", "remove the others");
+  const { value } = source;
+  if (!isMapping(value)) return wrong([], "a base configuration must be a mapping", "write root fields");
+  if (Object.hasOwn(value, "steps")) {
+    return wrong(["steps"], "a base configuration must not define steps", "steps belong to workflows");
+  }
+  const whole = new DocumentPlace({ ...source, value: { ...value, steps: [{ run: "true" }] } }, 0, "load");
+  const { workflow, problems } = checkDocument(whole, "load");
+  const finished = finish(workflow, problems);
+  return { base: finished.workflow === null ? null : value, problems: finished.problems };
+}
+
 /** The document of that name; "": the first. A local document sees the others of its stream (F-01). */
 export function pickDocument(workflow: Workflow, document: string): Workflow | null {
   if (document === "") return workflow;
@@ -64,14 +93,27 @@ export function pickDocument(workflow: Workflow, document: string): Workflow | n
 
 /** One document of the stream, and how its problems are told. */
 class DocumentPlace {
+  /** How many entries of a base stand before the document's own, by root field. */
+  #before: Readonly<Record<string, number>> = {};
+
   constructor(readonly source: SourceDocument, readonly index: number, private readonly level: Level) {}
+
+  /** What the document is, together with what it inherits. */
+  inheriting(base: Base, own: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const { value, before } = inherit(base, own);
+    this.#before = before;
+    return value;
+  }
 
   /** Notices exist on inspection surfaces only (V-51). */
   get isInspected(): boolean {
     return this.level === "validate";
   }
 
-  problem(path: Path, message: string, remedy: string): Problem {
+  problem(merged: Path, message: string, remedy: string): Problem {
+    const [field = "", at, ...rest] = merged;
+    const shift = this.#before[field] ?? 0;
+    const path = typeof at === "number" && at >= shift ? [field, at - shift, ...rest] : merged;
     const prefix = this.index === 0 ? [] : ["document", this.index];
     // Where a run is refused, the message alone says which document it is about (F-13).
     const isTold = this.index > 0 && this.level === "load";
@@ -91,17 +133,22 @@ interface Checked {
   readonly problems: readonly Problem[];
 }
 
-function checkDocument(place: DocumentPlace, level: Level): Checked {
-  const written = place.source.value;
+function checkDocument(place: DocumentPlace, level: Level, base: Base | null = null): Checked {
+  const own = place.source.value;
   const called = place.index === 0 ? "entrypoint document" : `document ${place.index + 1}`;
-  if (isBlank(written)) {
+  if (isBlank(own)) {
     return refuse([place.problem([], `${called} must not be empty`, "write at least steps")]);
   }
-  if (!isMapping(written)) {
+  if (!isMapping(own)) {
     return refuse([place.problem([], `${called} must be a mapping`, "write at least steps")]);
   }
+  const written = base === null ? own : place.inheriting(base, own);
   const { value, mistakes, isDeprecated } = expandCustomActions(written);
   const earlier = mistakes.map(({ path, message, remedy }) => place.problem(path, message, remedy));
+  for (const name of base === null ? [] : sharedActions(base, own)) {
+    const message = `custom action "${name}" is defined both in the base configuration and here`;
+    earlier.push(place.problem(["actions", name], message, "rename or remove one of them"));
+  }
   if (isDeprecated) earlier.push(deprecatedTypes(place));
   const { steps } = value;
   if (steps === undefined) {

@@ -85,6 +85,7 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
       log: options.log,
       wake: newLazyWake(clock),
       random: (length) => random.bytes(length),
+      base: null,
       background: () => {},
     };
     const app = createApp(ports, options.settings);

@@ -24,6 +24,7 @@ export function newTestPorts(db: Db, clock: Clock = systemClock(), log: Log = si
     log,
     wake: newMemoryWake(clock),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    base: null,
     background: () => {},
   };
 }

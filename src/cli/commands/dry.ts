@@ -11,6 +11,7 @@ import { newChecks } from "../../runner/checks.ts";
 import { systemClock, systemIds } from "../../runner/clock.ts";
 import { newSurroundings } from "../../runner/surroundings.ts";
 import { bindParams } from "../../workflow/inputs.ts";
+import { withBase } from "../../workflow/base.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import { formatProblem } from "../../workflow/problem.ts";
 import { NO_TARGET } from "../../workflow/schema/output.ts";
@@ -18,6 +19,7 @@ import { NO_CONTINUE } from "../../workflow/schema/policies.ts";
 import type { Container, Step, Workflow } from "../../workflow/workflow.ts";
 import { dirname, resolve } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
+import { readBaseConfig } from "../base-config.ts";
 import { openHome } from "../home.ts";
 import type { Node, RunDetails } from "../run-json.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
@@ -41,7 +43,8 @@ export const command: Command = {
   run: async (context) => {
     const home = await openHome(context.env);
     const file = await readWorkflowFile(context.positionals[0] ?? "", home.dagsDir);
-    const { workflow, problems } = parseWorkflow(file.text, "load");
+    const text = withBase(file.text, await readBaseConfig(context.env), "whole");
+    const { workflow, problems } = parseWorkflow(text, "load");
     if (workflow === null) {
       const errors = problems.filter((problem) => problem.severity === "error");
       throw new UserError(

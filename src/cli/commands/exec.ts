@@ -1,5 +1,7 @@
 import { basename, resolve } from "node:path";
 import * as v from "valibot";
+import { withBase } from "../../workflow/base.ts";
+import { readBaseFile } from "../base-config.ts";
 import { type Command, type Context, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
@@ -22,7 +24,7 @@ export const command: Command = {
       value: "DIR",
       help: "where it runs (default: here; on another server: its choice)",
     },
-    base: { type: "string", value: "FILE", help: "not supported: there is no base configuration" },
+    base: { type: "string", value: "FILE", help: "base configuration (default: DAGU_BASE_CONFIG)" },
     shell: { type: "string", value: "SHELL", help: "shell that reads the words as one line" },
     env: { type: "string", short: "E", multiple: true, value: "K=V", help: "variable; may be repeated" },
     dotenv: { type: "string", multiple: true, value: "FILE", help: "file of variables; may be repeated" },
@@ -31,7 +33,9 @@ export const command: Command = {
   },
   arguments: [0, 0],
   run: async (context) => {
-    const spec = JSON.stringify(toWorkflow(context));
+    const base = context.flags.text("base");
+    const written = JSON.stringify(toWorkflow(context));
+    const spec = base === null ? written : withBase(written, await readBaseFile(base), "whole");
     const facts = readFacts(context);
     await using connection = await connect(context);
     const isQuiet = context.flags.has("quiet");
@@ -50,9 +54,6 @@ function toWorkflow(context: Context): Record<string, unknown> {
   const words = context.rest ?? [];
   const [program = ""] = words;
   if (program === "") throw new UserError("the command is missing; it comes after --: dagu exec -- ls -l");
-  if (flags.text("base") !== null) {
-    throw new UserError("--base is not supported: there is no base configuration; use --env and --dotenv");
-  }
   const shell = flags.text("shell");
   const dir = workDir(context);
   const selector = Object.fromEntries(

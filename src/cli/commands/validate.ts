@@ -1,5 +1,7 @@
+import { withBase } from "../../workflow/base.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import { formatProblem, type Problem } from "../../workflow/problem.ts";
+import { readBaseConfig } from "../base-config.ts";
 import { type Command, writeErr } from "../command.ts";
 import { locateHome } from "../home.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
@@ -14,7 +16,10 @@ export const command: Command = {
   arguments: [1, 1],
   run: async ({ positionals: [argument = ""], env, flags }) => {
     const { path, text } = await readWorkflowFile(argument, locateHome(env).dagsDir);
-    const { workflow, problems } = parseWorkflow(text, "validate");
+    const { workflow, problems } = parseWorkflow(
+      withBase(text, await readBaseConfig(env), "whole"),
+      "validate",
+    );
     const isTold = (one: Problem): boolean =>
       one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
     for (const problem of problems.filter(isTold)) {

@@ -1,4 +1,5 @@
 /** A definition becomes the current one: checked, stored by digest, history kept (TX-11). */
+import { withBase } from "../../workflow/base.ts";
 import { fingerprintOf, hasEntries, type Schedule } from "../../workflow/schedule.ts";
 import { isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
@@ -19,7 +20,7 @@ export interface Published {
  * `refuseProblems`: a wrong text leaves the stored one as it was (AP-26).
  */
 export async function publish(
-  ports: Pick<ServerPorts, "db" | "ids" | "clock">,
+  ports: Pick<ServerPorts, "db" | "ids" | "clock" | "base">,
   fileName: string,
   text: string,
   options: { readonly author: string; readonly refuseProblems: boolean },
@@ -27,7 +28,7 @@ export async function publish(
   if (!isWorkflowName(fileName)) {
     return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
-  const { workflow, problems } = parseWorkflow(text, "load");
+  const { workflow, problems } = parseWorkflow(withBase(text, ports.base, "whole"), "load");
   if (workflow === null && options.refuseProblems) return { ok: true, problems, isChanged: false };
   const isChanged = await saveRevision(
     ports.db,

@@ -1,5 +1,6 @@
 /** Starting a run: check everything, then store it whole (TX-01) or not at all. */
 import { toBase62 } from "../../run/ids.ts";
+import { type Base, withBase } from "../../workflow/base.ts";
 import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
@@ -56,10 +57,10 @@ export interface StartRequest {
 /** A run that could be stored, or why not. Reads the definition; writes nothing. */
 export async function planRun(
   db: Db,
-  ports: Pick<ServerPorts, "ids">,
+  ports: Pick<ServerPorts, "ids" | "base">,
   request: StartRequest,
 ): Promise<{ ok: true; run: NewRun } | Refusal> {
-  const read = await readDefinition(db, request.definition);
+  const read = await readDefinition(db, ports.base, request);
   if (!read.ok) return read;
   const { workflow, text, name, fileName, document } = read.definition;
 
@@ -160,14 +161,22 @@ export interface Definition {
 
 export type DefinitionRead = { readonly ok: true; readonly definition: Definition } | Refusal;
 
-async function readDefinition(db: Db, given: StartRequest["definition"]): Promise<DefinitionRead> {
+async function readDefinition(
+  db: Db,
+  base: Base | null,
+  { definition: given, parent }: Pick<StartRequest, "definition" | "parent">,
+): Promise<DefinitionRead> {
   if ("workflow" in given) return { ok: true, definition: given };
-  if ("text" in given) return parseDefinition(given.text, given.name, null, given);
+  const inheritance = parent === undefined ? "whole" : "without-handlers";
+  if ("text" in given) {
+    return parseDefinition(withBase(given.text, base, inheritance), given.name, null, given);
+  }
   const stored = await currentDefinition(db, given.fileName);
   if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
-  return parseDefinition(stored.text, stored.name, given.fileName);
+  return parseDefinition(withBase(stored.text, base, inheritance), stored.name, given.fileName);
 }
 
+/** `text`: with what it inherits. */
 export function parseDefinition(
   text: string,
   name: string | null,

@@ -1,4 +1,5 @@
 /** Definitions (3.3): list, read, write, validate, start. */
+import { withBase } from "../../../workflow/base.ts";
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
@@ -81,7 +82,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
 
   app.post("/validate", async (c) => {
     const { spec } = await valid(SpecBody, c);
-    const { workflow, problems } = parseWorkflow(spec, "validate");
+    const { workflow, problems } = parseWorkflow(withBase(spec, ports.base, "whole"), "validate");
     return c.json({ valid: workflow !== null, errors: errorTexts(problems, "workflow"), problems });
   });
 
