@@ -61,7 +61,7 @@ export async function openPlan(options: PlanOptions): Promise<Plan> {
     machineDisk(),
     options.workDir,
     run,
-    { isWanted: false, dir: null },
+    { isWanted: false, dir: null, nowMs: 0 },
     null,
   );
   const quiet = (): void => {};

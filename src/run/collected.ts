@@ -27,3 +27,12 @@ function lowerCamel(name: string): string {
   if (!/^[A-Z][A-Z0-9_]*$/.test(name)) return name;
   return name.toLowerCase().replace(/_+([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
 }
+
+/** The same of rows, each of which knows whether it is a handler. */
+export function outputsOf(
+  rows: readonly (StepState & { readonly isHandler: boolean })[],
+): Record<string, string> {
+  const handlers = rows.filter((row) => row.isHandler);
+  const steps = rows.filter((row) => !row.isHandler);
+  return collectOutputs(inOutputOrder({ steps, handlers }));
+}

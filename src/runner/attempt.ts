@@ -15,7 +15,7 @@ import type { Progress } from "../run/progress.ts";
 import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
-import type { Workflow } from "../workflow/workflow.ts";
+import type { Step, Workflow } from "../workflow/workflow.ts";
 import { filterHostEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
@@ -29,10 +29,12 @@ import { guardedJournal } from "./guarded-journal.ts";
 import { type Attempt, type Control, holdAttempt, newControl } from "./control.ts";
 import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
+import { filingJournal, type LogFiles } from "./log-files.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
 import { newSecretFiles } from "./secret-files.ts";
+import { runFolder } from "./run-folder.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -128,17 +130,31 @@ export async function carryOut(
   abandon: AbortSignal,
 ): Promise<void> {
   await using spool = opened;
-  const workspace = await openWorkspace(
+  const opening = openWorkspace(
     host.disk,
     host.stateDir,
     { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
-    { isWanted: usesArtifacts(workflow), dir: workflow.artifacts.dir },
+    { isWanted: usesArtifacts(workflow), dir: workflow.artifacts.dir, nowMs: host.clock.now() },
     host.owner,
   );
+  const workspace = await opening.catch(noFolder);
+  if (isFailure(workspace)) {
+    return await tellToTheEnd(host, spool, control, abandon, async () => {
+      await spool.event({ type: "attempt.finished", data: { status: "failed", error: workspace } });
+    });
+  }
   await tellToTheEnd(host, spool, control, abandon, async () => {
     await perform(host, grant, { workflow, workspace, spool, progress, abandon }, control);
   });
   await workspace.close();
+}
+
+function noFolder(error: unknown): Failure {
+  return {
+    code: "INPUT_INVALID",
+    message: `the run's folders cannot be made: ${error instanceof Error ? error.message : String(error)}`,
+    remedy: "see that artifacts.dir and the runner's state folder are places where it may write",
+  };
 }
 
 /** Reports what `work` writes while it goes on, and what is left then. */
@@ -200,7 +216,11 @@ async function perform(
   const folders = sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
   const secrets = await readSecrets(workflow.secrets, host.runnerEnv, folders, policy);
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
-  const masked = maskJournal(guardedJournal(spool, control), mask);
+  const guarded = guardedJournal(spool, control);
+  const filed = workflow.logDir === null
+    ? guarded
+    : filingJournal(spool, guarded, logFilesOf(host, grant.run, workflow, workflow.logDir));
+  const masked = maskJournal(filed, mask);
   const kept = workspace.artifactsDir === null ? null : {
     folder: workspace.artifactsDir,
     attempt: spool.header,
@@ -250,6 +270,17 @@ async function perform(
   const error = control.lost ?? { code: "INTERNAL", message: "the run ended without a result", remedy: "" };
   const status = stopReason(control.stop.signal)?.kind === "cancelled" ? "aborted" : "failed";
   await spool.event({ type: "attempt.finished", data: { status, error } });
+}
+
+function logFilesOf(host: AttemptHost, run: Grant["run"], workflow: Workflow, logDir: string): LogFiles {
+  const steps = [...workflow.steps, ...Object.values(workflow.handlers)];
+  const isMerged = (step: Step): boolean => (step.logOutput ?? workflow.logOutput) === "merged";
+  const startedAt = host.clock.now();
+  return {
+    folder: () => runFolder(host.disk, logDir, run, startedAt),
+    merged: new Set(steps.filter(isMerged).map((step) => step.name)),
+    clock: host.clock,
+  };
 }
 
 /** What the attempt has by the time at which it is executed. */

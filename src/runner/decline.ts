@@ -18,9 +18,11 @@ export function refusalOf(policy: Policy, run: Grant["run"], workflow: Workflow)
   const refused = policy.run(run);
   if (refused !== null) return refused;
   const { isConfined } = policy.forRun(run, { own: [], secret: [] });
-  return isConfined && workflow.artifacts.dir !== null
-    ? denied("host", "artifacts.dir, which is a folder of the machine")
-    : null;
+  if (!isConfined) return null;
+  if (workflow.artifacts.dir !== null) {
+    return denied("host", "artifacts.dir, which is a folder of the machine");
+  }
+  return workflow.logDir === null ? null : denied("host", "log_dir, which is a folder of the machine");
 }
 
 /** A definition that is wrong for us is wrong for every runner: the run fails at once (M4). */

@@ -1,6 +1,7 @@
 /** The folders of one run on this machine (S-36, S-38, X-03): `runs/NAME/RUN_ID/work` is kept for its retries. */
 import { join, resolve } from "node:path";
 import type { Disk } from "./disk.ts";
+import { runFolder } from "./run-folder.ts";
 
 /** Whose the work folder is, when that is not the runner's own user. */
 export interface Owner {
@@ -25,7 +26,12 @@ export async function openWorkspace(
   disk: Disk,
   stateDir: string,
   run: { readonly name: string; readonly dagRunId: string; readonly attemptId: string },
-  artifacts: { readonly isWanted: boolean; readonly dir: string | null },
+  artifacts: {
+    readonly isWanted: boolean;
+    /** Where the workflow wants them; null: in the run's folder. */
+    readonly dir: string | null;
+    readonly nowMs: number;
+  },
   owner: Owner | null,
 ): Promise<Workspace> {
   const runDir = resolve(stateDir, "runs", run.name, run.dagRunId);
@@ -36,7 +42,10 @@ export async function openWorkspace(
   if (owner !== null) await Deno.chown(workDir, owner.uid, owner.gid);
   await disk.makeFolder(attemptDir, 0o700);
   disk.openAppend(logFile).close();
-  const artifactsDir = artifacts.isWanted ? await openArtifacts(disk, artifacts.dir, runDir, run) : null;
+  const { isWanted, dir, nowMs } = artifacts;
+  const inRun = join(runDir, "artifacts");
+  const artifactsDir = !isWanted ? null : dir === null ? inRun : await runFolder(disk, dir, run, nowMs);
+  if (artifactsDir === inRun) await disk.makeFolder(inRun);
   if (artifactsDir !== null && owner !== null) await Deno.chown(artifactsDir, owner.uid, owner.gid);
   return {
     workDir,
@@ -45,18 +54,6 @@ export async function openWorkspace(
     artifactsDir,
     close: () => disk.remove(attemptDir),
   };
-}
-
-/** The run's own folder, or one below the folder that the workflow names (S-65); attempts share it. */
-async function openArtifacts(
-  disk: Disk,
-  dir: string | null,
-  runDir: string,
-  run: { readonly name: string; readonly dagRunId: string },
-): Promise<string> {
-  const path = dir === null ? join(runDir, "artifacts") : resolve(dir, run.name, `dag-run_${run.dagRunId}`);
-  await disk.makeFolder(path);
-  return path;
 }
 
 /**

@@ -59,6 +59,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     secrets: written.secrets ?? [],
     artifacts: written.artifacts ?? { enabled: null, dir: null },
     logOutput: written.log_output ?? "separate",
+    logDir: written.log_dir ?? null,
     delaySec: written.delay_sec ?? 0,
     restartWaitSec: written.restart_wait_sec ?? 0,
     schedule: written.schedule ?? NO_SCHEDULE,
@@ -124,7 +125,6 @@ function mailsOf(written: WrittenWorkflow): Workflow["mails"] {
 
 /** Accepted, and of no effect in this version: said where a person looks for it, in `validate`. */
 const IDLE = [
-  "log_dir",
   "kubernetes",
   "otel",
 ] as const;

@@ -49,6 +49,8 @@ export interface Workflow {
   /** null: as the workflow's use of them asks (S-63). */
   readonly artifacts: { readonly enabled: boolean | null; readonly dir: string | null };
   readonly logOutput: LogOutput;
+  /** Where log files are wanted beside the service's own; null: nowhere. */
+  readonly logDir: string | null;
   readonly delaySec: number;
   readonly restartWaitSec: number;
   readonly schedule: Schedule;

@@ -20,6 +20,7 @@ steps:
     action: human.task
     with: {prompt: "Look at the report"}
   - id: use
+    output: BIG_SIZE
     run: cat "$DAG_RUN_ARTIFACTS_DIR/report.md"; wc -c < "$DAG_RUN_ARTIFACTS_DIR/deep/big.txt"
 `;
 
@@ -99,6 +100,8 @@ Deno.test({
       assert.equal((await followToEnd(run))["statusLabel"], "succeeded", second.stderr());
       const log = await (await fetch(`${run}/steps/use/log/download`)).text();
       assert.equal(log, `# Report\n${BIG_BYTES}\n`);
+      // AP-72, S-57.
+      assert.deepEqual((await read("/outputs"))["outputs"], { bigSize: `# Report\n${BIG_BYTES}` });
     }
     await Deno.remove(home, { recursive: true });
   },

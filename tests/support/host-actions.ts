@@ -38,7 +38,13 @@ const NEVER = new AbortController().signal;
 export async function openHostBench(options: HostBenchOptions = {}): Promise<HostBench> {
   const folder = await Deno.makeTempDir();
   const run = { name: "flow", dagRunId: "run1", attemptId: "a1" };
-  const workspace = await openWorkspace(machineDisk(), folder, run, { isWanted: true, dir: null }, null);
+  const workspace = await openWorkspace(
+    machineDisk(),
+    folder,
+    run,
+    { isWanted: true, dir: null, nowMs: 0 },
+    null,
+  );
   const hurry = new AbortController();
   const runnerEnv = options.runnerEnv ?? { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/root" };
   const opened = await newActions({

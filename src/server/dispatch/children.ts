@@ -1,7 +1,7 @@
 /** Runs that a step of another run starts (M9): each once per key, however often the step is tried. */
 import type { ChildReply, ChildRequest, ChildView } from "../../protocol/children.ts";
 import type { ProtocolErrorCode } from "../../protocol/messages.ts";
-import { collectOutputs, inOutputOrder } from "../../run/collected.ts";
+import { outputsOf } from "../../run/collected.ts";
 import type { RunStatus } from "../../run/event.ts";
 import { RunId, toBase62 } from "../../run/ids.ts";
 import * as v from "valibot";
@@ -246,16 +246,12 @@ async function findChild(ports: ServerPorts, caller: ChildCaller, dagRunId: stri
 async function viewOf(ports: ServerPorts, run: RunRow): Promise<ChildView> {
   const status = statusOf(run.status);
   const rows = OVER.has(status) ? await listSteps(ports.db, run.id) : [];
-  const state = {
-    steps: rows.filter((row) => !row.isHandler),
-    handlers: rows.filter((row) => row.isHandler),
-  };
   return {
     name: run.name,
     dagRunId: v.parse(RunId, run.dagRunId),
     status,
     queue: run.queue,
     failure: failureOf(run),
-    outputs: collectOutputs(inOutputOrder(state)),
+    outputs: outputsOf(rows),
   };
 }

@@ -1,13 +1,15 @@
 /** One run as API, live stream and pages show it. */
+import { outputsOf } from "../../run/collected.ts";
 import type { RunStatus } from "../../run/event.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
+import { listAttempts } from "../store/attempts.ts";
 import { getText } from "../store/blobs.ts";
 import { getRun, type RunRow } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
 import { refused } from "./answer.ts";
-import { type RunDetails, toDetails } from "./shapes.ts";
+import { type RunDetails, toDetails, toSummary } from "./shapes.ts";
 
 export async function findRun(ports: ServerPorts, name: string, dagRunId: string): Promise<RunRow> {
   const run = await getRun(ports.db, name, dagRunId);
@@ -27,6 +29,30 @@ export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<R
     const [steps, declared] = await Promise.all([listSteps(ports.db, run.id), workflow]);
     return toDetails(run, steps, declared);
   };
+}
+
+/** What the run has published so far (AP-72, S-57): the last writer of a name wins. */
+export async function readOutputs(ports: ServerPorts, run: RunRow): Promise<RunOutputs> {
+  const [steps, attempts] = await Promise.all([listSteps(ports.db, run.id), listAttempts(ports.db, run.id)]);
+  const { name, dagRunId, status, finishedAt, params } = toSummary(run);
+  const attemptId = attempts.at(-1)?.id ?? "";
+  return {
+    metadata: { dagName: name, dagRunId, attemptId, status, completedAt: finishedAt, params },
+    outputs: outputsOf(steps),
+  };
+}
+
+export interface RunOutputs {
+  readonly metadata: {
+    readonly dagName: string;
+    readonly dagRunId: string;
+    /** "": it has had none. */
+    readonly attemptId: string;
+    readonly status: number;
+    readonly completedAt: string;
+    readonly params: string;
+  };
+  readonly outputs: Readonly<Record<string, string>>;
 }
 
 async function readWorkflow(ports: ServerPorts, run: RunRow): Promise<Workflow | null> {

@@ -15,7 +15,7 @@ import { listEvents } from "../../store/events.ts";
 import { childrenOf, descendantOf, listRuns, type RunFilter } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
-import { findRun, readDetails } from "../runs-read.ts";
+import { findRun, readDetails, readOutputs } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
 import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
 
@@ -116,6 +116,11 @@ export function dagRunRoutes(
     const sub = await descendantOf(ports.db, run.id, subRunId);
     if (sub === null) throw refused("not_found", `run ${name}:${run.dagRunId} has no sub-run ${subRunId}`);
     return c.json({ dagRunDetails: await readDetails(ports, sub) });
+  });
+
+  app.get("/:name/:dagRunId/outputs", async (c) => {
+    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
+    return c.json(await readOutputs(ports, run));
   });
 
   app.get("/:name/:dagRunId/spec", async (c) => {

@@ -1,0 +1,66 @@
+/**
+ * Log files of a run's own, for who looks for them on the machine (`log_dir`, S-60): one pair for each try of a step, `.out`
+ * and `.err`, or one `.log` where both streams are one. They hold what the spool holds, secrets masked.
+ */
+import { join } from "node:path";
+import { noteOf } from "../run/event.ts";
+import type { Clock, Journal, StreamName } from "../run/ports.ts";
+import { timeText } from "./run-folder.ts";
+import type { Spool } from "./spool.ts";
+
+export interface LogFiles {
+  /** Made when it is first needed. */
+  folder(): Promise<string>;
+  /** Names of steps and handlers whose streams are one. */
+  readonly merged: ReadonlySet<string>;
+  readonly clock: Clock;
+}
+
+const SUFFIX: Readonly<Record<StreamName, string>> = { stdout: "out", stderr: "err" };
+
+/** A try's files are written when it is over: at the next try, or at the end of the step. */
+export function filingJournal(spool: Spool, journal: Journal, files: LogFiles): Journal {
+  const begunAt = new Map<string, number>();
+  let isTold = false;
+  const file = async (step: string): Promise<void> => {
+    const startedAt = begunAt.get(step);
+    if (startedAt === undefined) return;
+    begunAt.delete(step);
+    try {
+      await write(spool, files, step, startedAt);
+    } catch (error) {
+      if (isTold) return;
+      isTold = true;
+      const reason = error instanceof Error ? error.message : String(error);
+      await journal.event({
+        type: "note",
+        data: noteOf("warn", `log_dir cannot be written: ${reason}`, undefined),
+      });
+    }
+  };
+  return {
+    event: async (body) => {
+      if (body.type === "step.started" || body.type === "step.retrying" || body.type === "step.finished") {
+        await file(body.step);
+      }
+      if (body.type === "step.started") begunAt.set(body.step, files.clock.now());
+      await journal.event(body);
+    },
+    log: (step, stream, bytes) => journal.log(step, stream, bytes),
+  };
+}
+
+async function write(spool: Spool, files: LogFiles, step: string, startedAt: number): Promise<void> {
+  const isMerged = files.merged.has(step);
+  const stem = join(await files.folder(), `${step.replace(/[^\w.-]/g, "_")}.${timeText(startedAt)}`);
+  const open = (suffix: string): Deno.FsFile =>
+    Deno.openSync(`${stem}.${suffix}`, { create: true, write: true, truncate: true, mode: 0o600 });
+  using stdout = open(isMerged ? "log" : SUFFIX.stdout);
+  using stderr = isMerged ? null : open(SUFFIX.stderr);
+  await spool.replay(step, {
+    write: async (stream, bytes) => {
+      const to = stream === "stderr" && stderr !== null ? stderr : stdout;
+      for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
+    },
+  });
+}

@@ -1,0 +1,80 @@
+/** Files of a run on the runner's machine: logs by `log_dir` (S-60), the folder's layout (S-65). */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { accept, START } from "./harness.ts";
+
+const RUN_FOLDER = /^dag-run_\d{8}_\d{6}Z_kept\d$/;
+
+/** Contents by file name, without the time in it; several files of one step in the order of their times. */
+async function filesOf(dir: string): Promise<Record<string, string[]>> {
+  const folders = await Array.fromAsync(Deno.readDir(dir), (entry) => entry.name);
+  const [folder = ""] = folders;
+  assert.equal(folders.length, 1, folders.join());
+  assert.match(folder, RUN_FOLDER);
+  const files: Record<string, string[]> = {};
+  const names = await Array.fromAsync(Deno.readDir(join(dir, folder)), (entry) => entry.name);
+  for (const name of names.sort()) {
+    const short = name.replace(/\.\d{8}_\d{6}_\d{3}\./, ".");
+    files[short] = [...files[short] ?? [], await Deno.readTextFile(join(dir, folder, name))];
+  }
+  return files;
+}
+
+accept(
+  "S-60 S-86 log_dir: .out and .err for each try, .log where both streams are one",
+  `
+log_dir: "@W/logs"
+handler_on: {exit: {run: echo bye}}
+steps:
+  - id: twice
+    retry_policy: {limit: 1, interval_sec: 0}
+    stdout: "@W/redirected"
+    run: 'echo out; printf "no end" >&2; test -e @W/x || { touch @W/x; exit 1; }; echo more'
+  - id: both
+    log_output: merged
+    run: 'echo out; echo err >&2'
+`,
+  [{
+    args: [...START, "--run-id", "kept1"],
+    check: async (_result, folder) =>
+      assert.deepEqual(await filesOf(join(folder, "logs", "w")), {
+        "twice.out": ["out\n", "out\nmore\n"],
+        "twice.err": ["no end", "no end"],
+        "both.log": ["out\nerr\n"],
+        "onExit.out": ["bye\n"],
+        "onExit.err": [""],
+      }),
+  }],
+);
+
+accept(
+  "S-65 artifacts of a retried run stay in one folder below artifacts.dir",
+  `
+artifacts: {dir: "@W/art"}
+steps:
+  - id: a
+    run: 'echo one > $DAG_RUN_ARTIFACTS_DIR/one; test -e @W/x || { touch @W/x; exit 1; }; echo two > $DAG_RUN_ARTIFACTS_DIR/two'
+`,
+  [
+    { args: [...START, "--run-id", "kept2"], code: 1 },
+    {
+      args: ["retry", "w", "--run-id", "kept2"],
+      check: async (_result, folder) =>
+        assert.deepEqual(await filesOf(join(folder, "art", "w")), { one: ["one\n"], two: ["two\n"] }),
+    },
+  ],
+);
+
+accept(
+  "S-60 a log_dir that cannot be written costs no run; an artifacts.dir that cannot, does",
+  "log_dir: /proc/nope\nsteps: [{id: a, run: echo hi}]",
+  [
+    { args: START, out: ["note: log_dir cannot be written"] },
+    {
+      args: ["start", "other.yaml"],
+      write: { "other.yaml": "artifacts: {enabled: true, dir: /proc/nope}\nsteps: [{id: a, run: echo hi}]" },
+      code: 1,
+      err: ["the run's folders cannot be made"],
+    },
+  ],
+);
