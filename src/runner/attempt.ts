@@ -112,6 +112,7 @@ async function runAttempt(host: AttemptHost, grant: Grant, claim: Claim): Promis
     name: grant.run.name,
     dagRunId: grant.run.dagRunId,
     takesSlot: claim.takesSlot,
+    bootId: host.machine.bootId,
   };
   const spool = await newSpool(folder, header, host, host.budget);
   const { now: renewedAt } = claim.claimedAt;

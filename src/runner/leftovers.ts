@@ -121,6 +121,7 @@ async function reattach(
     const past = await readPast(host, answer.grant, spool);
     if (past !== null) {
       const { workflow, progress } = past;
+      if (spool.header.bootId !== host.machine.bootId) await tellGaps(host, spool, answer.logs);
       return await carryOut(host, answer.grant, workflow, spool, progress, control, abandon);
     }
   }
@@ -128,6 +129,41 @@ async function reattach(
   const status = answer?.verdict === "finish" ? answer.status : isStopped ? "aborted" : "failed";
   await end(host, spool, control, abandon, status);
 }
+
+/**
+ * The machine was started anew: log bytes that were not on the disk are lost, though some of them may have been sent. What
+ * comes goes on behind whatever the control plane has, and the gap is told (INV-07).
+ */
+async function tellGaps(
+  host: AttemptHost,
+  spool: Spool,
+  logs: Extract<ReattachAnswer, { verdict: "continue" }>["logs"],
+): Promise<void> {
+  const known = Map.groupBy(logs.filter(({ isFinal }) => !isFinal), ({ step }) => step);
+  for (const step of new Set([...known.keys(), ...stepsUnderWay(spool)])) {
+    spool.openStep(step);
+    for (const file of spool.streamsOf(step).filter(({ isEnded }) => !isEnded)) {
+      const { stream } = file;
+      await file.pad(known.get(step)?.find((one) => one.stream === stream)?.nextOffset ?? 0);
+      const data = { stream, fromOffset: file.size, bytes: 0, reason: LOST_POWER };
+      await spool.event({ type: "log.dropped", step, data });
+    }
+  }
+  await spool.keepHeader({ ...spool.header, bootId: host.machine.bootId });
+}
+
+/** Steps that have begun and not ended. */
+function stepsUnderWay(spool: Spool): Set<string> {
+  const steps = new Set<string>();
+  for (let seq = 1; seq <= spool.lastSeq; seq++) {
+    const event = spool.peek(seq);
+    if (event?.type === "step.started") steps.add(event.step ?? "");
+    if (event?.type === "step.finished") steps.delete(event.step ?? "");
+  }
+  return steps;
+}
+
+const LOST_POWER = "the machine was started anew; what was not on its disk yet is lost";
 
 /** null: there was no answer in time, or a control plane that does not know the question. */
 async function ask(

@@ -6,6 +6,8 @@ import { killLeftovers } from "./process.ts";
 
 export interface Machine {
   readonly hostName: string;
+  /** Another one than before: the machine was started anew, and what was not on its disk is lost. "": it cannot tell. */
+  readonly bootId: string;
   readonly disk: Disk;
   /** What executes the steps of one attempt. */
   newActions(options: ActionsOptions): Actions;
@@ -15,5 +17,13 @@ export interface Machine {
 
 /** The one that this process is on. */
 export function thisMachine(): Machine {
-  return { hostName: Deno.hostname(), disk: machineDisk(), newActions, killLeftovers };
+  return { hostName: Deno.hostname(), bootId: bootId(), disk: machineDisk(), newActions, killLeftovers };
+}
+
+function bootId(): string {
+  try {
+    return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+  } catch {
+    return "";
+  }
 }

@@ -21,10 +21,14 @@ const SpoolHeader = v.object({
   fence: v.number(),
   name: v.string(),
   dagRunId: v.string(),
+  /** Of the machine, when the attempt began or last went on. */
+  bootId: v.optional(v.string(), ""),
   /** Of the runner, while its work goes on. */
   takesSlot: v.optional(v.boolean(), true),
 });
 export type SpoolHeader = v.InferOutput<typeof SpoolHeader>;
+
+const HEADER = "attempt.json";
 
 const StreamEntry = v.object({
   file: v.string(),
@@ -68,6 +72,8 @@ export interface Spool extends Journal, AsyncDisposable {
   changed(since: number, signal: AbortSignal): Promise<void>;
   /** Something outside the spool changed that its watchers look at. */
   touch(): void;
+  /** For processes that come after this one. */
+  keepHeader(header: SpoolHeader): Promise<void>;
   /** Deletes everything. Nothing may be written afterwards. */
   remove(): Promise<void>;
 }
@@ -85,7 +91,7 @@ export async function newSpool(
   budget: SpoolBudget,
 ): Promise<Spool> {
   await ports.disk.makeFolder(folder, 0o700);
-  await writeText(ports.disk, join(folder, "attempt.json"), JSON.stringify(header));
+  await writeText(ports.disk, join(folder, HEADER), JSON.stringify(header));
   return await open(folder, header, ports, budget, []);
 }
 
@@ -95,7 +101,7 @@ export async function reopenSpool(
   ports: SpoolPorts,
   budget: SpoolBudget,
 ): Promise<Spool | null> {
-  const json = await readText(ports.disk, join(folder, "attempt.json"));
+  const json = await readText(ports.disk, join(folder, HEADER));
   const header = v.safeParse(SpoolHeader, parseJson(json));
   if (!header.success) return null;
   const streams: StreamFile[] = [];
@@ -247,6 +253,7 @@ async function open(
         waiters.add(wake);
         signal.addEventListener("abort", wake, { once: true });
       }),
+    keepHeader: (changed) => writeText(disk, join(folder, HEADER), JSON.stringify(changed)),
     remove: async () => {
       await close();
       await disk.remove(folder);

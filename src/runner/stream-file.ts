@@ -19,8 +19,12 @@ export interface StreamFile {
   drop(reason: string): void;
   /** Up to `length` bytes from `offset`; shorter only at the end. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills up to `size` bytes what was lost: later bytes keep their places. */
+  pad(size: number): Promise<void>;
   end(): Promise<void>;
 }
+
+const LINE_FEED = 10;
 
 export function openStreamFile(disk: Disk, path: string, step: string, stream: StreamName): StreamFile {
   const file = disk.openAppend(path);
@@ -70,6 +74,10 @@ export function openStreamFile(disk: Disk, path: string, step: string, stream: S
       if (dropReason === "") dropReason = reason;
     },
     read: (offset, length) => disk.readRange(path, offset, Math.min(length, size - offset)),
+    pad: (wanted) =>
+      lane = lane.then(async () => {
+        if (wanted > size) await write(new Uint8Array(wanted - size).fill(LINE_FEED));
+      }),
     end: () =>
       lane = lane.then(() => {
         if (isEnded) return;

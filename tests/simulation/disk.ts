@@ -12,16 +12,18 @@ export interface Platter {
   readonly files: Map<string, File>;
   readonly folders: Set<string>;
   isFull: boolean;
+  powerLosses: number;
   /** Another process has the state folder while this one lives. */
   lockedBy: Life | null;
 }
 
 export function newPlatter(): Platter {
-  return { files: new Map(), folders: new Set(), isFull: false, lockedBy: null };
+  return { files: new Map(), folders: new Set(), isFull: false, powerLosses: 0, lockedBy: null };
 }
 
 /** Appended bytes that were not synced are gone. What was written whole is taken to be there: it is written before use. */
 export function losePower(platter: Platter): void {
+  platter.powerLosses++;
   for (const file of platter.files.values()) file.bytes = file.bytes.slice(0, file.syncedSize);
 }
 

@@ -80,6 +80,7 @@ export function newWorker(options: WorkerOptions): Worker {
       hostEnv: {},
       machine: {
         hostName: name,
+        bootId: String(platter.powerLosses),
         disk,
         newActions: (asked) => newPlayedActions(stage, { machine: name, life: own, random }, asked),
         killLeftovers: () => Promise.resolve(),

@@ -3,6 +3,7 @@ import type { ReattachAnswer, ReattachReply, ReattachRequest } from "../../proto
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getAttempt, isLive, renewLeases } from "../store/attempts.ts";
+import { listStreams } from "../store/logs.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { readGrants } from "./claim.ts";
 
@@ -38,5 +39,7 @@ async function judge(
   if (!isHeld || !isLive(attempt)) return { attemptId, verdict: "finish", status: "failed" };
   if (attempt.cancelRequestedAt !== null) return { attemptId, verdict: "finish", status: "aborted" };
   const [grant] = await readGrants(ports, settings, [attemptId]);
-  return grant === undefined ? { attemptId, verdict: "discard" } : { attemptId, verdict: "continue", grant };
+  if (grant === undefined) return { attemptId, verdict: "discard" };
+  const logs = await listStreams(ports.db, attempt.runId, attempt.fence);
+  return { attemptId, verdict: "continue", grant, logs };
 }

@@ -41,6 +41,17 @@ export async function lockStream(tx: Transaction, place: LogPlace, newId: string
   return row;
 }
 
+/** How far the logs of an attempt have come. */
+export async function listStreams(
+  db: Executor,
+  runId: string,
+  fence: number,
+): Promise<Pick<LogStream, "step" | "stream" | "nextOffset" | "isFinal">[]> {
+  const { step, stream, nextOffset, isFinal } = logStreams;
+  return await db.select({ step, stream, nextOffset, isFinal }).from(logStreams)
+    .where(and(eq(logStreams.runId, runId), eq(logStreams.attempt, fence)));
+}
+
 /** Appends what is next; beyond `capBytes` bytes are counted and not stored. */
 export async function appendLog(
   tx: Transaction,

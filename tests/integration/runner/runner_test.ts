@@ -221,6 +221,7 @@ Deno.test("RS-01 what an earlier process left is told to its end", async () => {
     name: "flow",
     dagRunId: "run-1",
     takesSlot: true,
+    bootId: "",
   };
   {
     const budget = { limitBytes: 1e9, usedBytes: 0 };

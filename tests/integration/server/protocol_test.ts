@@ -148,6 +148,13 @@ onEveryServer("M16 a runner that was started anew learns what is still its own",
       headers: mine,
     });
   await bodyOf(await tell(1, start(1)));
+  const piece = `step=a&stream=stderr&offset=0&fence=${fence}`;
+  await bodyOf(
+    await server.request("POST", `/runner/v1/attempts/${attemptId}/logs?${piece}`, {
+      body: new TextEncoder().encode("told"),
+      headers: mine,
+    }),
+  );
   const ask = async (who: Registered, held: { attemptId: string; fence: number }): Promise<unknown> => {
     const body = { attempts: [{ ...held, lastSeq: 2 }] };
     return await bodyOf(
@@ -156,7 +163,12 @@ onEveryServer("M16 a runner that was started anew learns what is still its own",
   };
   const discarded = (id: string) => ({ attempts: [{ attemptId: id, verdict: "discard" }] });
   assert.deepEqual(await ask(runner, { attemptId, fence }), {
-    attempts: [{ attemptId, verdict: "continue", grant: { ...grant } }],
+    attempts: [{
+      attemptId,
+      verdict: "continue",
+      grant: { ...grant },
+      logs: [{ step: "a", stream: "stderr", nextOffset: 4, isFinal: false }],
+    }],
   });
   assert.deepEqual(await ask(other, { attemptId, fence }), discarded(attemptId), "another runner's");
   assert.deepEqual(await ask(runner, { attemptId, fence: fence + 1 }), discarded(attemptId), "stale fence");

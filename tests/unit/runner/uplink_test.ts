@@ -9,6 +9,7 @@ import { openUplink, type UplinkEnd } from "../../../src/runner/uplink.ts";
 import { type FakeControlPlane, newFakeControlPlane } from "../../support/fake-control-plane.ts";
 
 const HEADER = {
+  bootId: "",
   attemptId: "0199aaaa-0000-7000-8000-000000000001",
   attemptToken: "dagu_att_x",
   fence: 1,
