@@ -16,7 +16,7 @@ import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
 import type { Workflow } from "../workflow/workflow.ts";
-import { filterHostEnv } from "./actions/environment.ts";
+import { filterHostEnv, withoutServiceEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
@@ -321,7 +321,8 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     scheduleTime: grant.run.scheduleTime,
     params: grant.params,
     env: opened.triggerEnv,
-    host: hostEnv,
+    host: policy.isConfined ? hostEnv : withoutServiceEnv(host.runnerEnv),
+    imported: hostEnv,
     paths: { workDir: workspace.workDir, logFile: workspace.logFile, artifactsDir: workspace.artifactsDir },
     secrets: opened.secrets,
     root: grant.run.root,
