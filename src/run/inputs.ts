@@ -23,8 +23,10 @@ export interface RunInputs {
   readonly params: RunParams;
   /** Variables that the trigger brought: `DAGU_EVENT_*`, `WEBHOOK_PAYLOAD`, `WEBHOOK_HEADERS`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Filtered environment of the runner's process: the fallback of `host` fields (V-28). */
+  /** Of the runner's process: the fallback of `host` fields (V-28). */
   readonly host: Readonly<Record<string, string>>;
+  /** Of the runner's process: what steps on the host find in their environment (V-34, X-08). */
+  readonly imported: Readonly<Record<string, string>>;
   /** Absolute paths on the runner's machine. */
   readonly paths: {
     readonly workDir: string;

@@ -66,7 +66,8 @@ export function unknownCredential({ registryAuths }: Workflow, scope: Scope): st
 }
 
 /** Everything in it but the fields that stay literal (2.13). */
-export function resolveContainer(container: Container, scope: Scope): Container {
+export function resolveContainer(container: Container, outer: Scope): Container {
+  const scope = withoutHost(outer);
   const text = (value: string): string => resolveText(value, scope, "scope");
   const optional = (value: string | null): string | null => value === null ? null : text(value);
   const shared = {
@@ -124,20 +125,26 @@ export function resolveAction(
       };
     }
     case "docker.run":
-      return resolveDockerRun(action.with, scope);
+      return resolveDockerRun(action.with, withoutHost(scope));
     case "harness.run": {
+      const inside = withoutHost(scope);
       const tries = harnessTries(action.with, workflow.harness, workflow.harnesses)
-        .map((config) => resolveHarness(config, scope));
+        .map((config) => resolveHarness(config, inside));
       return {
         name: "harness.run",
-        prompt: resolveText(action.with.prompt, scope, "scope"),
-        stdin: action.with.stdin === null ? null : resolveText(action.with.stdin, scope, "scope"),
+        prompt: resolveText(action.with.prompt, inside, "scope"),
+        stdin: action.with.stdin === null ? null : resolveText(action.with.stdin, inside, "scope"),
         tries,
       };
     }
     default:
       return resolveNamed(action, scope);
   }
+}
+
+/** The runner's own environment reaches neither containers nor harnesses (2.5.3, 2.13.3, 7.1.1). */
+function withoutHost(scope: Scope): Scope {
+  return { ...scope, imported: {} };
 }
 
 function resolveNamed(action: NamedStepAction, scope: Scope): ResolvedAction | Failure {
@@ -159,7 +166,7 @@ function resolveNamed(action: NamedStepAction, scope: Scope): ResolvedAction | F
 function resolveContainerCommand(text: string, container: Container, scope: Scope): string {
   const own = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
   const isDirect = container.shell?.[0] === "direct";
-  return resolveText(text, { ...scope, env: { ...scope.env, ...own } }, "scope", {
+  return resolveText(text, { ...withoutHost(scope), env: { ...scope.env, ...own } }, "scope", {
     keepUnqualifiedEscape: !isDirect,
   });
 }

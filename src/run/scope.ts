@@ -22,6 +22,7 @@ export function newRunScope(workflow: Workflow, inputs: RunInputs, startedAt: nu
     paramsJson: inputs.params.json,
     env: { ...namedParams(inputs.params.values), ...inputs.env, ...managed },
     host: inputs.host,
+    imported: inputs.imported,
     published: () => null,
     context: runFacts(inputs, startedAt),
   };

@@ -15,8 +15,8 @@ import type { Progress } from "../run/progress.ts";
 import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
-import type { Step, Workflow } from "../workflow/workflow.ts";
-import { filterHostEnv } from "./actions/environment.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+import { filterHostEnv, withoutServiceEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
@@ -29,12 +29,11 @@ import { guardedJournal } from "./guarded-journal.ts";
 import { type Attempt, type Control, holdAttempt, newControl } from "./control.ts";
 import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
-import { filingJournal, type LogFiles } from "./log-files.ts";
+import { filingJournal } from "./log-files.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
 import { newSecretFiles } from "./secret-files.ts";
-import { runFolder } from "./run-folder.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -218,10 +217,7 @@ async function perform(
   const secrets = await readSecrets(workflow.secrets, host.runnerEnv, folders, policy);
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
   const guarded = guardedJournal(spool, control);
-  const filed = workflow.logDir === null
-    ? guarded
-    : filingJournal(spool, guarded, logFilesOf(host, grant.run, workflow, workflow.logDir));
-  const masked = maskJournal(filed, mask);
+  const masked = maskJournal(filingJournal(spool, guarded, host, grant.run, workflow), mask);
   const kept = workspace.artifactsDir === null ? null : {
     folder: workspace.artifactsDir,
     attempt: spool.header,
@@ -271,17 +267,6 @@ async function perform(
   const error = control.lost ?? { code: "INTERNAL", message: "the run ended without a result", remedy: "" };
   const status = stopReason(control.stop.signal)?.kind === "cancelled" ? "aborted" : "failed";
   await spool.event({ type: "attempt.finished", data: { status, error } });
-}
-
-function logFilesOf(host: AttemptHost, run: Grant["run"], workflow: Workflow, logDir: string): LogFiles {
-  const steps = [...workflow.steps, ...Object.values(workflow.handlers)];
-  const isMerged = (step: Step): boolean => (step.logOutput ?? workflow.logOutput) === "merged";
-  const startedAt = host.clock.now();
-  return {
-    folder: () => runFolder(host.disk, logDir, run, startedAt),
-    merged: new Set(steps.filter(isMerged).map((step) => step.name)),
-    clock: host.clock,
-  };
 }
 
 /** What the attempt has by the time at which it is executed. */
@@ -353,7 +338,8 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     scheduleTime: grant.run.scheduleTime,
     params: grant.params,
     env: opened.triggerEnv,
-    host: hostEnv,
+    host: policy.isConfined ? hostEnv : withoutServiceEnv(host.runnerEnv),
+    imported: hostEnv,
     paths: { workDir: workspace.workDir, logFile: workspace.logFile, artifactsDir: workspace.artifactsDir },
     secrets: opened.secrets,
     root: grant.run.root,

@@ -5,29 +5,51 @@
 import { join } from "node:path";
 import { noteOf } from "../run/event.ts";
 import type { Clock, Journal, StreamName } from "../run/ports.ts";
-import { timeText } from "./run-folder.ts";
+import type { Step, Workflow } from "../workflow/workflow.ts";
+import type { Disk } from "./disk.ts";
+import { runFolder, timeText } from "./run-folder.ts";
 import type { Spool } from "./spool.ts";
 
-export interface LogFiles {
+interface LogFiles {
   /** Made when it is first needed. */
   folder(): Promise<string>;
   /** Names of steps and handlers whose streams are one. */
   readonly merged: ReadonlySet<string>;
+}
+
+interface Ports {
+  readonly disk: Disk;
   readonly clock: Clock;
 }
 
 const SUFFIX: Readonly<Record<StreamName, string>> = { stdout: "out", stderr: "err" };
 
-/** A try's files are written when it is over: at the next try, or at the end of the step. */
-export function filingJournal(spool: Spool, journal: Journal, files: LogFiles): Journal {
+/**
+ * A try's files are written when it is over: at the next try, or at the end of the step. Without a `log_dir` the journal is
+ * as it was.
+ */
+export function filingJournal(
+  spool: Spool,
+  journal: Journal,
+  ports: Ports,
+  run: { readonly name: string; readonly dagRunId: string },
+  workflow: Workflow,
+): Journal {
+  const { logDir } = workflow;
+  if (logDir === null) return journal;
+  const startedAt = ports.clock.now();
+  const files = {
+    folder: () => runFolder(ports.disk, logDir, run, startedAt),
+    merged: mergedIn(workflow),
+  };
   const begunAt = new Map<string, number>();
   let isTold = false;
   const file = async (step: string): Promise<void> => {
-    const startedAt = begunAt.get(step);
-    if (startedAt === undefined) return;
+    const since = begunAt.get(step);
+    if (since === undefined) return;
     begunAt.delete(step);
     try {
-      await write(spool, files, step, startedAt);
+      await write(spool, files, step, since);
     } catch (error) {
       if (isTold) return;
       isTold = true;
@@ -43,11 +65,17 @@ export function filingJournal(spool: Spool, journal: Journal, files: LogFiles): 
       if (body.type === "step.started" || body.type === "step.retrying" || body.type === "step.finished") {
         await file(body.step);
       }
-      if (body.type === "step.started") begunAt.set(body.step, files.clock.now());
+      if (body.type === "step.started") begunAt.set(body.step, ports.clock.now());
       await journal.event(body);
     },
     log: (step, stream, bytes) => journal.log(step, stream, bytes),
   };
+}
+
+function mergedIn(workflow: Workflow): ReadonlySet<string> {
+  const steps = [...workflow.steps, ...Object.values(workflow.handlers)];
+  const isMerged = (step: Step): boolean => (step.logOutput ?? workflow.logOutput) === "merged";
+  return new Set(steps.filter(isMerged).map((step) => step.name));
 }
 
 async function write(spool: Spool, files: LogFiles, step: string, startedAt: number): Promise<void> {

@@ -14,8 +14,10 @@ export interface Scope {
   readonly paramsJson: string;
   /** Environment of the current scope. */
   readonly env: Readonly<Record<string, string>>;
-  /** Environment of the runner's process: only `host` fields fall back to it (V-28). */
+  /** Environment of the runner's process: only `$NAME` in `host` fields falls back to it (V-28). */
   readonly host: Readonly<Record<string, string>>;
+  /** What host processes find of it below `env` (V-34): `${env.NAME}` reads it too. Absent: what runs in a container. */
+  readonly imported?: Readonly<Record<string, string>>;
   /** What the step of that id published; null: there is none upstream. Asked for only where a reference names it. */
   readonly published: (stepId: string) => Published | null;
   /** Run facts without the `context.` prefix: `run.id`, `event.repo`. */
@@ -237,7 +239,7 @@ function lookUpQualified(inner: string, scope: Scope): string | null | undefined
   if (namespace !== undefined && name !== undefined) {
     return own(namespace === "consts" ? scope.consts : scope.params, name);
   }
-  if (env !== undefined) return own(scope.env, env);
+  if (env !== undefined) return own(scope.env, env) ?? own(scope.imported ?? {}, env);
   if (stepId !== undefined && output !== undefined) {
     return own(scope.published(stepId)?.outputs ?? {}, output);
   }

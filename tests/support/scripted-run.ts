@@ -188,6 +188,7 @@ function inputsOf(options: Scripted): RunInputs {
     params: { values, json: JSON.stringify(values), given: options.given ?? Object.keys(values) },
     env: options.env ?? {},
     host: { PATH: "/usr/bin:/bin", HOME: "/home/runner" },
+    imported: { PATH: "/usr/bin:/bin", HOME: "/home/runner" },
     paths: { workDir: "/work/dir", logFile: "/work/run.log", artifactsDir: null },
     secrets: {},
     root: null,

@@ -2,7 +2,7 @@ import { execute } from "../../run/execute.ts";
 import { toBase62 } from "../../run/ids.ts";
 import type { RunPorts } from "../../run/ports.ts";
 import type { RunState, StepState } from "../../run/state.ts";
-import { filterHostEnv } from "../../runner/actions/environment.ts";
+import { filterHostEnv, withoutServiceEnv } from "../../runner/actions/environment.ts";
 import { addressText, readRuntime, type Runtime } from "../../runner/containers/runtime.ts";
 import { MASK } from "../../runner/mask.ts";
 import { isFailure } from "../../run/outcome.ts";
@@ -155,7 +155,8 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
       scheduleTime: "",
       params: given.params,
       env: {},
-      host: hostEnv,
+      host: policy.isConfined ? hostEnv : withoutServiceEnv(context.env),
+      imported: hostEnv,
       paths: { workDir, logFile: `${workDir}/run.log`, artifactsDir: null },
       secrets: Object.fromEntries(
         plan === null ? [] : given.workflow.secrets.map((secret) => [secret.name, MASK]),

@@ -32,6 +32,18 @@ export function filterHostEnv(env: Readonly<Record<string, string | undefined>>)
   return kept;
 }
 
+/**
+ * What an author may name of the runner's environment where host processes are allowed, which could read it anyway: all
+ * but what sets up the service itself (X-08).
+ */
+export function withoutServiceEnv(env: Readonly<Record<string, string | undefined>>): Environment {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !/^(DAGU?_|DATABASE_URL$)/.test(name)) kept[name] = value;
+  }
+  return kept;
+}
+
 /** Name paths on the runner that mean nothing inside a container (3.6.2). */
 export const HOST_PATH_NAMES: readonly string[] = [
   "PWD",
