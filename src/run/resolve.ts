@@ -167,7 +167,7 @@ function resolveContainerCommand(text: string, container: Container, scope: Scop
   const own = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
   const isDirect = container.shell?.[0] === "direct";
   return resolveText(text, { ...withoutHost(scope), env: { ...scope.env, ...own } }, "scope", {
-    keepUnqualifiedEscape: !isDirect,
+    unqualifiedBackslash: isDirect ? "escape" : "shell",
   });
 }
 
@@ -209,8 +209,8 @@ function resolveDockerRun(docker: DockerRun, scope: Scope): ResolvedAction | Fai
 
 /** A backslash before a name is the shell's, when one will see the text (2.13.3). */
 function resolveDockerText(text: string, shell: readonly string[] | null, scope: Scope): string {
-  const keepUnqualifiedEscape = shell !== null && shell[0] !== "direct";
-  return resolveText(text, scope, "scope", { keepUnqualifiedEscape });
+  const isSeenByShell = shell !== null && shell[0] !== "direct";
+  return resolveText(text, scope, "scope", { unqualifiedBackslash: isSeenByShell ? "shell" : "escape" });
 }
 
 function resolveHarness(

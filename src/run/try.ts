@@ -242,12 +242,12 @@ async function openStreams(
 
 function redirectTarget(target: StreamTarget, scope: Scope): Parameters<OpenActions["redirect"]>[0] | null {
   if (target.file !== null) {
-    return { kind: "file", path: resolveText(target.file, scope, "scope", { keepUnqualifiedEscape: true }) };
+    return { kind: "file", path: resolveText(target.file, scope, "scope", { unqualifiedBackslash: "text" }) };
   }
   if (target.artifact === null) return null;
   return {
     kind: "artifact",
-    path: resolveText(target.artifact, scope, "scope", { keepUnqualifiedEscape: true }),
+    path: resolveText(target.artifact, scope, "scope", { unqualifiedBackslash: "text" }),
   };
 }
 

@@ -44,8 +44,11 @@ export interface Published {
 export type Unqualified = "no" | "scope" | "host" | "shell";
 
 export interface ResolveOptions {
-  /** A backslash before an unqualified name stays for a shell that sees the text later (containers contract 2.13.3). */
-  readonly keepUnqualifiedEscape?: boolean;
+  /**
+   * What a backslash before an unqualified name is: an escape, which goes; one that a shell sees later and takes away
+   * itself (containers contract 2.13.3); or a character of a path (V-16).
+   */
+  readonly unqualifiedBackslash?: "escape" | "shell" | "text";
 }
 
 /** The text with every reference that has a value replaced; the others stay as written (V-23). Never throws. */
@@ -100,10 +103,16 @@ function pass(text: string, rules: Rules): { text: string; wantsAssignment: bool
     }
     const backslashes = countBackslashes(text, at);
     const found = lookUp(token, rules, at < quoteEnd);
+    if (found.kind === "embracing" || (rules.options.unqualifiedBackslash === "shell" && isLeft(found))) {
+      out.push(char);
+      at++;
+      continue;
+    }
+    const isBare = found.kind === "owned" && found.isUnqualified;
+    const backslash = (isBare ? rules.options.unqualifiedBackslash : undefined) ?? "escape";
     if (found.kind === "foreign") out.push(token.raw);
-    else if (backslashes % 2 === 1) {
-      const keeps = found.isUnqualified && rules.options.keepUnqualifiedEscape === true;
-      if (!keeps) out.pop();
+    else if (backslashes % 2 === 1 && backslash !== "text") {
+      if (backslash === "escape") out.pop();
       out.push(token.raw);
     } else {
       wantsAssignment ||= found.wantsAssignment;
@@ -162,6 +171,8 @@ function countBackslashes(text: string, at: number): number {
 type Found =
   /** Not ours in this field: kept silently, backslashes and all. */
   | { readonly kind: "foreign" }
+  /** The same, but what stands in it is looked at: a shell's expression may hold a reference. */
+  | { readonly kind: "embracing" }
   | {
     readonly kind: "owned";
     readonly isUnqualified: boolean;
@@ -178,7 +189,7 @@ function lookUp(token: Token, rules: Rules, isQuoted: boolean): Found {
     }
   }
   if (/^[0-9]+$/.test(token.inner)) return owned(rules.scope.params[token.inner]);
-  if (rules.unqualified === "no" || rules.unqualified === "shell" || isQuoted) return { kind: "foreign" };
+  if (rules.unqualified === "no" || rules.unqualified === "shell" || isQuoted) return { kind: "embracing" };
   const nested = { wantsAssignment: false };
   const expanded = expandUnqualified(token, rules, nested);
   if (expanded === null) return { kind: "foreign" };
@@ -188,6 +199,12 @@ function lookUp(token: Token, rules: Rules, isQuoted: boolean): Found {
     value: expanded.kind === "value" ? expanded.value : null,
     wantsAssignment: expanded.kind === "assign" || nested.wantsAssignment,
   };
+}
+
+/** For the shell that sees the text later. */
+function isLeft(found: Found): boolean {
+  return found.kind === "foreign" ||
+    (found.kind === "owned" && found.isUnqualified && found.value === null && !found.wantsAssignment);
 }
 
 function owned(value: string | undefined): Found {

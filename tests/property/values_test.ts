@@ -57,9 +57,14 @@ Deno.test("V-19 V-33 resolveText answers every text, and changes no scope", () =
   const given = scope("value");
   const before = JSON.stringify(given);
   fc.assert(
-    fc.property(dense, modes, fc.boolean(), (text, mode, keepUnqualifiedEscape) => {
-      assert.equal(typeof resolveText(text, given, mode, { keepUnqualifiedEscape }), "string");
-    }),
+    fc.property(
+      dense,
+      modes,
+      fc.constantFrom("escape", "shell", "text"),
+      (text, mode, unqualifiedBackslash) => {
+        assert.equal(typeof resolveText(text, given, mode, { unqualifiedBackslash }), "string");
+      },
+    ),
     { numRuns: 3_000 },
   );
   assert.equal(JSON.stringify(given), before);

@@ -67,6 +67,30 @@ const cases: readonly [name: string, text: string, mode: Unqualified, want: stri
   ["V-28 scope fields do not see the process", "$HOSTNAME", "scope", "$HOSTNAME"],
   ["2.6 host fields do", "$HOSTNAME", "host", "machine"],
   ["2.6 shell fields leave names to the shell", "$NAME ${NAME} \\$NAME", "shell", "$NAME ${NAME} \\$NAME"],
+  [
+    "2.6 and look into a shell's own",
+    "${NOPE:-${params.tier}} ${X:-$NAME}",
+    "shell",
+    "${NOPE:-gold} ${X:-$NAME}",
+  ],
+  [
+    "V-18 quotes do not hide a reference in an operator",
+    "'${NAME:-${params.tier}}'",
+    "scope",
+    "'${NAME:-gold}'",
+  ],
+  [
+    "V-12 an escape before a shell's own is the shell's",
+    "\\${X:-\\${params.tier}}",
+    "shell",
+    "\\${X:-${params.tier}}",
+  ],
+  [
+    "V-29 what is not set stays whole, its word too",
+    "${NOPE:-${params.tier}}",
+    "scope",
+    "${NOPE:-${params.tier}}",
+  ],
   ["P-14 positional parameters", "$1 ${1}", "shell", "first first"],
   ["2.7 default, set", "${NAME:-x}", "scope", "value"],
   ["2.7 default, empty", "${EMPTY:-x} ${EMPTY-x}", "scope", "x "],
@@ -92,7 +116,23 @@ for (const [name, text, mode, want] of cases) {
 
 Deno.test("resolveText: 2.13.3 in a container, an escaped name stays escaped for its shell", () => {
   assert.equal(
-    resolveText("\\$NAME $NAME $OTHER", SCOPE, "scope", { keepUnqualifiedEscape: true }),
+    resolveText("\\$NAME $NAME $OTHER", SCOPE, "scope", { unqualifiedBackslash: "shell" }),
     "\\$NAME value $OTHER",
+  );
+});
+
+Deno.test("resolveText: 2.13.3 what is left for the shell in the container may hold a reference", () => {
+  assert.equal(
+    resolveText("${NOPE:-${params.tier}} ${NAME:-x}", SCOPE, "scope", { unqualifiedBackslash: "shell" }),
+    "${NOPE:-gold} value",
+  );
+});
+
+Deno.test("resolveText: V-16 a backslash in a path is text before a name, an escape before a reference", () => {
+  assert.equal(
+    resolveText("a\\$NAME \\${NAME} \\${params.tier} \\$NOPE", SCOPE, "scope", {
+      unqualifiedBackslash: "text",
+    }),
+    "a\\value \\value ${params.tier} \\$NOPE",
   );
 });
