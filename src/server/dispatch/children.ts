@@ -168,7 +168,12 @@ async function planChild(
     sourceDir: parent.sourceDir,
     parent: { parentId: parent.id, rootId: parent.rootId ?? parent.id, childKey },
   });
-  return planned.ok ? planned.run : invalid(planned.message);
+  if (!planned.ok) return invalid(planned.message);
+  const { name, workflow } = planned.run;
+  const asks = isRun ? workflow.steps.find((step) => step.action.name === "human.task") : undefined;
+  return asks === undefined ? planned.run : invalid(
+    `step "${asks.name}" of "${name}" is a human task, which cannot run in a sub-DAG: start it by dag.enqueue`,
+  );
 }
 
 async function definitionOf(
