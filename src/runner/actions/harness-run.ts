@@ -3,6 +3,7 @@
  * the first success counts, and only its stdout is the step's (7.6).
  */
 import { join } from "node:path";
+import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, ResolvedAction } from "../../run/ports.ts";
 import { type Invocation, providerNames, renderInvocation, resolveProvider } from "../../workflow/harness.ts";
 import { closeHostPlaces, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
@@ -24,7 +25,7 @@ export async function harnessRun(action: HarnessAction, work: Work): Promise<Out
     "name one in with.provider or harness.provider",
   );
   for (const [index, attempt] of action.tries.entries()) {
-    last = total === 1 ? await runTry(action, attempt, work, work.sink) : await runHeldBack(
+    last = total === 1 ? await runAlone(action, attempt, work) : await runHeldBack(
       action,
       attempt,
       `harness attempt ${index + 1}/${total} (${attempt.provider})`,
@@ -47,6 +48,10 @@ function runTry(action: HarnessAction, attempt: HarnessTry, work: Work, sink: Ou
   const provider = resolveProvider(attempt.provider, work.attempt.scope.harnesses);
   if (provider === null) {
     const known = providerNames(work.attempt.scope.harnesses).join(", ");
+    if (attempt.provider.includes("${")) {
+      const message = `unresolved provider template ${attempt.provider}; known providers: ${known}`;
+      return Promise.resolve(failed("SPEC_INVALID", message, "see that what it refers to is there by then"));
+    }
     const message = `unknown harness provider "${attempt.provider}"; known: ${known}`;
     return Promise.resolve(failed("SPEC_INVALID", message, "define it under harnesses:"));
   }
@@ -54,8 +59,7 @@ function runTry(action: HarnessAction, attempt: HarnessTry, work: Work, sink: Ou
   const inner = { ...work, sink };
   if (work.call.place === "host") return runOnHost(invocation, inner);
   if (invocation.stdin !== null) {
-    const message =
-      `harness provider "${attempt.provider}" would get standard input, which containers do not have`;
+    const message = `harness provider "${attempt.provider}" in a container does not support stdin input`;
     return Promise.resolve(
       failed("SPEC_INVALID", message, "put the text into the prompt, or run the step on the host"),
     );
@@ -63,6 +67,19 @@ function runTry(action: HarnessAction, attempt: HarnessTry, work: Work, sink: Ou
   const command = { argv: [invocation.binary, ...invocation.args], keepsEntrypoint: false };
   const place = work.call.place === "shared" ? runInShared : runInOwn;
   return place(inner, "harness.run", [command]);
+}
+
+/** The only try: its stdout is the step's as it comes. */
+async function runAlone(action: HarnessAction, attempt: HarnessTry, work: Work): Promise<Outcome> {
+  const tail = newTail();
+  const outcome = await runTry(action, attempt, work, {
+    write: async (stream, bytes) => {
+      if (stream === "stdout") tail.add(bytes);
+      await work.sink.write(stream, bytes);
+    },
+  });
+  if (outcome.failure !== null) await tellTail(attempt, tail, work);
+  return outcome;
 }
 
 async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
@@ -74,10 +91,17 @@ async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
       sink: work.sink,
       tailed: ["stderr", "stdout"],
     });
-    return outcome.failure === null ? await withOutputFile(work, places) : outcome;
+    if (outcome.failure === null) return await withOutputFile(work, places);
+    return outcome.failure.code === "COMMAND_NOT_FOUND"
+      ? { ...outcome, failure: notInstalled(invocation.binary, outcome.failure) }
+      : outcome;
   } finally {
     closeHostPlaces(places);
   }
+}
+
+function notInstalled(binary: string, failure: Failure): Failure {
+  return { ...failure, message: `${binary}: CLI not found in PATH; install it first (${failure.message})` };
 }
 
 /** Keeps stdout in a file until the try is known to be the one; of a failed try its end goes to stderr (7.6.3). */
@@ -105,9 +129,7 @@ async function runHeldBack(
     if (outcome.failure === null) {
       using file = await Deno.open(path);
       for await (const chunk of file.readable) await work.sink.write("stdout", chunk);
-    } else if (tail.text() !== "") {
-      await tell(work, `stdout tail of harness provider ${attempt.provider}:\n${tail.text()}\n`);
-    }
+    } else await tellTail(attempt, tail, work);
     return outcome;
   } finally {
     await Deno.remove(path).catch(() => {});
@@ -148,6 +170,12 @@ async function tellMeanwhile(
     over.abort();
     await telling;
   }
+}
+
+/** Among what it said on stderr: the end of what a failed try printed (7.6.3). */
+async function tellTail(attempt: HarnessTry, tail: Tail, work: Work): Promise<void> {
+  if (tail.text() === "") return;
+  await tell(work, `recent stdout (tail) of harness provider ${attempt.provider}:\n${tail.text()}\n`);
 }
 
 async function tell(work: Work, text: string): Promise<void> {

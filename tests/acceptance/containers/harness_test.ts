@@ -87,7 +87,7 @@ harnesses: {c: {binary: cat, prompt_mode: stdin}}
 steps: [{id: a, action: harness.run, with: {provider: c, prompt: hi}}]
 `,
   status: "failed",
-  steps: { a: ["1 SPEC_INVALID", /standard input/] },
+  steps: { a: ["1 SPEC_INVALID", /does not support stdin input/] },
   check: (end) => assert.equal(end.count(EXEC), 0),
 });
 

@@ -216,7 +216,10 @@ Deno.test("7.6 the first success counts; stdout of failed tries stays out, its e
   });
   assert.equal(outcome.failure, null);
   assert.equal(stdout, "hello\n");
-  assert.match(stderr, /oops\n.*stdout tail.*\nhalf\n.*attempt 1\/3 \(bad\) failed; next: 2\/3 \(good\)\n$/s);
+  assert.match(
+    stderr,
+    /oops\n.*recent stdout \(tail\).*\nhalf\n.*attempt 1\/3 \(bad\) failed; next: 2\/3 \(good\)\n$/s,
+  );
 });
 
 Deno.test("7.6.4 when all fail the last one speaks; 7.6.1 a stop starts no other", async () => {
