@@ -1,6 +1,6 @@
 /** Layers, output variables, properties, notices, eval and run facts (workflow-language contract 2.5, 2.8 to 2.12, 7). */
 import assert from "node:assert/strict";
-import { accept, type Call, START, VALIDATE } from "./harness.ts";
+import { accept, type Call, START } from "./harness.ts";
 
 type Row = readonly [title: string, yaml: string, call: Omit<Call, "args"> & { readonly args?: string[] }];
 
