@@ -2,6 +2,7 @@
 import type * as v from "valibot";
 import { asksForArtifacts } from "./artifacts.ts";
 import type { Path } from "./document.ts";
+import { resolveConsts, resolveConstsIn } from "./inputs.ts";
 import type { ProblemCode } from "./problem.ts";
 import { NO_SCHEDULE, type ScheduleEntry } from "./schedule.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
@@ -52,7 +53,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     maxOutputSize: written.max_output_size === undefined || written.max_output_size === 0
       ? DEFAULT_MAX_OUTPUT
       : written.max_output_size,
-    workerSelector: typeof written.worker_selector === "object" ? written.worker_selector : {},
+    workerSelector: readSelector(written),
     triggers: written.triggers ?? [],
     forwardHeaders: written.webhook ?? [],
     dotenv: written.dotenv ?? null,
@@ -184,4 +185,12 @@ function warnOfEntry(entry: ScheduleEntry, findings: Findings): void {
       `the step of "${entry.expression}" does not divide the hour: it fires at the minutes ${minutes}`,
     );
   }
+}
+
+/** Resolved here, once: a run is placed by it before it has an environment or values of its own. */
+function readSelector({ worker_selector: selector, consts = [] }: WrittenWorkflow): Record<string, string> {
+  if (typeof selector !== "object") return {};
+  const known = resolveConsts(consts);
+  const resolve = (text: string): string => resolveConstsIn(text, known);
+  return Object.fromEntries(Object.entries(selector).map(([key, value]) => [resolve(key), resolve(value)]));
 }

@@ -23,9 +23,14 @@ const NO_SCOPE: Scope = {
 export function resolveConsts(consts: readonly NamedText[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const { name, value } of consts) {
-    values[name] = resolveText(value, { ...NO_SCOPE, consts: values }, "no");
+    values[name] = resolveConstsIn(value, values);
   }
   return values;
+}
+
+/** Where nothing else has a value yet. */
+export function resolveConstsIn(text: string, consts: Readonly<Record<string, string>>): string {
+  return resolveText(text, { ...NO_SCOPE, consts }, "no");
 }
 
 /**

@@ -7,7 +7,7 @@ import { ancestorsOf, indexSteps } from "./graph.ts";
 import { CONTEXT_FIELDS, listReferences, type Reference } from "./reference.ts";
 import { isMapping } from "./json.ts";
 import { publishedNames } from "./published.ts";
-import { stepTexts, type TextField } from "./step-texts.ts";
+import { isRouted, stepTexts, type TextField } from "./step-texts.ts";
 import type { NamedText, Step, Workflow } from "./workflow.ts";
 
 export interface Notice {
@@ -87,6 +87,7 @@ function lookAtSteps(
   const index = indexSteps(steps);
   const own = steps.flatMap((step) => step.id === null ? [] : [[step.id, step] as const]);
   const byId = new Map([...outer.steps ?? [], ...own]);
+  const positions = new Map(steps.map(({ name }, position) => [name, position]));
   steps.forEach((step, position) => {
     const upstream = new Set([...outer.upstream, ...ancestorsOf(step.name, index)]);
     const above = steps.filter((other) => upstream.has(other.name));
@@ -94,6 +95,9 @@ function lookAtSteps(
     const place: Place = { ...outer, phase: "step", env, steps: byId, upstream, step };
     const path = [...at, position];
     look(stepTexts(step, path), place);
+    for (const { router, condition } of step.preconditions.filter(isRouted)) {
+      look([{ path: [...at, positions.get(router) ?? position, "with", "value"], text: condition }], place);
+    }
     if (step.action.name !== "foreach") return;
     const { as, steps: body, key, collect } = step.action;
     const inside = { ...place, foreach: as };
@@ -244,6 +248,7 @@ function rootTexts(workflow: Workflow): TextField[] {
   add(["dotenv"], workflow.dotenv ?? []);
   add(["shell"], workflow.shell ?? []);
   add(["working_dir"], workflow.workingDir);
+  add(["worker_selector"], workflow.workerSelector);
   workflow.preconditions.forEach((condition, index) => {
     if (condition.kind === "eval") return;
     const text = condition.kind === "command" ? condition.command : condition.condition;

@@ -214,7 +214,7 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
     const [workflow, problems] = applyRules(place, parsed.output, earlier);
     const isWhole = problems.every((problem) => problem.severity !== "error");
     const notices = isWhole && place.isInspected
-      ? findNotices(workflow).map((one) => toProblem(place, one))
+      ? findNotices(workflow).map((one) => toProblem(place, { ...one, path: asWritten(one.path, value) }))
       : [];
     return { workflow, problems: [...problems, ...notices] };
   }
@@ -225,6 +225,26 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
 function toProblem(place: DocumentPlace, { path, token, reason, kind }: Notice): Problem {
   const message = `${token} was left unchanged, reason=${reason}`;
   return { ...place.problem(path, message, ""), severity: "warning", notice: kind };
+}
+
+/**
+ * The path of a text by the author's own keys: a list may be written as a single text or as a mapping, and a form that
+ * holds `items` or `value` without them. What is not in the document came from elsewhere, and its path stays.
+ */
+function asWritten(path: Path, value: unknown): Path {
+  const [step, ...rest] = path;
+  if (step === undefined) {
+    const isLong = isMapping(value) && Object.keys(value).join() === "value";
+    return isLong ? ["value"] : [];
+  }
+  if (Array.isArray(value)) {
+    if (step === "items") return asWritten(rest, value);
+    return typeof step === "number" ? [step, ...asWritten(rest, value[step])] : path;
+  }
+  if (!isMapping(value)) return value === undefined ? path : [];
+  const key = typeof step === "number" ? Object.keys(value)[step] : step;
+  if (key === undefined || !Object.hasOwn(value, key)) return path;
+  return [key, ...asWritten(rest, value[key])];
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */

@@ -82,7 +82,7 @@ function inject(step: Step, route: Route | undefined): Step {
     ...step,
     depends: [...new Set([...step.depends, route.router])],
     preconditions: [
-      { kind: "match", condition: route.value, expected: route.pattern, negate: false },
+      { kind: "match", condition: route.value, expected: route.pattern, negate: false, router: route.router },
       ...step.preconditions,
     ],
     continueOn: { ...step.continueOn, skipped: true },

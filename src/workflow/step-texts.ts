@@ -2,7 +2,7 @@
 import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
-import type { OutputValue, Step } from "./workflow.ts";
+import type { Condition, OutputValue, Step } from "./workflow.ts";
 
 export interface TextField {
   readonly path: Path;
@@ -24,7 +24,7 @@ export function stepTexts(step: Step, at: Path): readonly TextField[] {
     fields.push({ path: [...at, "env", index], text: value, ownsNames: true });
   });
   add(["working_dir"], step.workingDir);
-  step.preconditions.forEach((condition, index) => {
+  step.preconditions.filter((condition) => !isRouted(condition)).forEach((condition, index) => {
     if (condition.kind !== "eval") {
       add(
         ["preconditions", index, "condition"],
@@ -37,13 +37,15 @@ export function stepTexts(step: Step, at: Path): readonly TextField[] {
     env.forEach(({ value }, index) => add(["container", "env", index], value));
     add(["container"], container);
   }
-  add(["stdout"], step.stdout.file ?? step.stdout.artifact);
-  add(["stderr"], step.stderr.file ?? step.stderr.artifact);
+  for (const stream of ["stdout", "stderr"] as const) {
+    add([stream], step[stream].file);
+    add([stream, "artifact"], step[stream].artifact);
+  }
   for (const [name, value] of Object.entries(step.outputObject ?? {})) {
-    add(["output", name], literalOf(value));
+    addAsWritten(["output", name], literalOf(value), add);
   }
   for (const [name, value] of Object.entries(step.stdout.outputs)) {
-    add(["stdout", "outputs", "fields", name], literalOf(value));
+    addAsWritten(["stdout", "outputs", "fields", name], literalOf(value), add);
   }
   add(["retry_policy", "limit"], step.retry?.limit);
   add(["retry_policy", "interval_sec"], step.retry?.intervalSec);
@@ -84,11 +86,12 @@ function addAction(step: Step, add: (path: Path, value: unknown) => void): void 
     case "dag.run":
     case "dag.enqueue":
       add(["with", "dag"], action.dag);
-      add(["with", "params"], action.params);
-      add(["parallel"], action.parallel?.items);
+      addAsWritten(["with", "params"], action.params, add);
+      addAsWritten(["parallel", "items"], action.parallel?.items, add);
+      addAsWritten(["worker_selector"], action.workerSelector, add);
       return;
     case "foreach":
-      add(["foreach", "items"], action.items);
+      addAsWritten(["foreach", "items"], action.items, add);
       return;
     case "human.task":
       add(["with", "prompt"], action.prompt);
@@ -109,6 +112,13 @@ function addAsWritten(path: Path, value: unknown, add: (path: Path, value: unkno
   } else if (isMapping(value)) {
     for (const [key, item] of Object.entries(value)) addAsWritten([...path, key], item, add);
   } else add(path, value);
+}
+
+/** Its text stands in the router. */
+export function isRouted(
+  condition: Condition,
+): condition is Exclude<Condition, { kind: "command" }> & { readonly router: string } {
+  return condition.kind !== "command" && condition.router !== undefined;
 }
 
 function literalOf(value: OutputValue): unknown {

@@ -317,6 +317,8 @@ export type Condition =
     readonly condition: string;
     readonly expected: string;
     readonly negate: boolean;
+    /** Effective name of the `router.route` step whose value this is; absent: the author's own condition. */
+    readonly router?: string;
   };
 
 export interface ResourceLimits {

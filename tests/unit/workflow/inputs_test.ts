@@ -9,6 +9,7 @@ import {
   resolveEnv,
   splitParams,
 } from "../../../src/workflow/inputs.ts";
+import { parseWorkflow } from "../../../src/workflow/parse.ts";
 import type { Scope } from "../../../src/workflow/reference.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../../../src/workflow/workflow.ts";
 
@@ -415,4 +416,11 @@ for (const [name, entries, want] of layers) {
 
 Deno.test("resolveEnv: 2.6 step env does not see the process", () => {
   assert.deepEqual(resolveEnv([{ name: "A", value: "$FROM_HOST" }], SCOPE, "scope"), { A: "$FROM_HOST" });
+});
+
+Deno.test("inputs: 2.6 a worker selector knows consts, keys and values", () => {
+  const { workflow } = parseWorkflow(
+    'consts: [{z: eu}, {k: zone}]\nworker_selector: {"${consts.k}": "${consts.z}-${params.p} $HOME"}\nsteps: [{run: x}]\n',
+  );
+  assert.deepEqual(workflow?.workerSelector, { zone: "eu-${params.p} $HOME" });
 });
