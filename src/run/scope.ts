@@ -113,7 +113,7 @@ interface Upstream {
 
 interface StepIndex {
   readonly byId: ReadonlyMap<string, string>;
-  /** Some step captures a variable. */
+  /** Some step captures a variable, or has an approver give some. */
   readonly hasVariables: boolean;
 }
 
@@ -125,7 +125,7 @@ function indexOf(steps: ReadonlyMap<string, Step>): StepIndex {
   const all = [...steps.values()];
   const index = {
     byId: new Map(all.flatMap(({ id, name }) => id === null ? [] : [[id, name] as const])),
-    hasVariables: all.some((step) => step.output !== null),
+    hasVariables: all.some((step) => step.output !== null || step.approval !== null),
   };
   stepIndexes.set(steps, index);
   return index;

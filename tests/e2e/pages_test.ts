@@ -65,3 +65,78 @@ Deno.test({
     await Deno.remove(home, { recursive: true });
   },
 });
+
+const ASKING = `
+steps:
+  - id: child
+    action: dag.run
+    with: {dag: below}
+  - id: ask
+    depends: child
+    action: human.task
+    with:
+      prompt: How many <b>boxes</b>?
+      form:
+        type: object
+        properties:
+          count: {type: integer, minimum: 2, title: Boxes}
+          kind: {type: string, enum: [large, small], default: small}
+          now: {type: boolean}
+        required: [count]
+  - id: use
+    depends: ask
+    run: echo '\${steps.ask.outputs.count} \${steps.ask.outputs.kind} \${steps.ask.outputs.now}'
+    approval: {prompt: Is it right?, input: [WHO], required: [WHO]}
+  - id: last
+    depends: use
+    run: echo "by $WHO"
+---
+name: below
+steps: [{id: b, run: "true"}]
+`;
+
+Deno.test({
+  name: "UI a person fills in a task's form, approves a step, and finds the runs below a run",
+  // The browser's pipes belong to Playwright's own process manager.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const home = await Deno.makeTempDir({ prefix: "dagu-e2e-" });
+    await Deno.mkdir(join(home, "dags"));
+    await Deno.writeTextFile(join(home, "dags", "asking.yaml"), ASKING);
+    {
+      const port = freePort();
+      const url = `http://127.0.0.1:${port}`;
+      await using plane = spawnDagu({
+        args: ["start-all", "--port", String(port)],
+        env: { DAGU_HOME: home, DAGU_CONTAINER_RUNTIME: "none" },
+      });
+      await plane.said("runner ready");
+      const started = await fetch(`${url}/api/v1/dags/asking/start`, { method: "POST" });
+      const { dagRunId } = await started.json();
+      await using browser = await openPage();
+      const { page, complaints } = browser;
+      await page.goto(`${url}/runs/asking/${dagRunId}`);
+      await page.locator("form.task", { hasText: "How many <b>boxes</b>?" }).waitFor();
+      await page.getByLabel("Boxes").fill("1");
+      await page.getByRole("button", { name: "Complete" }).click();
+      await page.locator("form.task .failure", { hasText: "count" }).waitFor();
+      await page.getByLabel("Boxes").fill("3");
+      await page.getByLabel("now").selectOption("true");
+      await page.getByRole("button", { name: "Complete" }).click();
+      await page.locator("form.task", { hasText: "Is it right?" }).waitFor();
+      await page.getByLabel("WHO").fill("anna");
+      await page.getByRole("button", { name: "Approve" }).click();
+      await page.locator("dl .status.succeeded").waitFor();
+      for (const [step, text] of [["use", "3 small true\n"], ["last", "by anna\n"]]) {
+        const log = await fetch(`${url}/api/v1/dag-runs/asking/${dagRunId}/steps/${step}/log/download`);
+        assert.equal(await log.text(), text);
+      }
+      await page.getByRole("link", { name: /^below / }).click();
+      await page.getByRole("heading", { name: "below" }).waitFor();
+      // The refused answer is an answer with status 400, which the browser tells.
+      assert.deepEqual(complaints.filter((line) => !line.includes("400")), []);
+    }
+    await Deno.remove(home, { recursive: true });
+  },
+});

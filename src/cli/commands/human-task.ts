@@ -4,7 +4,7 @@ import { type Command, type Context, UserError, writeErr, writeOut } from "../co
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { runAndFollow, type RunName } from "../own-runner.ts";
 import { DetailsAnswer, exitCodeOf, type Node, runPath } from "../run-json.ts";
-import { typedInputs } from "../task-inputs.ts";
+import { typedInputs } from "../../workflow/task-inputs.ts";
 
 export const command: Command = {
   usage: "human-task complete NAME",

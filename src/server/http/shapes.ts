@@ -70,6 +70,7 @@ export interface NodeShape {
   readonly outputs: Readonly<Record<string, string>>;
   /** What a person is asked for while the step waits. */
   readonly prompt: string | null;
+  readonly waitingFor: "human_task" | "approval" | null;
   readonly form: Readonly<Record<string, unknown>> | null;
   readonly subRuns: readonly { readonly name: string; readonly dagRunId: string }[];
   readonly notes: readonly string[];
@@ -137,6 +138,7 @@ function toNode(step: StepRow, declared: Step | undefined): NodeShape {
     container: step.container,
     outputs: { ...step.variables, ...step.outputs },
     prompt: step.waiting?.prompt ?? null,
+    waitingFor: step.waiting?.kind ?? null,
     form: step.waiting?.form ?? null,
     subRuns: step.children,
     notes: step.notes,

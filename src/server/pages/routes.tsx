@@ -11,7 +11,6 @@ import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
 import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { listArtifacts } from "../store/artifacts.ts";
 import { getDelivery, listDeliveries } from "../store/deliveries.ts";
 import { readLog, viewLog } from "../store/logs.ts";
 import { listRuns, statusOf } from "../store/runs.ts";
@@ -19,7 +18,8 @@ import { DeliveriesPage, DeliveryPage } from "./deliveries.tsx";
 import { LIVE_SCRIPT } from "./islands/live.ts";
 import { LogPage } from "./log.tsx";
 import { DeniedPage, LoginPage } from "./login.tsx";
-import { RunPage } from "./run.tsx";
+import { render } from "./render.ts";
+import { decideTask, showRun } from "./run-page.tsx";
 import { runPath, RunsPage } from "./runs.tsx";
 import { STYLE } from "./style.ts";
 
@@ -69,19 +69,14 @@ export function pageRoutes(
     );
   });
 
-  app.get("/runs/:name/:dagRunId", async (c) => {
-    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
-    const status = statusOf(run.status);
-    const details = await readDetails(ports, run);
-    return render(
-      c,
-      <RunPage
-        run={details}
-        isFinal={isFinal(status)}
-        needsApproval={status === "waiting" && run.approvalSha !== null}
-        artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}
-      />,
-    );
+  app.get("/runs/:name/:dagRunId", (c) => showRun(ports, c, c.req.param()));
+
+  app.post("/runs/:name/:dagRunId/steps/:step/task", async (c) => {
+    const { step, ...run } = c.req.param();
+    const done = await decideTask(ports, { ...run, step, selector: {} }, await c.req.formData());
+    return done.ok
+      ? c.redirect(runPath(run), 303)
+      : await showRun(ports, c, run, { step, message: done.message });
   });
 
   app.post("/runs/:name/:dagRunId/stop", async (c) => {
@@ -131,10 +126,6 @@ export function pageRoutes(
 }
 
 /** A whole document. Pages are synchronous components, so their text is there at once. */
-function render(c: Context, page: { toString(): string }, status: 200 | 401 | 403 = 200): Response {
-  return c.body(`<!DOCTYPE html>${page.toString()}`, status, { "Content-Type": "text/html; charset=utf-8" });
-}
-
 async function readTail(
   ports: ServerPorts,
   runId: string,

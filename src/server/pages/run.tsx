@@ -6,6 +6,7 @@ import type { NodeShape, RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Graph } from "./parts/graph.tsx";
 import { Status } from "./parts/status.tsx";
+import { Task } from "./parts/task.tsx";
 import { Moment } from "./parts/time.tsx";
 import { runPath } from "./runs.tsx";
 
@@ -15,8 +16,10 @@ export const RunPage: FC<{
   isFinal: boolean;
   needsApproval: boolean;
   artifacts: readonly { readonly path: string; readonly size: number }[];
+  /** Why what a person sent for a step was not taken. */
+  problem?: { readonly step: string; readonly message: string };
 }> = (
-  { run, isFinal, needsApproval, artifacts },
+  { run, isFinal, needsApproval, artifacts, problem },
 ) => {
   const live = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}/stream`;
   const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
@@ -65,6 +68,13 @@ export const RunPage: FC<{
           </form>
         )
         : null}
+      {run.nodes.filter((node) => node.statusLabel === "waiting" && node.prompt !== null).map((node) => (
+        <Task
+          node={node}
+          action={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/task`}
+          problem={problem?.step === node.step.name ? problem.message : null}
+        />
+      ))}
       {isFinal ? null : (
         <form method="post" action={`${runPath(run)}/stop`}>
           <button type="submit">Stop the run</button>
@@ -141,6 +151,15 @@ const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, node
           <td>
             {node.reason}
             {node.failure === null ? null : <Why failure={node.failure} />}
+            {node.subRuns.length === 0 ? null : (
+              <ul>
+                {node.subRuns.map((sub) => (
+                  <li>
+                    <a href={runPath(sub)}>{`${sub.name} ${sub.dagRunId}`}</a>
+                  </li>
+                ))}
+              </ul>
+            )}
             {node.notes.map((note) => <p class="muted">{note}</p>)}
             {node.container === null ? null : <Container facts={node.container} />}
           </td>

@@ -44,6 +44,9 @@ td p { margin: 2px 0; }
 .failure pre { white-space: pre-wrap; color: var(--muted); margin: 4px 0; }
 button { font: inherit; padding: 6px 14px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: inherit; cursor: pointer; }
 form { margin: 12px 0; }
+.task { border-left: 3px solid var(--warn); padding-left: 10px; }
+.task label { display: inline-block; min-width: 140px; }
+.task input, .task select { font: inherit; padding: 6px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: inherit; }
 .login { display: grid; gap: 8px; max-width: 420px; }
 .login input { font: inherit; padding: 8px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: inherit; }
 .scroll { overflow-x: auto; margin: 16px 0; }

@@ -32,6 +32,8 @@ if (path) {
 }
 
 async function refresh(whole) {
+  // What somebody is writing is not taken away.
+  if (document.querySelector("form.task :focus")) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -1,6 +1,6 @@
-import { isMapping } from "../workflow/json.ts";
+import { isMapping } from "./json.ts";
 
-/** Words of `NAME=VALUE` flags in the types of the form (C-14). */
+/** What a person has written, as texts, in the types of the form (C-14). */
 export function typedInputs(
   form: Readonly<Record<string, unknown>> | null,
   words: Readonly<Record<string, string>>,

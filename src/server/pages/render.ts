@@ -1,0 +1,10 @@
+import type { Context } from "hono";
+
+/** A page as an answer. */
+export function render(
+  c: Context,
+  page: { toString(): string },
+  status: 200 | 400 | 401 | 403 = 200,
+): Response {
+  return c.body(`<!DOCTYPE html>${page.toString()}`, status, { "Content-Type": "text/html; charset=utf-8" });
+}
