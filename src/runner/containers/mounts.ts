@@ -42,7 +42,7 @@ async function resolveMount(text: string, index: number, options: MountOptions):
   const expanded = expandSource(volume.source, options.hostEnv);
   if ("unknown" in expanded) {
     return invalid(
-      `volumes[${index}] "${text}" uses $${expanded.unknown}, which is not set or not open to volumes`,
+      `volumes[${index}] "${text}": unresolved environment variable $${expanded.unknown} (not set, or not open to volumes)`,
     );
   }
   const { source } = expanded;

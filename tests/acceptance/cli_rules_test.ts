@@ -1,0 +1,114 @@
+/** Section 8 of the language, rule by rule, where the acceptance cases of section 10 have none. */
+import assert from "node:assert/strict";
+import { accept, START, VALIDATE } from "./harness.ts";
+
+const ONE = "steps: [{id: a, run: 'echo out; echo err >&2'}]";
+
+accept(
+  "C-03 C-05 global flags stand before or behind the command; without a terminal there is no colour",
+  ONE,
+  [
+    {
+      args: ["--dagu-home", "@W/elsewhere", "start", "w.yaml"],
+      files: { "elsewhere/runner/runner.json": true },
+    },
+    { args: ["start", "--dagu-home", "@W/elsewhere", "w.yaml"], notOut: ["\x1b["], notErr: ["\x1b["] },
+    { args: ["start", "-q", "w.yaml"], isSilent: true },
+    { args: ["-q", "start", "none.yaml"], code: 1, err: ["none.yaml"] },
+  ],
+);
+accept(
+  "C-06 C-07 validate takes one file, and its warnings name it",
+  "steps: [{id: a, command: 'echo ${consts.nope}'}]",
+  [
+    { args: ["validate"], code: 1 },
+    { args: ["validate", "w.yaml", "w.yaml"], code: 1 },
+    { args: VALIDATE, err: ["w.yaml", "reason="] },
+  ],
+);
+accept(
+  "C-08 C-09 C-12 start stays until the end; a step's output is not the command's own",
+  `
+steps: [{id: a, run: "sleep 0.3; echo done > @W/done; exit 3"}]
+`,
+  [
+    {
+      args: [...START, "--run-id", "code-nine"],
+      code: 1,
+      files: { done: "done\n" },
+      check: ({ stderr }) => {
+        const last = stderr.trimEnd().split("\n").at(-1) ?? "";
+        assert.match(last, /^failed to execute the dag-run w \(dag-run ID: code-nine\): exit status 3/);
+      },
+    },
+  ],
+);
+accept(
+  "C-14 inputs as words and as JSON",
+  `
+steps:
+  - id: ask
+    action: human.task
+    with: {prompt: x, form: {type: object, properties: {n: {type: integer}, b: {type: boolean}, t: {type: string}}}}
+  - {id: use, depends: ask, run: "echo '\${steps.ask.outputs.n} \${steps.ask.outputs.b} \${steps.ask.outputs.t}' > @W/o"}
+`,
+  [
+    { args: [...START, "--name", "words", "--run-id", "c14"] },
+    {
+      args: [
+        "human-task",
+        "complete",
+        "words",
+        "-r",
+        "c14",
+        "--step",
+        "ask",
+        "--inputs-json",
+        "{}",
+        "--input",
+        "n=1",
+      ],
+      code: 1,
+    },
+    {
+      args: ["human-task", "complete", "words", "-r", "c14", "--step", "ask", "--inputs-json", '{"n":"1"}'],
+      code: 1,
+    },
+    {
+      args: [
+        ...["human-task", "complete", "words", "-r", "c14", "--step", "ask"],
+        ...["--input", "n=7", "--input", "b=true", "--input", "t=5"],
+      ],
+      files: { o: "7 true 5\n" },
+    },
+  ],
+);
+accept("R-19 R-46 S-97 what is over can be neither stopped nor found under way", ONE, [
+  { args: [...START, "--name", "over", "--run-id", "r46"] },
+  { args: ["stop", "over", "--run-id", "r46"], code: 1 },
+  { args: ["status", "over", "--run-id", "none"], code: 1 },
+]);
+accept("R-20 R-37 a queued run that is stopped is aborted; its id is taken", ONE, [
+  { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], out: ["r20"] },
+  { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], code: 1, err: ["r20"] },
+  { args: ["stop", "queued", "--run-id", "r20"] },
+  { args: ["status", "queued", "--run-id", "r20"], out: ["Aborted"] },
+]);
+accept("R-06 R-07 the codes of history are those of the language", "steps: [{id: a, run: 'exit 1'}]", [
+  { args: [...START, "--name", "coded"], code: 1 },
+  {
+    args: ["history", "coded", "--format", "json"],
+    check: ({ stdout }) => assert.equal(JSON.parse(stdout)[0].status, 2),
+  },
+]);
+accept("F-33 a run's identity as one word", ONE, [
+  { args: ["enqueue", "w.yaml", "--name", "one-word", "--run-id", "f33", "-u", "narrow"] },
+  { args: ["dequeue", "narrow", "--dag-run", "one-word:f33"], out: ["one-word:f33"] },
+]);
+accept(
+  "O-11 a dry run executes no precondition of a step",
+  `
+steps: [{id: a, run: "true", preconditions: ["touch @W/looked"]}]
+`,
+  [{ args: ["dry", "w.yaml"], files: { looked: false } }],
+);
