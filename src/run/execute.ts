@@ -277,6 +277,7 @@ async function runHandler(
     emit: attempt.emit,
     slots: newSlots(0),
     order: 0,
+    kill: attempt.kill,
     mailFailure: () => Promise.resolve(),
     scope: () =>
       newHandlerScope(attempt.scope, step, stepsOf(workflow), attempt.state(), status, {

@@ -109,6 +109,7 @@ async function runItem(
       ports: run.ports,
       scope: item.scope,
       state: () => state,
+      kill: run.kill,
       tries: new Map(),
       emit: async (body) => {
         state = reduce(state, { ...body, at: run.ports.clock.now() });

@@ -1,7 +1,29 @@
 /** Numbers of retry and repeat policies, which may be written as references. */
 import { resolveText, type Scope } from "../workflow/reference.ts";
+import type { Step } from "../workflow/workflow.ts";
+import type { Failure } from "./failure.ts";
 
-/** A text that is no number after resolution counts as 0: no retry, no wait. */
+/** V-24: a number of the step's policies that is none once its references are resolved; null: all are. */
+export function wrongNumber({ retry, repeat }: Pick<Step, "retry" | "repeat">, scope: Scope): Failure | null {
+  const written: readonly (readonly [string, number | string | null | undefined])[] = [
+    ["retry_policy.limit", retry?.limit],
+    ["retry_policy.interval_sec", retry?.intervalSec],
+    ["retry_policy.max_interval_sec", retry?.maxIntervalSec],
+    ["repeat_policy.limit", repeat?.limit],
+    ["repeat_policy.interval_sec", repeat?.intervalSec],
+    ["repeat_policy.max_interval_sec", repeat?.maxIntervalSec],
+  ];
+  for (const [field, value] of written) {
+    if (typeof value !== "string") continue;
+    const text = resolveText(value, scope, "scope").trim();
+    if (text !== "" && Number(text) >= 0) continue;
+    const message = `${field} must be a number of 0 or more, and "${value}" came to "${text.slice(0, 100)}"`;
+    return { code: "INPUT_INVALID", message, remedy: "see that what it refers to is a number by then" };
+  }
+  return null;
+}
+
+/** Checked by `wrongNumber` before the first try. */
 export function readNumber(value: number | string, scope: Scope): number {
   const number = typeof value === "number" ? value : Number(resolveText(value, scope, "scope").trim() || "x");
   return Number.isFinite(number) && number > 0 ? number : 0;

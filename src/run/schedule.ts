@@ -17,6 +17,8 @@ export interface Scheduled {
   readonly scope: Scope;
   readonly emit: (body: RunEventBody) => Promise<void>;
   readonly state: () => RunState;
+  /** Aborts when nothing is to be waited for any more. */
+  readonly kill: AbortSignal;
   /** Of steps that were under way when the runner's process ended. */
   readonly tries: ReadonlyMap<string, OpenTry>;
   /** What a step is called where its author looks; absent: its name. */
@@ -114,6 +116,7 @@ async function start(
       slots,
       order,
       scope,
+      kill: run.kill,
       mailFailure,
     },
     signal,

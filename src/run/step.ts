@@ -27,6 +27,8 @@ export interface StepRun {
   readonly slots: Slots;
   /** Position in the declaration: who gets a free place first. */
   readonly order: number;
+  /** Aborts when nothing is to be waited for any more. */
+  readonly kill: AbortSignal;
   /** Mails that the step failed; what goes wrong with that is noted. */
   readonly mailFailure: () => Promise<void>;
   /** Asked anew for each try: it sees what upstream steps published. `files` are those of the try. */

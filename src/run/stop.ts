@@ -29,6 +29,34 @@ export function openStop(outer: AbortSignal): Stop {
 }
 
 /**
+ * For work that a stop lets finish (S-94): it aborts `graceMs` after a person has stopped the run, at once when `kill` aborts
+ * or the stop is of another kind.
+ */
+export function openPatientStop(clock: Clock, outer: AbortSignal, kill: AbortSignal, graceMs: number): Stop {
+  const controller = new AbortController();
+  const over = new AbortController();
+  const now = (): void => controller.abort(outer.aborted ? outer.reason : kill.reason);
+  const follow = (): void => {
+    const reason = stopReason(outer);
+    if (reason?.kind !== "cancelled" || reason.force) return now();
+    void clock.sleep(graceMs, over.signal).then(() => over.signal.aborted || now());
+  };
+  if (kill.aborted) now();
+  else if (outer.aborted) follow();
+  else outer.addEventListener("abort", follow, { once: true });
+  kill.addEventListener("abort", now, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    [Symbol.dispose]: () => {
+      over.abort();
+      outer.removeEventListener("abort", follow);
+      kill.removeEventListener("abort", now);
+    },
+  };
+}
+
+/**
  * Aborts `stop` with a timeout once `limitSec` have passed, `elapsedMs` of which are over; 0 means never. Disposal ends the
  * timer.
  */

@@ -1,4 +1,5 @@
 /** One try of a step: its fields resolved, its work done, its streams taken, its outputs read. */
+import { wrongNumber } from "./policy.ts";
 import type { Scope } from "../workflow/reference.ts";
 import type { Step, StreamTarget } from "../workflow/workflow.ts";
 import { runChildren } from "./children.ts";
@@ -22,7 +23,7 @@ import type { OpenTry } from "./progress.ts";
 import { newCollector, publish, type Published } from "./publish.ts";
 import { resolveAction, resolveContainer } from "./resolve.ts";
 import type { StepRun } from "./step.ts";
-import { openDeadline, openStop, stopReason } from "./stop.ts";
+import { openDeadline, openPatientStop, openStop, stopReason } from "./stop.ts";
 import { resolveText } from "../workflow/reference.ts";
 
 export type TryResult =
@@ -64,6 +65,8 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
     await actions.abandon(step.name);
     return failed(lost, null);
   }
+  const wrong = wrongNumber(step, scope);
+  if (wrong !== null) return failed(wrong, 1);
   const prepared = prepare(run, number, { scope, stepEnv, workingDir, files });
   if (isFailure(prepared)) return failed(prepared, 1);
   const stepDir = actions.stepDir(workingDir);
@@ -79,7 +82,9 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
     if (stream === "stdout") watch.add(bytes);
   });
 
-  using stop = openStop(signal);
+  using stop = step.repeat === null
+    ? openStop(signal)
+    : openPatientStop(ports.clock, signal, run.kill, run.workflow.maxCleanUpTimeSec * 1000);
   const startedAt = ports.clock.mono();
   const outcome = await (async () => {
     const elapsedMs = number.taken === null ? 0 : ports.clock.now() - number.taken.startedAt;

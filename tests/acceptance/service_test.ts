@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { openCase, openService, type Service, until } from "./case.ts";
 
-Deno.test("T-91 two queued runs of a workflow go one after the other", async () => {
+Deno.test("T-91 R-31 R-36 two queued runs of a workflow go one after the other", async () => {
   await using on = await openCase(`steps:
   - id: s
     run: |
@@ -61,7 +61,7 @@ Deno.test("T-93 the service is killed while a step runs: the run ends, the step 
   assert.equal(await on.read("twice"), null);
 });
 
-Deno.test("T-94 a webhook hands its body and the wanted headers to the run", async () => {
+Deno.test("T-94 R-44 a webhook hands its body and the wanted headers to the run", async () => {
   await using on = await openCase(`webhook: {forward_headers: [X-Event]}
 steps:
   - {id: s, run: 'printf %s "$WEBHOOK_PAYLOAD" > @W/p; printf %s "$WEBHOOK_HEADERS" > @W/h; touch @W/done'}

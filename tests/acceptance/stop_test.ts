@@ -42,7 +42,7 @@ Deno.test("T-71: dagu stop ends a run that dagu start runs", async () => {
   await checkAborted(on);
 });
 
-Deno.test("9.71: a signal ends the step with its children", async () => {
+Deno.test("9.71 O-10: a signal ends the step with its children", async () => {
   await using on = await openCase(YAML);
   const code = await stopped(on, (pid) => Promise.resolve(Deno.kill(pid, "SIGTERM")));
   assert.equal(code, 1);
@@ -54,6 +54,37 @@ Deno.test("5.5: stop with nothing running is an error", async () => {
   await using on = await openCase('steps: [{id: s, run: "true"}]\n');
   assert.equal((await on.run(["start", "w.yaml"])).code, 0);
   assert.equal((await on.run(["stop", "w"])).code, 1);
+});
+
+Deno.test("S-94: a repeating step that is stopped finishes what it does, and is not repeated", async () => {
+  await using on = await openCase(`steps:
+  - id: s
+    run: 'echo begin >> @W/o; echo under way; sleep 1; echo end >> @W/o'
+    repeat_policy: {repeat: true, interval_sec: 0}
+`);
+  await stopped(on, (pid) => Promise.resolve(Deno.kill(pid, "SIGTERM")));
+  const lines = (await on.read("o") ?? "").trimEnd().split("\n");
+  assert.equal(lines.at(-1), "end", lines.join());
+});
+
+Deno.test("S-134: a stop goes down to the children of dag.run, and not to those of dag.enqueue", async () => {
+  await using on = await openCase(`steps:
+  - {id: later, action: dag.enqueue, with: {dag: queued}}
+  - {id: s, depends: later, action: dag.run, with: {dag: called}}
+---
+name: called
+steps: [{id: c, run: "echo under way >&2; touch @W/called; sleep 60"}]
+---
+name: queued
+steps: [{id: q, run: "touch @W/queued"}]
+`);
+  await using running = on.spawn(["start", "--run-id", "r134", "w.yaml"]);
+  while (await on.read("called") === null) await new Promise((resolve) => setTimeout(resolve, 50));
+  Deno.kill(running.pid, "SIGTERM");
+  await running.status;
+  const statusOf = async (name: string): Promise<string> => (await on.run(["history", name])).stdout;
+  assert.match(await statusOf("called"), /aborted/i);
+  assert.doesNotMatch(await statusOf("queued"), /aborted/i);
 });
 
 /** A zombie waits for its parent only. */

@@ -1,0 +1,16 @@
+/**
+ * `deno task contract FILE...`: the ids of the contract's rules in these files, each with the tests that name it, and which of
+ * them no test names. With `--write` the ids become the list that `tests/unit/contract_test.ts` asks for.
+ */
+import { citations, IDS_FILE, idsOf } from "../../tests/support/contract.ts";
+
+const files = Deno.args.filter((word) => !word.startsWith("--"));
+const ids = [...new Set((await Promise.all(files.map((file) => Deno.readTextFile(file)))).flatMap(idsOf))];
+const cited = await citations(ids);
+for (const id of ids) console.log(`${id.padEnd(8)} ${(cited.get(id) ?? []).join(", ") || "-"}`);
+const holes = ids.filter((id) => (cited.get(id) ?? []).length === 0);
+console.error(
+  `${ids.length} rules, ${holes.length} without a test${holes.length === 0 ? "" : `: ${holes.join(" ")}`}`,
+);
+if (Deno.args.includes("--write")) await Deno.writeTextFile(IDS_FILE, ids.map((id) => `${id}\n`).join(""));
+Deno.exitCode = holes.length === 0 ? 0 : 1;
