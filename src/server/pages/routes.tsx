@@ -71,6 +71,9 @@ export function pageRoutes(
 
   app.get("/runs/:name/:dagRunId", (c) => showRun(ports, c, c.req.param()));
 
+  // The address of an answer that told a mistake: who looks again sees the run.
+  app.get("/runs/:name/:dagRunId/steps/:step/task", (c) => c.redirect(runPath(c.req.param()), 303));
+
   app.post("/runs/:name/:dagRunId/steps/:step/task", async (c) => {
     const { step, ...run } = c.req.param();
     const done = await decideTask(ports, { ...run, step, selector: {} }, await c.req.formData());

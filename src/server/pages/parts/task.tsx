@@ -11,7 +11,10 @@ export const Task: FC<{ node: NodeShape; action: string; problem: string | null 
       <strong>{node.step.name}</strong> waits: {node.prompt}
     </p>
     {problem === null ? null : <p class="failure">{problem}</p>}
-    {fieldsOf(node.form).map((field) => <Field field={field} />)}
+    {fieldsOf(node.form).map((field, index) => (
+      // Where somebody is writing, the page is not replaced: what was wrong stays to be read.
+      <Field field={field} hasFocus={problem !== null && index === 0} />
+    ))}
     {node.waitingFor === "approval"
       ? (
         <>
@@ -37,7 +40,7 @@ interface FormField {
 /** Fields of inputs are `input.NAME`, so that none is taken for another part of the form. */
 export const INPUT_PREFIX = "input.";
 
-const Field: FC<{ field: FormField }> = ({ field }) => {
+const Field: FC<{ field: FormField; hasFocus: boolean }> = ({ field, hasFocus }) => {
   const name = `${INPUT_PREFIX}${field.name}`;
   return (
     <p>
@@ -49,11 +52,12 @@ const Field: FC<{ field: FormField }> = ({ field }) => {
             name={name}
             value={field.value}
             required={field.isRequired}
+            autofocus={hasFocus}
             {...(field.type === "number" || field.type === "integer" ? { inputmode: "decimal" } : {})}
           />
         )
         : (
-          <select id={name} name={name} required={field.isRequired}>
+          <select id={name} name={name} required={field.isRequired} autofocus={hasFocus}>
             {field.isRequired ? null : <option value=""></option>}
             {field.options.map(({ value, title }) => (
               <option value={value} selected={value === field.value}>{title}</option>
