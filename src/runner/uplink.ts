@@ -192,7 +192,8 @@ function dueInMs(spool: Spool, from: number, last: number, { now, sinceSentMs, f
   }
   const ageMs = now - first.at;
   // A clock that was set back must not hold anything up.
-  return ageMs < 0 ? 0 : Math.max(0, waitMs - ageMs, PACE_MS - sinceSentMs);
+  // Whole ms: what is left of one by rounding may be too short for a clock to move, and would be asked for again and again.
+  return ageMs < 0 ? 0 : Math.ceil(Math.max(0, waitMs - ageMs, PACE_MS - sinceSentMs));
 }
 
 function isBelow(value: number | undefined, limit: number): value is number {
