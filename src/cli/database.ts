@@ -1,4 +1,5 @@
 /** Opens the database that the environment names: Postgres, or PGlite below the home. The migrations are applied. */
+import { sha256 } from "../workflow/digest.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Sql } from "postgres";
@@ -125,8 +126,8 @@ async function templateKey(): Promise<string> {
   const texts = await Promise.all(
     names.filter((name) => name.endsWith(".sql")).map((name) => Deno.readTextFile(join(MIGRATIONS, name))),
   );
-  const all = new TextEncoder().encode([import.meta.resolve("@electric-sql/pglite"), ...texts].join("\0"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", all)).toHex().slice(0, 16);
+  const all = [import.meta.resolve("@electric-sql/pglite"), ...texts].join("\0");
+  return (await sha256(all)).slice(0, 16);
 }
 
 async function openPGlite(dataDir: string): Promise<Database> {

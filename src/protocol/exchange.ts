@@ -1,4 +1,5 @@
 /** One HTTP exchange as a value: what was sent is answered, refused, unanswered or aborted; nothing is thrown. */
+import { sha256 } from "../workflow/digest.ts";
 import * as v from "valibot";
 import type { Clock } from "../run/ports.ts";
 import { parseJson } from "../workflow/json.ts";
@@ -107,8 +108,7 @@ export async function readBlob(digest: string, response: Response): Promise<Call
   const read = await readBytes(response);
   if (!read.ok) return read;
   const bytes = read.value;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-  if (digest === `sha256:${hash}`) return read;
+  if (digest === `sha256:${await sha256(bytes)}`) return read;
   return noAnswer(response, `${bytes.byteLength} bytes that are not ${digest}`);
 }
 

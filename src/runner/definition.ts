@@ -1,3 +1,4 @@
+import { sha256 } from "../workflow/digest.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { parseWorkflow, pickDocument } from "../workflow/parse.ts";
 import { formatProblem } from "../workflow/problem.ts";
@@ -10,8 +11,7 @@ export async function readDefinition(
 ): Promise<{ readonly workflow: Workflow } | { readonly problem: string }> {
   // It becomes a folder here.
   if (/[/\\\0]|^\.{0,2}$/.test(name)) return { problem: `${JSON.stringify(name)} is not a workflow's name` };
-  const bytes = new TextEncoder().encode(definition.yaml);
-  const digest = `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
+  const digest = `sha256:${await sha256(definition.yaml)}`;
   if (digest !== definition.digest) {
     return { problem: `the definition's text has digest ${digest}, not ${definition.digest}` };
   }

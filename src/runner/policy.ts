@@ -2,6 +2,7 @@
  * What may happen on this machine, decided by whoever runs it (DESIGN 3.8, control-plane contract 7.12). Read once when the
  * runner starts, from a file that no workflow and no control plane can reach; asked before anything is made or executed.
  */
+import { sha256 } from "../workflow/digest.ts";
 import type { Failure } from "../run/failure.ts";
 import { matchesGlob } from "../workflow/glob.ts";
 import { formatProblem } from "../workflow/problem.ts";
@@ -74,8 +75,7 @@ export async function readPolicy(env: Readonly<Record<string, string | undefined
     const lines = read.problems.map((problem) => `- ${formatProblem(problem, path)}`);
     throw new PolicyError(`the runner's policy is broken\n${lines.join("\n")}`);
   }
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return newPolicy(read.rules, `sha256:${bytes.toHex()}`, path);
+  return newPolicy(read.rules, `sha256:${await sha256(text)}`, path);
 }
 
 export function newPolicy(rules: PolicyRules, digest: string, path: string): Policy {

@@ -2,6 +2,7 @@
  * Secrets that a container finds as files in `/run/secrets` (containers contract B22): memory of this machine, bound into the
  * container. Nothing of them is in its configuration, so no inspect, no history and no engine's disk holds a value.
  */
+import { sha256 } from "../workflow/digest.ts";
 import { statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Failure } from "../run/failure.ts";
@@ -93,8 +94,7 @@ export async function secretsBase(
   stateDir: string,
 ): Promise<string> {
   const chosen = env["DAGU_SECRETS_DIR"]?.trim() || "/dev/shm";
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(resolve(stateDir)));
-  return join(resolve(chosen), `dagu-secrets-${new Uint8Array(digest).toHex().slice(0, 16)}`);
+  return join(resolve(chosen), `dagu-secrets-${(await sha256(resolve(stateDir))).slice(0, 16)}`);
 }
 
 async function problemOf(base: string): Promise<Failure | null> {

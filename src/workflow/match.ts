@@ -1,4 +1,5 @@
 /** Does this event start this workflow, and if not, why (control-plane contract 2.6 to 2.8, 2.13). */
+import { sha256 } from "./digest.ts";
 import { compileGlob, type Matches } from "./glob.ts";
 import { isRunId } from "./names.ts";
 import type { ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
@@ -148,8 +149,7 @@ function lookUp(facts: Readonly<Record<string, unknown>>, path: string): string 
 /** A text that is no run id is made one that stays distinct (TR-04). */
 async function toRunId(text: string): Promise<string> {
   if (isRunId(text)) return text;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)))
-    .toHex();
+  const digest = await sha256(text);
   return `${text.replace(/[^-\w]/g, "-").slice(0, 51)}-${digest.slice(0, 12)}`;
 }
 

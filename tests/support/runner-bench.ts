@@ -1,4 +1,5 @@
 /** A real runner on this machine against a control plane in memory. */
+import { sha256 } from "../../src/workflow/digest.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
 import type { Failure } from "../../src/run/failure.ts";
 import { systemClock, systemIds } from "../../src/runner/clock.ts";
@@ -104,5 +105,5 @@ export async function newGrant(yaml: string, more: Partial<Grant> = {}): Promise
 }
 
 export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
+  return `sha256:${await sha256(bytes)}`;
 }

@@ -1,4 +1,5 @@
 /** `state.*`: asked of the control plane, which keeps the values. */
+import { sha256 } from "../../workflow/digest.ts";
 import type { StateEntry, StateReply, StateRequest } from "../../protocol/state.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
@@ -113,11 +114,7 @@ function head(operation: string, { scope, namespace }: Place, key: string): Reco
 
 async function facts(entry: StateEntry | undefined): Promise<Record<string, unknown>> {
   if (entry === undefined) return {};
-  const bytes = new TextEncoder().encode(canonical(entry.value));
-  return {
-    version: entry.version,
-    hash: new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(),
-  };
+  return { version: entry.version, hash: await sha256(canonical(entry.value)) };
 }
 
 /** The same text for the same value, whatever the order of its keys. */

@@ -1,5 +1,6 @@
 /** Artifacts of a run as its runner sends them (M10): nothing is listed before it is whole and its digest is right (INV-24). */
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256 } from "../../workflow/digest.ts";
+import { sha256 as incremental } from "@noble/hashes/sha2.js";
 import {
   ARTIFACT_PART_BYTES,
   type ArtifactComplete,
@@ -74,7 +75,7 @@ export async function storeWhole(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Outcome<PartReply>> {
   return await inUpload(ports, settings, caller, upload, async (tx, row) => {
-    const etag = await digest(bytes);
+    const etag = await sha256(bytes);
     if (bytes.length !== row.size || etag !== row.sha256) return mismatch(row);
     await putPart(tx, { artifactId: row.id, n: 1, sha256: etag, data: bytes });
     await markComplete(tx, row);
@@ -89,7 +90,7 @@ export async function storePart(
   upload: { readonly id: string; readonly fence: number; readonly n: number },
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Outcome<PartReply>> {
-  const etag = await digest(bytes);
+  const etag = await sha256(bytes);
   const { n } = upload;
   return await inUpload(ports, settings, caller, upload, async (tx, row) => {
     if (n < 1 || n > partCount(row.size) || bytes.length !== partSize(row.size, n)) return mismatch(row);
@@ -140,15 +141,11 @@ async function inUpload<T>(
 }
 
 async function digestOfParts(tx: Transaction, row: ArtifactRow): Promise<string> {
-  const hash = sha256.create();
+  const hash = incremental.create();
   for (let n = 1; n <= partCount(row.size); n++) {
     hash.update(await readPart(tx, row.id, n) ?? new Uint8Array());
   }
   return hash.digest().toHex();
-}
-
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 function mismatch(row: ArtifactRow): ReportRefusal {

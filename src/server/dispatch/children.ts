@@ -1,4 +1,5 @@
 /** Runs that a step of another run starts (M9): each once per key, however often the step is tried. */
+import { sha256 } from "../../workflow/digest.ts";
 import type { ChildReply, ChildRequest, ChildView } from "../../protocol/children.ts";
 import type { ProtocolErrorCode } from "../../protocol/messages.ts";
 import { outputsOf } from "../../run/collected.ts";
@@ -61,7 +62,7 @@ export async function startChild(
   if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
   const parent = await getRunById(ports.db, attempt.runId);
   if (parent === null) return notFound(caller.attemptId);
-  const childKey = await digestKey(request.key);
+  const childKey = await sha256(request.key);
   const known = await childOf(ports.db, parent.id, childKey);
   const planned = known === null ? await planChild(ports, parent, request, childKey) : null;
   if (planned !== null && "code" in planned) return planned;
@@ -198,13 +199,8 @@ async function definitionOf(
 
 /** Derived from parent and work, so that every try finds the same run (S-108). */
 async function childRunId(parent: RunRow, childKey: string): Promise<string> {
-  const bytes = new TextEncoder().encode(`${parent.rootId ?? parent.id} ${parent.id} ${childKey}`);
-  const hex = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 32);
+  const hex = (await sha256(`${parent.rootId ?? parent.id} ${parent.id} ${childKey}`)).slice(0, 32);
   return toBase62(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
-}
-
-async function digestKey(key: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))).toHex();
 }
 
 function invalid(message: string): ReportRefusal {

@@ -1,4 +1,5 @@
 /** Bearer tokens: 256 bits of chance, known to the database by digest only (WH-30 to WH-32). */
+import { sha256 } from "../../workflow/digest.ts";
 
 const BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
@@ -21,8 +22,7 @@ export function base58(bytes: Uint8Array): string {
  * only be a lever for denial of service (WH-32).
  */
 export async function digestToken(token: string): Promise<string> {
-  const bytes = new TextEncoder().encode(`dagu-edge token\n${token}`);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return await sha256(`dagu-edge token\n${token}`);
 }
 
 /** First characters, kept for recognition. */

@@ -1,11 +1,12 @@
 /** Immutable content by digest: definition texts, payloads. */
+import { sha256 } from "../../workflow/digest.ts";
 import { eq } from "drizzle-orm";
 import type { Executor } from "./db.ts";
 import { blobs } from "./schema.ts";
 
 /** `sha256:` and 64 hex digits. */
 export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return `sha256:${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex()}`;
+  return `sha256:${await sha256(bytes)}`;
 }
 
 export interface Blob {

@@ -1,4 +1,5 @@
 /** Starts, stops and restarts what its schedule says (CR-08 to CR-13). */
+import { sha256 } from "../../workflow/digest.ts";
 import { withBase } from "../../workflow/base.ts";
 import { nextDue, type Schedule } from "../../workflow/schedule.ts";
 import { type Definition, parseDefinition, planRun, PRIORITY } from "../dispatch/start.ts";
@@ -121,8 +122,7 @@ async function planSlot(
 
 /** The same slot is the same run, whoever makes it (CR-11). */
 async function runIdOf(name: string, slot: Slot): Promise<string> {
-  const bytes = new TextEncoder().encode(`${name}\0${slot.fingerprint}`);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 12);
+  const hash = (await sha256(`${name}\0${slot.fingerprint}`)).slice(0, 12);
   const prefix = { cron: "sched", at: "oneoff", catchup: "catchup" }[slot.kind];
   return `${prefix}-${hash}-${new Date(slot.at).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}`;
 }

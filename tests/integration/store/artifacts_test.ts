@@ -1,3 +1,4 @@
+import { sha256 } from "../../../src/workflow/digest.ts";
 import assert from "node:assert/strict";
 import { ARTIFACT_PART_BYTES } from "../../../src/protocol/artifacts.ts";
 import type { Grant } from "../../../src/protocol/grant.ts";
@@ -25,10 +26,6 @@ import {
 
 const utf8 = new TextEncoder();
 
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
 /** One attempt of a run, and its calls. */
 async function openSender(bench: DispatchBench) {
   const run = await queueRun(bench);
@@ -42,12 +39,12 @@ async function callsOf({ ports, settings }: DispatchBench, runner: RunnerRow, gr
   const caller = await callerOf(runner, grant);
   const { fence } = grant;
   return {
-    announce: async (path: string, bytes: Uint8Array<ArrayBuffer>, sha256?: string) =>
+    announce: async (path: string, bytes: Uint8Array<ArrayBuffer>) =>
       await announceArtifact(ports, settings, caller, {
         fence,
         path,
         size: bytes.length,
-        sha256: sha256 ?? await digest(bytes),
+        sha256: await sha256(bytes),
       }),
     whole: (id: string, bytes: Uint8Array<ArrayBuffer>) =>
       storeWhole(ports, settings, caller, { id, fence }, bytes),
@@ -83,7 +80,7 @@ onEveryDatabase(
     assert.deepEqual([wrong.ok, !wrong.ok && wrong.code], [false, "conflict"]);
     assert.deepEqual(await listed(bench, run.id), []);
     for (let time = 0; time < 2; time++) {
-      assert.deepEqual(await sender.whole(id, bytes), { ok: true, reply: { etag: await digest(bytes) } });
+      assert.deepEqual(await sender.whole(id, bytes), { ok: true, reply: { etag: await sha256(bytes) } });
     }
     assert.deepEqual(await listed(bench, run.id), ["out/a.txt 5"]);
     assert.deepEqual(await sender.announce("out/a.txt", bytes), { ok: true, reply: { mode: "exists" } });
@@ -102,7 +99,7 @@ onEveryDatabase("M10 a large file comes in parts, in any order, and is checked a
   const bytes = new Uint8Array(ARTIFACT_PART_BYTES + 10).map((_, at) => at % 251);
   const parts = [bytes.slice(0, ARTIFACT_PART_BYTES), bytes.slice(ARTIFACT_PART_BYTES)];
   const [first = new Uint8Array(), second = new Uint8Array()] = parts;
-  const etags = await Promise.all(parts.map(async (part, at) => ({ n: at + 1, etag: await digest(part) })));
+  const etags = await Promise.all(parts.map(async (part, at) => ({ n: at + 1, etag: await sha256(part) })));
   const id = await begin(sender, "big.bin", bytes);
   const codes = async (...tries: Promise<{ ok: boolean; code?: string }>[]): Promise<unknown[]> =>
     (await Promise.all(tries)).map((outcome) => outcome.code ?? "ok");
@@ -116,7 +113,7 @@ onEveryDatabase("M10 a large file comes in parts, in any order, and is checked a
   const other = first.slice();
   other[0] = 99;
   await sender.part(id, 1, other);
-  const others = [{ n: 1, etag: await digest(other) }, ...etags.slice(1)];
+  const others = [{ n: 1, etag: await sha256(other) }, ...etags.slice(1)];
   assert.deepEqual(await codes(sender.complete(id, others)), ["conflict"]);
   await sender.part(id, 1, first);
   assert.deepEqual(await codes(sender.complete(id, etags), sender.complete(id, etags)), ["ok", "ok"]);
