@@ -21,8 +21,7 @@ import {
   readPart,
 } from "../store/artifacts.ts";
 import type { Transaction } from "../store/db.ts";
-import type { ReportRefusal } from "./report.ts";
-import { admitBytes, type AttemptCaller } from "./tail.ts";
+import { admitBytes, type AttemptCaller, type ReportRefusal } from "./caller.ts";
 
 const DEFAULT_TYPE = "application/octet-stream";
 

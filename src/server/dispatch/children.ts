@@ -8,7 +8,7 @@ import { RunId, toBase62 } from "../../run/ids.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { getAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import { isLive } from "../store/attempts.ts";
 import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import {
@@ -23,9 +23,17 @@ import {
   statusOf,
 } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
+import {
+  admit,
+  admitHeld,
+  type AttemptCaller,
+  attemptOf,
+  fenced,
+  notFound,
+  type ReportRefusal,
+} from "./caller.ts";
 import { stopRun } from "./cancel.ts";
 import { claimCandidate, readGrants } from "./claim.ts";
-import { checkCaller, notFound, type ReportRefusal } from "./report.ts";
 import { queueResumed } from "./resume.ts";
 import { planRun, PRIORITY } from "./start.ts";
 
@@ -43,24 +51,17 @@ const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
   "waiting",
 ]);
 
-export interface ChildCaller {
-  readonly runnerId: string;
-  readonly attemptId: string;
-  readonly tokenDigest: string;
-}
-
 export type ChildAnswer = { readonly ok: true; readonly reply: ChildReply } | ReportRefusal;
 
 export async function startChild(
   ports: ServerPorts,
   settings: ServerSettings,
-  caller: ChildCaller,
+  caller: AttemptCaller,
   request: ChildRequest,
 ): Promise<ChildAnswer> {
-  const attempt = await getAttempt(ports.db, caller.attemptId);
-  const refusal = checkCaller(attempt, caller, request.fence);
-  if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
-  const parent = await getRunById(ports.db, attempt.runId);
+  const admitted = await admit(ports.db, caller, request.fence);
+  if (!admitted.ok) return admitted;
+  const parent = await getRunById(ports.db, admitted.attempt.runId);
   if (parent === null) return notFound(caller.attemptId);
   const childKey = await sha256(request.key);
   const known = await childOf(ports.db, parent.id, childKey);
@@ -69,12 +70,9 @@ export async function startChild(
 
   const isOurs = request.mode === "run" && Object.keys(request.workerSelector).length === 0;
   const made = await ports.db.transaction(async (tx): Promise<Made | ReportRefusal> => {
-    const held = await lockRunAndAttempt(tx, caller.attemptId);
-    const late = checkCaller(held?.attempt ?? null, caller, request.fence);
-    if (late !== null || held === null) return late ?? notFound(caller.attemptId);
-    if (!isLive(held.attempt)) {
-      return { ok: false, code: "fenced", message: "this attempt may not act any more" };
-    }
+    const held = await admitHeld(tx, caller, request.fence);
+    if (!held.ok) return held;
+    if (!isLive(held.attempt)) return fenced();
     const child = await openChild(tx, ports, parent, childKey, planned, request, isOurs);
     if (child === null) {
       return {
@@ -212,7 +210,7 @@ function invalid(message: string): ReportRefusal {
 /** Answers at the child's end, or after some seconds. null: it is no child of the attempt's run. */
 export async function viewChild(
   ports: ServerPorts,
-  caller: ChildCaller,
+  caller: AttemptCaller,
   dagRunId: string,
   signal: AbortSignal,
 ): Promise<ChildView | null> {
@@ -229,7 +227,7 @@ export async function viewChild(
 export async function cancelChild(
   ports: ServerPorts,
   settings: ServerSettings,
-  caller: ChildCaller,
+  caller: AttemptCaller,
   dagRunId: string,
 ): Promise<boolean> {
   const run = await findChild(ports, caller, dagRunId);
@@ -238,10 +236,13 @@ export async function cancelChild(
   return true;
 }
 
-async function findChild(ports: ServerPorts, caller: ChildCaller, dagRunId: string): Promise<RunRow | null> {
-  const attempt = await getAttempt(ports.db, caller.attemptId);
-  if (attempt === null || checkCaller(attempt, caller, attempt.fence) !== null) return null;
-  return await childOf(ports.db, attempt.runId, null, dagRunId);
+async function findChild(
+  ports: ServerPorts,
+  caller: AttemptCaller,
+  dagRunId: string,
+): Promise<RunRow | null> {
+  const attempt = await attemptOf(ports.db, caller);
+  return attempt === null ? null : await childOf(ports.db, attempt.runId, null, dagRunId);
 }
 
 async function viewOf(ports: ServerPorts, run: RunRow): Promise<ChildView> {

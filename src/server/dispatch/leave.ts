@@ -1,11 +1,11 @@
 /** A runner gives something back: one run (M4), what it has not started (M15), or itself. */
 import type { DeclineRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
-import { endAttempt, getAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
+import { endAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
 import { type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { finishRun } from "../store/runs.ts";
+import { admit, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { endFromOutside } from "./end.ts";
-import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** A retry elsewhere would hide an attack or repeat a mistake (M4): these fail the run at once. */
@@ -13,12 +13,12 @@ const FATAL = ["signature_invalid", "policy_denied", "definition_invalid"] as co
 
 export async function declineAttempt(
   ports: ServerPorts,
-  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  caller: AttemptCaller,
   request: DeclineRequest,
 ): Promise<{ ok: true; outcome: "requeued" | "failed" } | ReportRefusal> {
-  const attempt = await getAttempt(ports.db, caller.attemptId);
-  const refusal = checkCaller(attempt, caller, request.fence);
-  if (refusal !== null || attempt === null) return refusal ?? notFound(caller.attemptId);
+  const admitted = await admit(ports.db, caller, request.fence);
+  if (!admitted.ok) return admitted;
+  const { attempt } = admitted;
   const isFatal = FATAL.some((reason) => reason === request.reason);
   const outcome = isFatal
     ? await failDeclined(ports, attempt.id, request)

@@ -4,8 +4,7 @@ import type { StreamName } from "../../run/ports.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { appendLog, lockStream } from "../store/logs.ts";
-import type { ReportRefusal } from "./report.ts";
-import { admitBytes, type AttemptCaller } from "./tail.ts";
+import { admitBytes, type AttemptCaller, type ReportRefusal } from "./caller.ts";
 
 export interface LogPiece {
   readonly step: string;

@@ -3,41 +3,26 @@
  * are the fold of the events, written in the same transaction.
  */
 import * as v from "valibot";
-import type { EventsReply, EventsRequest, ProtocolErrorCode, WireEvent } from "../../protocol/messages.ts";
+import type { EventsReply, EventsRequest, WireEvent } from "../../protocol/messages.ts";
 import { ContainerFacts, isTerminal, RunEventBody } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import { newRunState, reduce, type RunState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
-import {
-  type AttemptRow,
-  endAttempt,
-  isLive,
-  lockRunAndAttempt,
-  markStarted,
-  updateAttempt,
-} from "../store/attempts.ts";
+import { type AttemptRow, endAttempt, isLive, markStarted, updateAttempt } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, storedKinds } from "../store/events.ts";
 import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/runs.ts";
 import { getSteps, listSteps, updateSteps } from "../store/steps.ts";
+import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { readDirectives } from "./claim.ts";
 import { queueResumed } from "./resume.ts";
 import { retryFailed } from "./retry.ts";
 
-export interface ReportRefusal {
-  readonly ok: false;
-  readonly code: ProtocolErrorCode;
-  readonly message: string;
-  readonly expectedSeq?: number;
-  readonly expectedOffset?: number;
-}
-
 export type Reported = { readonly ok: true; readonly reply: EventsReply } | ReportRefusal;
 
-/** `tokenDigest`: of the attempt token that came with the request. */
 export async function reportEvents(
   ports: ServerPorts,
-  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  caller: AttemptCaller,
   request: EventsRequest,
 ): Promise<Reported> {
   const outcome = await ports.db.transaction((tx) => store(tx, ports, caller, request));
@@ -61,12 +46,11 @@ type Stored =
 async function store(
   tx: Transaction,
   ports: ServerPorts,
-  caller: { readonly attemptId: string; readonly runnerId: string; readonly tokenDigest: string },
+  caller: AttemptCaller,
   request: EventsRequest,
 ): Promise<Stored> {
-  const held = await lockRunAndAttempt(tx, caller.attemptId);
-  const refusal = checkCaller(held?.attempt ?? null, caller, request.fence);
-  if (refusal !== null || held === null) return refusal ?? notFound(caller.attemptId);
+  const held = await admitHeld(tx, caller, request.fence);
+  if (!held.ok) return held;
   const { run, attempt } = held;
 
   const events = request.events;
@@ -117,31 +101,6 @@ async function goOnAfter(tx: Transaction, ports: ServerPorts, run: RunRow, state
   }
   const steps = await listSteps(tx, run.id);
   if (steps.every((step) => step.status !== "waiting")) await queueResumed(tx, ports, run, { kind: "rest" });
-}
-
-/** Shared with logs: may this caller speak for this attempt? */
-export function checkCaller(
-  attempt: AttemptRow | null,
-  caller: { readonly attemptId: string; readonly runnerId: string; readonly tokenDigest: string },
-  fence: number,
-): ReportRefusal | null {
-  if (attempt === null) return notFound(caller.attemptId);
-  if (attempt.tokenDigest !== caller.tokenDigest || attempt.runnerId !== caller.runnerId) {
-    return {
-      ok: false,
-      code: "forbidden",
-      message: "the attempt token is not this attempt's, or not this runner's",
-    };
-  }
-  return attempt.fence === fence ? null : fenced();
-}
-
-export function notFound(attemptId: string): ReportRefusal {
-  return { ok: false, code: "not_found", message: `there is no attempt ${attemptId}` };
-}
-
-export function fenced(): ReportRefusal {
-  return { ok: false, code: "fenced", message: "this attempt may not act any more" };
 }
 
 /** The same number must tell the same story (M6). */

@@ -1,7 +1,7 @@
 /** Reading and writing workflow state for an attempt (M13): only while it may act, and never for runs of strangers (FK-07). */
 import { STATE_VALUE_MAX_BYTES, type StateReply, type StateRequest } from "../../protocol/state.ts";
 import type { ServerPorts } from "../ports.ts";
-import { isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import { isLive } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { getRunById, type RunRow } from "../store/runs.ts";
 import {
@@ -12,19 +12,18 @@ import {
   type StatePlace,
   type StateRow,
 } from "../store/state.ts";
-import { checkCaller, fenced, notFound, type ReportRefusal } from "./report.ts";
+import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 
 export type StateAnswer = { readonly ok: true; readonly reply: StateReply } | ReportRefusal;
 
 export async function accessState(
   ports: ServerPorts,
-  caller: { readonly runnerId: string; readonly attemptId: string; readonly tokenDigest: string },
+  caller: AttemptCaller,
   request: StateRequest,
 ): Promise<StateAnswer> {
   return await ports.db.transaction(async (tx): Promise<StateAnswer> => {
-    const held = await lockRunAndAttempt(tx, caller.attemptId);
-    const refusal = checkCaller(held?.attempt ?? null, caller, request.fence);
-    if (refusal !== null || held === null) return refusal ?? notFound(caller.attemptId);
+    const held = await admitHeld(tx, caller, request.fence);
+    if (!held.ok) return held;
     if (!isLive(held.attempt)) return fenced();
     if (held.run.trust === "untrusted") {
       return {

@@ -8,11 +8,11 @@ import {
   FenceQuery,
 } from "../../protocol/artifacts.ts";
 import { announceArtifact, completeArtifact, storePart, storeWhole } from "../dispatch/artifacts.ts";
-import type { ReportRefusal } from "../dispatch/report.ts";
+import { attemptOf, type ReportRefusal } from "../dispatch/caller.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { findArtifact, listArtifacts, readPart } from "../store/artifacts.ts";
-import { type AttemptRow, getAttempt, isLive } from "../store/attempts.ts";
+import { type AttemptRow, isLive } from "../store/attempts.ts";
 import { readInflatedBody } from "./body.ts";
 import {
   bodyError,
@@ -96,8 +96,6 @@ async function readPut(
 }
 
 async function liveAttempt(ports: ServerPorts, c: RunnerContext): Promise<AttemptRow | null> {
-  const { attemptId, runnerId, tokenDigest } = await caller(c);
-  const attempt = await getAttempt(ports.db, attemptId);
-  const isTheirs = attempt?.runnerId === runnerId && attempt.tokenDigest === tokenDigest;
-  return attempt !== null && isTheirs && isLive(attempt) ? attempt : null;
+  const attempt = await attemptOf(ports.db, await caller(c));
+  return attempt !== null && isLive(attempt) ? attempt : null;
 }

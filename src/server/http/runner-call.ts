@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { ERROR_STATUS, type ErrorReply, HEADERS, type ProtocolErrorCode } from "../../protocol/messages.ts";
 import { Uuid } from "../../run/ids.ts";
-import type { AttemptCaller } from "../dispatch/tail.ts";
+import type { AttemptCaller } from "../dispatch/caller.ts";
 import { digestToken } from "../secrets/token.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { parseJson } from "../triggers/json.ts";

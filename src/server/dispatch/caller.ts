@@ -1,0 +1,82 @@
+/** Who speaks for an attempt: its runner, with its token and its current fence (TX-03, AU-41). */
+import type { ProtocolErrorCode } from "../../protocol/messages.ts";
+import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
+import { type AttemptRow, getAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import type { Executor, Transaction } from "../store/db.ts";
+import type { RunRow } from "../store/runs.ts";
+
+export interface AttemptCaller {
+  readonly runnerId: string;
+  readonly attemptId: string;
+  /** Of the attempt token that came with the request. */
+  readonly tokenDigest: string;
+}
+
+export interface ReportRefusal {
+  readonly ok: false;
+  readonly code: ProtocolErrorCode;
+  readonly message: string;
+  readonly expectedSeq?: number;
+  readonly expectedOffset?: number;
+}
+
+/** The caller's attempt, whose fence is the current one. */
+export async function admit(
+  db: Executor,
+  caller: AttemptCaller,
+  fence: number,
+): Promise<{ readonly ok: true; readonly attempt: AttemptRow } | ReportRefusal> {
+  const attempt = await getAttempt(db, caller.attemptId);
+  if (attempt === null) return notFound(caller.attemptId);
+  return refusalOf(attempt, caller, fence) ?? { ok: true, attempt };
+}
+
+/** The same, with its run, both held until the transaction ends. */
+export async function admitHeld(
+  tx: Transaction,
+  caller: AttemptCaller,
+  fence: number,
+): Promise<{ readonly ok: true; readonly attempt: AttemptRow; readonly run: RunRow } | ReportRefusal> {
+  const held = await lockRunAndAttempt(tx, caller.attemptId);
+  if (held === null) return notFound(caller.attemptId);
+  return refusalOf(held.attempt, caller, fence) ?? { ok: true, ...held };
+}
+
+/** Adding bytes is for the live attempt, and for a while for one that has just ended (EV-03, INV-04). */
+export async function admitBytes(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  caller: AttemptCaller,
+  fence: number,
+): Promise<{ readonly ok: true; readonly attempt: AttemptRow } | ReportRefusal> {
+  const admitted = await admit(ports.db, caller, fence);
+  if (!admitted.ok || isLive(admitted.attempt)) return admitted;
+  const tailEnd = (admitted.attempt.endedAt?.getTime() ?? 0) + settings.runner.tailWindowMs;
+  return ports.clock.now() <= tailEnd ? admitted : fenced();
+}
+
+/** The caller's attempt, asked by a message without a fence; null: it is not theirs. */
+export async function attemptOf(db: Executor, caller: AttemptCaller): Promise<AttemptRow | null> {
+  const attempt = await getAttempt(db, caller.attemptId);
+  return attempt !== null && refusalOf(attempt, caller, attempt.fence) === null ? attempt : null;
+}
+
+function refusalOf(attempt: AttemptRow, caller: AttemptCaller, fence: number): ReportRefusal | null {
+  if (attempt.tokenDigest !== caller.tokenDigest || attempt.runnerId !== caller.runnerId) {
+    return {
+      ok: false,
+      code: "forbidden",
+      message: "the attempt token is not this attempt's, or not this runner's",
+    };
+  }
+  return attempt.fence === fence ? null : fenced();
+}
+
+export function notFound(attemptId: string): ReportRefusal {
+  return { ok: false, code: "not_found", message: `there is no attempt ${attemptId}` };
+}
+
+export function fenced(): ReportRefusal {
+  return { ok: false, code: "fenced", message: "this attempt may not act any more" };
+}
