@@ -14,7 +14,7 @@ export type Inheritance = keyof typeof TAGS;
 const CARRIED = new RegExp(`^--- (?:${Object.values(TAGS).join("|")}) `, "m");
 
 /** The text with the base behind it; a text that carries one already keeps that. */
-export function withBase(text: string, base: Base | null, inheritance: Inheritance): string {
+export function withBase(text: string, base: Base | null, inheritance: Inheritance = "whole"): string {
   if (base === null || CARRIED.test(text)) return text;
   return `${text}${text.endsWith("\n") ? "" : "\n"}--- ${TAGS[inheritance]} ${JSON.stringify(base)}\n`;
 }
@@ -29,7 +29,7 @@ export function carriedBase(tag: string | null, value: unknown): Base | null {
 }
 
 /** Lists of texts: the base's come first, so that the workflow's win where the last one does. */
-const JOINED = ["env", "dotenv", "labels"] as const;
+const JOINED = new Set(["env", "dotenv", "labels"]);
 /** Mappings whose entries are things of their own, each replaced by the one of the same name. */
 const BY_NAME = new Set([
   "actions",
@@ -49,8 +49,6 @@ const EITHER_OR: Readonly<Record<string, string>> = {
   hist_retention_runs: "hist_retention_days",
   container: "ssh",
   ssh: "container",
-  labels: "tags",
-  tags: "labels",
 };
 
 export interface Inherited {
@@ -63,25 +61,27 @@ export interface Inherited {
 export function inherit(base: Base, own: Readonly<Record<string, unknown>>): Inherited {
   const [ours, theirs] = [withLabels(base), withLabels(own)];
   const kept = Object.entries(ours).filter(([key]) => !Object.hasOwn(theirs, EITHER_OR[key] ?? ""));
-  const value: Record<string, unknown> = { ...Object.fromEntries(kept), ...theirs };
-  const before: Record<string, number> = {};
-  for (const [key, inherited] of kept) {
-    if (!Object.hasOwn(theirs, key)) continue;
-    const written = theirs[key];
-    if (key === "kubernetes") value[key] = deeply(inherited, written);
-    else if (key === "consts") value[key] = constsOf(inherited, written);
-    else if (BY_NAME.has(key) && isMapping(inherited) && isMapping(written)) {
-      value[key] = { ...inherited, ...written };
-    }
-  }
-  for (const key of JOINED) {
-    if (!Object.hasOwn(ours, key) || !Object.hasOwn(theirs, key)) continue;
-    const first = listed(key, ours[key]);
-    before[key] = first.length;
-    value[key] = [...first, ...listed(key, theirs[key])];
-  }
+  const both = kept.filter(([key]) => Object.hasOwn(theirs, key));
+  const value: Record<string, unknown> = {
+    ...Object.fromEntries(kept),
+    ...theirs,
+    ...Object.fromEntries(both.map(([key, inherited]) => [key, merge(key, inherited, theirs[key])])),
+  };
+  const before = both.flatMap(([key, inherited]) =>
+    JOINED.has(key) ? [[key, listed(key, inherited).length]] : []
+  );
   if (isMapping(value["harnesses"])) value["harnesses"] = withoutDeleted(base, value["harnesses"]);
-  return { value, before };
+  return { value, before: Object.fromEntries(before) };
+}
+
+/** One field that both have. */
+function merge(key: string, inherited: unknown, written: unknown): unknown {
+  if (JOINED.has(key)) return [...listed(key, inherited), ...listed(key, written)];
+  if (key === "kubernetes") return deeply(inherited, written);
+  if (key === "consts") return constsOf(inherited, written);
+  return BY_NAME.has(key) && isMapping(inherited) && isMapping(written)
+    ? { ...inherited, ...written }
+    : written;
 }
 
 /** `tags` is the old name of `labels`; where the document has both, that is told by its own rule. */
@@ -125,7 +125,7 @@ export function sharedActions(base: Base, own: Readonly<Record<string, unknown>>
 }
 
 /** A mapping is the list of its entries, a scalar a list of one; labels in one text are several. */
-function listed(key: (typeof JOINED)[number], value: unknown): unknown[] {
+function listed(key: string, value: unknown): unknown[] {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return value;
   if (key === "labels" && typeof value === "string") {

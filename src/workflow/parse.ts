@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
-import { type Base, carriedBase, inherit, sharedActions } from "./base.ts";
+import { type Base, carriedBase, inherit, type Inherited, sharedActions } from "./base.ts";
 import { expandCustomActions } from "./custom-actions.ts";
 import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
@@ -30,7 +30,9 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const bases = read.documents.map(({ tag, value }) => carriedBase(tag, value));
   const sources = read.documents.filter((_, index) => bases[index] === null);
   const base = bases.find((one) => one !== null) ?? null;
-  const documents = sources.map((source, index) => new DocumentPlace(source, index, level));
+  const documents = sources.map((source, index) =>
+    new DocumentPlace(source, index, level, index === 0 ? base : null)
+  );
   const [entry, ...later] = documents;
   if (entry === undefined) {
     const message = "entrypoint document must not be empty";
@@ -45,7 +47,7 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
     } as const;
     return { workflow: null, problems: [problem] };
   }
-  const main = checkDocument(entry, level, base);
+  const main = checkDocument(entry, level);
   const locals = later.map((place) => checkDocument(place, level));
   const problems = [
     ...main.problems,
@@ -93,16 +95,16 @@ export function pickDocument(workflow: Workflow, document: string): Workflow | n
 
 /** One document of the stream, and how its problems are told. */
 class DocumentPlace {
-  /** How many entries of a base stand before the document's own, by root field. */
-  #before: Readonly<Record<string, number>> = {};
+  /** Of a document that has a base. */
+  readonly inherited: Inherited | null;
 
-  constructor(readonly source: SourceDocument, readonly index: number, private readonly level: Level) {}
-
-  /** What the document is, together with what it inherits. */
-  inheriting(base: Base, own: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    const { value, before } = inherit(base, own);
-    this.#before = before;
-    return value;
+  constructor(
+    readonly source: SourceDocument,
+    readonly index: number,
+    private readonly level: Level,
+    readonly base: Base | null = null,
+  ) {
+    this.inherited = base !== null && isMapping(source.value) ? inherit(base, source.value) : null;
   }
 
   /** Notices exist on inspection surfaces only (V-51). */
@@ -112,7 +114,7 @@ class DocumentPlace {
 
   problem(merged: Path, message: string, remedy: string): Problem {
     const [field = "", at, ...rest] = merged;
-    const shift = this.#before[field] ?? 0;
+    const shift = this.inherited?.before[field] ?? 0;
     const path = typeof at === "number" && at >= shift ? [field, at - shift, ...rest] : merged;
     const prefix = this.index === 0 ? [] : ["document", this.index];
     // Where a run is refused, the message alone says which document it is about (F-13).
@@ -133,7 +135,7 @@ interface Checked {
   readonly problems: readonly Problem[];
 }
 
-function checkDocument(place: DocumentPlace, level: Level, base: Base | null = null): Checked {
+function checkDocument(place: DocumentPlace, level: Level): Checked {
   const own = place.source.value;
   const called = place.index === 0 ? "entrypoint document" : `document ${place.index + 1}`;
   if (isBlank(own)) {
@@ -142,10 +144,9 @@ function checkDocument(place: DocumentPlace, level: Level, base: Base | null = n
   if (!isMapping(own)) {
     return refuse([place.problem([], `${called} must be a mapping`, "write at least steps")]);
   }
-  const written = base === null ? own : place.inheriting(base, own);
-  const { value, mistakes, isDeprecated } = expandCustomActions(written);
+  const { value, mistakes, isDeprecated } = expandCustomActions(place.inherited?.value ?? own);
   const earlier = mistakes.map(({ path, message, remedy }) => place.problem(path, message, remedy));
-  for (const name of base === null ? [] : sharedActions(base, own)) {
+  for (const name of place.base === null ? [] : sharedActions(place.base, own)) {
     const message = `custom action "${name}" is defined both in the base configuration and here`;
     earlier.push(place.problem(["actions", name], message, "rename or remove one of them"));
   }

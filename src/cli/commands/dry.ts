@@ -43,7 +43,7 @@ export const command: Command = {
   run: async (context) => {
     const home = await openHome(context.env);
     const file = await readWorkflowFile(context.positionals[0] ?? "", home.dagsDir);
-    const text = withBase(file.text, await readBaseConfig(context.env), "whole");
+    const text = withBase(file.text, await readBaseConfig(context.env));
     const { workflow, problems } = parseWorkflow(text, "load");
     if (workflow === null) {
       const errors = problems.filter((problem) => problem.severity === "error");

@@ -35,7 +35,7 @@ export const command: Command = {
   run: async (context) => {
     const base = context.flags.text("base");
     const written = JSON.stringify(toWorkflow(context));
-    const spec = base === null ? written : withBase(written, await readBaseFile(base), "whole");
+    const spec = base === null ? written : withBase(written, await readBaseFile(base));
     const facts = readFacts(context);
     await using connection = await connect(context);
     const isQuiet = context.flags.has("quiet");

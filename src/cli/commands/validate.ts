@@ -16,10 +16,7 @@ export const command: Command = {
   arguments: [1, 1],
   run: async ({ positionals: [argument = ""], env, flags }) => {
     const { path, text } = await readWorkflowFile(argument, locateHome(env).dagsDir);
-    const { workflow, problems } = parseWorkflow(
-      withBase(text, await readBaseConfig(env), "whole"),
-      "validate",
-    );
+    const { workflow, problems } = parseWorkflow(withBase(text, await readBaseConfig(env)), "validate");
     const isTold = (one: Problem): boolean =>
       one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
     for (const problem of problems.filter(isTold)) {

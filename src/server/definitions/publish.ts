@@ -28,7 +28,7 @@ export async function publish(
   if (!isWorkflowName(fileName)) {
     return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
-  const { workflow, problems } = parseWorkflow(withBase(text, ports.base, "whole"), "load");
+  const { workflow, problems } = parseWorkflow(withBase(text, ports.base), "load");
   if (workflow === null && options.refuseProblems) return { ok: true, problems, isChanged: false };
   const isChanged = await saveRevision(
     ports.db,

@@ -1,6 +1,6 @@
 /** Starting a run: check everything, then store it whole (TX-01) or not at all. */
 import { toBase62 } from "../../run/ids.ts";
-import { type Base, withBase } from "../../workflow/base.ts";
+import { type Base, type Inheritance, withBase } from "../../workflow/base.ts";
 import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
@@ -168,21 +168,27 @@ async function readDefinition(
 ): Promise<DefinitionRead> {
   if ("workflow" in given) return { ok: true, definition: given };
   const inheritance = parent === undefined ? "whole" : "without-handlers";
-  if ("text" in given) {
-    return parseDefinition(withBase(given.text, base, inheritance), given.name, null, given);
-  }
+  if ("text" in given) return parseDefinition(base, given.text, given.name, null, { ...given, inheritance });
   const stored = await currentDefinition(db, given.fileName);
   if (stored === null) return refuse("not_found", `there is no workflow "${given.fileName}"`);
-  return parseDefinition(withBase(stored.text, base, inheritance), stored.name, given.fileName);
+  return parseDefinition(base, stored.text, stored.name, given.fileName, { inheritance });
 }
 
-/** `text`: with what it inherits. */
+interface DefinitionOptions {
+  readonly stem?: string | null;
+  readonly document?: string;
+  readonly inheritance?: Inheritance;
+}
+
+/** With what it inherits from the service's base. */
 export function parseDefinition(
-  text: string,
+  base: Base | null,
+  own: string,
   name: string | null,
   fileName: string | null,
-  { stem = null, document = "" }: { readonly stem?: string | null; readonly document?: string } = {},
+  { stem = null, document = "", inheritance = "whole" }: DefinitionOptions = {},
 ): DefinitionRead {
+  const text = withBase(own, base, inheritance);
   const { workflow: stream, problems } = parseWorkflow(text, "load");
   const workflow = stream === null ? null : pickDocument(stream, document);
   if (workflow === null) {

@@ -1,6 +1,5 @@
 /** Starts, stops and restarts what its schedule says (CR-08 to CR-13). */
 import { sha256 } from "../../workflow/digest.ts";
-import { withBase } from "../../workflow/base.ts";
 import { nextDue, type Schedule } from "../../workflow/schedule.ts";
 import { type Definition, parseDefinition, planRun, PRIORITY } from "../dispatch/start.ts";
 import { stopRun } from "../dispatch/cancel.ts";
@@ -61,9 +60,7 @@ async function tickWorkflow(
 
 async function definitionOf(ports: ServerPorts, { workflow }: DueSchedule): Promise<Definition | null> {
   const text = await getText(ports.db, workflow.digest);
-  const read = text === null
-    ? null
-    : parseDefinition(withBase(text, ports.base, "whole"), workflow.name, workflow.fileName);
+  const read = text === null ? null : parseDefinition(ports.base, text, workflow.name, workflow.fileName);
   return read?.ok === true ? read.definition : null;
 }
 

@@ -2,7 +2,6 @@
  * A forge's event, from delivery to decision (2.14): endpoint, signature, seen before?, normal form, match, and everything
  * that follows in one transaction. Authenticated deliveries are answered 2xx even when nothing matched (FG-07).
  */
-import { withBase } from "../../workflow/base.ts";
 import { isMapping } from "../../workflow/json.ts";
 import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
 import type { ForgeEvent, GitTrigger, TriggerBlock } from "../../workflow/trigger.ts";
@@ -181,9 +180,7 @@ async function decideAll(
   const decisions: Decision[] = [];
   for (const row of await listTriggered(ports.db)) {
     const text = row.suspended ? null : await getText(ports.db, row.digest);
-    const parsed = text === null
-      ? null
-      : parseDefinition(withBase(text, ports.base, "whole"), row.name, row.fileName);
+    const parsed = text === null ? null : parseDefinition(ports.base, text, row.name, row.fileName);
     if (parsed === null || !parsed.ok) continue;
     for (const block of parsed.definition.workflow.triggers) {
       if (block.source.kind !== "git") continue;

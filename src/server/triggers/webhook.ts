@@ -2,7 +2,6 @@
  * The generic webhook of a workflow, from request to run (section 1): credentials, payload, one transaction, a record of
  * what was decided. The order of the checks is observable and kept (1.2).
  */
-import { withBase } from "../../workflow/base.ts";
 import { concat } from "../../run/bytes.ts";
 import { parseDefinition, planRun, PRIORITY, runExists } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -88,7 +87,7 @@ async function start(
     return await refused(read.code === "unsupported_media_type" ? 415 : 400, read.code, read.message);
   }
   const { payload } = read;
-  const parsed = parseDefinition(withBase(current.text, ports.base, "whole"), current.name, fileName);
+  const parsed = parseDefinition(ports.base, current.text, current.name, fileName);
   if (!parsed.ok) return await refused(400, parsed.code, parsed.message);
   const { definition } = parsed;
   const utf8 = new TextEncoder();

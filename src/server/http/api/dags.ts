@@ -82,7 +82,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
 
   app.post("/validate", async (c) => {
     const { spec } = await valid(SpecBody, c);
-    const { workflow, problems } = parseWorkflow(withBase(spec, ports.base, "whole"), "validate");
+    const { workflow, problems } = parseWorkflow(withBase(spec, ports.base), "validate");
     return c.json({ valid: workflow !== null, errors: errorTexts(problems, "workflow"), problems });
   });
 
