@@ -33,7 +33,7 @@ import {
   type ReportRefusal,
 } from "./caller.ts";
 import { stopRun } from "./cancel.ts";
-import { claimCandidate, readGrants } from "./claim.ts";
+import { claimCandidates, readGrants } from "./claim.ts";
 import { queueResumed } from "./resume.ts";
 import { planRun, PRIORITY } from "./start.ts";
 
@@ -82,16 +82,15 @@ export async function startChild(
       };
     }
     if (!child.isToClaim) return { ...child, attemptId: null };
-    const attemptId = await claimCandidate(tx, ports, settings, { id: caller.runnerId }, {
-      claimId: ports.ids.uuid(),
-    }, {
+    const claimId = ports.ids.uuid();
+    const taken = await claimCandidates(tx, ports, settings, { id: caller.runnerId }, { claimId }, [{
       runId: child.run.id,
       queue: child.run.queue,
       needsSlot: false,
       fence: child.run.attempt,
       resumes: child.run.resumes,
-    });
-    return { ...child, attemptId };
+    }]);
+    return { ...child, attemptId: taken.attemptIds[0] ?? null };
   });
   if ("code" in made) return made;
   if (!made.isToClaim) ports.wake.notify("ready");

@@ -9,12 +9,14 @@ import { digestToken, formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { liveOfRunner, openDirectives, renewLeases } from "../store/attempts.ts";
 import {
-  beginAttempt,
+  beginAttempts,
   type Candidate,
   type Claimed,
   claimedBy,
+  hasNews,
   lockCandidates,
   lockClaim,
+  type NewAttempt,
   readClaimed,
   takeSlot,
 } from "../store/claims.ts";
@@ -52,8 +54,12 @@ export async function claim(
     }
     const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
     const jitter = 0.8 + 0.4 * ((ports.random(1)[0] ?? 0) / 255);
-    await ports.wake.wait(topics, Math.min(leftMs, pollMs * jitter), signal);
-    pollMs = Math.min(pollMs * 1.5, POLL_MS[1]);
+    let waitMs = leftMs;
+    do {
+      await ports.wake.wait(topics, Math.min(waitMs, pollMs * jitter), signal);
+      pollMs = Math.min(pollMs * 1.5, POLL_MS[1]);
+      waitMs = until - ports.clock.mono();
+    } while (waitMs > 0 && !signal.aborted && !await hasNews(ports.db, runner.id, request.claimId));
   }
 }
 
@@ -103,43 +109,49 @@ async function claimInside(
       fullQueues,
     });
     if (candidates.length === 0) break;
-    const before = claimed.length + fullQueues.length;
-    for (const candidate of candidates) {
-      const attemptId = await claimCandidate(tx, ports, settings, runner, request, candidate);
-      if (attemptId !== null) claimed.push(attemptId);
-      else if (!fullQueues.includes(candidate.queue)) fullQueues.push(candidate.queue);
-    }
-    if (claimed.length + fullQueues.length === before) break;
+    const taken = await claimCandidates(tx, ports, settings, runner, request, candidates);
+    claimed.push(...taken.attemptIds);
+    const newlyFull = taken.fullQueues.filter((queue) => !fullQueues.includes(queue));
+    fullQueues.push(...newlyFull);
+    if (taken.attemptIds.length + newlyFull.length === 0) break;
   }
   return claimed;
 }
 
-/** null: the queue has no slot left. */
-export async function claimCandidate(
+export interface Taken {
+  readonly attemptIds: readonly string[];
+  /** Queues of candidates that found no slot there. */
+  readonly fullQueues: readonly string[];
+}
+
+export async function claimCandidates(
   tx: Transaction,
   ports: ServerPorts,
   settings: ServerSettings,
   runner: Pick<RunnerRow, "id">,
-  request: Pick<ClaimRequest, "claimId">,
-  candidate: Candidate,
-): Promise<string | null> {
-  const attemptId = ports.ids.uuid();
-  if (candidate.needsSlot && !await takeSlot(tx, candidate.queue, attemptId)) return null;
-  const fence = candidate.fence + 1;
-  const token = await attemptToken(settings, attemptId, fence);
-  await beginAttempt(tx, {
-    id: attemptId,
-    runId: candidate.runId,
-    fence,
-    runnerId: runner.id,
-    claimId: request.claimId,
-    tokenDigest: await digestToken(token),
-    leaseMs: settings.runner.leaseMs,
-    graceMs: settings.runner.graceMs,
-    startDeadlineMs: settings.runner.startDeadlineMs,
-  }, now(ports));
-  if (fence > 1 && !candidate.resumes) await resetSteps(tx, candidate.runId);
-  return attemptId;
+  { claimId }: Pick<ClaimRequest, "claimId">,
+  candidates: readonly Candidate[],
+): Promise<Taken> {
+  const begun: NewAttempt[] = [];
+  const fullQueues = new Set<string>();
+  for (const { runId, queue, needsSlot, fence: lastFence } of candidates) {
+    const id = ports.ids.uuid();
+    if (needsSlot && (fullQueues.has(queue) || !await takeSlot(tx, queue, id))) {
+      fullQueues.add(queue);
+      continue;
+    }
+    const fence = lastFence + 1;
+    const tokenDigest = await digestToken(await attemptToken(settings, id, fence));
+    const { leaseMs, graceMs, startDeadlineMs } = settings.runner;
+    const times = { leaseMs, graceMs, startDeadlineMs };
+    begun.push({ id, runId, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
+  }
+  await beginAttempts(tx, begun, now(ports));
+  for (const { runId, fence } of begun) {
+    const resumes = candidates.some((candidate) => candidate.runId === runId && candidate.resumes);
+    if (fence > 1 && !resumes) await resetSteps(tx, runId);
+  }
+  return { attemptIds: begun.map(({ id }) => id), fullQueues: [...fullQueues] };
 }
 
 /** The grants of attempts that this runner holds. */

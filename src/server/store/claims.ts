@@ -19,6 +19,21 @@ export async function claimedBy(db: Executor, claimId: string, runnerId: string)
   return rows.map((row) => row.id);
 }
 
+/**
+ * Whether a claim that waits could be answered now, so that waiting costs one small question at a time: something is queued,
+ * the runner is to be told something, or another copy of this claim was given runs.
+ */
+export async function hasNews(db: Executor, runnerId: string, claimId: string): Promise<boolean> {
+  const [row] = await query<{ news: boolean }>(
+    db,
+    sql`
+    select exists (select 1 from run_queue)
+      or exists (select 1 from directives where runner_id = ${runnerId} and acked_at is null)
+      or exists (select 1 from attempts where claim_id = ${claimId} and state = 'claimed') as news`,
+  );
+  return row?.news === true;
+}
+
 export interface Candidate {
   readonly runId: string;
   readonly queue: string;
@@ -105,29 +120,35 @@ export interface NewAttempt {
   readonly startDeadlineMs: number;
 }
 
-/** The run leaves the queue and is this attempt's: one statement for all that a claim writes of it (CL-06). */
-export async function beginAttempt(tx: Transaction, attempt: NewAttempt, now: Date): Promise<void> {
-  const { id, runId, runnerId, fence } = attempt;
+/** The runs leave the queue and are these attempts': one statement for all that a claim writes of them (CL-06). */
+export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[], now: Date): Promise<void> {
+  if (begun.length === 0) return;
   const after = (ms: number): string => new Date(now.getTime() + ms).toISOString();
+  const rows = begun.map((attempt) => ({
+    ...attempt,
+    expiresAt: after(attempt.leaseMs),
+    startDeadline: after(attempt.startDeadlineMs),
+  }));
   await query(
     tx,
     sql`
-    with dequeued as (delete from run_queue where run_id = ${runId}),
+    with begun as (
+        select * from jsonb_to_recordset(${
+      JSON.stringify(rows)
+    }::jsonb) as b("id" uuid, "runId" uuid, "fence" int,
+          "runnerId" uuid, "claimId" uuid, "tokenDigest" text, "graceMs" bigint, "expiresAt" timestamptz,
+          "startDeadline" timestamptz)),
+      dequeued as (delete from run_queue where run_id in (select "runId" from begun)),
       lease as (
-        insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline) values
-          (${id}, ${runnerId}, ${after(attempt.leaseMs)}, ${attempt.graceMs}, ${
-      after(attempt.startDeadlineMs)
-    })),
+        insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline)
+        select "id", "runnerId", "expiresAt", "graceMs", "startDeadline" from begun),
       taken as (
-        update runs set status = ${
-      codeOf("not_started")
-    }, attempt = ${fence}, runner_id = ${runnerId}, reason = '',
-          version = version + 1
-        where id = ${runId})
-    insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at) values
-      (${id}, ${runId}, ${fence}, ${runnerId}, ${attempt.claimId}, 'claimed', ${attempt.tokenDigest}, ${
-      after(0)
-    })`,
+        update runs r set status = ${codeOf("not_started")}, attempt = b."fence", runner_id = b."runnerId",
+          reason = '', version = r.version + 1
+        from begun b where r.id = b."runId")
+    insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at)
+    select "id", "runId", "fence", "runnerId", "claimId", 'claimed', "tokenDigest", ${after(0)}::timestamptz
+    from begun`,
   );
 }
 
