@@ -1,0 +1,49 @@
+/** Many rows at once: copies of one run, made by the database itself. */
+import { sql } from "drizzle-orm";
+import type { ServerPorts } from "../../src/server/ports.ts";
+import { query } from "../../src/server/store/query.ts";
+import { codeOf } from "../../src/server/store/runs.ts";
+import type { QueuedRun } from "../support/dispatch.ts";
+
+const BATCH = 100_000;
+
+export async function addHistory(
+  { ports }: { readonly ports: ServerPorts },
+  { id }: QueuedRun,
+  { finished, queued }: { readonly finished: number; readonly queued: number },
+): Promise<void> {
+  for (let from = 0; from < finished; from += BATCH) {
+    await addFinished(ports, id, Math.min(BATCH, finished - from));
+  }
+  await addQueued(ports, id, queued);
+  await query(ports.db, sql`analyze`);
+}
+
+async function addFinished({ db }: ServerPorts, id: string, count: number): Promise<void> {
+  await query(
+    db,
+    sql`
+    with copies as (
+        insert into runs select c.* from generate_series(1, ${count}::int) n, runs model,
+          jsonb_populate_record(model, jsonb_build_object(
+            'id', case when n > 0 then gen_random_uuid() end, 'dag_run_id', 'f' || gen_random_uuid(),
+            'status', ${codeOf("succeeded")}::int, 'attempt', 1, 'finished_at', now())) c
+        where model.id = ${id} returning id)
+    insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at, ended_at)
+    select gen_random_uuid(), id, 1, gen_random_uuid(), gen_random_uuid(), 'succeeded', 'digest', now(), now() from copies`,
+  );
+}
+
+async function addQueued({ db }: ServerPorts, id: string, count: number): Promise<void> {
+  await query(
+    db,
+    sql`
+    with copies as (
+        insert into runs select c.* from generate_series(1, ${count}::int) n, runs model,
+          jsonb_populate_record(model, jsonb_build_object(
+            'id', case when n > 0 then gen_random_uuid() end, 'dag_run_id', 'q' || gen_random_uuid())) c
+        where model.id = ${id} returning id)
+    insert into run_queue select c.* from copies, run_queue place,
+      jsonb_populate_record(place, jsonb_build_object('run_id', copies.id)) c where place.run_id = ${id}`,
+  );
+}
