@@ -6,6 +6,7 @@ export interface Api {
   post(path: string, body: unknown): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
   patch(path: string, body: unknown): Promise<unknown>;
+  delete(path: string): Promise<unknown>;
   /** The events of a stream, until it ends or the signal aborts. */
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>;
   /** Where people look. */
@@ -57,6 +58,7 @@ export function newApi(options: ApiOptions): Api {
     post: (path, body) => call("POST", path, body),
     put: (path, body) => call("PUT", path, body),
     patch: (path, body) => call("PATCH", path, body),
+    delete: (path) => call("DELETE", path),
     events: (path, signal) => follow(options, headers(), path, signal),
   };
 }

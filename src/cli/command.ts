@@ -87,8 +87,12 @@ const COMMANDS: Readonly<
     summary: "queues: what waits, how wide they are, pause",
     load: () => import("./commands/queue.ts"),
   },
+  secret: {
+    summary: "secrets that the control plane keeps for runs",
+    load: () => import("./commands/secret.ts"),
+  },
   runners: {
-    summary: "the runners of a server; drain, resume or revoke one",
+    summary: "the runners of a server; drain, resume, revoke one, or rotate its token",
     load: () => import("./commands/runners.ts"),
   },
   worker: {
@@ -125,6 +129,10 @@ const COMMANDS: Readonly<
   rm: { summary: "delete a workflow's history or definition", load: () => import("./commands/rm.ts") },
   cleanup: { summary: "delete a workflow's old runs", load: () => import("./commands/cleanup.ts") },
   stop: { summary: "stop a run", load: () => import("./commands/stop.ts") },
+  sign: {
+    summary: "sign a workflow file for runners that execute signed ones only",
+    load: () => import("./commands/sign.ts"),
+  },
   validate: {
     summary: "check a workflow file and tell every problem in it",
     load: () => import("./commands/validate.ts"),

@@ -4,6 +4,8 @@ import { formatProblem } from "../workflow/problem.ts";
 import { publish } from "../server/definitions/publish.ts";
 import { deleteWorkflow } from "../server/store/workflows.ts";
 import type { ServerPorts } from "../server/ports.ts";
+import { type Signature, withSignature } from "../workflow/signature.ts";
+import { readSignature } from "./signature-file.ts";
 import { withSchemas } from "./workflow-file.ts";
 
 const EXTENSIONS = [".yaml", ".yml"];
@@ -47,10 +49,15 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
     if (written === null) continue;
     // A schema that cannot be read stays as it is, and is told as a problem of the definition.
     const text = await withSchemas(written, path).catch(() => written);
+    const signature = await readSignature(path).catch((error: Error) => {
+      ports.log.error("signature not read", { reason: error.message });
+      return null;
+    });
     seen.add(name);
-    if (published.get(name) === text) continue;
-    published.set(name, text);
-    await publishFile(ports, name, path, text);
+    const whole = withSignature(text, signature);
+    if (published.get(name) === whole) continue;
+    published.set(name, whole);
+    await publishFile(ports, { name, path, text, signature });
   }
   for (const name of [...published.keys()].filter((one) => !seen.has(one))) {
     published.delete(name);
@@ -59,8 +66,17 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
   }
 }
 
-async function publishFile(ports: ServerPorts, name: string, path: string, text: string): Promise<void> {
-  const outcome = await publish(ports, name, text, { author: "dags folder", refuseProblems: false });
+async function publishFile(
+  ports: ServerPorts,
+  { name, path, text, signature }: {
+    readonly name: string;
+    readonly path: string;
+    readonly text: string;
+    readonly signature: Signature | null;
+  },
+): Promise<void> {
+  const options = { author: "dags folder", refuseProblems: false, signature };
+  const outcome = await publish(ports, name, text, options);
   if (!outcome.ok) {
     ports.log.error("definition refused", { file: path, reason: outcome.message });
     return;

@@ -33,12 +33,9 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
   return openRunner({
     fetch: (request) => host.fetch(request),
     baseUrl: LOCAL_URL,
-    token: {
-      kind: "registration",
-      token: async () => {
-        const made = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
-        return made.token;
-      },
+    registrationToken: async () => {
+      const made = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
+      return made.token;
     },
     stateDir: home.runnerDir,
     name: env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname(),

@@ -29,10 +29,11 @@ import {
   PROTOCOL_VERSION,
   RegisterReply,
   type RegisterRequest,
+  RotateReply,
   RUNNER_BASE_PATH,
 } from "./messages.ts";
-
 import { ReattachReply, type ReattachRequest } from "./reattach.ts";
+import { SecretsReply, type SecretsRequest } from "./secrets.ts";
 import { StateReply, type StateRequest } from "./state.ts";
 
 export interface ClientPorts {
@@ -83,6 +84,8 @@ export interface RunnerClient {
     body: RegisterRequest,
     options: CallOptions,
   ): Promise<CallResult<RegisterReply>>;
+  /** A new token for this runner; the old one is good for a while (M2). */
+  rotate(options: CallOptions): Promise<CallResult<RotateReply>>;
   claim(body: ClaimRequest, options: CallOptions): Promise<CallResult<ClaimReply>>;
   heartbeat(body: HeartbeatRequest, options: CallOptions): Promise<CallResult<HeartbeatReply>>;
   reattach(body: ReattachRequest, options: CallOptions): Promise<CallResult<ReattachReply>>;
@@ -117,6 +120,11 @@ export interface RunnerClient {
     body: StateRequest,
     options: CallOptions,
   ): Promise<CallResult<StateReply>>;
+  secrets(
+    attempt: AttemptCredential,
+    body: SecretsRequest,
+    options: CallOptions,
+  ): Promise<CallResult<SecretsReply>>;
   announceArtifact(
     attempt: AttemptCredential,
     body: ArtifactRequest,
@@ -208,6 +216,7 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
       credential = given;
     },
     register: (token, json, o) => callJson(RegisterReply, { path: "/register", token, json }, o),
+    rotate: (o) => callJson(RotateReply, { path: "/token/rotate", json: {} }, o),
     claim: (json, o) =>
       callJson(ClaimReply, { path: "/claim", json, timeoutMs: json.waitMs + CLAIM_MARGIN_MS }, o),
     heartbeat: (json, o) => callJson(HeartbeatReply, { path: "/heartbeat", json }, o),
@@ -233,6 +242,8 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
       callJson(Empty, { path: `${childPath(attempt, id)}/cancel`, attempt, json: {} }, o),
     state: (attempt, json, o) =>
       callJson(StateReply, { path: attemptPath(attempt, "state"), attempt, json }, o),
+    secrets: (attempt, json, o) =>
+      callJson(SecretsReply, { path: attemptPath(attempt, "secrets"), attempt, json }, o),
     announceArtifact: (attempt, json, o) =>
       callJson(ArtifactReply, { path: attemptPath(attempt, "artifacts"), attempt, json }, o),
     putArtifact: (attempt, path, body, o) =>

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { EpochMs, RunStatus } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import { Count, Grant, Natural, Text } from "./grant.ts";
+import { PublicKey, Sealed } from "./sealing.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const RUNNER_BASE_PATH = "/runner/v1";
@@ -122,6 +123,8 @@ export const RegisterRequest = v.object({
   capacity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(CAPACITY_MAX)),
   features: v.array(v.string()),
   engine: v.optional(EngineFacts),
+  /** With `sealed-secrets`: what values for this runner are sealed to. */
+  publicKey: v.optional(PublicKey),
 });
 export type RegisterRequest = v.InferOutput<typeof RegisterRequest>;
 
@@ -135,6 +138,16 @@ export const RegisterReply = v.object({
   settings: Settings,
 });
 export type RegisterReply = v.InferOutput<typeof RegisterReply>;
+
+// ---- M2 rotate --------------------------------------------------------------------------------------------------
+
+/** The new token in plain, or, when the question is repeated, sealed to the runner's key for its id. */
+export const RotateReply = v.object({
+  runnerToken: v.optional(v.string()),
+  sealed: v.optional(Sealed),
+  tokenExpiresAt: v.string(),
+});
+export type RotateReply = v.InferOutput<typeof RotateReply>;
 
 // ---- M3 claim ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import { type RunnerClient } from "../protocol/client.ts";
 import type { Grant } from "../protocol/grant.ts";
 import type { Directive, Settings } from "../protocol/messages.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
+import type { PrivateKey } from "../protocol/sealing.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Journal, Log } from "../run/ports.ts";
@@ -22,7 +23,7 @@ import { newChecks } from "./checks.ts";
 import { newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import type { Disk } from "./disk.ts";
-import { decline, refusalOf } from "./decline.ts";
+import { decline, refusalOf, unsigned } from "./decline.ts";
 import type { Labels } from "./containers/labels.ts";
 import { readDefinition } from "./definition.ts";
 import { guardedJournal } from "./guarded-journal.ts";
@@ -34,6 +35,7 @@ import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
 import { newSecretFiles } from "./secret-files.ts";
+import { fetchSecrets } from "./managed-secrets.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
@@ -52,6 +54,8 @@ export interface AttemptHost extends ResendPorts {
   readonly settings: Settings;
   readonly stateDir: string;
   readonly runnerId: string;
+  /** Unseals what the control plane seals to this runner; null: it registered no key. */
+  readonly privateKey: PrivateKey | null;
   readonly version: string;
   readonly hostName: string;
   readonly runnerEnv: Readonly<Record<string, string>>;
@@ -101,6 +105,8 @@ async function runAttempt(host: AttemptHost, grant: Grant, claim: Claim): Promis
   const read = await readDefinition(grant.definition, grant.run.name);
   const { signal } = control.stop;
   if ("problem" in read) return await decline(host, grant, "definition_invalid", read.problem, signal);
+  const problem = await unsigned(host, grant, read.workflow);
+  if (problem !== null) return await decline(host, grant, "signature_invalid", problem, signal);
   const refused = refusalOf(host.policy, grant.run, read.workflow);
   if (refused !== null) return await decline(host, grant, "policy_denied", refused.message, signal);
   const folder = join(host.stateDir, "spool", grant.attemptId);
@@ -214,8 +220,13 @@ async function perform(
   // The folder of the workflow's file is the machine's, not the run's.
   const sourceDir = policy.isConfined ? "" : grant.run.sourceDir;
   const folders = sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
-  const secrets = await readSecrets(workflow.secrets, host.runnerEnv, folders, policy);
-  const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets));
+  const secrets = await readSecrets(workflow.secrets, {
+    env: host.runnerEnv,
+    folders,
+    policy,
+    managed: (wanted) => fetchSecrets(host, spool.header, wanted, control.stop.signal),
+  });
+  const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets.values));
   const guarded = guardedJournal(spool, control);
   const masked = maskJournal(filingJournal(spool, guarded, host, grant.run, workflow), mask);
   const kept = workspace.artifactsDir === null ? null : {
@@ -249,7 +260,7 @@ async function perform(
         progress,
         journal,
         mask,
-        secrets,
+        secrets: secrets.values,
         triggerEnv,
         policy,
         sourceDir,

@@ -7,10 +7,24 @@ import type { Log } from "../run/ports.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { denied } from "./policy-denial.ts";
 import type { Policy } from "./policy.ts";
+import { signatureProblem } from "./signing.ts";
 
 interface Declining extends ResendPorts {
   readonly client: RunnerClient;
   readonly log: Log;
+}
+
+/** Whether somebody whom this machine trusts has signed the definition, where its policy asks for that; null: go on. */
+export async function unsigned(
+  { policy, log, clock }: Pick<Declining, "log" | "clock"> & { readonly policy: Policy },
+  grant: Grant,
+  workflow: Workflow,
+): Promise<string | null> {
+  if (policy.signing === null) return null;
+  const problem = await signatureProblem(policy.signing, grant, workflow, clock.now());
+  if (problem === null || policy.signing.mode === "block") return problem;
+  log.warn("executed although not signed", { attempt: grant.attemptId, run: grant.run.dagRunId, problem });
+  return null;
 }
 
 /** What can be told before anything of the run is made here. */
@@ -29,7 +43,7 @@ export function refusalOf(policy: Policy, run: Grant["run"], workflow: Workflow)
 export async function decline(
   host: Declining,
   grant: Grant,
-  reason: "definition_invalid" | "policy_denied",
+  reason: "definition_invalid" | "policy_denied" | "signature_invalid",
   detail: string,
   signal: AbortSignal,
 ): Promise<void> {

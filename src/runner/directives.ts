@@ -8,6 +8,7 @@ export interface DirectiveTargets {
   attempt(attemptId: string): Attempt | undefined;
   drain(): void;
   pauseClaims(isPaused: boolean): void;
+  rotateToken(): void;
   acknowledge(directiveId: string): void;
 }
 
@@ -40,6 +41,9 @@ export function newDirectives(targets: DirectiveTargets): (directives: readonly 
       case "pause_claims":
       case "resume_claims":
         targets.pauseClaims(directive.type === "pause_claims");
+        return true;
+      case "rotate_token":
+        targets.rotateToken();
         return true;
       default:
         // Of a newer control plane, or for nobody to act upon (RP-22).

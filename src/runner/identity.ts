@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import { Settings } from "../protocol/messages.ts";
+import { PrivateKey } from "../protocol/sealing.ts";
+import { EpochMs } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Ids } from "../run/ports.ts";
 import { type Disk, readText, writeText } from "./disk.ts";
@@ -9,9 +11,13 @@ import { type Disk, readText, writeText } from "./disk.ts";
 const Identity = v.object({
   baseUrl: v.string(),
   runnerId: Uuid,
-  /** Never logged. */
+  /** Never logged, as little as the private key. */
   runnerToken: v.string(),
   settings: Settings,
+  /** What only this runner can unseal with; an identity of an earlier version has none. */
+  privateKey: v.optional(PrivateKey),
+  /** Epoch ms at which the token is to be made anew; that of an earlier version is good for long. */
+  rotateAt: v.optional(EpochMs),
 });
 export type Identity = v.InferOutput<typeof Identity>;
 

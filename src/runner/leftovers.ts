@@ -14,7 +14,7 @@ import type { Grant } from "../protocol/grant.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { type AttemptHost, carryOut, tellToTheEnd } from "./attempt.ts";
 import { type Attempt, type Control, holdAttempt, newControl } from "./control.ts";
-import { refusalOf } from "./decline.ts";
+import { refusalOf, unsigned } from "./decline.ts";
 import { readDefinition } from "./definition.ts";
 import { type Lease, newLease } from "./lease.ts";
 import { reopenSpool, type Spool } from "./spool.ts";
@@ -192,6 +192,7 @@ async function readPast(
   const read = await readDefinition(grant.definition, grant.run.name);
   if ("problem" in read) return null;
   const { workflow } = read;
+  if (await unsigned(host, grant, workflow) !== null) return null;
   if (refusalOf(host.policy, grant.run, workflow) !== null) return null;
   if (spool.lastSeq === 0) return { workflow, progress: null };
   const told = await spool.read(1, spool.lastSeq);

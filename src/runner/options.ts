@@ -6,16 +6,12 @@ import type { Runtime } from "./containers/runtime.ts";
 import type { Machine } from "./machine.ts";
 import type { Policy } from "./policy.ts";
 
-export type RunnerToken =
-  /** Exchanged once for an identity, which the state folder keeps; asked for only when there is none. */
-  | { readonly kind: "registration"; readonly token: () => Promise<string> }
-  | { readonly kind: "runner"; readonly runnerId: string; readonly token: string };
-
 export interface RunnerOptions {
   /** The network's, or the control plane of the same process (DESIGN 3.4). */
   readonly fetch: Fetch;
   readonly baseUrl: string;
-  readonly token: RunnerToken;
+  /** Exchanged once for an identity, which the state folder keeps; asked for only when there is none. */
+  readonly registrationToken: () => Promise<string>;
   /** Work folders, spool and identity; of this runner alone. */
   readonly stateDir: string;
   readonly name: string;

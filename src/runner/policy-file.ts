@@ -58,7 +58,14 @@ export interface PolicyRules {
     readonly memoryBytes: number | null;
     readonly pids: number | null;
   };
-  readonly secrets: { readonly env: readonly string[]; readonly files: readonly string[] };
+  readonly secrets: {
+    readonly env: readonly string[];
+    readonly files: readonly string[];
+    /** References of the control plane's secrets. */
+    readonly managed: readonly string[];
+  };
+  /** Whose definitions are executed; null: anybody's. `keys`: path of a JWK set. */
+  readonly signing: { readonly keys: string; readonly mode: "off" | "warn" | "block" } | null;
 }
 
 const ANYTHING: Choice = { allow: ["**"], deny: [] };
@@ -162,7 +169,12 @@ const schema = v.pipe(
       }, { of: "limits" }),
     ),
     secrets: v.optional(
-      fields({ env: v.optional(texts), files: v.optional(absolutes) }, { of: "secrets" }),
+      fields({ env: v.optional(texts), files: v.optional(absolutes), managed: v.optional(texts) }, {
+        of: "secrets",
+      }),
+    ),
+    signing: v.optional(
+      fields({ keys: absolute, mode: v.optional(oneOf(["off", "warn", "block"])) }, { of: "signing" }),
     ),
   }, { of: "a runner policy" }),
   v.transform((given): PolicyRules => ({
@@ -184,7 +196,14 @@ const schema = v.pipe(
       memoryBytes: given.limits?.memory ?? null,
       pids: given.limits?.pids ?? null,
     },
-    secrets: { env: given.secrets?.env ?? [], files: given.secrets?.files ?? [] },
+    signing: given.signing === undefined
+      ? null
+      : { keys: given.signing.keys, mode: given.signing.mode ?? "block" },
+    secrets: {
+      env: given.secrets?.env ?? [],
+      files: given.secrets?.files ?? [],
+      managed: given.secrets?.managed ?? ["**"],
+    },
   })),
 );
 

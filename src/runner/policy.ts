@@ -13,10 +13,13 @@ import { denied } from "./policy-denial.ts";
 import { type Choice, parsePolicy, type PolicyRules } from "./policy-file.ts";
 import { isBelow, whereItLeads } from "./policy-paths.ts";
 import { touchesHost } from "./policy-steps.ts";
+import { readKeys, type Signing } from "./signing.ts";
 
 export interface Policy {
   /** For the log and the control plane: `sha256:` of the file's text; "": there is none. */
   readonly digest: string;
+  /** Who must have signed what is executed here; null: nobody. */
+  readonly signing: Signing | null;
   /** Whether this run may be executed here at all. */
   run(run: PolicyRun): Failure | null;
   forRun(run: PolicyRun, places: RunPlaces): RunPolicy;
@@ -59,7 +62,12 @@ const OPEN_RUN: RunPolicy = {
 };
 
 /** Without a file the workflow decides: as the original does. */
-export const OPEN_POLICY: Policy = { digest: "", run: () => null, forRun: () => OPEN_RUN };
+export const OPEN_POLICY: Policy = {
+  digest: "",
+  signing: null,
+  run: () => null,
+  forRun: () => OPEN_RUN,
+};
 
 export class PolicyError extends Error {}
 
@@ -75,12 +83,37 @@ export async function readPolicy(env: Readonly<Record<string, string | undefined
     const lines = read.problems.map((problem) => `- ${formatProblem(problem, path)}`);
     throw new PolicyError(`the runner's policy is broken\n${lines.join("\n")}`);
   }
-  return newPolicy(read.rules, `sha256:${await sha256(text)}`, path);
+  const signing = await readSigning(read.rules.signing);
+  return newPolicy(read.rules, { digest: `sha256:${await sha256(text)}`, path, signing });
 }
 
-export function newPolicy(rules: PolicyRules, digest: string, path: string): Policy {
+/** Throws `PolicyError`: without its keys a runner could tell nobody's work from a stranger's. */
+async function readSigning(rules: PolicyRules["signing"]): Promise<Signing | null> {
+  if (rules === null || rules.mode === "off") return null;
+  const { keys: path, mode } = rules;
+  const text = await Deno.readTextFile(path).catch((error: Error) => {
+    throw new PolicyError(`cannot read signing.keys ${path}: ${error.message}`);
+  });
+  const keys = await readKeys(text);
+  if (keys === null) {
+    throw new PolicyError(
+      `signing.keys ${path} is no JWK set of Ed25519 keys: {"keys": [{"kty": "OKP", ...}]}`,
+    );
+  }
+  return { mode, keys };
+}
+
+interface PolicyFacts {
+  readonly digest: string;
+  /** Of the file. */
+  readonly path: string;
+  readonly signing: Signing | null;
+}
+
+export function newPolicy(rules: PolicyRules, { digest, path, signing }: PolicyFacts): Policy {
   return {
     digest,
+    signing,
     run: ({ name, trust }) => {
       if (!isChosen(rules.workflows, name)) return denied("workflows", `workflow ${name}`);
       if (trust === "untrusted" && rules.untrusted === "deny") return denied("untrusted", "untrusted runs");
@@ -119,7 +152,10 @@ async function judgeSecret(
   source: Secret["source"],
   { secrets }: PolicyRules,
 ): Promise<Failure | null> {
-  if (source.kind === "managed") return null;
+  if (source.kind === "managed") {
+    const isOpen = secrets.managed.some((glob) => matchesGlob(glob, source.ref));
+    return isOpen ? null : denied("secrets.managed", `secret ${name}: ${source.ref} of the control plane`);
+  }
   if (source.provider === "env") {
     const isOpen = secrets.env.some((glob) => matchesGlob(glob, source.key));
     return isOpen ? null : denied("secrets.env", `secret ${name}: variable ${source.key} of the runner`);

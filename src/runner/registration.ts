@@ -1,11 +1,12 @@
 /** How a runner gets its name and its token (M1). */
 import type { RunnerClient } from "../protocol/client.ts";
 import { type CallFailure, isRefused } from "../protocol/exchange.ts";
-import { DEFAULT_SETTINGS } from "../protocol/messages.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
+import { newPrivateKey, publicHalf } from "../protocol/sealing.ts";
 import type { EngineDoor } from "./engine-door.ts";
 import { type Identity, keepIdentity, machineId, readIdentity } from "./identity.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
+import { rotationTime } from "./rotation.ts";
 
 export type Identified = Identity | { readonly end: RunnerEnd };
 
@@ -17,13 +18,11 @@ export async function identify(
   engine: EngineDoor,
   signal: AbortSignal,
 ): Promise<Identified> {
-  const { token, baseUrl, stateDir } = options;
+  const { baseUrl, stateDir } = options;
   const { disk } = options.machine;
-  if (token.kind === "runner") {
-    return { baseUrl, runnerId: token.runnerId, runnerToken: token.token, settings: DEFAULT_SETTINGS };
-  }
   const known = await readIdentity(disk, stateDir, baseUrl);
   if (known !== null && await isKnownThere(client, known, options, signal)) return known;
+  const privateKey = await newPrivateKey();
   const body = {
     name: options.name,
     machineId: await machineId(disk, stateDir, options.ids),
@@ -32,13 +31,14 @@ export async function identify(
     arch: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
     labels: options.labels,
     capacity: options.capacity,
-    features: ["logs-gzip"],
+    features: ["logs-gzip", "sealed-secrets"],
+    publicKey: publicHalf(privateKey),
     ...(options.once === true ? {} : { engine: await engine.facts(stateDir, signal) }),
   };
   const onFailure = (failure: CallFailure): void => {
     if (failure.kind !== "aborted") options.log.warn("cannot register yet", { reason: failure.message });
   };
-  const registrationToken = await token.token();
+  const registrationToken = await options.registrationToken();
   const answer = await resend(
     ports,
     { signal, onFailure },
@@ -49,8 +49,9 @@ export async function identify(
     options.log.error("registration refused", { reason: answer.failure.message });
     return { end: isRefused(answer.failure, "upgrade_required") ? "upgrade_required" : "unauthorized" };
   }
-  const { runnerId, runnerToken, settings } = answer.value;
-  const identity = { baseUrl, runnerId, runnerToken, settings };
+  const { runnerId, runnerToken, settings, tokenExpiresAt } = answer.value;
+  const rotateAt = rotationTime(options.clock.now(), tokenExpiresAt);
+  const identity = { baseUrl, runnerId, runnerToken, settings, privateKey, rotateAt };
   await keepIdentity(disk, stateDir, identity);
   return identity;
 }

@@ -18,10 +18,11 @@ import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 import { OPEN_POLICY } from "./policy.ts";
 import { identify } from "./registration.ts";
+import { newRotation } from "./rotation.ts";
 import { secretsBase } from "./secret-files.ts";
 import { engineOwner } from "./workspace.ts";
 
-export type { RunnerEnd, RunnerOptions, RunnerToken } from "./options.ts";
+export type { RunnerEnd, RunnerOptions } from "./options.ts";
 
 export interface Runner {
   /** Until drained; the signal's abort is a `drain()`. Call once. */
@@ -96,7 +97,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   );
   const identity = await identify(options, client, ports, engine, life.draining);
   if ("end" in identity) return identity.end;
-  const { settings, runnerId } = identity;
+  const { settings, runnerId, privateKey = null } = identity;
   client.setCredential({ runnerId, token: identity.runnerToken });
 
   const budget = { limitBytes: settings.spoolMax, usedBytes: 0 };
@@ -113,11 +114,13 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     onDirectives: (directives) => onDirectives(directives),
     onContact: contact.restored,
   });
+  const rotation = newRotation({ ...ports, client, disk, log: options.log }, options.stateDir, identity);
   const onDirectives = newDirectives({
     log: options.log,
     attempt: (id) => life.attempts.get(id),
     drain: life.drain,
     pauseClaims: (isPaused) => gate.isPaused = isPaused,
+    rotateToken: () => rotation.soon(),
     acknowledge: heartbeat.acknowledge,
   });
   const host: AttemptHost = {
@@ -126,6 +129,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     client,
     settings,
     runnerId,
+    privateKey,
     hostName: options.machine.hostName,
     runnerEnv: options.hostEnv,
     owner: await engineOwner(engine.socketPath),
@@ -156,6 +160,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   for (const attempt of await resumeLeftovers(host, life.abandon, options.once !== true)) hold(life, attempt);
   const over = new AbortController();
   const beating = heartbeat.run(over.signal);
+  const rotating = options.once === true ? Promise.resolve() : rotation.run(over.signal);
   const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);
   const reaping = options.once === true
     ? Promise.resolve()
@@ -168,7 +173,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   });
   const end = await claimAll(options, host, ports, life, gate);
   over.abort();
-  await Promise.all([beating, reaping]);
+  await Promise.all([beating, rotating, reaping]);
   // Who leaves gives up what it has not told yet (M15).
   if (!life.abandon.aborted) await briefly(options.clock, (signal) => client.leave({ signal }));
   return end;

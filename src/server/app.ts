@@ -12,6 +12,7 @@ import { metricsRoutes } from "./http/api/metrics.ts";
 import { peopleRoutes } from "./http/api/people.ts";
 import { logRoutes } from "./http/api/logs.ts";
 import { queueRoutes } from "./http/api/queues.ts";
+import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
 import { answerError } from "./http/answer.ts";
 import { guard, type GuardVariables } from "./http/guard.ts";
@@ -84,6 +85,7 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
   api.route("/dag-runs", peopleRoutes(ports));
   api.route("/dag-runs", dagRunRoutes(ports, settings));
   api.route("/queues", queueRoutes(ports));
+  api.route("/secrets", secretRoutes(ports, settings));
   api.route("/", metricsRoutes(ports, settings));
   api.route("/", webhookRoutes(ports, settings));
   api.route("/", endpointRoutes(ports, settings));

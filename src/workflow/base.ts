@@ -10,8 +10,9 @@ export type Base = Readonly<Record<string, unknown>>;
 /** Of what a run inherits: everything, or all but the handlers, which are those of the outermost run (F-37). */
 const TAGS = { whole: "!dagu-base", "without-handlers": "!dagu-base-of-child" } as const;
 export type Inheritance = keyof typeof TAGS;
+export const BASE_TAGS: readonly string[] = Object.values(TAGS);
 
-const CARRIED = new RegExp(`^--- (?:${Object.values(TAGS).join("|")}) `, "m");
+const CARRIED = new RegExp(`^--- (?:${BASE_TAGS.join("|")}) `, "m");
 
 /** The text with the base behind it; a text that carries one already keeps that. */
 export function withBase(text: string, base: Base | null, inheritance: Inheritance = "whole"): string {

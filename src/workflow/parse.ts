@@ -12,6 +12,7 @@ import { mend } from "./mend.ts";
 import { findNotices, type Notice } from "./notices.ts";
 import type { Problem } from "./problem.ts";
 import { readComplaint } from "./schema/fields.ts";
+import { isSignature } from "./signature.ts";
 import { workflow as workflowSchema, type WrittenWorkflow } from "./schema/workflow.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -27,8 +28,9 @@ export type Level = "validate" | "load";
 export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const read = readDocuments(text);
   if (!read.ok) return { workflow: null, problems: read.problems };
-  const bases = read.documents.map(({ tag, value }) => carriedBase(tag, value));
-  const sources = read.documents.filter((_, index) => bases[index] === null);
+  const written = read.documents.filter(({ tag }) => !isSignature(tag));
+  const bases = written.map(({ tag, value }) => carriedBase(tag, value));
+  const sources = written.filter((_, index) => bases[index] === null);
   const base = bases.find((one) => one !== null) ?? null;
   const documents = sources.map((source, index) =>
     new DocumentPlace(source, index, level, index === 0 ? base : null)

@@ -4,7 +4,18 @@
  */
 import { setImmediate } from "node:timers/promises";
 
-const METHODS = ["digest", "sign", "verify", "importKey", "deriveKey", "encrypt", "decrypt"] as const;
+const METHODS = [
+  "digest",
+  "sign",
+  "verify",
+  "importKey",
+  "deriveKey",
+  "deriveBits",
+  "generateKey",
+  "exportKey",
+  "encrypt",
+  "decrypt",
+] as const;
 
 export interface Gate extends Disposable {
   /** Resolves when everything that can run without time passing has run. */

@@ -71,7 +71,7 @@ export function newWorker(options: WorkerOptions): Worker {
     const opened = openRunner({
       fetch: options.line.fetch(own),
       baseUrl: "http://control.test",
-      token: { kind: "registration", token: options.registrationToken },
+      registrationToken: options.registrationToken,
       stateDir: "/state",
       name,
       labels: options.labels,

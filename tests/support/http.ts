@@ -13,6 +13,14 @@ export async function postJson(url: string, body: unknown = {}): Promise<Record<
   return JSON.parse(text);
 }
 
+/** Whatever is there, as text. */
+export async function getText(url: string): Promise<string> {
+  const response = await fetch(url);
+  const text = await response.text();
+  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
+  return text;
+}
+
 /** Reads the run's stream until it closes: the last state is the final one. `run` is its address in the API. */
 export async function followToEnd(run: string): Promise<Record<string, unknown>> {
   const text = await (await fetch(`${run}/stream`)).text();

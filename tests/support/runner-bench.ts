@@ -39,7 +39,7 @@ export async function openRunnerBench(stateDir?: string): Promise<RunnerBench> {
       const runner = openRunner({
         fetch: plane.fetch,
         baseUrl: "http://control.test",
-        token: { kind: "registration", token: () => Promise.resolve("dagu_rrt_secret") },
+        registrationToken: () => Promise.resolve("dagu_rrt_secret"),
         stateDir: folder,
         name: "test-runner",
         labels: {},

@@ -20,13 +20,15 @@ const Runners = v.object({
 const VERBS: Readonly<Record<string, string>> = {
   drain: "finishes what it has and takes nothing new; dagu runners resume NAME ends that",
   resume: "takes runs again",
+  rotate: "is told to change its token",
   revoke: "is locked out; runs that it had have failed, or go to other runners if they had not begun",
 };
 
 export const command: Command = {
-  usage: "runners [list | drain NAME | resume NAME | revoke NAME]",
+  usage: "runners [list | drain NAME | resume NAME | rotate NAME | revoke NAME]",
   summary:
-    "Lists the runners of a server, or takes one of them out of work: drain lets it finish, revoke locks it out at once.\n" +
+    "Lists the runners of a server, or takes one of them out of work: drain lets it finish, revoke locks it out at once,\n" +
+    "rotate has it change its token, as it does by itself every twenty days.\n" +
     "NAME may be its id. Times are UTC.",
   options: CONNECT_OPTIONS,
   arguments: [0, 2],
@@ -34,7 +36,7 @@ export const command: Command = {
     const [verb = "list", name] = context.positionals;
     const effect = VERBS[verb];
     if (verb !== "list" && (effect === undefined || name === undefined)) {
-      throw new UserError("Usage: dagu runners [list | drain NAME | resume NAME | revoke NAME]");
+      throw new UserError(`Usage: dagu ${command.usage}`);
     }
     await using connection = await connect(context);
     if (verb === "list") {

@@ -10,6 +10,7 @@ import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { isWorkflowName } from "../../workflow/names.ts";
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
 import { workflowNameOf } from "./run-argument.ts";
+import { readSignature } from "../signature-file.ts";
 import { readInstant } from "./time-flag.ts";
 
 export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
@@ -64,6 +65,7 @@ async function startWorkflow(context: Context, connection: Connection, facts: Fa
   if (file instanceof UserError) return await startStored(context, connection, facts, file);
   return await connection.api.post("/dag-runs", {
     spec: file.text,
+    signature: await readSignature(file.path),
     ...nameOf(context, "name"),
     fileStem: file.stem,
     sourceDir: dirname(resolve(file.path)),

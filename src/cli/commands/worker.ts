@@ -67,7 +67,7 @@ export const command: Command = {
     const runner = openRunner({
       fetch: (request) => fetch(request),
       baseUrl: url.replace(/\/+$/, ""),
-      token: { kind: "registration", token: () => Promise.resolve(token) },
+      registrationToken: () => Promise.resolve(token),
       stateDir,
       name: flags.text("name") ?? env["DAGU_RUNNER_NAME"] ?? env["DAGU_WORKER_ID"] ?? Deno.hostname(),
       labels: { ...readLabels(env), ...readLabels({ DAGU_RUNNER_LABELS: flags.texts("labels").join(",") }) },

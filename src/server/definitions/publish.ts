@@ -4,6 +4,7 @@ import { fingerprintOf, hasEntries, type Schedule } from "../../workflow/schedul
 import { isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import type { Problem } from "../../workflow/problem.ts";
+import { digestOfText, type Signature, withSignature } from "../../workflow/signature.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blobs.ts";
@@ -23,19 +24,27 @@ export async function publish(
   ports: Pick<ServerPorts, "db" | "ids" | "clock" | "base">,
   fileName: string,
   text: string,
-  options: { readonly author: string; readonly refuseProblems: boolean },
+  options: {
+    readonly author: string;
+    readonly refuseProblems: boolean;
+    /** Of exactly this text; one of another text is kept, and told (SG-02). */
+    readonly signature?: Signature | null;
+  },
 ): Promise<Published | Refusal> {
   if (!isWorkflowName(fileName)) {
     return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
   }
-  const { workflow, problems } = parseWorkflow(withBase(text, ports.base), "load");
+  const { signature = null } = options;
+  const { workflow, problems: found } = parseWorkflow(withBase(text, ports.base), "load");
+  const stale = signature === null || signature.digest === await digestOfText(text) ? [] : [STALE];
+  const problems = [...found, ...stale];
   if (workflow === null && options.refuseProblems) return { ok: true, problems, isChanged: false };
   const isChanged = await saveRevision(
     ports.db,
     {
       fileName,
       name: workflow?.name ?? fileName,
-      blob: await newBlob(new TextEncoder().encode(text)),
+      blob: await newBlob(new TextEncoder().encode(withSignature(text, signature))),
       problems,
       labels: workflow?.labels ?? [],
       hasTriggers: (workflow?.triggers.length ?? 0) > 0,
@@ -47,6 +56,15 @@ export async function publish(
   );
   return { ok: true, problems, isChanged };
 }
+
+const STALE: Problem = {
+  code: "SPEC_INVALID",
+  severity: "warning",
+  path: "",
+  position: null,
+  message: "the signature is of another text than this",
+  remedy: "sign it again: dagu sign FILE --key KEY",
+};
 
 function keyOf({ start, stop, restart }: Schedule): string {
   return JSON.stringify([start, stop, restart].map((entries) => entries.map(fingerprintOf)));

@@ -1,11 +1,9 @@
 /** What people do for a run that waits for them: complete a task, approve or reject a step (4.18, AP-74 to AP-78). */
 import { newStepState, type StepState } from "../../run/state.ts";
-import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { checkField } from "../../workflow/schema/human-task.ts";
 import { insertionText } from "../../workflow/select.ts";
-import type { Step, TaskForm, Workflow } from "../../workflow/workflow.ts";
+import type { Step, TaskForm } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
-import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, nextServerSeq } from "../store/events.ts";
 import { getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs.ts";
@@ -13,6 +11,7 @@ import { listSteps, updateSteps } from "../store/steps.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
+import { workflowOf } from "./run-workflow.ts";
 
 export interface TaskRequest {
   readonly name: string;
@@ -133,12 +132,6 @@ async function act(
     ports.wake.notify(`run:${found.id}`);
   }
   return outcome;
-}
-
-async function workflowOf(tx: Transaction, run: RunRow): Promise<Workflow | null> {
-  const bytes = await getBlob(tx, run.digest);
-  const { workflow } = parseWorkflow(new TextDecoder().decode(bytes ?? new Uint8Array()), "load");
-  return workflow === null ? null : pickDocument(workflow, run.document);
 }
 
 /** A run whose attempt is over and for which nobody waits any more goes on (ST-11). */

@@ -39,7 +39,9 @@ async function failDeclined(
   const failure = {
     code,
     message: message.slice(0, 4096),
-    remedy: "correct the definition, or the runner's policy",
+    remedy: request.reason === "signature_invalid"
+      ? "dagu sign FILE --key KEY, with a key that the runner's policy trusts"
+      : "correct the definition, or the runner's policy",
   };
   const runId = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, attemptId);

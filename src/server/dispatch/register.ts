@@ -1,12 +1,13 @@
 /** Admitting a runner (M1), and the tokens that admit it. */
 import type { RegisterReply, RegisterRequest } from "../../protocol/messages.ts";
+import { isUsable } from "../../protocol/sealing.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
+import { runnerToken, TOKEN_LIFE_MS } from "./rotate.ts";
 import { insertRegistrationToken, insertRunner, spendRegistrationToken } from "../store/runners.ts";
 
-const TOKEN_LIFE_MS = 365 * 24 * 3_600_000;
 const Labels = v.record(v.string(), v.string());
 
 /** null: the registration token is unknown, spent or expired. */
@@ -17,11 +18,14 @@ export async function registerRunner(
   request: RegisterRequest,
 ): Promise<RegisterReply | null> {
   const now = new Date(ports.clock.now());
-  const token = formatToken("dagu_rnr_", ports.random(32));
-  const tokenDigest = await digestToken(token);
   const registrationDigest = await digestToken(registrationToken);
   const runnerId = ports.ids.uuid();
+  const token = await runnerToken(settings, runnerId, 0);
+  const tokenDigest = await digestToken(token);
   const expiresAt = new Date(now.getTime() + TOKEN_LIFE_MS);
+  const publicKey = request.publicKey !== undefined && await isUsable(request.publicKey)
+    ? request.publicKey
+    : null;
   const labels = await ports.db.transaction(async (tx) => {
     const spent = await spendRegistrationToken(tx, registrationDigest, now);
     if (spent === null) return null;
@@ -40,6 +44,7 @@ export async function registerRunner(
       os: request.os,
       arch: request.arch,
       engine: request.engine ?? null,
+      publicKey,
       tokenDigest,
       tokenExpiresAt: expiresAt,
       state: "active",

@@ -2,13 +2,12 @@
 import * as v from "valibot";
 import { newStepState } from "../../run/state.ts";
 import { resetForRetry, type RetryScope } from "../../run/retry.ts";
-import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import type { ServerPorts } from "../ports.ts";
-import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
+import { workflowOf } from "./run-workflow.ts";
 import { PRIORITY } from "./start.ts";
 
 const Selector = v.record(v.string(), v.string());
@@ -67,8 +66,6 @@ async function graphOf(
   tx: Transaction,
   run: RunRow,
 ): Promise<readonly { name: string; id: string | null; depends: readonly string[] }[]> {
-  const bytes = await getBlob(tx, run.digest);
-  const { workflow } = parseWorkflow(new TextDecoder().decode(bytes ?? new Uint8Array()), "load");
-  const chosen = workflow === null ? null : pickDocument(workflow, run.document);
-  return (chosen?.steps ?? []).map(({ name, id, depends }) => ({ name, id, depends }));
+  const workflow = await workflowOf(tx, run);
+  return (workflow?.steps ?? []).map(({ name, id, depends }) => ({ name, id, depends }));
 }

@@ -2,14 +2,12 @@
 import * as v from "valibot";
 import type { RetryScope } from "../../run/retry.ts";
 import type { RunState } from "../../run/state.ts";
-import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
-import type { RunRetry } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
-import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import { getRun, lockRun, type RunRow, statusOf } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
+import { workflowOf } from "./run-workflow.ts";
 
 export interface RetryRequest {
   readonly name: string;
@@ -68,17 +66,11 @@ export async function retryFailed(
   state: Pick<RunState, "status">,
 ): Promise<boolean> {
   if (state.status !== "failed" || run.parentId !== null || run.cancelRequestedAt !== null) return false;
-  const policy = await policyOf(tx, run);
+  const policy = (await workflowOf(tx, run))?.retry ?? null;
   if (policy === null || run.autoRetries >= policy.limit) return false;
   const grown = policy.intervalSec * (policy.backoff ?? 1) ** run.autoRetries;
   const delayMs = Math.min(grown, policy.maxIntervalSec) * 1000;
   const availableAt = new Date(ports.clock.now() + delayMs);
   await queueResumed(tx, ports, run, { kind: "failed" }, { availableAt, isAutomatic: true });
   return true;
-}
-
-async function policyOf(tx: Transaction, run: RunRow): Promise<RunRetry | null> {
-  const bytes = await getBlob(tx, run.digest);
-  const { workflow } = parseWorkflow(new TextDecoder().decode(bytes ?? new Uint8Array()), "load");
-  return (workflow === null ? null : pickDocument(workflow, run.document))?.retry ?? null;
 }

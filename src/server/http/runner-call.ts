@@ -25,6 +25,8 @@ const NOT_RETRYABLE = new Set<ProtocolErrorCode>([
 
 export interface RunnerVariables {
   runner: RunnerRow;
+  /** It spoke with the token before its current one (M2). */
+  isPreviousToken: boolean;
 }
 export type RunnerContext = Context<{ Variables: RunnerVariables }>;
 

@@ -17,6 +17,7 @@ import {
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
+import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
@@ -25,14 +26,16 @@ import { reportLog } from "../dispatch/logs.ts";
 import { reattach } from "../dispatch/reattach.ts";
 import { registerRunner } from "../dispatch/register.ts";
 import { reportEvents } from "../dispatch/report.ts";
+import { rotateToken, whoSpeaks } from "../dispatch/rotate.ts";
+import { handOutSecrets } from "../dispatch/secrets.ts";
 import { accessState } from "../dispatch/state.ts";
 import type { ServerPorts } from "../ports.ts";
-import { bearerOf, digestToken } from "../secrets/token.ts";
+import { bearerOf } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getBlob } from "../store/blobs.ts";
-import { runnerByToken } from "../store/runners.ts";
 import { mayReadBlob } from "../store/attempts.ts";
 import { readInflatedBody } from "./body.ts";
+import { newRateLimit } from "./rate-limit.ts";
 import { artifactRoutes } from "./runner-artifacts.ts";
 import {
   attemptDigest,
@@ -46,12 +49,16 @@ import {
 
 /** A child's request may carry a definition and parameters. */
 const CHILD_MAX_BYTES = 8_388_608;
+/** An attempt asks for secrets when it begins, and again when its runner was started anew (M11). */
+const SECRETS_PER_MINUTE = 60;
+
 /** Everything below `/runner/v1`. */
 export function runnerRoutes(
   ports: ServerPorts,
   settings: ServerSettings,
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
+  const askings = newRateLimit(ports.clock, { limit: SECRETS_PER_MINUTE, windowMs: 60_000 });
 
   app.use(async (c, next) => {
     await next();
@@ -74,12 +81,19 @@ export function runnerRoutes(
   // Everything else is a registered runner's.
   app.use(async (c, next) => {
     const token = bearerOf(c.req.header("Authorization"));
-    const runner = token === null ? null : await runnerByToken(ports.db, await digestToken(token));
-    const isGood = runner !== null && runner.state !== "revoked" && runner.state !== "gone" &&
-      runner.tokenExpiresAt.getTime() > ports.clock.now();
-    if (!isGood) return fail("unauthorized", "the runner token is unknown, expired or revoked");
-    c.set("runner", runner);
+    const known = token === null ? null : await whoSpeaks(ports, token);
+    if (known === null) return fail("unauthorized", "the runner token is unknown, expired or revoked");
+    c.set("runner", known.runner);
+    c.set("isPreviousToken", known.isPrevious);
     await next();
+  });
+
+  app.post("/token/rotate", async (c) => {
+    const body = await read(c, Empty);
+    if (body instanceof Response) return body;
+    const { runner, isPreviousToken: isPrevious } = c.var;
+    const rotated = await rotateToken(ports, settings, { runner, isPrevious });
+    return rotated.ok ? c.json(rotated.reply) : fail(rotated.code, rotated.message);
   });
 
   app.post("/claim", async (c) => {
@@ -159,6 +173,16 @@ export function runnerRoutes(
   });
 
   artifactRoutes(app, ports, settings);
+
+  app.post("/attempts/:attemptId/secrets", async (c) => {
+    const body = await read(c, SecretsRequest);
+    if (body instanceof Response) return body;
+    if (!askings.take(c.req.param("attemptId"))) {
+      return fail("rate_limited", "too many questions for secrets");
+    }
+    const answer = await handOutSecrets(ports, settings, c.var.runner, await caller(c), body);
+    return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
+  });
 
   app.post("/attempts/:attemptId/state", async (c) => {
     const body = await read(c, StateRequest);

@@ -1,11 +1,10 @@
 /** One run as API, live stream and pages show it. */
 import { outputsOf } from "../../run/collected.ts";
 import type { RunStatus } from "../../run/event.ts";
-import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
+import { workflowOf } from "../dispatch/run-workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listAttempts } from "../store/attempts.ts";
-import { getText } from "../store/blobs.ts";
 import { getRun, type RunRow } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
 import { refused } from "./answer.ts";
@@ -25,7 +24,7 @@ export async function readDetails(ports: ServerPorts, run: RunRow): Promise<RunD
 export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<RunDetails> {
   let workflow: Promise<Workflow | null> | null = null;
   return async (run) => {
-    workflow ??= readWorkflow(ports, run);
+    workflow ??= workflowOf(ports.db, run);
     const [steps, declared] = await Promise.all([listSteps(ports.db, run.id), workflow]);
     return toDetails(run, steps, declared);
   };
@@ -53,12 +52,6 @@ export interface RunOutputs {
     readonly params: string;
   };
   readonly outputs: Readonly<Record<string, string>>;
-}
-
-async function readWorkflow(ports: ServerPorts, run: RunRow): Promise<Workflow | null> {
-  const text = await getText(ports.db, run.digest);
-  const stream = text === null ? null : parseWorkflow(text, "load").workflow;
-  return stream === null ? null : pickDocument(stream, run.document);
 }
 
 /** No event will change a run in this status any more, short of a retry. */

@@ -22,6 +22,11 @@ export async function seal(
   return concat([iv, sealed]);
 }
 
+/** Of one version of a managed secret: no other value can take its place. */
+export function purposeOfSecret(secretId: string, version: number): string {
+  return `secret ${secretId} version ${version}`;
+}
+
 /** null: sealed under another key, for another purpose, or damaged. */
 export async function open(
   masterKey: Uint8Array,

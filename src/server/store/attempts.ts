@@ -1,5 +1,5 @@
 /** Attempts, their leases, and what the control plane wants to tell their runners. */
-import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, isNull, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import type { RunRow } from "./runs.ts";
@@ -74,6 +74,13 @@ export async function renewLeases(
       inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
     )).returning({ id: attemptLeases.attemptId });
   return new Set(rows.map((row) => row.id));
+}
+
+/** In grace an attempt is still its runner's, but it is given nothing new. */
+export async function hasFreshLease(db: Executor, attemptId: string, now: Date): Promise<boolean> {
+  const rows = await db.select({ id: attemptLeases.attemptId }).from(attemptLeases)
+    .where(and(eq(attemptLeases.attemptId, attemptId), gte(attemptLeases.expiresAt, now)));
+  return rows.length > 0;
 }
 
 /** The attempt has begun: it has no deadline for that any more. */
@@ -161,7 +168,7 @@ export async function dueAttempts(db: Executor, now: Date, attemptId?: string): 
 export type DirectiveRow = typeof directives.$inferSelect;
 
 export async function insertDirective(
-  tx: Transaction,
+  db: Executor,
   directive: {
     id: string;
     runnerId: string;
@@ -171,7 +178,7 @@ export async function insertDirective(
   },
   now: Date,
 ): Promise<void> {
-  await tx.insert(directives).values({ ...directive, createdAt: now });
+  await db.insert(directives).values({ ...directive, createdAt: now });
 }
 
 /** They repeat until acknowledged; those of attempts that are over mean nothing any more. */

@@ -16,6 +16,7 @@ import {
   runInputs,
   runs,
   runSteps,
+  secretHandouts,
 } from "./schema.ts";
 
 const OVER: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
@@ -54,7 +55,7 @@ export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
   const tried = tx.select({ id: attempts.id }).from(attempts).where(inArray(attempts.runId, ids));
   await tx.delete(attemptLeases).where(inArray(attemptLeases.attemptId, tried));
   await tx.delete(directives).where(inArray(directives.attemptId, tried));
-  for (const table of [artifacts, logStreams, runEvents, runSteps, runInputs, attempts]) {
+  for (const table of [artifacts, logStreams, runEvents, runSteps, runInputs, secretHandouts, attempts]) {
     await tx.delete(table).where(inArray(table.runId, ids));
   }
   await tx.delete(runs).where(inArray(runs.id, ids));

@@ -1,5 +1,5 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
-import { and, desc, eq, gt, ne, sql } from "drizzle-orm";
+import { and, desc, eq, gt, ne, or, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
@@ -31,9 +31,32 @@ export async function insertRunner(tx: Transaction, runner: typeof runners.$infe
   await tx.insert(runners).values(runner);
 }
 
+/** By its current token or by the one before. */
 export async function runnerByToken(db: Executor, tokenDigest: string): Promise<RunnerRow | null> {
-  const [row] = await db.select().from(runners).where(eq(runners.tokenDigest, tokenDigest));
+  const [row] = await db.select().from(runners)
+    .where(or(eq(runners.tokenDigest, tokenDigest), eq(runners.previousDigest, tokenDigest)));
   return row ?? null;
+}
+
+/** false: somebody was faster. */
+export async function replaceToken(
+  db: Executor,
+  runner: Pick<RunnerRow, "id" | "tokenDigest" | "tokenGeneration">,
+  next: { readonly digest: string; readonly expiresAt: Date; readonly previousUntil: Date },
+): Promise<boolean> {
+  const rows = await db.update(runners).set({
+    tokenDigest: next.digest,
+    tokenExpiresAt: next.expiresAt,
+    tokenGeneration: runner.tokenGeneration + 1,
+    previousDigest: runner.tokenDigest,
+    previousUntil: next.previousUntil,
+  }).where(and(eq(runners.id, runner.id), eq(runners.tokenGeneration, runner.tokenGeneration)))
+    .returning({ id: runners.id });
+  return rows.length > 0;
+}
+
+export async function endPreviousToken(db: Executor, id: string, at: Date): Promise<void> {
+  await db.update(runners).set({ previousUntil: at }).where(eq(runners.id, id));
 }
 
 export async function setRunnerState(db: Executor, id: string, state: RunnerRow["state"]): Promise<void> {

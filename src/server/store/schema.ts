@@ -23,6 +23,7 @@ import { at, bytea } from "./columns.ts";
 export * from "./schema-artifacts.ts";
 export * from "./schema-queues.ts";
 export * from "./schema-schedules.ts";
+export * from "./schema-secrets.ts";
 export * from "./schema-state.ts";
 export * from "./schema-triggers.ts";
 
@@ -100,11 +101,21 @@ export const runners = pgTable("runners", {
   engine: jsonb(),
   tokenDigest: text("token_digest").notNull(),
   tokenExpiresAt: at("token_expires_at").notNull(),
+  /** How often the token was made anew (M2). */
+  tokenGeneration: integer("token_generation").notNull().default(0),
+  /** The token before the current one, good until `previousUntil`. */
+  previousDigest: text("previous_digest"),
+  previousUntil: at("previous_until"),
+  /** To seal values to; null: it registered none. */
+  publicKey: jsonb("public_key"),
   state: text({ enum: ["active", "draining", "revoked", "gone"] }).notNull(),
   /** Somebody wants it to finish what it has and take nothing new. */
   held: boolean().notNull().default(false),
   createdAt: at("created_at").notNull(),
-}, (t) => [uniqueIndex("runners_token").on(t.tokenDigest)]);
+}, (t) => [
+  uniqueIndex("runners_token").on(t.tokenDigest),
+  uniqueIndex("runners_previous_token").on(t.previousDigest).where(sql`${t.previousDigest} is not null`),
+]);
 
 /** What every heartbeat changes, apart from what does not: updates stay heap-only. */
 export const runnersLive = pgTable("runners_live", {

@@ -11,7 +11,7 @@ import { openRoot } from "./root.ts";
 function guarded(bench: Bench, text: string): Engine {
   const read = parsePolicy(text);
   assert.ok(read.ok, JSON.stringify(read));
-  const run = newPolicy(read.rules, "", "").forRun(
+  const run = newPolicy(read.rules, { digest: "", path: "", signing: null }).forRun(
     { name: "w", trust: "trusted" },
     { own: [bench.folder], secret: [bench.socketPath] },
   );

@@ -83,7 +83,10 @@ onEachEngine("B25 a policy calls it private, and can leave nothing else", async 
   const guard = (text: string) => {
     const read = parsePolicy(text);
     assert.ok(read.ok);
-    return newPolicy(read.rules, "", "").forRun({ name: "w", trust: "trusted" }, { own: [], secret: [] })
+    return newPolicy(read.rules, { digest: "", path: "", signing: null }).forRun({
+      name: "w",
+      trust: "trusted",
+    }, { own: [], secret: [] })
       .guard;
   };
   await using network = newRunNetwork(bench.labels, false);

@@ -34,6 +34,7 @@ function openBench(): Bench {
     attempt: (id) => attempts.get(id),
     drain: () => calls.push("drain"),
     pauseClaims: (isPaused) => calls.push(isPaused ? "pause" : "resume"),
+    rotateToken: () => calls.push("rotate"),
     acknowledge: (id) => acknowledged.push(id),
   });
   return { cancels, acknowledged, calls, attempts, take };
@@ -74,9 +75,11 @@ Deno.test("M8 a cancel under an older fence stops nothing", () => {
   assert.deepEqual(bench.cancels, []);
 });
 
-Deno.test("RP-22 drain, pause and resume are obeyed; a type of a newer control plane is acknowledged", () => {
+Deno.test("RP-22 drain, pause, resume and rotation are obeyed; a type of a newer control plane is acknowledged", () => {
   const bench = openBench();
-  bench.take(["drain", "pause_claims", "resume_claims", "dance"].map((type) => ({ id: type, type })));
-  assert.deepEqual(bench.calls, ["drain", "pause", "resume"]);
-  assert.equal(bench.acknowledged.length, 4);
+  bench.take(
+    ["drain", "pause_claims", "resume_claims", "rotate_token", "dance"].map((type) => ({ id: type, type })),
+  );
+  assert.deepEqual(bench.calls, ["drain", "pause", "resume", "rotate"]);
+  assert.equal(bench.acknowledged.length, 5);
 });

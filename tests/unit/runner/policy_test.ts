@@ -26,7 +26,7 @@ async function openPlaces(): Promise<Places> {
     policy: (text) => {
       const read = parsePolicy(text.replaceAll("@W", root));
       assert.ok(read.ok, JSON.stringify(read));
-      return newPolicy(read.rules, "", `${root}/policy.yaml`).forRun(
+      return newPolicy(read.rules, { digest: "", path: `${root}/policy.yaml`, signing: null }).forRun(
         { name: "w", trust: "trusted" },
         { own: [`${root}/work`], secret: [`${root}/state`, "/run/docker.sock"] },
       );
@@ -430,7 +430,7 @@ Deno.test("policy: secrets, foreign containers, workflows, untrusted runs", asyn
     "workflows: {allow: ['ci-*'], deny: [ci-secret]}\nuntrusted: container-only\nhost: true",
   );
   assert.ok(read.ok);
-  const whole = newPolicy(read.rules, "", "");
+  const whole = newPolicy(read.rules, { digest: "", path: "", signing: null });
   const trusted = { name: "ci-build", trust: "trusted" } as const;
   assert.equal(verdict(whole.run(trusted)), "ok");
   assert.equal(verdict(whole.run({ ...trusted, name: "ci-secret" })), "workflows");
@@ -441,7 +441,10 @@ Deno.test("policy: secrets, foreign containers, workflows, untrusted runs", asyn
   assert.equal(whole.forRun(fork, { own: [], secret: [] }).isConfined, true);
   const silent = parsePolicy("host: true");
   assert.ok(silent.ok);
-  assert.equal(verdict(newPolicy(silent.rules, "", "").run(fork)), "untrusted");
+  assert.equal(
+    verdict(newPolicy(silent.rules, { digest: "", path: "", signing: null }).run(fork)),
+    "untrusted",
+  );
 });
 
 // ---- the file -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { EngineFacts } from "../../../protocol/messages.ts";
 import { createApiToken } from "../../access/tokens.ts";
 import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
+import { askForRotation } from "../../dispatch/rotate.ts";
 import type { ServerPorts } from "../../ports.ts";
 import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
 import {
@@ -46,6 +47,12 @@ export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariabl
       return c.json({ id: runner.id, name: runner.name, held });
     });
   }
+
+  app.post("/runners/:runner/rotate", async (c) => {
+    const runner = await theRunner(ports, c.req.param("runner"));
+    await askForRotation(ports, runner);
+    return c.json({ id: runner.id, name: runner.name });
+  });
 
   app.post("/runners/:runner/revoke", async (c) => {
     const runner = await theRunner(ports, c.req.param("runner"));

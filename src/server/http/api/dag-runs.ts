@@ -1,6 +1,7 @@
 /** Runs (3.4): list, read, start inline, stop, events, approval. */
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import { Signature, withSignature } from "../../../workflow/signature.ts";
 import { decideForkRun } from "../../dispatch/fork-approval.ts";
 import { stopRun } from "../../dispatch/cancel.ts";
 import { dequeueFirst, dequeueNamed } from "../../dispatch/dequeue.ts";
@@ -22,6 +23,7 @@ import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
 const InlineBody = v.object({
   ...StartBody.entries,
   spec: v.string(),
+  signature: v.optional(v.nullable(Signature), null),
   name: v.optional(v.string()),
   /** Stem of the file that the text is from: the name of a workflow that gives none. */
   fileStem: v.optional(v.string()),
@@ -193,7 +195,11 @@ async function startInline(
   needsSlot: boolean,
 ): Promise<Response> {
   const started = await startRun(ports, {
-    definition: { text: body.spec, name: body.name ?? null, stem: body.fileStem ?? null },
+    definition: {
+      text: withSignature(body.spec, body.signature),
+      name: body.name ?? null,
+      stem: body.fileStem ?? null,
+    },
     ...requestOf(body, c),
     sourceDir: body.sourceDir,
     needsSlot,

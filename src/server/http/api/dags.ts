@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
 import { parseWorkflow } from "../../../workflow/parse.ts";
 import { formatProblem, type Problem } from "../../../workflow/problem.ts";
+import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
 import { PRIORITY, type Started, type StartRequest, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
@@ -52,12 +53,16 @@ export const StartBody = v.object({
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const SpecBody = v.object({ spec: v.string() });
+const SignedBody = v.object({ ...SpecBody.entries, signature: v.optional(v.nullable(Signature), null) });
 const SuspendBody = v.object({ suspend: v.boolean() });
+const SAMPLE = 'steps:\n  - id: hello\n    run: echo "hello from dagu-edge"\n';
 /** Of the starts that were due and not made. */
 const SKIPPED_SHOWN = 20;
-const CreateBody = v.object({ name: v.string(), spec: v.optional(v.string()) });
-
-const SAMPLE = 'steps:\n  - id: hello\n    run: echo "hello from dagu-edge"\n';
+const CreateBody = v.object({
+  name: v.string(),
+  spec: v.optional(v.string(), SAMPLE),
+  signature: v.optional(v.nullable(Signature), null),
+});
 
 export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
@@ -76,7 +81,10 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     if (await getWorkflow(ports.db, body.name) !== null) {
       throw refused("already_exists", `there is a workflow "${body.name}" already`);
     }
-    await publishOrRefuse(ports, body.name, body.spec ?? SAMPLE, c.var.caller);
+    const options = { author: c.var.caller, refuseProblems: true, signature: body.signature };
+    const published = unwrap(await publish(ports, body.name, body.spec, options));
+    const errors = errorTexts(published.problems, body.name);
+    if (errors.length > 0) throw refused("bad_request", errors.join("; "));
     return c.json({ name: body.name }, 201);
   });
 
@@ -96,7 +104,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     return c.json({
       ...toDagFile(stored.row, latest, next.get(stored.row.id)),
       skippedSlots: skipped.map(({ slot, skipped: reason }) => ({ slot: slot.toISOString(), reason })),
-      spec: stored.text,
+      ...specOf(stored.text),
       latestDAGRun: latest === null ? null : await readDetails(ports, latest),
     });
   });
@@ -115,18 +123,17 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.get("/:fileName/spec", async (c) => {
     const stored = await find(ports, c.req.param("fileName"));
     return c.json({
-      spec: stored.text,
+      ...specOf(stored.text),
       errors: errorTexts(problemsOf(stored.row), stored.row.fileName),
       valueReferenceNotices: [],
     });
   });
 
   app.put("/:fileName/spec", async (c) => {
-    const { spec } = await valid(SpecBody, c);
+    const { spec, signature } = await valid(SignedBody, c);
     const fileName = c.req.param("fileName");
-    const published = unwrap(
-      await publish(ports, fileName, spec, { author: c.var.caller, refuseProblems: true }),
-    );
+    const options = { author: c.var.caller, refuseProblems: true, signature };
+    const published = unwrap(await publish(ports, fileName, spec, options));
     return c.json({ errors: errorTexts(published.problems, fileName), problems: published.problems });
   });
 
@@ -211,15 +218,10 @@ function missing(fileName: string): Error {
   return refused("not_found", `there is no workflow "${fileName}"`);
 }
 
-async function publishOrRefuse(
-  ports: ServerPorts,
-  fileName: string,
-  text: string,
-  author: string,
-): Promise<void> {
-  const published = unwrap(await publish(ports, fileName, text, { author, refuseProblems: true }));
-  const errors = errorTexts(published.problems, fileName);
-  if (errors.length > 0) throw refused("bad_request", errors.join("; "));
+/** As it was written, and who vouches for it. */
+function specOf(text: string): { readonly spec: string; readonly signature?: Signature } {
+  const { own, signature } = partsOf(text);
+  return signature === null ? { spec: text } : { spec: own, signature };
 }
 
 function toDagFile(

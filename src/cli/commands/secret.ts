@@ -1,0 +1,111 @@
+import * as v from "valibot";
+import { ApiError } from "../api-client.ts";
+import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
+import { timeText } from "./run-list.ts";
+import { formatTable } from "./table.ts";
+
+const Secret = v.object({
+  ref: v.string(),
+  currentVersion: v.number(),
+  status: v.string(),
+  updatedAt: v.string(),
+});
+const Secrets = v.object({ secrets: v.array(Secret), total: v.number() });
+const USAGE = "Usage: dagu secret [list | set REF | disable REF | enable REF | delete REF]";
+const PAGE_SIZE = 500;
+
+export const command: Command = {
+  usage: "secret [list | set REF | disable REF | enable REF | delete REF]",
+  summary:
+    "Secrets that the control plane keeps, sealed, and gives to the runs whose workflows name them: secrets: [{name: TOKEN, ref: REF}].\n" +
+    "set reads the value from stdin, less a line end, and replaces one that is there. No command shows a value. Times are UTC.",
+  options: {
+    "value-file": { type: "string", value: "FILE", help: "with set: where the value is, instead of stdin" },
+    force: { type: "boolean", help: "with set: also a value that is too short to be masked in logs" },
+    ...CONNECT_OPTIONS,
+  },
+  arguments: [0, 2],
+  run: async (context) => {
+    const [verb = "list", ref] = context.positionals;
+    const isQuiet = context.flags.has("quiet");
+    if (verb === "list" && ref === undefined) {
+      await using connection = await connect(context);
+      await list(connection, isQuiet);
+      return 0;
+    }
+    if (ref === undefined || !["set", "disable", "enable", "delete"].includes(verb)) {
+      throw new UserError(USAGE);
+    }
+    const value = verb === "set" ? await readValue(context.flags.text("value-file")) : "";
+    await using connection = await connect(context);
+    const done = verb === "set"
+      ? await set(connection, ref, value, context.flags.has("force"))
+      : await change(connection, ref, verb);
+    if (!isQuiet) writeErr(`secret ${ref} ${done}`);
+    return 0;
+  },
+};
+
+async function list({ api }: Connection, isQuiet: boolean): Promise<void> {
+  const rows: v.InferOutput<typeof Secret>[] = [];
+  for (let total = 1; rows.length < total;) {
+    const page = v.parse(Secrets, await api.get(`/secrets?limit=${PAGE_SIZE}&offset=${rows.length}`));
+    rows.push(...page.secrets);
+    total = page.secrets.length === 0 ? 0 : page.total;
+  }
+  if (rows.length === 0) {
+    if (!isQuiet) writeErr("no secret is kept; see: dagu secret set REF");
+    return;
+  }
+  writeOut(formatTable(
+    ["REF", "VERSION", "STATUS", "CHANGED (UTC)"],
+    rows.map((one) => [
+      one.ref,
+      one.currentVersion === 0 ? "-" : `${one.currentVersion}`,
+      one.status,
+      timeText(one.updatedAt),
+    ]),
+  ));
+}
+
+async function set({ api }: Connection, ref: string, value: string, force: boolean): Promise<string> {
+  try {
+    await api.post("/secrets", { ref, value, force });
+    return "is kept";
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== "already_exists") throw error;
+    await api.post(`${pathOf(ref)}/versions`, { value, force });
+    return "has a new value: runs that start from now on are given it";
+  }
+}
+
+async function change({ api }: Connection, ref: string, verb: string): Promise<string> {
+  if (verb !== "delete") {
+    await api.post(`${pathOf(ref)}/${verb}`, {});
+    return verb === "disable" ? "is given to no run until it is enabled" : "is given to runs again";
+  }
+  await api.delete(pathOf(ref));
+  return "is gone, and its values with it";
+}
+
+function pathOf(ref: string): string {
+  return `/secrets/${encodeURIComponent(ref)}`;
+}
+
+async function readValue(path: string | null): Promise<string> {
+  if (path === null && Deno.stdin.isTerminal()) writeErr("the value, then Ctrl-D:");
+  const bytes = path === null
+    ? await new Response(Deno.stdin.readable).bytes()
+    : await Deno.readFile(path).catch((error: Error) => {
+      throw new UserError(`cannot read the value from ${path}: ${error.message}`);
+    });
+  let value: string;
+  try {
+    value = new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\r?\n$/, "");
+  } catch {
+    throw new UserError("the value is not UTF-8 text; base64 makes any bytes a text");
+  }
+  if (value === "") throw new UserError("the value is empty");
+  return value;
+}

@@ -1,0 +1,100 @@
+/** Whether somebody whom this machine trusts has signed what it is asked to execute (control-plane contract SG-01 to SG-05). */
+import { isDeepStrictEqual } from "node:util";
+import * as v from "valibot";
+import type { Grant } from "../protocol/grant.ts";
+import { bindParams, readCallerParams } from "../workflow/inputs.ts";
+import { parseJson } from "../workflow/json.ts";
+import { digestOfText, partsOf, type Signature, signedBytes } from "../workflow/signature.ts";
+import type { Workflow } from "../workflow/workflow.ts";
+
+export interface Signing {
+  /** `warn`: what is not signed is executed, and told in the runner's log. */
+  readonly mode: "warn" | "block";
+  readonly keys: ReadonlyMap<string, CryptoKey>;
+}
+
+const ED25519 = { name: "Ed25519" } as const;
+const JwkSet = v.object({
+  keys: v.pipe(
+    v.array(v.object({
+      kty: v.literal("OKP"),
+      crv: v.literal("Ed25519"),
+      kid: v.string(),
+      x: v.string(),
+    })),
+    v.minLength(1),
+  ),
+});
+
+/** By key id; null: the text is no JWK set (RFC 7517) of Ed25519 keys with ids. */
+export async function readKeys(text: string): Promise<ReadonlyMap<string, CryptoKey> | null> {
+  const set = v.safeParse(JwkSet, parseJson(text));
+  if (!set.success) return null;
+  try {
+    return new Map(
+      await Promise.all(
+        set.output.keys.map(async ({ kid, ...key }) =>
+          [kid, await crypto.subtle.importKey("jwk", key, ED25519, false, ["verify"])] as const
+        ),
+      ),
+    );
+  } catch {
+    return null;
+  }
+}
+
+export type SignedGrant = Pick<Grant, "definition" | "params">;
+
+/** null: good. Otherwise why not, for people. `now`: epoch ms. */
+export async function signatureProblem(
+  { keys }: Signing,
+  { definition, params }: SignedGrant,
+  workflow: Workflow,
+  now: number,
+): Promise<string | null> {
+  const { own, base, signature } = partsOf(definition.yaml);
+  if (signature === null) return "the definition is not signed";
+  const { value, ...signed } = signature;
+  const key = keys.get(signed.keyId);
+  if (key === undefined) {
+    return `the definition is signed with key ${signed.keyId}, which this runner does not trust`;
+  }
+  if (!await isValid(key, value, signedBytes(signed))) return "the definition's signature is false";
+  if (!await isOf(signed.digest, own)) return "the definition was changed after it was signed";
+  if (signed.baseDigest !== (base === null ? "" : await digestOfText(base))) {
+    return "the definition was signed with another base configuration";
+  }
+  if (signed.workspace !== "default") return `the definition was signed for workspace ${signed.workspace}`;
+  if (signed.notAfter !== undefined && !(Date.parse(signed.notAfter) >= now)) {
+    return `the definition's signature ended at ${signed.notAfter}`;
+  }
+  return signed.allow.params === "declared" ? paramsProblem(params, workflow) : null;
+}
+
+async function isValid(key: CryptoKey, value: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  try {
+    return await crypto.subtle.verify(ED25519, key, Uint8Array.fromBase64(value), bytes);
+  } catch {
+    return false;
+  }
+}
+
+/** A line end may have been added to what was signed, so that something could stand behind it. */
+async function isOf(digest: Signature["digest"], own: string): Promise<boolean> {
+  return digest === await digestOfText(own) ||
+    (own.endsWith("\n") && digest === await digestOfText(own.slice(0, -1)));
+}
+
+/** The control plane has bound them; whether it did so by the declarations is what is asked here (SG-04). */
+function paramsProblem({ values, json }: Grant["params"], workflow: Workflow): string | null {
+  const bound = bindParams(workflow.params, readCallerParams(json));
+  if (!bound.ok) return `its parameters are not as declared: ${bound.messages.join("; ")}`;
+  const declared = new Set(workflow.params.entries.map(({ name }) => name));
+  const stranger = Object.keys(values).find((name) => !declared.has(name));
+  if (stranger !== undefined && workflow.params.schema === undefined) {
+    return `parameter ${stranger} is not declared, and the signature is for declared ones`;
+  }
+  return isDeepStrictEqual({ ...bound.values }, { ...values })
+    ? null
+    : "its parameters are not what their declarations make of them";
+}
