@@ -18,6 +18,7 @@ const DEEDS: { readonly [N in NamedAction]: () => Promise<Deed<N>> } = {
   "artifact.list": async () => (await import("./artifact.ts")).artifactList,
   "artifact.read": async () => (await import("./artifact.ts")).artifactRead,
   "artifact.write": async () => (await import("./artifact.ts")).artifactWrite,
+  "chat.completion": async () => (await import("./chat.ts")).chatCompletion,
   "data.convert": async () => (await import("./data.ts")).dataConvert,
   "data.pick": async () => (await import("./data.ts")).dataPick,
   "exec": async () => (await import("./basic.ts")).exec,

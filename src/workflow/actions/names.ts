@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import { archiveCreate, archiveExtract, archiveList } from "./archive.ts";
 import { artifactList, artifactRead, artifactWrite } from "./artifact.ts";
 import { exec, logWrite, noop, outputsWrite } from "./basic.ts";
+import { chatCompletion } from "./chat.ts";
 import { dataConvert, dataPick, jqFilter } from "./data.ts";
 import {
   fileCopy,
@@ -32,6 +33,7 @@ export const NAMED_ACTIONS = {
   "artifact.list": artifactList,
   "artifact.read": artifactRead,
   "artifact.write": artifactWrite,
+  "chat.completion": chatCompletion,
   "data.convert": dataConvert,
   "data.pick": dataPick,
   "exec": exec,

@@ -32,6 +32,7 @@ import {
   secrets,
   smtp,
 } from "./root.ts";
+import { rootChat } from "../actions/chat.ts";
 import { catchupWindow, schedule } from "./schedule.ts";
 import { signal, step, stepGroup, workerSelector } from "./step.ts";
 import { triggers, webhookRoot } from "./trigger.ts";
@@ -147,7 +148,7 @@ export const workflow = fields({
   s3: v.optional(familyDefaults),
   redis: v.optional(familyDefaults),
   kubernetes: v.optional(familyDefaults),
-  llm: v.optional(familyDefaults),
+  llm: v.optional(rootChat),
   registry_auths: v.optional(registryAuths),
   otel: v.optional(otel),
 }, { of: "workflow", unsupported: UNSUPPORTED });
