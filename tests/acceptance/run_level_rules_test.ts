@@ -166,6 +166,15 @@ accept("R-40 a locked run id", "run_config: {disable_run_id_edit: true}\nsteps: 
   { args: START },
   { args: [...START, "--run-id", "mine"], code: 1, err: ["disable_run_id_edit"] },
 ]);
+accept(
+  "R-41 after a run ends, those beyond the newest are gone",
+  "name: keeps-two\nhist_retention_runs: 2\nsteps: [{id: a, run: 'true'}]",
+  [
+    ...["one", "two", "three"].map((id) => ({ args: ["start", "--run-id", id, "w.yaml"] })),
+    { args: ["history", "keeps-two"], out: ["two", "three"], notOut: ["one"] },
+    { args: ["status", "--run-id", "one", "keeps-two"], code: 1 },
+  ],
+);
 acceptEach("R-41 retention is by days or by runs", [
   [`hist_retention_days: -1\nsteps: [{id: a, run: x}]`, {
     code: 1,

@@ -12,6 +12,8 @@ export interface RemoveRequest {
   readonly before: Date | null;
   /** Where the last call left off. */
   readonly after: string | null;
+  /** Only runs that were made before this one. */
+  readonly until?: string;
   readonly isDryRun: boolean;
 }
 

@@ -15,6 +15,7 @@ import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/ru
 import { getSteps, listSteps, updateSteps } from "../store/steps.ts";
 import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { readDirectives } from "./claim.ts";
+import { trimHistory } from "./history.ts";
 import { queueResumed } from "./resume.ts";
 import { retryFailed } from "./retry.ts";
 
@@ -29,6 +30,7 @@ export async function reportEvents(
   if (!outcome.ok) return outcome;
   ports.wake.notify(`run:${outcome.runId}`);
   if (outcome.isEnd) ports.wake.notify("ready");
+  if (outcome.endedRun !== null) ports.background(trimHistory(ports, outcome.endedRun));
   const directives = await readDirectives(ports.db, caller.runnerId);
   return { ok: true, reply: { ackSeq: outcome.ackSeq, runStatus: outcome.runStatus, directives } };
 }
@@ -40,6 +42,8 @@ type Stored =
     readonly ackSeq: number;
     readonly runStatus: EventsReply["runStatus"];
     readonly isEnd: boolean;
+    /** Set with the end of an attempt of a run that no step started. */
+    readonly endedRun: RunRow | null;
   }
   | ReportRefusal;
 
@@ -69,7 +73,13 @@ async function store(
   const conflict = await findConflict(tx, run, attempt, events);
   if (conflict !== null) return conflict;
   const fresh = events.filter((event) => event.seq > attempt.ackSeq);
-  const done = { ok: true, runId: run.id, runStatus: statusOf(run.status), isEnd: false } as const;
+  const done = {
+    ok: true,
+    runId: run.id,
+    runStatus: statusOf(run.status),
+    isEnd: false,
+    endedRun: null,
+  } as const;
   if (fresh.length === 0) return { ...done, ackSeq: attempt.ackSeq };
   // A finished attempt acknowledges what it had told, and hears nothing new (M6, EV-03).
   if (!isLive(attempt)) return fenced();
@@ -90,7 +100,8 @@ async function store(
     await endAttempt(tx, attempt.id, { state: attemptState, reason: reasonOf(state), ackSeq }, now);
     await goOnAfter(tx, ports, run, state);
   } else if (!hasBegun) await updateAttempt(tx, attempt.id, { ackSeq });
-  return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1 };
+  const endedRun = end !== -1 && run.parentId === null ? run : null;
+  return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1, endedRun };
 }
 
 /** A run does not end with its attempt when it is to be retried, or when people were faster than the runner. */

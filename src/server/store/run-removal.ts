@@ -1,5 +1,5 @@
 /** Deleting runs that are over, with everything that belongs to them and to the runs that their steps started. */
-import { and, asc, eq, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
 import type { RunStatus } from "../../run/event.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
@@ -27,6 +27,8 @@ export interface RemovalFilter {
   readonly before: Date | null;
   /** The run after which to go on, in the order of their ids. */
   readonly after: string | null;
+  /** Only runs that were made earlier than this one. */
+  readonly until?: string;
   readonly limit: number;
 }
 
@@ -40,8 +42,16 @@ export async function listRemovable(db: Executor, filter: RemovalFilter): Promis
       lt(runs.finishedAt, filter.before),
       and(isNull(runs.finishedAt), lt(runs.createdAt, filter.before)),
     ),
-    filter.after === null ? undefined : sql`${runs.id} > ${filter.after}`,
+    filter.after === null ? undefined : gt(runs.id, filter.after),
+    filter.until === undefined ? undefined : lt(runs.id, filter.until),
   )).orderBy(asc(runs.id)).limit(filter.limit);
+}
+
+/** The oldest of the newest `count` runs that nobody's step started; null: there are not as many. */
+export async function oldestKept(db: Executor, name: string, count: number): Promise<string | null> {
+  const [row] = await db.select({ id: runs.id }).from(runs)
+    .where(and(eq(runs.name, name), isNull(runs.parentId))).orderBy(desc(runs.id)).offset(count - 1).limit(1);
+  return row?.id ?? null;
 }
 
 /** Answers false, and deletes nothing, while the run or one that it started is active. */

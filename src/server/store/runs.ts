@@ -66,6 +66,16 @@ export function statusOf(code: number): RunStatus {
   return status;
 }
 
+const KEEP_DAYS = 30;
+
+/** R-41: by number when it says so, else by age, of which 0 means for ever. */
+function historyRule(
+  { retention: { days, runs } }: Workflow,
+): { keepDays: number | null; keepRuns: number | null } {
+  const keepDays = runs !== null || days === 0 ? null : days ?? KEEP_DAYS;
+  return { keepDays, keepRuns: runs };
+}
+
 /**
  * Everything that a run is at birth, in the caller's transaction; it may be claimed from `availableAt` on. Answers false
  * when the run id is taken (WH-50).
@@ -104,6 +114,7 @@ export async function insertRun(
     selector: run.selector,
     deliveryId: run.deliveryId,
     approvalSha: run.approvalSha,
+    ...historyRule(run.workflow),
     createdAt: now,
     queuedAt: waits ? null : now,
   }).onConflictDoNothing({ target: [runs.name, runs.dagRunId] }).returning({ id: runs.id });

@@ -180,6 +180,10 @@ export const runs = pgTable("runs", {
   /** The root container, as reported. */
   container: jsonb(),
   notes: jsonb().notNull().default([]),
+  /** Of its workflow's history, once it ends: days; null: for ever. */
+  keepDays: integer("keep_days"),
+  /** How many of the workflow's runs; null: any number. */
+  keepRuns: integer("keep_runs"),
   version: integer().notNull().default(0),
 }, (t) => [
   uniqueIndex("runs_identity").on(t.name, t.dagRunId),
