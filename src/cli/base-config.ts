@@ -1,7 +1,7 @@
 /** The service's base configuration: `DAGU_BASE_CONFIG`, else `base.yaml` in the home when it is there (1.8). */
 import { join } from "node:path";
 import type { Base } from "../workflow/base.ts";
-import { formatProblem } from "../workflow/problem.ts";
+import { errorLines } from "../workflow/problem.ts";
 import { UserError } from "./command.ts";
 import { locateHome } from "./home.ts";
 
@@ -38,7 +38,6 @@ async function checkBase(text: string, path: string): Promise<Base> {
   const { parseBase } = await import("../workflow/parse.ts");
   const { base, problems } = parseBase(text);
   if (base !== null) return base;
-  const errors = problems.filter((problem) => problem.severity === "error");
-  const told = errors.map((problem) => `- ${formatProblem(problem, path)}`).join("\n");
+  const told = errorLines(problems, path).map((line) => `- ${line}`).join("\n");
   throw new UserError(`the base configuration has mistakes\n${told}`);
 }

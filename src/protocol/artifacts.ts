@@ -4,7 +4,7 @@
  * that there is nothing to renew.
  */
 import * as v from "valibot";
-import { Count, Natural } from "./grant.ts";
+import { Count, FenceText, Natural } from "./grant.ts";
 
 const PATH_MAX_BYTES = 1_024;
 /** One request holds at most so much of a file; larger files go in parts of this size. */
@@ -54,6 +54,4 @@ export const ArtifactList = v.object({
 });
 export type ArtifactList = v.InferOutput<typeof ArtifactList>;
 
-export const FenceQuery = v.object({
-  fence: v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number)),
-});
+export const FenceQuery = v.object({ fence: FenceText });

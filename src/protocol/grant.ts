@@ -6,6 +6,8 @@ import { StepSnapshot } from "../run/snapshot.ts";
 export const Natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** What is counted one by one, and what the columns of the store hold: below 2^31. */
 export const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2_147_483_647));
+/** The fence as a query has it. */
+export const FenceText = v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number));
 export const Text = v.record(v.string(), v.string());
 
 export const Grant = v.object({

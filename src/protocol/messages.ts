@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { EpochMs, RunStatus } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
-import { Count, Grant, Natural, Text } from "./grant.ts";
+import { Count, FenceText, Grant, Natural, Text } from "./grant.ts";
 import { PublicKey, Sealed } from "./sealing.ts";
 
 export const PROTOCOL_VERSION = 1;
@@ -261,7 +261,7 @@ export const LogQuery = v.object({
   step: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
   stream: v.picklist(["stdout", "stderr"]),
   offset: v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)),
-  fence: v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number)),
+  fence: FenceText,
   /** `1`: no more bytes will come; the stream's length is `offset` plus the body's. */
   final: v.optional(v.literal("1")),
 });

@@ -1,5 +1,4 @@
 /** One try of a step: its fields resolved, its work done, its streams taken, its outputs read. */
-import { wrongNumber } from "./policy.ts";
 import type { Scope } from "../workflow/reference.ts";
 import type { Step, StreamTarget } from "../workflow/workflow.ts";
 import { runChildren } from "./children.ts";
@@ -23,6 +22,7 @@ import type { OpenTry } from "./progress.ts";
 import { newCollector, publish, type Published } from "./publish.ts";
 import { resolveAction, resolveContainer } from "./resolve.ts";
 import type { StepRun } from "./step.ts";
+import { wrongNumber } from "./policy.ts";
 import { openDeadline, openPatientStop, openStop, stopReason } from "./stop.ts";
 import { resolveText } from "../workflow/reference.ts";
 

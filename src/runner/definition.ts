@@ -1,7 +1,7 @@
 import { sha256 } from "../workflow/digest.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { parseWorkflow, pickDocument } from "../workflow/parse.ts";
-import { formatProblem } from "../workflow/problem.ts";
+import { errorLines } from "../workflow/problem.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 
 /** The workflow of a claimed text, which must be the text that its digest names; otherwise every problem in it. */
@@ -22,6 +22,5 @@ export async function readDefinition(
       ? { problem: `there is no document "${definition.document}"` }
       : { workflow: chosen };
   }
-  const errors = problems.filter((problem) => problem.severity === "error");
-  return { problem: errors.map((problem) => formatProblem(problem, name)).join("\n") };
+  return { problem: errorLines(problems, name).join("\n") };
 }

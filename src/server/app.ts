@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { RUNNER_BASE_PATH } from "../protocol/messages.ts";
+import { languageSchema } from "../workflow/language-schema.ts";
 import { accessRoutes } from "./http/api/access.ts";
 import { artifactRoutes } from "./http/api/artifacts.ts";
 import { dagRunRoutes } from "./http/api/dag-runs.ts";
@@ -45,6 +46,10 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
   app.route("/", healthRoutes(ports, settings));
   app.route("/internal", tickRoutes(ports, settings));
 
+  app.get("/api/v1/schemas/dag", (c) => {
+    c.header("Cache-Control", "public, max-age=3600");
+    return c.json(languageSchema());
+  });
   app.route("/api/v1", apiRoutes(ports, settings));
 
   app.use(secureHeaders({

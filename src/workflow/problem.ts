@@ -26,6 +26,11 @@ export interface Problem {
   readonly notice?: "defect" | "runtime-only";
 }
 
+/** What is wrong, each as a line; warnings are left out. */
+export function errorLines(problems: readonly Problem[], file: string): string[] {
+  return problems.filter(({ severity }) => severity === "error").map((one) => formatProblem(one, file));
+}
+
 /** `FILE:LINE:COLUMN: PATH: MESSAGE (REMEDY)`: the same line in the CLI, the API and the page. */
 export function formatProblem(problem: Problem, file: string): string {
   const place = problem.position === null

@@ -13,7 +13,7 @@ import { newSurroundings } from "../../runner/surroundings.ts";
 import { bindParams } from "../../workflow/inputs.ts";
 import { withBase } from "../../workflow/base.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
-import { formatProblem } from "../../workflow/problem.ts";
+import { errorLines } from "../../workflow/problem.ts";
 import { NO_TARGET } from "../../workflow/schema/output.ts";
 import { NO_CONTINUE } from "../../workflow/schema/policies.ts";
 import type { Container, Step, Workflow } from "../../workflow/workflow.ts";
@@ -46,12 +46,8 @@ export const command: Command = {
     const text = withBase(file.text, await readBaseConfig(context.env));
     const { workflow, problems } = parseWorkflow(text, "load");
     if (workflow === null) {
-      const errors = problems.filter((problem) => problem.severity === "error");
-      throw new UserError(
-        `validation failed for ${file.path}\n${
-          errors.map((one) => `- ${formatProblem(one, file.path)}`).join("\n")
-        }`,
-      );
+      const lines = errorLines(problems, file.path).map((line) => `- ${line}`);
+      throw new UserError(`validation failed for ${file.path}\n${lines.join("\n")}`);
     }
     const bound = bindParams(workflow.params, callerParamsOf(context));
     if (!bound.ok) {

@@ -1,6 +1,6 @@
 import { withBase } from "../../workflow/base.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
-import { formatProblem, type Problem } from "../../workflow/problem.ts";
+import { errorLines, formatProblem, type Problem } from "../../workflow/problem.ts";
 import { readBaseConfig } from "../base-config.ts";
 import { type Command, writeErr } from "../command.ts";
 import { locateHome } from "../home.ts";
@@ -24,9 +24,8 @@ export const command: Command = {
       writeErr(formatProblem(problem, path).replaceAll(/\s*\n\s*/g, " "));
     }
     if (workflow !== null) return 0;
-    const errors = problems.filter((one) => one.severity === "error");
     writeErr(`Validation failed for ${path}`);
-    for (const problem of errors) writeErr(`- ${formatProblem(problem, path).replaceAll("\n", "\n  ")}`);
+    for (const line of errorLines(problems, path)) writeErr(`- ${line.replaceAll("\n", "\n  ")}`);
     return 1;
   },
 };

@@ -4,7 +4,7 @@ import { type Base, type Inheritance, withBase } from "../../workflow/base.ts";
 import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
-import { formatProblem } from "../../workflow/problem.ts";
+import { errorLines } from "../../workflow/problem.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blobs.ts";
@@ -194,7 +194,7 @@ export function parseDefinition(
   if (workflow === null) {
     const errors = problems.filter((problem) => problem.severity === "error");
     const file = fileName ?? stem ?? name ?? "workflow";
-    const message = errors.map((problem) => formatProblem(problem, file)).join("\n");
+    const message = errorLines(problems, file).join("\n");
     return refuse("bad_request", message, { problems: errors });
   }
   const definition = {

@@ -2,7 +2,7 @@ import type { FC } from "hono/jsx";
 import type { NodeShape, RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Status } from "./parts/status.tsx";
-import { runPath } from "./runs.tsx";
+import { apiPath, runPath } from "./runs.tsx";
 
 export interface LogView {
   readonly run: RunSummary;
@@ -18,9 +18,7 @@ export interface LogView {
 /** `/runs/{name}/{id}/steps/{step}/log`: the tail of one stream, growing while the step runs. */
 export const LogPage: FC<LogView> = ({ run, node, stream, text, offset, isCut, isOver }) => {
   const step = encodeURIComponent(node.step.name);
-  const api = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${
-    encodeURIComponent(run.dagRunId)
-  }/steps/${step}/log`;
+  const api = `${apiPath(run)}/steps/${step}/log`;
   const live = `${api}/stream?stream=${stream}&fromOffset=${offset}`;
   const here = `${runPath(run)}/steps/${step}/log`;
   return (

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 
-/** A page as an answer. */
+/** A page as an answer. Pages are synchronous components, so their text is there at once. */
 export function render(
   c: Context,
   page: { toString(): string },

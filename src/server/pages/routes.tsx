@@ -128,7 +128,6 @@ export function pageRoutes(
   return app;
 }
 
-/** A whole document. Pages are synchronous components, so their text is there at once. */
 async function readTail(
   ports: ServerPorts,
   runId: string,

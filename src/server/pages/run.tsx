@@ -8,7 +8,7 @@ import { Graph } from "./parts/graph.tsx";
 import { Status } from "./parts/status.tsx";
 import { Task } from "./parts/task.tsx";
 import { Moment } from "./parts/time.tsx";
-import { runPath } from "./runs.tsx";
+import { apiPath, runPath } from "./runs.tsx";
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
 export const RunPage: FC<{
@@ -21,7 +21,7 @@ export const RunPage: FC<{
 }> = (
   { run, isFinal, needsApproval, artifacts, problem },
 ) => {
-  const live = `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}/stream`;
+  const live = `${apiPath(run)}/stream`;
   const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
     node !== undefined
   );
@@ -114,9 +114,7 @@ export const RunPage: FC<{
 };
 
 function artifactPath(run: RunDetails, path: string): string {
-  const { name, dagRunId } = run;
-  return `/api/v1/dag-runs/${encodeURIComponent(name)}/${encodeURIComponent(dagRunId)}/artifacts/download?` +
-    new URLSearchParams({ path });
+  return `${apiPath(run)}/artifacts/download?${new URLSearchParams({ path })}`;
 }
 
 function sizeText(bytes: number): string {

@@ -55,6 +55,11 @@ export const RunsPage: FC<{ runs: readonly RunSummary[]; next: string | null }> 
   </Layout>
 );
 
+/** Of the same run in the API. */
+export function apiPath(run: { readonly name: string; readonly dagRunId: string }): string {
+  return `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;
+}
+
 export function runPath(run: { readonly name: string; readonly dagRunId: string }): string {
   return `/runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;
 }

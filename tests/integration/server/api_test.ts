@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { languageSchema } from "../../../src/workflow/language-schema.ts";
 import * as v from "valibot";
 import { createApiToken } from "../../../src/server/access/tokens.ts";
 import { reportLog } from "../../../src/server/dispatch/logs.ts";
@@ -181,3 +182,12 @@ onEveryServer("AP-20 each workflow is listed with its newest run", async (server
   const latest = v.parse(Listed, dags).map((dag) => [dag.fileName, dag.latestDAGRun?.dagRunId]);
   assert.deepEqual(latest, [["a", dagRunId], ["b", undefined]]);
 });
+
+onEveryServer(
+  "AP-14 the language's JSON Schema is there for editors, who have no credentials",
+  async (server) => {
+    const schema = await bodyOf(await server.request("GET", "/api/v1/schemas/dag"));
+    assert.deepEqual(schema, JSON.parse(JSON.stringify(languageSchema())));
+  },
+  { auth: { kind: "token" } },
+);

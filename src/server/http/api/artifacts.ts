@@ -39,7 +39,7 @@ export function artifactRoutes(ports: ServerPorts): Hono<{ Variables: GuardVaria
     const kind = await kindOf(ports, row, mimeType);
     const max = kind === "binary" ? 0 : kind === "image" ? IMAGE_MAX_BYTES : TEXT_MAX_BYTES;
     const { path, size } = row;
-    const about = { name: path.slice(path.lastIndexOf("/") + 1), path, kind, mimeType, size };
+    const about = { name: nameOf(row), path, kind, mimeType, size };
     const isImage = kind === "image";
     if (kind === "binary" || (isImage && size > max)) {
       return c.json({ ...about, tooLarge: isImage, truncated: false });
@@ -51,8 +51,8 @@ export function artifactRoutes(ports: ServerPorts): Hono<{ Variables: GuardVaria
 
   app.get("/:name/:dagRunId/artifacts/download", async (c) => {
     const row = await find(ports, c);
-    const name = row.path.slice(row.path.lastIndexOf("/") + 1);
-    return new Response(bytesOf(ports, row), {
+    const name = nameOf(row);
+    return new Response(ReadableStream.from(partsOf(ports, row)), {
       headers: {
         "Content-Type": typeOf(row),
         "Content-Length": String(row.size),
@@ -102,6 +102,10 @@ async function find(
   return row;
 }
 
+function nameOf({ path }: ArtifactRow): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 function typeOf(row: ArtifactRow): string {
   return row.contentType === BINARY ? getMimeType(row.path) ?? BINARY : row.contentType;
 }
@@ -118,27 +122,20 @@ async function kindOf(ports: ServerPorts, row: ArtifactRow, mimeType: string): P
 }
 
 async function readUpTo(ports: ServerPorts, row: ArtifactRow, max: number): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array[] = [];
+  return concat(await Array.fromAsync(partsOf(ports, row, max))).subarray(0, max);
+}
+
+/** Until there are `max` bytes, or all. */
+async function* partsOf(
+  ports: ServerPorts,
+  row: ArtifactRow,
+  max = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array> {
   let size = 0;
   for (let n = 1; size < Math.min(max, row.size); n++) {
     const part = await readPart(ports.db, row.id, n);
-    if (part === null) break;
-    parts.push(part);
+    if (part === null) return;
     size += part.length;
+    yield part;
   }
-  return concat(parts).subarray(0, max);
-}
-
-/** Part by part, as the reader takes them. */
-function bytesOf(ports: ServerPorts, row: ArtifactRow): ReadableStream<Uint8Array> {
-  let n = 1;
-  let sent = 0;
-  return new ReadableStream({
-    pull: async (controller) => {
-      const part = sent < row.size ? await readPart(ports.db, row.id, n++) : null;
-      if (part === null) return controller.close();
-      sent += part.length;
-      controller.enqueue(part);
-    },
-  });
 }

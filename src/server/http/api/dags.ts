@@ -4,7 +4,7 @@ import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
 import { parseWorkflow } from "../../../workflow/parse.ts";
-import { formatProblem, type Problem } from "../../../workflow/problem.ts";
+import { errorLines, type Problem } from "../../../workflow/problem.ts";
 import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
 import { PRIORITY, type Started, type StartRequest, startRun } from "../../dispatch/start.ts";
@@ -83,7 +83,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     }
     const options = { author: c.var.caller, refuseProblems: true, signature: body.signature };
     const published = unwrap(await publish(ports, body.name, body.spec, options));
-    const errors = errorTexts(published.problems, body.name);
+    const errors = errorLines(published.problems, body.name);
     if (errors.length > 0) throw refused("bad_request", errors.join("; "));
     return c.json({ name: body.name }, 201);
   });
@@ -91,7 +91,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.post("/validate", async (c) => {
     const { spec } = await valid(SpecBody, c);
     const { workflow, problems } = parseWorkflow(withBase(spec, ports.base), "validate");
-    return c.json({ valid: workflow !== null, errors: errorTexts(problems, "workflow"), problems });
+    return c.json({ valid: workflow !== null, errors: errorLines(problems, "workflow"), problems });
   });
 
   app.get("/:fileName", async (c) => {
@@ -124,7 +124,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     const stored = await find(ports, c.req.param("fileName"));
     return c.json({
       ...specOf(stored.text),
-      errors: errorTexts(problemsOf(stored.row), stored.row.fileName),
+      errors: errorLines(problemsOf(stored.row), stored.row.fileName),
       valueReferenceNotices: [],
     });
   });
@@ -134,7 +134,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
     const fileName = c.req.param("fileName");
     const options = { author: c.var.caller, refuseProblems: true, signature };
     const published = unwrap(await publish(ports, fileName, spec, options));
-    return c.json({ errors: errorTexts(published.problems, fileName), problems: published.problems });
+    return c.json({ errors: errorLines(published.problems, fileName), problems: published.problems });
   });
 
   app.post("/:fileName/suspend", async (c) => {
@@ -235,17 +235,11 @@ function toDagFile(
     latestDAGRun: latest === null ? null : toSummary(latest),
     suspended: row.suspended,
     ...(nextRun === undefined || row.suspended ? {} : { nextRun: nextRun.toISOString() }),
-    errors: errorTexts(problemsOf(row), row.fileName),
+    errors: errorLines(problemsOf(row), row.fileName),
   };
 }
 
 function problemsOf(row: WorkflowRow): readonly Problem[] {
   // Written by `publish` only.
   return Array.isArray(row.problems) ? row.problems as readonly Problem[] : [];
-}
-
-function errorTexts(problems: readonly Problem[], file: string): string[] {
-  return problems.filter((problem) => problem.severity === "error").map((problem) =>
-    formatProblem(problem, file)
-  );
 }
