@@ -14,12 +14,14 @@ import { stopFailure } from "./outcome.ts";
 import { isLaunchFailure } from "./output.ts";
 import { pause } from "./waiting.ts";
 
-type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern">;
+type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern" | "restartPolicy">;
 
 const POLL_MS = 500;
 const SECOND_LOOK_MS = 200;
 /** Right after the start things are quick: the first looks are close together. */
 const FIRST_POLL_MS = 20;
+/** A main process that comes up at the second or third try is of use; one that never stays up is not (F75). */
+const LOOP_RESTARTS = 3;
 const TAIL_BYTES = 1_024;
 const LINE_MAX = 1_048_576;
 
@@ -47,7 +49,9 @@ async function waitForState(
 ): Promise<Failure | null> {
   const { waitFor } = wanted;
   let last = "not asked yet";
-  let isSettled = false;
+  let exitCode: number | null = null;
+  /** How often it had been restarted when it was first seen running. */
+  let restartsSeen: number | null = null;
   let probe: ReturnType<typeof newHealthProbe> | null = null;
   for (let pauseMs = FIRST_POLL_MS; !waiting.aborted; pauseMs = Math.min(POLL_MS, pauseMs * 2)) {
     const reply = await inspectContainer(engine.socket, made.id, waiting);
@@ -55,14 +59,20 @@ async function waitForState(
       if (waiting.aborted) break;
       return diagnose(engine.runtime, reply.error, made.subject, signal).failure;
     }
-    const { State } = reply.value;
-    if (!State.Running && State.Status !== "created") return await ended(engine, made, reply.value);
+    const { State, RestartCount } = reply.value;
+    // While it runs again some engines say 0.
+    if (State.Status !== "running" && State.Status !== "created") exitCode = State.ExitCode;
+    if (RestartCount >= LOOP_RESTARTS) return await restarting(engine, made, RestartCount, exitCode);
+    const willRestart = wanted.restartPolicy !== null && wanted.restartPolicy !== "no";
+    if (!State.Running && !willRestart && State.Status !== "created") {
+      return await ended(engine, made, reply.value);
+    }
     last = State.Status;
-    if (State.Running) {
+    if (State.Running && State.Status !== "restarting") {
       if (waitFor === "running") {
         // A process of the author's that fails at once runs for a moment, too: it is looked at twice (F50).
-        if (isSettled || wanted.startup === "keepalive") return null;
-        isSettled = true;
+        if (restartsSeen === RestartCount || wanted.startup === "keepalive") return null;
+        restartsSeen = RestartCount;
         await pause(SECOND_LOOK_MS, waiting);
         continue;
       }
@@ -126,9 +136,25 @@ async function ended(engine: Engine, made: CreatedContainer, { State }: Inspecte
   if (isLaunchFailure(tail, State.ExitCode)) {
     return diagnoseWords(engine.runtime, "container start", tail, made.subject).failure;
   }
-  const said = tail === "" ? "" : `; its log ends with:\n${tail.trimEnd()}`;
-  const message = `the container's main process ended with code ${State.ExitCode} (${State.Status})${said}`;
+  const message = `the container's main process ended with code ${State.ExitCode} (${State.Status})`;
+  return failureOf(engine, made, "READINESS_FAILED", message + saying(tail), "is its command long-running?");
+}
+
+/** F75: the engine would go on for ever. */
+async function restarting(
+  engine: Engine,
+  made: CreatedContainer,
+  times: number,
+  exitCode: number | null,
+): Promise<Failure> {
+  const end = exitCode === null ? "" : `; its main process last ended with code ${exitCode}`;
+  const message = `the container was restarted ${times} times by its restart_policy${end}` +
+    saying(await logTail(engine, made.id));
   return failureOf(engine, made, "READINESS_FAILED", message, "is its command long-running?");
+}
+
+function saying(tail: string): string {
+  return tail === "" ? "" : `; its log ends with:\n${tail.trimEnd()}`;
 }
 
 async function logTail(engine: Engine, id: string): Promise<string> {

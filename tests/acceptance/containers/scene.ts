@@ -29,7 +29,7 @@ export interface Scene {
   /** Resolves when the run has told an event of that type. */
   told(type: string, step?: string): Promise<void>;
   /** The line between runner and engine; `mend` makes it again. */
-  readonly line: Pick<EngineLine, "cut" | "mend">;
+  readonly line: Pick<EngineLine, "cut" | "mend" | "spoil">;
   /** Resolves when the run or one of its steps has told such a note. */
   noted(words: RegExp): Promise<void>;
   /** Resolves when such a request was made. */

@@ -32,6 +32,8 @@ const Inspected = v.object({
   Id: v.string(),
   Name: v.string(),
   Image: v.string(),
+  /** By the engine itself, as its restart policy says. */
+  RestartCount: v.optional(v.number(), 0),
   State,
   Config: v.object({
     Image: v.optional(v.string(), ""),
