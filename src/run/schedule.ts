@@ -47,8 +47,9 @@ export async function runSteps(run: Scheduled, actions: OpenActions, signal: Abo
           if (verdict === "wait") continue;
           if (verdict === "go") {
             running.add(start(run, step, graph.orderOf(step), slotsOf(step), actions, stop.signal));
-            // N ready steps start spread over N times the delay.
-            await run.ports.clock.sleep(run.workflow.delaySec * 1000, stop.signal);
+            // N ready steps start spread over N times the delay. Even a timer of nothing takes a millisecond.
+            const delayMs = run.workflow.delaySec * 1000;
+            if (delayMs > 0) await run.ports.clock.sleep(delayMs, stop.signal);
             continue;
           }
           const continued = verdict.status === "skipped" && step.continueOn.skipped;

@@ -67,13 +67,12 @@ export function openDeadline(
   stop: Stop,
   elapsedMs = 0,
 ): Disposable {
+  if (limitSec <= 0) return { [Symbol.dispose]: () => {} };
   const over = new AbortController();
-  if (limitSec > 0) {
-    const limitMs = limitSec * 1000;
-    void clock.sleep(Math.max(0, limitMs - elapsedMs), over.signal).then(() => {
-      if (!over.signal.aborted) stop.abort({ kind: "timeout", scope, limitMs });
-    });
-  }
+  const limitMs = limitSec * 1000;
+  void clock.sleep(Math.max(0, limitMs - elapsedMs), over.signal).then(() => {
+    if (!over.signal.aborted) stop.abort({ kind: "timeout", scope, limitMs });
+  });
   return { [Symbol.dispose]: () => over.abort() };
 }
 

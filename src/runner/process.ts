@@ -45,7 +45,7 @@ export async function runProcess(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
-  const program = await lookUp(request.argv[0] ?? "", request.env["PATH"] ?? "", request.cwd);
+  const program = lookUp(request.argv[0] ?? "", request.env["PATH"] ?? "", request.cwd);
   if (program.kind === "not_started") return program;
   const token = `${request.owner}/${crypto.randomUUID()}`;
   const started = start(program.path, request, token);
@@ -55,19 +55,25 @@ export async function runProcess(
   const family: Family = { leader: child.pid, token };
   const ended = new AbortController();
   const stopping = stopWhenAsked(clock, family, stop, signal, ended.signal);
+  let isDrained = false;
   const output = Promise.all([
     feed(child, request.stdin),
     pump(child.stdout, "stdout", sink),
     pump(child.stderr, "stderr", sink),
-  ]).then(() => null, (error: unknown) => {
+  ]).then(() => {
+    isDrained = true;
+    return null;
+  }, (error: unknown) => {
     // The sink is gone: nobody will read what the process still has to say.
     signalGroup(family, "SIGKILL");
     return { error };
   });
   const status = await child.status;
-  const drained = new AbortController();
-  await Promise.race([output, clock.sleep(DRAIN_MS, AbortSignal.any([drained.signal, signal]))]);
-  drained.abort(OVER);
+  if (!isDrained) {
+    const drained = new AbortController();
+    await Promise.race([output, clock.sleep(DRAIN_MS, AbortSignal.any([drained.signal, signal]))]);
+    drained.abort(OVER);
+  }
   ended.abort(OVER);
   await stopping;
   signalGroup(family, "SIGKILL");
@@ -83,15 +89,17 @@ type Program =
   | { readonly kind: "found"; readonly path: string }
   | Extract<ProcessEnd, { kind: "not_started" }>;
 
-/** As a shell looks a program up; exact about why it cannot be had (126 and 127 of the containers contract, 0.3). */
-async function lookUp(name: string, path: string, cwd: string): Promise<Program> {
+/**
+ * As a shell looks a program up; exact about why it cannot be had (126 and 127 of the containers contract, 0.3). At once, as
+ * everything small on the way to a process: a turn of the thread pool takes longer than what it is for.
+ */
+function lookUp(name: string, path: string, cwd: string): Program {
   const places = name.includes("/")
     ? [isAbsolute(name) ? name : join(cwd, name)]
     : path.split(":").map((folder) => join(folder === "" ? cwd : folder, name));
   let denied: string | null = null;
-  const infos = await Promise.all(places.map((place) => Deno.stat(place).catch(() => null)));
-  for (const [index, place] of places.entries()) {
-    const info = infos[index] ?? null;
+  for (const place of places) {
+    const info = statOf(place);
     if (info === null) continue;
     if (info.isFile && ((info.mode ?? 0o111) & 0o111) !== 0) return { kind: "found", path: place };
     denied ??= place;
@@ -143,17 +151,17 @@ let hasSetsid: boolean | null = null;
  * memory it has the longer. setsid(1) (util-linux) makes the same group within the new process, at a tenth of that.
  */
 function groupLeader(program: string, args: string[]): Leader {
-  hasSetsid ??= isThere(SETSID);
+  hasSetsid ??= statOf(SETSID)?.isFile === true;
   return hasSetsid
     ? { program: SETSID, args: ["--", program, ...args], isDetached: false }
     : { program, args, isDetached: true };
 }
 
-function isThere(path: string): boolean {
+function statOf(path: string): Deno.FileInfo | null {
   try {
-    return Deno.statSync(path).isFile;
+    return Deno.statSync(path);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -10,7 +10,7 @@ import { Uuid } from "../run/ids.ts";
 import type { Clock, Journal, OutputSink, StreamName } from "../run/ports.ts";
 import type { Logged } from "../run/progress.ts";
 import { parseJson } from "../workflow/json.ts";
-import { type Disk, readText, writeText } from "./disk.ts";
+import { type Disk, type DiskFile, readText, writeText } from "./disk.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
 import { openRecovery, type Recovery } from "./recovery.ts";
 import { openStreamFile, type StreamFile } from "./stream-file.ts";
@@ -129,6 +129,8 @@ async function open(
   const events = await openEventFile(disk, join(folder, "events.jsonl"), clock);
   const recovery = await openRecovery(disk, folder);
   const waiters = new Set<() => void>();
+  /** Of the streams; opened with the first. */
+  let list: DiskFile | null = null;
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   let revision = 0;
@@ -158,8 +160,8 @@ async function open(
     const known = streamsOf(step).find((one) => one.stream === stream && !one.isEnded);
     if (known !== undefined) return known;
     const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
-    const listed = JSON.stringify({ file: name, step, stream }) + "\n";
-    appendLine(disk, join(folder, "streams.jsonl"), listed);
+    list ??= disk.openAppend(join(folder, "streams.jsonl"));
+    writeLine(list, JSON.stringify({ file: name, step, stream }));
     const file = openStreamFile(disk, join(folder, name), step, stream);
     streams.push(file);
     byStep.set(step, [...streamsOf(step), file]);
@@ -172,6 +174,7 @@ async function open(
     await lane;
     for (const stream of streams) await stream.end();
     events.close();
+    list?.close();
     recovery[Symbol.dispose]();
     budget.usedBytes -= sizeOf(streams);
   };
@@ -282,11 +285,10 @@ export async function changedWithin(
   await Promise.all(waits);
 }
 
-function appendLine(disk: Disk, path: string, line: string): void {
-  const file = disk.openAppend(path);
-  const bytes = new TextEncoder().encode(line);
+/** A line that was cut short by a crash must not swallow this one. */
+function writeLine(file: DiskFile, line: string): void {
+  const bytes = new TextEncoder().encode(`\n${line}\n`);
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-  file.close();
 }
 
 /** A finished step writes no more; a finished attempt has no steps. */
