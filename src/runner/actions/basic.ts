@@ -25,7 +25,7 @@ export function outputsWrite({ values }: With<"outputs.write">): Promise<Outcome
 }
 
 export async function exec({ command, args }: With<"exec">, work: Work): Promise<Outcome> {
-  const places = openHostPlaces(work);
+  const places = await openHostPlaces(work);
   try {
     const process = { argv: [command, ...args], stdin: null, sink: work.sink, tailed: ["stderr"] as const };
     const outcome = await runHostProcess(work, places, process);

@@ -83,7 +83,7 @@ async function runAlone(action: HarnessAction, attempt: HarnessTry, work: Work):
 }
 
 async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
-  const places = openHostPlaces(work);
+  const places = await openHostPlaces(work);
   try {
     const outcome = await runHostProcess(work, places, {
       argv: [invocation.binary, ...invocation.args],

@@ -19,10 +19,12 @@ export function joinDir(base: string, dir: string | null): string {
 }
 
 /** Makes the step's folder and an empty output file for this try (S-33, S-42). */
-export function openHostPlaces(work: Work): HostPlaces {
+export async function openHostPlaces(work: Work): Promise<HostPlaces> {
   const cwd = stepDir(work);
-  // At once is faster than a turn of the thread pool.
-  Deno.mkdirSync(cwd, { recursive: true });
+  // The run's own folder is there unless a step removed it: at once is faster than a turn of the thread pool. A folder that
+  // the author names may be on a disk that makes everybody wait.
+  if (cwd === work.attempt.workingDir) Deno.mkdirSync(cwd, { recursive: true });
+  else await Deno.mkdir(cwd, { recursive: true });
   Deno.writeFileSync(work.call.files.output, new Uint8Array(), { mode: 0o600 });
   return { cwd, outputFile: work.call.files.output };
 }

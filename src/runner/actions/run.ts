@@ -39,7 +39,7 @@ async function runOnHost(action: RunAction, work: Work): Promise<Outcome> {
   const shell = chooseShell(action.shell, scope.shell, runnerEnv, action.shellArgs);
   const problem = shell.isStepLevel ? shellProblem(shell.words, action.form) : null;
   if (problem !== null) return failed("INPUT_INVALID", problem.message, problem.remedy);
-  const places = openHostPlaces(work);
+  const places = await openHostPlaces(work);
   try {
     const outcome = action.form === "script"
       ? await runScript(action.texts[0] ?? "", shell, work, places)
