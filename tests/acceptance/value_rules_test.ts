@@ -135,5 +135,5 @@ steps:
 acceptEach("A-06 names of actions", [
   ["steps: [{id: a, action: nope.nope}]", { code: 1, err: ['unknown action "nope.nope"'] }],
   ["steps: [{id: a, action: k8s.run, with: {image: x}}]", { code: 1, err: ["k8s.run"] }],
-  ["steps: [{id: a, action: 'x@'}]", { code: 1, err: ["versioned action references must use"] }],
+  ["steps: [{id: a, action: 'x@'}]", { code: 1, err: ["versioned action references must use", '"x@"'] }],
 ]);
