@@ -9,6 +9,13 @@ import { resolveText, type Scope, type Unqualified } from "./reference.ts";
 import { insertionText } from "./select.ts";
 import type { NamedText, ParamDeclaration, ParamDeclarations, ParamSchema } from "./workflow.ts";
 
+declare global {
+  interface JSON {
+    /** Of the language since 2025; the compiler's library does not name it yet. */
+    rawJSON(text: string): unknown;
+  }
+}
+
 const NO_SCOPE: Scope = {
   consts: {},
   params: {},
@@ -183,7 +190,8 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
         return { message: "params must be a JSON object, a JSON array or a list of KEY=value" };
       }
       return {
-        named: Object.entries(value).map(([name, item]) => [name, insertionText(item)] as const),
+        named: Object.entries(withWholeIntegers(given.json))
+          .map(([name, item]) => [name, insertionText(item)] as const),
         positional: [],
         payload: { object: value, text: given.json.trim() },
       };
@@ -191,6 +199,16 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
     default:
       return given satisfies never;
   }
+}
+
+/** An integer that a number cannot hold keeps the digits it was written with (V-21), at any depth. */
+function withWholeIntegers(json: string): Record<string, unknown> {
+  const value: unknown = JSON.parse(json, (_key, item: unknown, context?: { readonly source?: string }) => {
+    const source = context?.source ?? "";
+    const isLost = typeof item === "number" && !Number.isSafeInteger(item) && /^-?\d+$/.test(source);
+    return isLost ? JSON.rawJSON(source) : item;
+  });
+  return isMapping(value) ? value : {};
 }
 
 /** Texts are tokens, a mapping gives its keys by name. */

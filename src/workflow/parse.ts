@@ -217,7 +217,9 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
     const [workflow, problems] = applyRules(place, parsed.output, earlier);
     const isWhole = problems.every((problem) => problem.severity !== "error");
     const notices = isWhole && place.isInspected
-      ? findNotices(workflow).map((one) => toProblem(place, { ...one, path: asWritten(one.path, value) }))
+      ? findNotices(workflow).map((one) =>
+        toProblem(place, { ...one, path: asWritten(inGroups(one.path, value), value) })
+      )
       : [];
     return { workflow, problems: [...problems, ...notices] };
   }
@@ -248,6 +250,27 @@ function asWritten(path: Path, value: unknown): Path {
   const key = typeof step === "number" ? Object.keys(value)[step] : step;
   if (key === undefined || !Object.hasOwn(value, key)) return path;
   return [key, ...asWritten(rest, value[key])];
+}
+
+/** Steps are read as one flat list: each keeps the place in its group (S-02) and the older key that its author gave it. */
+function inGroups(path: Path, holder: unknown): Path {
+  const [key, index, ...rest] = path;
+  if (key !== "steps" || typeof index !== "number" || !isMapping(holder)) return path;
+  const items: readonly unknown[] = Array.isArray(holder["steps"]) ? holder["steps"] : [];
+  const found =
+    items.flatMap((item, group) =>
+      Array.isArray(item)
+        ? item.map((step: unknown, at) => ({ step, place: [group, at] }))
+        : [{ step: item, place: [group] }]
+    )[index];
+  if (found === undefined) return path;
+  const [field, ...below] = rest;
+  const step = isMapping(found.step) ? found.step : {};
+  const old = field === "run" ? ["command", "script"].find((name) => Object.hasOwn(step, name)) : undefined;
+  const inStep = field === "foreach"
+    ? [field, ...inGroups(below, step["foreach"])]
+    : [old ?? field, ...below];
+  return ["steps", ...found.place, ...inStep.filter((name) => name !== undefined)];
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */

@@ -173,7 +173,8 @@ function readNamed(
   } else if (name.includes("@")) {
     findings.report(
       at,
-      "versioned action references must use official action@version or GitHub owner/repo@version, and are not supported by this version",
+      `action "${name.slice(0, 80)}": versioned action references must use official action@version ` +
+        "or GitHub owner/repo@version, and are not supported by this version",
       "use a built-in action",
     );
   } else findings.report(at, `unknown action "${name.slice(0, 80)}"`, nearAction(name));
@@ -194,7 +195,7 @@ function nearAction(name: string): string {
   const near = ACTION_NAMES.filter((one) => countSlips(name, one) <= 2);
   return near.length > 0
     ? `did you mean ${near.join(" or ")}?`
-    : "docs/actions.md lists the built-in actions; custom ones are declared under actions";
+    : "dagu schema dag lists the built-in actions; custom ones are declared under actions";
 }
 
 function readHumanTask(step: WrittenStep, path: Path, findings: Findings): Work {

@@ -232,6 +232,24 @@ steps:
       ["steps[12].with.model", "w5"],
     ] as const).map(([path, name]) => [path, `\${consts.${name}}`, "unknown_const_name"] as const),
   },
+  {
+    title: "S-02 F-24 paths of steps in groups and of older keys",
+    yaml: `
+type: chain
+steps:
+  - {id: a, run: "true"}
+  - - {id: b, run: "echo \${consts.b}"}
+    - {id: c, run: "echo \${consts.c}"}
+  - {id: d, run: "echo \${consts.d}"}
+  - {id: e, command: "echo \${consts.e}"}
+`,
+    defects: [
+      ["steps[1][0].run", "${consts.b}", "unknown_const_name"],
+      ["steps[1][1].run", "${consts.c}", "unknown_const_name"],
+      ["steps[2].run", "${consts.d}", "unknown_const_name"],
+      ["steps[3].command", "${consts.e}", "unknown_const_name"],
+    ],
+  },
 ];
 
 function expectTold(stderr: string, told: readonly Told[]): void {

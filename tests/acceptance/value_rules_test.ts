@@ -135,5 +135,18 @@ steps:
 acceptEach("A-06 names of actions", [
   ["steps: [{id: a, action: nope.nope}]", { code: 1, err: ['unknown action "nope.nope"'] }],
   ["steps: [{id: a, action: k8s.run, with: {image: x}}]", { code: 1, err: ["k8s.run"] }],
-  ["steps: [{id: a, action: 'x@'}]", { code: 1, err: ["versioned action references must use"] }],
+  ["steps: [{id: a, action: 'x@'}]", { code: 1, err: ["versioned action references must use", '"x@"'] }],
 ]);
+
+accept(
+  "V-21 integers of a caller's JSON keep all their digits",
+  `
+params: {A: 9007199254740993, B: ""}
+steps:
+  - {id: s, action: file.write, with: {path: "@W/o", content: "\${params.A} \${params.B}"}}
+`,
+  [{
+    args: [...START, "--params", '{"A":9007199254740995,"B":{"x":[12345678901234567890]}}'],
+    files: { o: '9007199254740995 {"x":[12345678901234567890]}' },
+  }],
+);
