@@ -89,19 +89,41 @@ async function store(
     return { ok: false, code: "invalid", message: "events follow attempt.finished" };
   }
   const now = new Date(ports.clock.now());
-  await appendEvents(tx, { runId: run.id, fence: attempt.fence }, fresh, now);
-  const state = await applyEvents(tx, run, fresh);
+  const { before, after: state } = await foldEvents(tx, run, fresh);
   const ackSeq = request.firstSeq + events.length - 1;
-  const hasBegun = attempt.startedAt === null && state.startedAt !== null;
-  if (hasBegun) await markStarted(tx, attempt.id, ackSeq, now);
-  if (end !== -1) {
-    const outcome = state.status === "running" || state.status === "not_started" ? "failed" : state.status;
-    const attemptState = outcome === "queued" ? "failed" : outcome;
-    await endAttempt(tx, attempt.id, { state: attemptState, reason: reasonOf(state), ackSeq }, now);
-    await goOnAfter(tx, ports, run, state);
-  } else if (!hasBegun) await updateAttempt(tx, attempt.id, { ackSeq });
+  const told = {
+    ackSeq,
+    hasBegun: attempt.startedAt === null && state.startedAt !== null,
+    isEnd: end !== -1,
+  };
+  // Asked for together they are one way to the database and back; it answers them in this order.
+  await Promise.all([
+    appendEvents(tx, { runId: run.id, fence: attempt.fence }, fresh, now),
+    updateSteps(tx, run.id, state.steps.filter((step, index) => step !== before.steps[index])),
+    updateRun(tx, run.id, columnsOf(run, state)),
+    ...attemptWrites(tx, attempt, state, told, now),
+  ]);
+  if (end !== -1) await goOnAfter(tx, ports, run, state);
   const endedRun = end !== -1 && run.parentId === null ? run : null;
   return { ...done, ackSeq, runStatus: state.status, isEnd: end !== -1, endedRun };
+}
+
+function attemptWrites(
+  tx: Transaction,
+  attempt: AttemptRow,
+  state: RunState,
+  { ackSeq, hasBegun, isEnd }: {
+    readonly ackSeq: number;
+    readonly hasBegun: boolean;
+    readonly isEnd: boolean;
+  },
+  now: Date,
+): Promise<void>[] {
+  const begun = hasBegun ? [markStarted(tx, attempt.id, ackSeq, now)] : [];
+  if (!isEnd) return hasBegun ? begun : [updateAttempt(tx, attempt.id, { ackSeq })];
+  const outcome = state.status === "running" || state.status === "not_started" ? "failed" : state.status;
+  const end = { state: outcome === "queued" ? "failed" as const : outcome, reason: reasonOf(state), ackSeq };
+  return [...begun, endAttempt(tx, attempt.id, end, now)];
 }
 
 /** A run does not end with its attempt when it is to be retried, or when people were faster than the runner. */
@@ -137,12 +159,12 @@ async function findConflict(
   };
 }
 
-/** Folds the events over the rows that they touch: the run, the named steps, and at the end those still under way. */
-async function applyEvents(
+/** Over the rows that the events touch: the run, the named steps, and at the end those still under way. */
+async function foldEvents(
   tx: Transaction,
   run: RunRow,
   events: readonly WireEvent[],
-): Promise<RunState> {
+): Promise<{ readonly before: RunState; readonly after: RunState }> {
   const names = [...new Set(events.flatMap((event) => event.step === undefined ? [] : [event.step]))];
   const steps = await getSteps(tx, run.id, names, events.some(isTerminal));
   const before = toState(run, steps);
@@ -150,18 +172,20 @@ async function applyEvents(
     const body = readBody(event);
     return body === null ? state : reduce(state, { ...body, at: event.at });
   }, before);
-  await updateSteps(tx, run.id, after.steps.filter((step, index) => step !== before.steps[index]));
-  const isOver = after.finishedAt !== null;
-  await updateRun(tx, run.id, {
-    status: codeOf(after.status),
-    startedAt: run.startedAt ?? dateOf(after.startedAt),
-    finishedAt: isOver ? dateOf(after.finishedAt) : null,
-    failure: after.failure,
-    reason: isOver ? reasonOf(after) : "",
-    container: after.container,
-    notes: after.notes,
-  });
-  return after;
+  return { before, after };
+}
+
+function columnsOf(run: RunRow, state: RunState): Parameters<typeof updateRun>[2] {
+  const isOver = state.finishedAt !== null;
+  return {
+    status: codeOf(state.status),
+    startedAt: run.startedAt ?? dateOf(state.startedAt),
+    finishedAt: isOver ? dateOf(state.finishedAt) : null,
+    failure: state.failure,
+    reason: isOver ? reasonOf(state) : "",
+    container: state.container,
+    notes: state.notes,
+  };
 }
 
 /**
