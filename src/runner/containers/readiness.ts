@@ -18,6 +18,8 @@ type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern" | "resta
 
 const POLL_MS = 500;
 const SECOND_LOOK_MS = 200;
+/** Where the engine starts it again, being up for a moment says less. */
+const RESTART_LOOK_MS = 1_000;
 /** Right after the start things are quick: the first looks are close together. */
 const FIRST_POLL_MS = 20;
 /** A main process that comes up at the second or third try is of use; one that never stays up is not (F75). */
@@ -73,7 +75,7 @@ async function waitForState(
         // A process of the author's that fails at once runs for a moment, too: it is looked at twice (F50).
         if (restartsSeen === RestartCount || wanted.startup === "keepalive") return null;
         restartsSeen = RestartCount;
-        await pause(SECOND_LOOK_MS, waiting);
+        await pause(willRestart ? RESTART_LOOK_MS : SECOND_LOOK_MS, waiting);
         continue;
       }
       if (!hasHealthcheck(reply.value)) {
