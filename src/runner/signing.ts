@@ -43,15 +43,16 @@ export async function readKeys(text: string): Promise<ReadonlyMap<string, Crypto
   }
 }
 
-export type SignedGrant = Pick<Grant, "definition" | "params">;
+export type SignedGrant = Pick<Grant, "definition" | "params" | "env" | "inputs" | "resume">;
 
 /** null: good. Otherwise why not, for people. `now`: epoch ms. */
 export async function signatureProblem(
   { keys }: Signing,
-  { definition, params }: SignedGrant,
+  grant: SignedGrant,
   workflow: Workflow,
   now: number,
 ): Promise<string | null> {
+  const { definition, params } = grant;
   const { own, base, signature } = partsOf(definition.yaml);
   if (signature === null) return "the definition is not signed";
   const { value, ...signed } = signature;
@@ -68,7 +69,36 @@ export async function signatureProblem(
   if (signed.notAfter !== undefined && !(Date.parse(signed.notAfter) >= now)) {
     return `the definition's signature ended at ${signed.notAfter}`;
   }
-  return signed.allow.params === "declared" ? paramsProblem(params, workflow) : null;
+  const brought = broughtProblem(grant, workflow);
+  return brought ?? (signed.allow.params === "declared" ? paramsProblem(params, workflow) : null);
+}
+
+/** Variables by which shells, linkers and interpreters are made to execute something else than what they are asked for. */
+const CODE_NAMES =
+  /^(?:LD_|DYLD_|BASH_FUNC_|GIT_|PYTHON|PERL|RUBY|NODE_|DENO_|JAVA_|JDK_|NPM_|npm_)|^(?:PATH|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|PS4|IFS|PROMPT_COMMAND|ZDOTDIR|EDITOR|VISUAL|PAGER)$/;
+const TRIGGER_INPUTS: readonly string[] = ["WEBHOOK_PAYLOAD", "WEBHOOK_HEADERS"];
+
+/** What comes beside the definition is not signed: none of it may become code (SG-06). */
+function broughtProblem({ env, inputs, params, resume }: SignedGrant, workflow: Workflow): string | null {
+  const published = new Set(
+    workflow.steps.flatMap(({ output, approval }) => [
+      ...(output === null ? [] : [output]),
+      ...(approval?.input ?? []),
+    ]),
+  );
+  const declared = new Set(workflow.params.entries.map(({ name }) => name));
+  const strangers = [
+    ...Object.keys(env).filter((name) => !/^DAGU_EVENT(_|$)/.test(name)),
+    ...inputs.map(({ name }) => name).filter((name) => !TRIGGER_INPUTS.includes(name)),
+    ...(resume ?? []).flatMap(({ variables }) => Object.keys(variables)).filter((name) =>
+      !published.has(name)
+    ),
+    ...Object.keys(params.values).filter((name) => !declared.has(name) && CODE_NAMES.test(name)),
+  ];
+  const [first] = strangers;
+  return first === undefined
+    ? null
+    : `the run brings the variable ${JSON.stringify(first)}, by which what is executed could be changed`;
 }
 
 async function isValid(key: CryptoKey, value: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
