@@ -154,14 +154,16 @@ export async function claimCandidates(
   return { attemptIds: begun.map(({ id }) => id), fullQueues: [...fullQueues] };
 }
 
-/** The grants of attempts that this runner holds. */
+/** The grants of attempts that this runner holds, in the order of the ids: who was taken first begins first. */
 export async function readGrants(
   ports: ServerPorts,
   settings: ServerSettings,
   attemptIds: readonly string[],
 ): Promise<Grant[]> {
   const claimed = await readClaimed(ports.db, attemptIds);
-  return await Promise.all(claimed.map((one) => toGrant(ports.db, settings, one)));
+  const place = new Map(attemptIds.map((id, index) => [id, index]));
+  const inOrder = claimed.toSorted((a, b) => (place.get(a.attempt.id) ?? 0) - (place.get(b.attempt.id) ?? 0));
+  return await Promise.all(inOrder.map((one) => toGrant(ports.db, settings, one)));
 }
 
 /** Made again from the key for a repeated claim, so it is never stored (M3). */

@@ -177,5 +177,5 @@ export async function readClaimed(db: Executor, attemptIds: readonly string[]): 
     blobs,
     eq(blobs.digest, runs.digest),
   )
-    .where(inArray(attempts.id, [...attemptIds])).orderBy(asc(attempts.id));
+    .where(inArray(attempts.id, [...attemptIds]));
 }
