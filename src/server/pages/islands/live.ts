@@ -31,15 +31,20 @@ if (path) {
   }
 }
 
+function isWriting() {
+  const fields = [...document.querySelectorAll("form.task input, form.task textarea")];
+  return document.querySelector("form.task :focus") !== null || fields.some((one) => one.value !== one.defaultValue);
+}
+
 async function refresh(whole) {
-  // What somebody is writing is not taken away.
-  if (document.querySelector("form.task :focus")) return;
+  // What somebody is writing is not taken away, also when it was begun while the page was on its way.
+  if (isWriting()) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   const selector = whole ? "main" : "main h1";
   const from = next.querySelector(selector);
   const to = document.querySelector(selector);
-  if (from && to) to.replaceWith(from);
+  if (from && to && !isWriting()) to.replaceWith(from);
 }
 `;
