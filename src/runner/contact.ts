@@ -1,5 +1,8 @@
 import type { Clock } from "../run/ports.ts";
 
+/** Without a reason, an abort makes an exception with a stack each time. */
+const ENOUGH = "enough";
+
 /** Lets everybody who waits before a repetition try at once when the control plane answers again. */
 export interface Contact {
   /** The given clock, except that `restored` ends its sleeps. */
@@ -13,8 +16,17 @@ export function newContact(clock: Clock): Contact {
     clock: {
       now: clock.now,
       mono: clock.mono,
-      sleep: (ms, signal) =>
-        clock.sleep(ms, signal === undefined ? waiting.signal : AbortSignal.any([waiting.signal, signal])),
+      sleep: async (ms, signal) => {
+        if (signal === undefined) return await clock.sleep(ms, waiting.signal);
+        if (signal.aborted) return;
+        // Not `AbortSignal.any`, which takes five times as long: every wait of an uplink comes through here.
+        const either = new AbortController();
+        const end = (): void => either.abort(ENOUGH);
+        const { signal: restored } = waiting;
+        for (const one of [restored, signal]) one.addEventListener("abort", end, { once: true });
+        await clock.sleep(ms, either.signal);
+        for (const one of [restored, signal]) one.removeEventListener("abort", end);
+      },
     },
     restored: () => {
       const before = waiting;
