@@ -62,9 +62,9 @@ export function modernize(given: Readonly<Record<string, unknown>>): Modernized 
       conflict: null,
     };
   }
-  const texts = ["command", "script"].filter((key) => old.includes(key));
-  const conflict = texts.length === 2
-    ? typedText(given) === null ? "command cannot be used together with script" : null
+  const isRead = isReadByCommand(given) && typedText(given) === null;
+  const conflict = isRead && old.includes("shell")
+    ? "command and script cannot be used together with shell"
     : null;
   return { step: { ...without(given, old), ...workOf(given) }, deprecated, conflict };
 }
@@ -104,12 +104,26 @@ function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknow
       given[key] === undefined ? [] : [[key, given[key]]]
     ),
   );
-  const inputs = { ...options, ...shell };
-  const run = command ?? script;
+  const inputs = { ...options, ...shell, ...(isReadByCommand(given) ? { shell: command } : {}) };
+  const run = isReadByCommand(given) ? asScript(script) : command ?? script;
   return {
     ...(run === undefined ? {} : { run }),
     ...(Object.keys(inputs).length === 0 ? {} : { with: inputs }),
   };
+}
+
+/** The command is what reads the script, as in `command: python3` with `script: print(1)`. */
+function isReadByCommand({ command, script }: Readonly<Record<string, unknown>>): boolean {
+  return isGiven(command) && isGiven(script);
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** A text of one line is a script too: it goes into a file (4.4). */
+function asScript(text: unknown): unknown {
+  return typeof text === "string" && !text.includes("\n") ? `${text}\n` : text;
 }
 
 /** null: a plain command. A type that nobody knows is left to be an unknown action. */

@@ -51,6 +51,27 @@ accept("T-07 a repeated key", 'description: one\ndescription: two\nsteps: [{id: 
   { args: VALIDATE, code: 1, err: ["already defined"] },
 ]);
 
+accept(
+  "1.5 a command of old reads the script beside it, which is a file also when it has one line",
+  `steps:
+  - {name: words, command: [cat, -n], script: "one\\ntwo", stdout: @W/words}
+  - {name: line, command: sh -u, script: 'echo "$0" > @W/line'}
+`,
+  [
+    {
+      args: VALIDATE,
+      err: ["steps[0].command is deprecated; use run", "steps[0].script is deprecated; use run"],
+    },
+    { args: START, files: { words: "     1\tone\n     2\ttwo", line: /^\/.+\n$/ } },
+  ],
+);
+
+accept(
+  "1.5 a command that reads a script is the shell: a second one is refused",
+  'steps: [{name: a, command: sh, script: "echo hi", shell: bash}]',
+  [{ args: VALIDATE, code: 1, err: ["command and script cannot be used together with shell"] }],
+);
+
 accept("T-08 deprecated but working", "steps:\n  - name: old\n    command: echo old > @W/o\n", [
   { args: VALIDATE, err: ["steps[0].command is deprecated; use run"] },
   { args: START, files: { o: "old\n" }, notErr: ["deprecated"] },
