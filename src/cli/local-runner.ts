@@ -1,10 +1,12 @@
 /** A runner in this process, joined to its control plane by an in-memory fetch: the same code as over the network. */
+import { join } from "node:path";
 import { openRunner, type Runner } from "../runner/runner.ts";
 import { readRuntime } from "../runner/containers/runtime.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import { thisMachine } from "../runner/machine.ts";
 import type { Log } from "../run/ports.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
+import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
 import type { Host } from "./host.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
@@ -38,6 +40,8 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
       return made.token;
     },
     stateDir: home.runnerDir,
+    logDir: env["DAGU_LOG_DIR"]?.trim() || join(home.dir, "logs"),
+    keepRunsMs: readKeepMs(env),
     name: env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname(),
     labels: { ...readLabels(env), ...options.labels },
     capacity: options.capacity,
@@ -64,6 +68,18 @@ export function readLabels(env: Readonly<Record<string, string>>): Record<string
   }
   if (env["DAGU_RUNNER_ACCEPT_UNTRUSTED"] === "true") labels["accept-untrusted"] = "true";
   return labels;
+}
+
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const KEEP_DAYS = 30;
+
+/** `DAGU_RUNNER_KEEP_DAYS`: how long folders of runs that ended stay on the machine. 0: null, for ever. */
+export function readKeepMs(env: Readonly<Record<string, string>>): number | null {
+  const text = env["DAGU_RUNNER_KEEP_DAYS"]?.trim() || String(KEEP_DAYS);
+  if (!/^\d{1,5}$/.test(text)) {
+    throw new UserError(`DAGU_RUNNER_KEEP_DAYS must be a number of days, 0 for ever, got "${text}"`);
+  }
+  return text === "0" ? null : Number(text) * DAY_MS;
 }
 
 export function readCapacity(env: Readonly<Record<string, string>>): number {

@@ -31,6 +31,7 @@ import { type Attempt, type Control, holdAttempt, newControl } from "./control.t
 import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
 import { filingJournal } from "./log-files.ts";
+import { loggingJournal } from "./run-log.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { newRunEngine } from "./run-engine.ts";
@@ -53,6 +54,7 @@ export interface AttemptHost extends ResendPorts {
   readonly disk: Disk;
   readonly settings: Settings;
   readonly stateDir: string;
+  readonly logDir: string | null;
   readonly runnerId: string;
   /** Unseals what the control plane seals to this runner; null: it registered no key. */
   readonly privateKey: PrivateKey | null;
@@ -149,10 +151,13 @@ export async function carryOut(
       await spool.event({ type: "attempt.finished", data: { status: "failed", error: workspace } });
     });
   }
-  await tellToTheEnd(host, spool, control, abandon, async () => {
-    await perform(host, grant, { workflow, workspace, spool, progress, abandon }, control);
-  });
-  await workspace.close();
+  try {
+    await tellToTheEnd(host, spool, control, abandon, async () => {
+      await perform(host, grant, { workflow, workspace, spool, progress, abandon }, control);
+    });
+  } finally {
+    await workspace.close();
+  }
 }
 
 function noFolder(error: unknown): Failure {
@@ -228,7 +233,9 @@ async function perform(
   });
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets.values));
   const guarded = guardedJournal(spool, control);
-  const masked = maskJournal(filingJournal(spool, guarded, host, grant.run, workflow), mask);
+  const logDir = workflow.logDir ?? host.logDir;
+  const filed = logDir === null ? guarded : filingJournal(spool, guarded, host, grant.run, workflow, logDir);
+  const masked = maskJournal(loggingJournal(filed, workspace.log, host.clock), mask);
   const kept = workspace.artifactsDir === null ? null : {
     folder: workspace.artifactsDir,
     attempt: spool.header,

@@ -1,6 +1,7 @@
 /**
- * Log files of a run's own, for who looks for them on the machine (`log_dir`, S-60): one pair for each try of a step, `.out`
- * and `.err`, or one `.log` where both streams are one. They hold what the spool holds, secrets masked.
+ * Log files of a run's own, for who looks for them on the machine (S-60), where the workflow's `log_dir` says or else the
+ * runner's owner: one pair for each try of a step, `.out` and `.err`, or one `.log` where both streams are one. They hold what
+ * the spool holds, secrets masked.
  */
 import { join } from "node:path";
 import { noteOf } from "../run/event.ts";
@@ -24,19 +25,15 @@ interface Ports {
 
 const SUFFIX: Readonly<Record<StreamName, string>> = { stdout: "out", stderr: "err" };
 
-/**
- * A try's files are written when it is over: at the next try, or at the end of the step. Without a `log_dir` the journal is
- * as it was.
- */
+/** A try's files are written when it is over: at the next try, or at the end of the step. */
 export function filingJournal(
   spool: Spool,
   journal: Journal,
   ports: Ports,
   run: { readonly name: string; readonly dagRunId: string },
   workflow: Workflow,
+  logDir: string,
 ): Journal {
-  const { logDir } = workflow;
-  if (logDir === null) return journal;
   const startedAt = ports.clock.now();
   const files = {
     folder: () => runFolder(ports.disk, logDir, run, startedAt),

@@ -2,6 +2,7 @@
 import type { Actions } from "../run/ports.ts";
 import { type ActionsOptions, newActions } from "./actions/open.ts";
 import { type Disk, machineDisk } from "./disk.ts";
+import { type Keeping, removeOldRuns } from "./old-runs.ts";
 import { killLeftovers } from "./process.ts";
 
 export interface Machine {
@@ -13,11 +14,14 @@ export interface Machine {
   newActions(options: ActionsOptions): Actions;
   /** Ends what an earlier process of the runner left running for the attempt (RS-01). */
   killLeftovers(attemptId: string): Promise<void>;
+  /** Folders of runs that nobody will come back to. Never throws. */
+  removeOldRuns(keeping: Keeping, nowMs: number): Promise<void>;
 }
 
 /** The one that this process is on. */
 export function thisMachine(): Machine {
-  return { hostName: Deno.hostname(), bootId: bootId(), disk: machineDisk(), newActions, killLeftovers };
+  const disk = machineDisk();
+  return { hostName: Deno.hostname(), bootId: bootId(), disk, newActions, killLeftovers, removeOldRuns };
 }
 
 function bootId(): string {

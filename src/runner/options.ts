@@ -14,6 +14,10 @@ export interface RunnerOptions {
   readonly registrationToken: () => Promise<string>;
   /** Work folders, spool and identity; of this runner alone. */
   readonly stateDir: string;
+  /** Where runs that name no `log_dir` have their log files; null: nowhere. */
+  readonly logDir: string | null;
+  /** How long the folders of a run stay after its end; null: for ever. */
+  readonly keepRunsMs: number | null;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: number;

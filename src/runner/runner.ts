@@ -171,12 +171,28 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     engine: engine.name,
     policy: options.policy?.digest ?? "",
   });
+  const sweeping = options.once === true ? Promise.resolve() : sweepNowAndThen(options, over.signal);
   const end = await claimAll(options, host, ports, life, gate);
   over.abort();
-  await Promise.all([beating, rotating, reaping]);
+  await Promise.all([beating, rotating, reaping, sweeping]);
+  if (options.once === true) await sweep(options);
   // Who leaves gives up what it has not told yet (M15).
   if (!life.abandon.aborted) await briefly(options.clock, (signal) => client.leave({ signal }));
   return end;
+}
+
+const SWEEP_EVERY_MS = 3_600_000;
+
+async function sweepNowAndThen(options: RunnerOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sweep(options);
+    await options.clock.sleep(SWEEP_EVERY_MS, signal);
+  }
+}
+
+async function sweep({ machine, clock, stateDir, logDir, keepRunsMs: keepMs }: RunnerOptions): Promise<void> {
+  if (keepMs === null) return;
+  await machine.removeOldRuns({ runsDir: join(stateDir, "runs"), logDir, keepMs }, clock.now());
 }
 
 /** Well below the minute within which what a lost attempt leaves is to be gone (AC-80). */

@@ -48,6 +48,33 @@ steps:
 );
 
 accept(
+  "S-60 1.3 without log_dir the files are where DAGU_LOG_DIR says, and the run's own log tells what happened",
+  `
+secrets: [{name: TOK, provider: env, key: MY_TOKEN}]
+steps:
+  - {id: a, run: 'echo "$TOK"; cp "$DAG_RUN_LOG_FILE" @W/early'}
+  - {id: b, depends: a, run: 'echo "$DAG_RUN_LOG_FILE" > @W/path; exit 3'}
+`,
+  [{
+    args: [...START, "--run-id", "kept3"],
+    env: { MY_TOKEN: "s3cr3tvalue", DAGU_LOG_DIR: "all" },
+    code: 1,
+    files: { early: /info {2}attempt\.started .*\n.*info {2}step\.started step=a retry=0\n$/ },
+    check: async (_result, folder) => {
+      assert.deepEqual(await filesOf(join(folder, "all", "w")), {
+        "a.err": [""],
+        "a.out": ["*******\n"],
+        "b.err": [""],
+        "b.out": [""],
+      });
+      const log = await Deno.readTextFile((await Deno.readTextFile(join(folder, "path"))).trim());
+      assert.match(log, /warn {2}step\.finished step=b status=failed exitCode=3 .*exit status 3/);
+      assert.match(log, /warn {2}attempt\.finished status=failed/);
+    },
+  }],
+);
+
+accept(
   "S-65 artifacts of a retried run stay in one folder below artifacts.dir",
   `
 artifacts: {dir: "@W/art"}

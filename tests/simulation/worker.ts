@@ -69,6 +69,8 @@ export function newWorker(options: WorkerOptions): Worker {
       },
     });
     const opened = openRunner({
+      logDir: null,
+      keepRunsMs: null,
       fetch: options.line.fetch(own),
       baseUrl: "http://control.test",
       registrationToken: options.registrationToken,
@@ -84,6 +86,7 @@ export function newWorker(options: WorkerOptions): Worker {
         disk,
         newActions: (asked) => newPlayedActions(stage, { machine: name, life: own, random }, asked),
         killLeftovers: () => Promise.resolve(),
+        removeOldRuns: () => Promise.resolve(),
       },
       clock,
       // By the true time: ids of one machine must not come twice when its wall clock is set back.

@@ -37,6 +37,8 @@ export async function openRunnerBench(stateDir?: string): Promise<RunnerBench> {
     logLines,
     start: (options = {}) => {
       const runner = openRunner({
+        logDir: null,
+        keepRunsMs: null,
         fetch: plane.fetch,
         baseUrl: "http://control.test",
         registrationToken: () => Promise.resolve("dagu_rrt_secret"),

@@ -6,7 +6,7 @@ import { openRunner, type Runner } from "../../runner/runner.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../host.ts";
-import { readCapacity, readLabels } from "../local-runner.ts";
+import { readCapacity, readKeepMs, readLabels } from "../local-runner.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";
 
@@ -69,6 +69,8 @@ export const command: Command = {
       baseUrl: url.replace(/\/+$/, ""),
       registrationToken: () => Promise.resolve(token),
       stateDir,
+      logDir: env["DAGU_LOG_DIR"]?.trim() || null,
+      keepRunsMs: readKeepMs(env),
       name: flags.text("name") ?? env["DAGU_RUNNER_NAME"] ?? env["DAGU_WORKER_ID"] ?? Deno.hostname(),
       labels: { ...readLabels(env), ...readLabels({ DAGU_RUNNER_LABELS: flags.texts("labels").join(",") }) },
       capacity: readCapacity(

@@ -1,0 +1,79 @@
+/**
+ * Folders of runs that ended long ago: the control plane keeps their history, the machine keeps their work folders for
+ * retries and their log files for who looks there, but not for ever.
+ */
+import { join } from "node:path";
+
+export interface Keeping {
+  /** `NAME/RUN_ID/run.log` and whatever else a run has. */
+  readonly runsDir: string;
+  /** `NAME/dag-run_TIME_RUN_ID`; null: there are no log files. */
+  readonly logDir: string | null;
+  /** After a run's last event. */
+  readonly keepMs: number;
+}
+
+/** Removes them once a day, whoever asks how often. Never throws: a folder that cannot be removed is tried another day. */
+export async function removeOldRuns({ runsDir, logDir, keepMs }: Keeping, nowMs: number): Promise<void> {
+  const mark = join(runsDir, ".swept");
+  const sweptAt = await changedAt(mark);
+  if (sweptAt !== null && nowMs - sweptAt < DAY_MS) return;
+  await Deno.mkdir(runsDir, { recursive: true }).catch(() => {});
+  await Deno.writeTextFile(mark, "").catch(() => {});
+  const before = nowMs - keepMs;
+  for await (const folder of runFolders(runsDir)) {
+    const log = join(folder, "run.log");
+    const at = await changedAt(log) ?? await changedAt(folder);
+    if (at !== null && at < before && await isOver(log)) await remove(folder);
+  }
+  if (logDir === null) return;
+  for await (const folder of runFolders(logDir)) {
+    const at = await changedAt(folder);
+    if (/\/dag-run_\d{8}_\d{6}Z_[^/]+$/.test(folder) && at !== null && at < before) await remove(folder);
+  }
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Those two levels down. */
+async function* runFolders(dir: string): AsyncGenerator<string> {
+  for (const name of await folders(dir)) {
+    const ofWorkflow = join(dir, name);
+    for (const run of await folders(ofWorkflow)) yield join(ofWorkflow, run);
+    // Gone when it is empty.
+    await Deno.remove(ofWorkflow).catch(() => {});
+  }
+}
+
+async function folders(dir: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) if (entry.isDirectory) names.push(entry.name);
+  } catch {
+    return [];
+  }
+  return names;
+}
+
+async function changedAt(path: string): Promise<number | null> {
+  return await Deno.stat(path).then(({ mtime }) => mtime?.getTime() ?? null, () => null);
+}
+
+const TAIL_BYTES = 4_096;
+
+/** A run that waits for a person, or goes on for months without a word, keeps its folder. */
+async function isOver(log: string): Promise<boolean> {
+  try {
+    const file = await Deno.open(log);
+    const { size } = await file.stat();
+    await file.seek(Math.max(0, size - TAIL_BYTES), Deno.SeekMode.Start);
+    const text = (await new Response(file.readable).text()).trimEnd();
+    return text === "" || / attempt\.finished /.test(text.split("\n").at(-1) ?? "");
+  } catch {
+    return true;
+  }
+}
+
+async function remove(folder: string): Promise<void> {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+}
