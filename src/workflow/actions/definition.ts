@@ -7,6 +7,8 @@ export interface ActionDefinition<S extends v.GenericSchema = v.GenericSchema> {
   readonly with: S;
   /** Keys of `with` that stay as written. */
   readonly literal: readonly string[];
+  /** Keys of `with` that hold one whole reference and nothing beside it. */
+  readonly references: readonly string[];
   /** Who owns `$NAME` in the other texts. */
   readonly unqualified: "scope" | "host";
   /** Names that the action always publishes; `any`: those that its input or result tells (V-56). */
@@ -17,7 +19,7 @@ export function defineAction<S extends v.GenericSchema>(
   schema: S,
   options: Partial<Omit<ActionDefinition, "with">> = {},
 ): ActionDefinition<S> {
-  return { literal: [], unqualified: "scope", outputs: [], ...options, with: schema };
+  return { literal: [], references: [], unqualified: "scope", outputs: [], ...options, with: schema };
 }
 
 /** A whole number, or text that reads as one: what a whole-value reference leaves (A-03). */

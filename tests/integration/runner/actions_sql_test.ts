@@ -107,6 +107,16 @@ for (const kind of ["postgres", "sqlite"] as const) {
     assert.match(many.outcome.failure?.message ?? "", /params names d, query does not/);
   });
 
+  if (kind === "sqlite") {
+    Deno.test("6.5 sqlite.query knows all three ways in which SQLite writes a name", async () => {
+      await using store = await openStore(kind);
+      const query = "select :a as a, @b as b, $c as c";
+      assert.deepEqual(lines(good(await store.query({ query, params: { a: 1, b: "x", c: null } }))), [
+        { a: 1, b: "x", c: null },
+      ]);
+    });
+  }
+
   Deno.test(`6.5 ${kind}.query: numbers of 64 bits are not bent, many rows flow into a file`, async () => {
     await using store = await openStore(kind);
     const big = "select cast(9007199254740993 as bigint) as big, cast(7 as bigint) as small";
