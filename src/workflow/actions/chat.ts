@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import { complain, fields, oneOf, text } from "../schema/fields.ts";
-import { anyNumber, bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { anyNumber, bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
 
 export const CHAT_PROVIDERS = ["openai", "anthropic", "gemini", "openrouter", "local"] as const;
 
@@ -58,11 +58,7 @@ const settings = {
 export const chatSettings = fields(settings, { of: "llm" });
 export type ChatSettings = v.InferOutput<typeof chatSettings>;
 
-/** As it is written: values may hold references, so only its keys can be judged. */
-export const rootChat = fields(
-  Object.fromEntries(Object.keys(settings).map((key) => [key, v.optional(v.unknown())])),
-  { of: "llm" },
-);
+export const rootChat = rootDefaults(settings, "llm");
 
 const message = fields({
   role: oneOf(["system", "user", "assistant"]),

@@ -1,6 +1,6 @@
 /** What an action's `with` may hold, and how its texts are resolved (workflow-language contract 6.1 and 2.6). */
 import * as v from "valibot";
-import { complain, isScalarValue, kindOf } from "../schema/fields.ts";
+import { complain, fields, isScalarValue, kindOf } from "../schema/fields.ts";
 
 export interface ActionDefinition<S extends v.GenericSchema = v.GenericSchema> {
   /** Checked when a definition is loaded, as far as references allow, and again when the step starts. */
@@ -20,6 +20,15 @@ export function defineAction<S extends v.GenericSchema>(
   options: Partial<Omit<ActionDefinition, "with">> = {},
 ): ActionDefinition<S> {
   return { literal: [], references: [], unqualified: "scope", outputs: [], ...options, with: schema };
+}
+
+/**
+ * What the root holds for all actions of a family. Values may hold references, so only the keys can be judged
+ * when the file is loaded.
+ */
+export function rootDefaults(entries: v.ObjectEntries, of: string) {
+  const keys = Object.keys(entries).map((key) => [key, v.optional(v.unknown())]);
+  return fields(Object.fromEntries(keys), { of });
 }
 
 /** A whole number, or text that reads as one: what a whole-value reference leaves (A-03). */
