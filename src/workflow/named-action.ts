@@ -6,6 +6,8 @@ import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
 import { readComplaint } from "./schema/fields.ts";
 
+const WHOLE_REFERENCE = /^\s*\$\{[^{}]*\}\s*$/;
+
 /** What can be told before references are resolved: a text with a reference in it may become anything (A-02, A-03). */
 export function checkWith(
   name: NamedAction,
@@ -13,7 +15,12 @@ export function checkWith(
   path: Path,
   findings: Findings,
 ): void {
-  const { with: schema, literal } = NAMED_ACTIONS[name];
+  const { with: schema, literal, references } = NAMED_ACTIONS[name];
+  for (const key of references) {
+    const value = given[key];
+    if (typeof value !== "string" || WHOLE_REFERENCE.test(value)) continue;
+    findings.report([...path, key], `${key} must be one whole reference`, "write it as ${params.NAME}");
+  }
   const parsed = v.safeParse(schema, given);
   if (parsed.success) return;
   const issues: v.BaseIssue<unknown>[] = parsed.issues.filter((issue) => {

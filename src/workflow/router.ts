@@ -4,13 +4,15 @@ import type { Findings } from "./assemble.ts";
 import { validateExpected } from "./condition.ts";
 import type { Path } from "./document.ts";
 import type { PlacedStep, Targets } from "./identity.ts";
+import { isMapping } from "./json.ts";
 import { complain, fields, text, texts } from "./schema/fields.ts";
 import type { Step } from "./workflow.ts";
 
 const routerWith = fields({
   value: text,
   routes: v.pipe(
-    v.record(v.string(), texts, complain("routes must be a mapping of patterns to steps")),
+    v.custom<Record<string, unknown>>(isMapping, complain("routes must be a mapping of patterns to steps")),
+    v.record(v.string(), texts),
     v.check((routes) => Object.keys(routes).length > 0, complain("routes must not be empty")),
   ),
 }, { of: "with of router.route" });

@@ -252,9 +252,11 @@ acceptEach("6.4, 6.5 what the actions for data refuse when the file is loaded (A
   [step("jq.filter", '{data: "1"}'), refused("filter")],
   [step("jq.filter", '{filter: ., data: "1", colour: red}'), refused("invalid keys: colour")],
   [step("template.render", '{template: a, template_ref: "${params.b}"}'), refused("mutually exclusive")],
+  [step("template.render", "{template_ref: plain}"), refused("template_ref must be one whole reference")],
   [step("template.render", '{template: "{{ if .a }}"}'), refused("{{end}} is missing")],
   [step("wait.duration", "{duration: 0s}"), refused("must be a duration above zero")],
   [step("wait.until", "{until: tomorrow}"), refused("RFC 3339")],
   [step("wait.http", "{url: /health}"), refused("absolute http or https address")],
+  [step("http.request", "{url: /health}"), refused("absolute http or https address")],
   [step("wait.http", '{url: "${params.url}", status: "${params.status}"}').replace("steps", DECLARED), {}],
 ], VALIDATE);

@@ -125,6 +125,10 @@ steps:
   ],
 );
 acceptEach("A-41 a router misused", [
+  ["steps: [{id: r, action: router.route, with: {value: x, routes: [r]}}]", {
+    code: 1,
+    err: ["routes must be a mapping of patterns to steps"],
+  }],
   ["steps: [{id: r, action: router.route, with: {value: x, routes: {a: [none]}}}]", {
     code: 1,
     err: ["references non-existent step"],

@@ -5,6 +5,7 @@ import { constants, createGunzip, createGzip, createZstdCompress, createZstdDeco
 import { createTarDecoder, createTarPacker, type TarHeader, type TarPackController } from "modern-tar";
 import type { ArchiveFormat } from "../../workflow/actions/archive.ts";
 import type { ArchiveEntry, ReadEntry, SourceEntry } from "./archive-entry.ts";
+import { throughProgram } from "./archive-program.ts";
 
 type TarFormat = Exclude<ArchiveFormat, "zip">;
 
@@ -13,7 +14,7 @@ type TarFormat = Exclude<ArchiveFormat, "zip">;
 export async function* readTar(path: string, format: TarFormat): AsyncIterable<ReadEntry> {
   using file = await Deno.open(path);
   const packed = chunksOf(file);
-  const entries = ReadableStream.from(format === "tar" ? packed : through(packed, unpacker(format)))
+  const entries = ReadableStream.from(unpacked(packed, format))
     .pipeThrough(createTarDecoder({ strict: true }));
   for await (const { header, body } of entries) {
     let isRead = false;
@@ -26,8 +27,21 @@ export async function* readTar(path: string, format: TarFormat): AsyncIterable<R
   }
 }
 
-function unpacker(format: Exclude<TarFormat, "tar">): Transform {
-  return format === "tar.gz" ? createGunzip() : createZstdDecompress();
+function unpacked(packed: AsyncIterable<Uint8Array>, format: TarFormat): AsyncIterable<Uint8Array> {
+  switch (format) {
+    case "tar":
+      return packed;
+    case "tar.gz":
+      return through(packed, createGunzip());
+    case "tar.zst":
+      return through(packed, createZstdDecompress());
+    case "tar.bz2":
+      return throughProgram(packed, ["bzip2", "-dc"]);
+    case "tar.xz":
+      return throughProgram(packed, ["xz", "-dc"]);
+    default:
+      return format satisfies never;
+  }
 }
 
 const TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
@@ -64,7 +78,23 @@ export function writeTar(
   level: number,
 ): AsyncIterable<Uint8Array> {
   const packed = pack(entries);
-  return format === "tar" ? packed : through(packed, packer(format, level));
+  switch (format) {
+    case "tar":
+      return packed;
+    case "tar.gz":
+      return through(packed, createGzip({ level }));
+    case "tar.zst":
+      return through(
+        packed,
+        createZstdCompress(level < 0 ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+      );
+    case "tar.bz2":
+      return throughProgram(packed, ["bzip2", "-c", ...(level < 0 ? [] : [`-${Math.max(level, 1)}`])]);
+    case "tar.xz":
+      return throughProgram(packed, ["xz", "-c", ...(level < 0 ? [] : [`-${level}`])]);
+    default:
+      return format satisfies never;
+  }
 }
 
 async function* pack(entries: readonly SourceEntry[]): AsyncIterable<Uint8Array> {
@@ -92,11 +122,6 @@ function headerOf(entry: SourceEntry): TarHeader {
     ...(entry.modTime === null ? {} : { mtime: entry.modTime }),
     ...(entry.target === null ? {} : { linkname: entry.target }),
   };
-}
-
-function packer(format: Exclude<TarFormat, "tar">, level: number): Transform {
-  if (format === "tar.gz") return createGzip({ level });
-  return createZstdCompress(level < 0 ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } });
 }
 
 /** Ends the whole line of streams with whichever of them ends first. */

@@ -211,6 +211,11 @@ const ENDINGS: Readonly<Record<string, ArchiveFormat>> = {
   ".tar": "tar",
   ".tar.gz": "tar.gz",
   ".tgz": "tar.gz",
+  ".tar.bz2": "tar.bz2",
+  ".tbz2": "tar.bz2",
+  ".tbz": "tar.bz2",
+  ".tar.xz": "tar.xz",
+  ".txz": "tar.xz",
   ".tar.zst": "tar.zst",
   ".tzst": "tar.zst",
 };
@@ -240,6 +245,8 @@ function formatByBytes(bytes: Uint8Array): ArchiveFormat | null {
   const text = String.fromCharCode(...bytes);
   if (text.startsWith("PK\x03\x04") || text.startsWith("PK\x05\x06")) return "zip";
   if (text.startsWith("\x1f\x8b")) return "tar.gz";
+  if (text.startsWith("BZh")) return "tar.bz2";
+  if (text.startsWith("\xfd7zXZ\0")) return "tar.xz";
   if (text.startsWith("\x28\xb5\x2f\xfd")) return "tar.zst";
   return text.startsWith("ustar", 257) ? "tar" : null;
 }

@@ -5,7 +5,12 @@
 import * as v from "valibot";
 import { succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
-import { type ChatMessage, type ChatSettings, chatSettings } from "../../workflow/actions/chat.ts";
+import {
+  type ChatMessage,
+  type ChatModel,
+  type ChatSettings,
+  chatSettings,
+} from "../../workflow/actions/chat.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { parseJson } from "../../workflow/json.ts";
 import { readComplaint } from "../../workflow/schema/fields.ts";
@@ -36,15 +41,23 @@ export async function chatCompletion(given: Request, work: Work): Promise<Outcom
   if (models.length === 0) {
     throw new ActionError("no model is named", "give model in with, or in llm at the root");
   }
-  const door = doorOf(settings, work);
   for (const [index, model] of models.entries()) {
-    const asked = await ask(door, bodyOf(settings, given, model), settings, work);
+    const own = settingsFor(model, settings);
+    const asked = await ask(doorOf(own, work), bodyOf(own, given, model.name), own, work);
     if (asked === null) return succeeded(null);
     const next = models[index + 1];
     if (next === undefined || work.signal.aborted) throw asked;
-    await work.report.note("warn", `model ${model}: ${asked.message}; asking ${next}`);
+    await work.report.note("warn", `model ${model.name}: ${asked.message}; asking ${next.name}`);
   }
   return succeeded(null);
+}
+
+/** What a model says of itself comes first. Address and key belong to a provider: another one has its own. */
+function settingsFor({ name: _, ...own }: ChatModel, settings: ChatSettings): ChatSettings {
+  const isElsewhere = "provider" in own && own.provider !== undefined && own.provider !== settings.provider;
+  const door = isElsewhere ? { base_url: undefined, api_key_name: undefined } : {};
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  return { ...settings, ...door, ...given };
 }
 
 /** Settings of the step take the place of root `llm` as a whole. */
@@ -127,7 +140,7 @@ async function ask(
     }, work);
     if (answer.status < 200 || answer.status > 299) throw await refusalOf(answer);
     const isThoughtShown = settings.thinking?.include_in_output === true;
-    if (body["stream"] === true) await takeStream(answer, isThoughtShown, printer);
+    if (body["stream"] === true && !isWhole(answer)) await takeStream(answer, isThoughtShown, printer);
     else await takeWhole(answer, isThoughtShown, printer);
     await printer.end();
     return null;
@@ -173,6 +186,12 @@ function newPrinter(work: Work): Printer {
     },
     hasPrinted: () => last !== "",
   };
+}
+
+/** A service that knows no pieces answers at once, whatever it is asked for. */
+function isWhole(answer: HttpAnswer): boolean {
+  const kind = answer.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1][0] ?? "";
+  return /^application\/json\b/i.test(kind);
 }
 
 /** Server-sent events, each a piece of the answer; `[DONE]` is the last. */

@@ -2,8 +2,8 @@
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { isMapping } from "../../workflow/json.ts";
-import { insertionText } from "../../workflow/select.ts";
 import { ActionError } from "./deed.ts";
+import { exactText } from "./exact-json.ts";
 
 export interface TableRules {
   /** Of what is read and of what is written. */
@@ -59,5 +59,5 @@ function cellsOf(row: unknown, names: readonly string[] | null): string[] {
 }
 
 function cellText(value: unknown): string {
-  return value === null || value === undefined ? "" : insertionText(value);
+  return value === null || value === undefined ? "" : exactText(value);
 }

@@ -5,10 +5,11 @@ import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import type { Format } from "../../workflow/actions/data.ts";
 import { isMapping } from "../../workflow/json.ts";
-import { insertionText, selectPath } from "../../workflow/select.ts";
+import { selectPath } from "../../workflow/select.ts";
 import { openSource } from "./data-source.ts";
 import { readTable, type TableRules, tableText } from "./data-table.ts";
 import { ActionError, print } from "./deed.ts";
+import { exactJson, exactText, parseExact } from "./exact-json.ts";
 import type { Work } from "./work.ts";
 
 export async function dataConvert(given: With<"data.convert">, work: Work): Promise<Outcome> {
@@ -44,9 +45,9 @@ async function readValue(given: Given, work: Work): Promise<unknown> {
 function parse(text: string, from: Format, rules: TableRules): unknown {
   switch (from) {
     case "json":
-      return orExplain("JSON", () => JSON.parse(text));
+      return orExplain("JSON", () => parseExact(text));
     case "yaml":
-      return orExplain("YAML", () => parseYaml(text));
+      return orExplain("YAML", () => unbent(parseYaml(text, { intAsBigInt: true })));
     case "csv":
     case "tsv":
       return orExplain(from.toUpperCase(), () => readTable(text, from, rules));
@@ -57,12 +58,24 @@ function parse(text: string, from: Format, rules: TableRules): unknown {
   }
 }
 
+/** Only what a number cannot hold stays a bigint. */
+function unbent(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (Array.isArray(value)) return value.map(unbent);
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unbent(item)]));
+}
+
 function orExplain<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const why = error instanceof Error ? error.message.trim() : String(error);
-    throw new ActionError(`the data is not ${name}: ${why}`, "correct the data, or from");
+    // YAML's reader shows the place in further lines.
+    const [why = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
+    throw new ActionError(`the data is not ${name}: ${why.replace(/:$/, "")}`, "correct the data, or from");
   }
 }
 
@@ -84,14 +97,12 @@ function format(value: unknown, to: Format, rules: TableRules): string {
     case "tsv":
       return tableText(value, to, rules);
     case "text":
-      return Array.isArray(value)
-        ? value.map((item) => `${insertionText(item)}\n`).join("")
-        : insertionText(value);
+      return Array.isArray(value) ? value.map((item) => `${exactText(item)}\n`).join("") : exactText(value);
     default:
       return to satisfies never;
   }
 }
 
 function jsonText(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+  return exactJson(value, 2);
 }

@@ -59,7 +59,7 @@ export async function fileWrite(given: With<"file.write">, work: Work): Promise<
     operation: "write",
     path,
     bytes: bytes.length,
-    created: known === null,
+    created: known === null && !given.dry_run,
     ...dryRun(given.dry_run),
   });
 }
@@ -99,6 +99,7 @@ export async function fileCopy(given: With<"file.copy">, work: Work): Promise<Ou
     throw new ActionError(`destination ${destination} is inside of source`, "copy to another folder");
   }
   if (!given.dry_run) {
+    await makeParents(destination, given.create_dirs);
     if (info.isDirectory) await copyFolder(source, destination, given.follow_symlinks, work);
     else await copyOne(source, destination);
   }
@@ -154,7 +155,10 @@ export async function fileMove(given: With<"file.move">, work: Work): Promise<Ou
   if (info.isDirectory && isInside(source, destination)) {
     throw new ActionError(`destination ${destination} is inside of source`, "move to another folder");
   }
-  if (!given.dry_run) await move(source, destination, info, work);
+  if (!given.dry_run) {
+    await makeParents(destination, given.create_dirs);
+    await move(source, destination, info, work);
+  }
   return await printResult(work, {
     operation: "move",
     source,
@@ -199,8 +203,18 @@ async function openTransfer(
   }
   const known = await look(destination, false);
   if (known !== null && !given.overwrite) throw exists(destination);
-  if (given.create_dirs && !given.dry_run) await Deno.mkdir(dirname(destination), { recursive: true });
+  // A folder of that name is not what somebody who writes a file over another has in mind.
+  if (known?.isDirectory && !info.isDirectory) {
+    throw new ActionError(`destination is a directory: ${destination}`, "name the file in it");
+  }
+  if (known !== null && !known.isDirectory && info.isDirectory) {
+    throw new ActionError(`destination is not a directory: ${destination}`, "delete it first");
+  }
   return { source, destination, info };
+}
+
+async function makeParents(path: string, isAsked: boolean): Promise<void> {
+  if (isAsked) await Deno.mkdir(dirname(path), { recursive: true });
 }
 
 function isInside(folder: string, path: string): boolean {

@@ -3,6 +3,7 @@ import { succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { ActionError, print } from "./deed.ts";
+import { exactJson, parseExact } from "./exact-json.ts";
 import { type HttpAnswer, openHttp } from "./http-exchange.ts";
 import { writeStream } from "./file-stream.ts";
 import { joinDir, stepDir } from "./host.ts";
@@ -51,7 +52,7 @@ async function tellJson(
   const head = isBrief ? {} : { status_code: answer.status, headers: Object.fromEntries(answer.headers) };
   if (file === null) {
     const result = { ...head, body: readBody(await collect(answer)) };
-    return await print(work, `${JSON.stringify(result, null, 2)}\n`);
+    return await print(work, `${exactJson(result, 2)}\n`);
   }
   await writeStream(file, answer.body(), work);
   await print(work, `${JSON.stringify({ ...head, output: file }, null, 2)}\n`);
@@ -76,7 +77,7 @@ async function collect(answer: HttpAnswer): Promise<string> {
 
 function readBody(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return text;
   }

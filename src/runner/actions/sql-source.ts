@@ -99,25 +99,26 @@ async function* withNulls(records: AsyncIterable<string[]>, nulls: ReadonlySet<s
 // ------------------------------------------------------------------------------------------------------
 
 async function openObjects(path: string, given: SqlImport): Promise<RowSource & { rows: Rows }> {
-  const objects = readObjects(path);
-  const first = await objects.next();
-  if (first.done === true) return { columns: given.columns ?? null, rows: none() };
-  const columns = given.columns ?? Object.keys(first.value.object);
-  return { columns, rows: pick(first.value, objects, columns, given.columns === undefined) };
+  const columns = given.columns ?? await keysOf(path);
+  return { columns, rows: pick(readObjects(path), columns) };
 }
 
-interface Line {
-  readonly object: Readonly<Record<string, unknown>>;
-  readonly number: number;
+/** A row may lack what another one has, so that all of them are looked at first. */
+async function keysOf(path: string): Promise<readonly string[]> {
+  const keys = new Set<string>();
+  for await (const object of readObjects(path)) {
+    for (const key of Object.keys(object)) keys.add(key);
+  }
+  return [...keys];
 }
 
-async function* readObjects(path: string): AsyncGenerator<Line, void> {
+async function* readObjects(path: string): AsyncGenerator<Readonly<Record<string, unknown>>, void> {
   using file = await Deno.open(path);
   let number = 0;
   for await (const line of readLines(file.readable.values({ preventCancel: true }))) {
     number += 1;
     if (line.trim() === "") continue;
-    yield { object: readObject(line, number), number };
+    yield readObject(line, number);
   }
 }
 
@@ -132,21 +133,8 @@ function readObject(line: string, number: number): Readonly<Record<string, unkno
 }
 
 async function* pick(
-  first: Line,
-  rest: AsyncIterable<Line>,
+  objects: AsyncIterable<Readonly<Record<string, unknown>>>,
   columns: readonly string[],
-  isStrict: boolean,
 ): Rows {
-  const take = ({ object, number }: Line): readonly unknown[] => {
-    const extra = isStrict ? Object.keys(object).find((key) => !columns.includes(key)) : undefined;
-    if (extra === undefined) return columns.map((name) => object[name] ?? null);
-    throw new ActionError(
-      `line ${number} has the key ${extra}, the first line has not`,
-      "name the keys that are wanted in columns",
-    );
-  };
-  yield take(first);
-  for await (const line of rest) yield take(line);
+  for await (const object of objects) yield columns.map((name) => object[name] ?? null);
 }
-
-async function* none(): Rows {}

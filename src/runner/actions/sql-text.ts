@@ -12,14 +12,19 @@ const PASSED: Readonly<Record<Dialect, string>> = {
     .raw`--.*|/\*[^]*?\*/|\b[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[^]*?\$\1\$|::`,
   sqlite: String.raw`--.*|/\*[^]*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\x60[^\x60]*\x60|\[[^\]]*\]|()::`,
 };
-const NAMED = String.raw`(?<!\w):(?<name>[A-Za-z_]\w*)`;
+const NAMED: Readonly<Record<Dialect, string>> = {
+  postgres: String.raw`(?<!\w):(?<name>[A-Za-z_]\w*)`,
+  sqlite: String.raw`(?<!\w)[:@$](?<name>[A-Za-z_]\w*)`,
+};
 const NUMBERED: Readonly<Record<Dialect, string>> = {
   postgres: String.raw`\$(?<number>\d+)`,
   sqlite: String.raw`\?(?<number>\d*)`,
 };
 
 function tokens(text: string, dialect: Dialect): RegExpStringIterator<RegExpExecArray> {
-  return text.matchAll(new RegExp(`${PASSED[dialect]}|${NAMED}|${NUMBERED[dialect]}|(?<end>;)`, "g"));
+  return text.matchAll(
+    new RegExp(`${PASSED[dialect]}|${NAMED[dialect]}|${NUMBERED[dialect]}|(?<end>;)`, "g"),
+  );
 }
 
 /** Of statements that do something; a `;` within a body of SQL counts too. */

@@ -1,4 +1,5 @@
 /** `template.render`: a text from a template and data, printed or written to a file. */
+import { dirname } from "node:path";
 import { succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
@@ -17,6 +18,7 @@ export async function templateRender(given: With<"template.render">, work: Work)
     await print(work, rendered.text);
   } else {
     const path = joinDir(stepDir(work), given.output);
+    await Deno.mkdir(dirname(path), { recursive: true });
     await write(path, new TextEncoder().encode(rendered.text), MODE, true, work);
   }
   return succeeded(null);

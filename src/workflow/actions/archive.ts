@@ -3,10 +3,16 @@ import * as v from "valibot";
 import { complain, fields, texts } from "../schema/fields.ts";
 import { bool, defineAction, filled, wholeNumber } from "./definition.ts";
 
-export const ARCHIVE_FORMATS = ["zip", "tar", "tar.gz", "tar.zst"] as const;
+export const ARCHIVE_FORMATS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst"] as const;
 export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
 
-const SHORT: Readonly<Record<string, ArchiveFormat>> = { tgz: "tar.gz", tzst: "tar.zst" };
+const SHORT: Readonly<Record<string, ArchiveFormat>> = {
+  tgz: "tar.gz",
+  tbz2: "tar.bz2",
+  tbz: "tar.bz2",
+  txz: "tar.xz",
+  tzst: "tar.zst",
+};
 
 const UNKNOWN = complain(
   `format must be one of: ${ARCHIVE_FORMATS.join(", ")}`,

@@ -1,7 +1,8 @@
 /** Actions that need nothing but the run itself: `noop`, `log.write`, `outputs.write`, `exec`. */
 import * as v from "valibot";
+import { isMapping } from "../json.ts";
 import { complain, fields, isScalarValue, string, texts } from "../schema/fields.ts";
-import { anything, defineAction, filled } from "./definition.ts";
+import { defineAction, filled } from "./definition.ts";
 
 export const noop = defineAction(fields({}, { of: "with of noop" }));
 
@@ -16,8 +17,10 @@ const OUTPUT_NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 export const outputsWrite = defineAction(
   fields({
     values: v.pipe(
-      v.record(v.string(), anything, complain("values must be a non-empty mapping")),
-      v.check((values) => Object.keys(values).length > 0, complain("values must be a non-empty mapping")),
+      v.custom<Record<string, unknown>>(
+        (values) => isMapping(values) && Object.keys(values).length > 0,
+        complain("values must be a non-empty mapping"),
+      ),
       v.check(
         (values) => Object.keys(values).every((name) => OUTPUT_NAME.test(name)),
         complain(`names in values must match ${OUTPUT_NAME.source}`),

@@ -1,7 +1,8 @@
 /** `chat.completion` (workflow-language contract 6.5), and root `llm`, which stands in for its settings. */
 import * as v from "valibot";
-import { complain, fields, oneOf, text, texts } from "../schema/fields.ts";
-import { anyNumber, bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { isMapping } from "../json.ts";
+import { complain, fields, oneOf, text } from "../schema/fields.ts";
+import { anyNumber, bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
 
 export const CHAT_PROVIDERS = ["openai", "anthropic", "gemini", "openrouter", "local"] as const;
 
@@ -14,16 +15,32 @@ const refused = (what: string) =>
     ),
   );
 
-const settings = {
+/** What each model of several may have of its own. */
+const own = {
   provider: v.optional(oneOf(CHAT_PROVIDERS)),
-  /** Of several the first that answers. */
-  model: v.optional(v.pipe(texts, v.minLength(1, complain("must name a model")))),
-  system: v.optional(text),
   temperature: v.optional(anyNumber(0, 2)),
   max_tokens: v.optional(wholeNumber(1)),
   top_p: v.optional(anyNumber(0, 1)),
   base_url: v.optional(filled),
   api_key_name: v.optional(filled),
+};
+
+const namedModel = v.pipe(filled, v.transform((name) => ({ name })));
+const describedModel = fields({ name: filled, ...own }, { of: "a model" });
+export type ChatModel = v.InferOutput<typeof describedModel> | v.InferOutput<typeof namedModel>;
+
+const models = v.pipe(
+  v.unknown(),
+  v.transform((value) => Array.isArray(value) ? value : [value]),
+  v.array(v.lazy((value) => isMapping(value) ? describedModel : namedModel)),
+  v.minLength(1, complain("must name a model")),
+);
+
+const settings = {
+  ...own,
+  /** Of several the first that answers. */
+  model: v.optional(models),
+  system: v.optional(text),
   stream: v.optional(bool),
   thinking: v.optional(
     fields({
@@ -41,11 +58,7 @@ const settings = {
 export const chatSettings = fields(settings, { of: "llm" });
 export type ChatSettings = v.InferOutput<typeof chatSettings>;
 
-/** As it is written: values may hold references, so only its keys can be judged. */
-export const rootChat = fields(
-  Object.fromEntries(Object.keys(settings).map((key) => [key, v.optional(v.unknown())])),
-  { of: "llm" },
-);
+export const rootChat = rootDefaults(settings, "llm");
 
 const message = fields({
   role: oneOf(["system", "user", "assistant"]),

@@ -1,12 +1,14 @@
 /** What an action's `with` may hold, and how its texts are resolved (workflow-language contract 6.1 and 2.6). */
 import * as v from "valibot";
-import { complain, isScalarValue, kindOf } from "../schema/fields.ts";
+import { complain, fields, isScalarValue, kindOf } from "../schema/fields.ts";
 
 export interface ActionDefinition<S extends v.GenericSchema = v.GenericSchema> {
   /** Checked when a definition is loaded, as far as references allow, and again when the step starts. */
   readonly with: S;
   /** Keys of `with` that stay as written. */
   readonly literal: readonly string[];
+  /** Keys of `with` that hold one whole reference and nothing beside it. */
+  readonly references: readonly string[];
   /** Who owns `$NAME` in the other texts. */
   readonly unqualified: "scope" | "host";
   /** Names that the action always publishes; `any`: those that its input or result tells (V-56). */
@@ -17,7 +19,16 @@ export function defineAction<S extends v.GenericSchema>(
   schema: S,
   options: Partial<Omit<ActionDefinition, "with">> = {},
 ): ActionDefinition<S> {
-  return { literal: [], unqualified: "scope", outputs: [], ...options, with: schema };
+  return { literal: [], references: [], unqualified: "scope", outputs: [], ...options, with: schema };
+}
+
+/**
+ * What the root holds for all actions of a family. Values may hold references, so only the keys can be judged
+ * when the file is loaded.
+ */
+export function rootDefaults(entries: v.ObjectEntries, of: string) {
+  const keys = Object.keys(entries).map((key) => [key, v.optional(v.unknown())]);
+  return fields(Object.fromEntries(keys), { of });
 }
 
 /** A whole number, or text that reads as one: what a whole-value reference leaves (A-03). */

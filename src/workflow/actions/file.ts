@@ -18,7 +18,7 @@ export const mode = v.pipe(
 );
 
 export const fileStat = defineAction(
-  fields({ path, missing_ok: off, follow_symlinks: v.optional(bool, true) }, { of: "with of file.stat" }),
+  fields({ path, missing_ok: off, follow_symlinks: off }, { of: "with of file.stat" }),
 );
 
 export const fileRead = defineAction(

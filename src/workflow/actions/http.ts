@@ -6,11 +6,20 @@ import { anyNumber, bool, defineAction, filled } from "./definition.ts";
 const off = v.optional(bool, false);
 const TIMEOUT_MAX = 86_400;
 
-const method = v.pipe(
+export const httpMethod = v.pipe(
   text,
   v.trim(),
   v.toUpperCase(),
   v.regex(/^[A-Z][A-Z-]{0,19}$/, complain("method must be a word such as GET or POST")),
+);
+
+export const httpUrl = v.pipe(
+  filled,
+  v.trim(),
+  v.check(
+    (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+    complain("url must be an absolute http or https address", "write url: https://HOST/PATH"),
+  ),
 );
 
 /** Values of a query or a form: a list gives the name several times. */
@@ -31,8 +40,8 @@ const manyTexts = v.pipe(
 export const httpRequest = defineAction(
   v.pipe(
     fields({
-      method: v.optional(method, "GET"),
-      url: filled,
+      method: v.optional(httpMethod, "GET"),
+      url: httpUrl,
       headers: v.optional(textMap, {}),
       query: v.optional(manyTexts, {}),
       body: v.optional(v.unknown()),

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../duration.ts";
 import { complain, fields, isScalarValue, kindOf, mapping, oneOf, text, texts } from "../schema/fields.ts";
-import { anyNumber, bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { anyNumber, bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
 
 const off = v.optional(bool, false);
 const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
@@ -56,6 +56,8 @@ const connection = {
 /** What a step's `with` and root `redis` make together. */
 export const redisSettings = v.object({ ...connection, timeout: v.optional(seconds, 30) });
 export type RedisSettings = v.InferOutput<typeof redisSettings>;
+
+export const rootRedis = rootDefaults(connection, "redis");
 
 const common = { ...connection, output_format: v.optional(oneOf(["json", "jsonl", "raw"], true), "json") };
 

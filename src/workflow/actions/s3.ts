@@ -1,7 +1,7 @@
 /** `s3.*` (workflow-language contract 6.5). */
 import * as v from "valibot";
 import { complain, fields, oneOf, text, textMap, texts } from "../schema/fields.ts";
-import { bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
 
 /** Each may come from root `s3` instead. */
 const connection = {
@@ -19,6 +19,8 @@ const connection = {
 /** What a step's `with` and root `s3` make together. */
 export const s3Settings = v.object(connection);
 export type S3Settings = v.InferOutput<typeof s3Settings>;
+
+export const rootS3 = rootDefaults(connection, "s3");
 
 const MEBIBYTE = 1_048_576;
 

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../duration.ts";
 import { complain, fields, kindOf, text, texts } from "../schema/fields.ts";
-import { bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
 
 const PORT_MAX = 65_535;
 
@@ -54,6 +54,8 @@ export const sshSettings = v.object({
 });
 
 export type SshSettings = v.InferOutput<typeof sshSettings>;
+
+export const rootSsh = rootDefaults(connection, "ssh");
 
 export const sshRun = defineAction(
   fields({ command: filled, ...connection }, { of: "with of ssh.run" }),

@@ -26,7 +26,7 @@ export const stateSet = defineAction(v.pipe(
     value: anything,
     expected_version: expectedVersion,
     create_only: v.optional(bool, false),
-  }, { of: "with of state.set" }),
+  }, { of: "with of state.set", nullable: ["value"] }),
   v.check((given) => isPlaced(given), UNPLACED),
 ));
 
@@ -48,6 +48,7 @@ export const stateList = defineAction(v.pipe(
 export const stateDiff = defineAction(v.pipe(
   fields({ ...place, key: filled, value: anything, update: v.optional(bool, false) }, {
     of: "with of state.diff",
+    nullable: ["value"],
   }),
   v.check((given) => isPlaced(given), UNPLACED),
 ));

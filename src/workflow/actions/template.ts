@@ -48,5 +48,5 @@ export const templateRender = defineAction(
       output,
     })),
   ),
-  { literal: ["template"] },
+  { literal: ["template"], references: ["template_ref"] },
 );

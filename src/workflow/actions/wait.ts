@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { parseDuration } from "../duration.ts";
 import { complain, fields, oneOf, text, textMap } from "../schema/fields.ts";
 import { defineAction, filled, wholeNumber } from "./definition.ts";
+import { httpMethod, httpUrl } from "./http.ts";
 
 /** In milliseconds. */
 const duration = v.pipe(
@@ -41,26 +42,10 @@ export const waitFile = defineAction(
   }, { of: "with of wait.file" }),
 );
 
-const url = v.pipe(
-  filled,
-  v.check(
-    (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
-    complain("url must be an absolute http or https address", "write url: https://HOST/PATH"),
-  ),
-);
-
 export const waitHttp = defineAction(
   fields({
-    url,
-    method: v.optional(
-      v.pipe(
-        text,
-        v.trim(),
-        v.toUpperCase(),
-        v.regex(/^[A-Z][A-Z-]{0,19}$/, complain("method must be a word such as GET or HEAD")),
-      ),
-      "GET",
-    ),
+    url: httpUrl,
+    method: v.optional(httpMethod, "GET"),
     status: v.optional(wholeNumber(100, 599), 200),
     headers: v.optional(textMap, {}),
     body: v.optional(text),

@@ -123,6 +123,8 @@ export interface KeyRules {
   readonly says?: (key: string) => string;
   /** Keys that the language knows and this version does not do. */
   readonly unsupported?: readonly string[];
+  /** Keys of which null is a value like any other. */
+  readonly nullable?: readonly string[];
   /** Words of advice for keys that people write by mistake. */
   readonly hints?: Readonly<Record<string, string>>;
 }
@@ -132,7 +134,7 @@ export function fields<const E extends v.ObjectEntries>(entries: E, rules: KeyRu
   const known = Object.keys(entries);
   return v.pipe(
     mapping,
-    v.transform(dropNulls),
+    v.transform((value) => dropNulls(value, rules.nullable ?? [])),
     v.looseObject(entries, complain("is required")),
     v.rawCheck(({ dataset, addIssue }) => {
       const value: unknown = dataset.value;
@@ -153,8 +155,10 @@ export function keyItem(key: string | number, value: unknown): v.IssuePathItem {
   return { type: "unknown", origin: "key", input: undefined, key, value };
 }
 
-function dropNulls(value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null));
+function dropNulls(value: Record<string, unknown>, kept: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([key, item]) => item !== null || kept.includes(key)),
+  );
 }
 
 /** Spelling mistakes from older versions get the right spelling (F-21 to F-23, 2.1.3). */

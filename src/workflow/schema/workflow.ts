@@ -33,6 +33,9 @@ import {
   smtp,
 } from "./root.ts";
 import { rootChat } from "../actions/chat.ts";
+import { rootRedis } from "../actions/redis.ts";
+import { rootS3 } from "../actions/s3.ts";
+import { rootSsh } from "../actions/ssh.ts";
 import { catchupWindow, schedule } from "./schedule.ts";
 import { signal, step, stepGroup, workerSelector } from "./step.ts";
 import { triggers, webhookRoot } from "./trigger.ts";
@@ -144,9 +147,9 @@ export const workflow = fields({
   error_mail: v.optional(envelope),
   info_mail: v.optional(envelope),
   wait_mail: v.optional(envelope),
-  ssh: v.optional(familyDefaults),
-  s3: v.optional(familyDefaults),
-  redis: v.optional(familyDefaults),
+  ssh: v.optional(rootSsh),
+  s3: v.optional(rootS3),
+  redis: v.optional(rootRedis),
   kubernetes: v.optional(familyDefaults),
   llm: v.optional(rootChat),
   registry_auths: v.optional(registryAuths),

@@ -58,7 +58,7 @@ async function program(bench: HostBench, argv: readonly string[]): Promise<strin
   return new TextDecoder().decode(stdout);
 }
 
-const ENDINGS = ["zip", "tar", "tar.gz", "tgz", "tar.zst"];
+const ENDINGS = ["zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst"];
 
 Deno.test("6.5 archive.create and extract give back what was packed", async (t) => {
   await using bench = await openBench();
@@ -262,7 +262,7 @@ Deno.test("6.5 archive: what is no archive is told", async (t) => {
 Deno.test("6.5 archive: verify_integrity finds a cut archive before anything is written", async (t) => {
   await using bench = await openBench();
   const { workDir } = bench.workspace;
-  for (const ending of ["zip", "tar", "tar.gz", "tar.zst"]) {
+  for (const ending of ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst"]) {
     await t.step(ending, async () => {
       await perform(bench, "archive.create", { source: "src", destination: `a.${ending}` });
       const bytes = await Deno.readFile(join(workDir, `a.${ending}`));

@@ -42,6 +42,8 @@ function answer(model: string, isStream: boolean): Response {
       return Response.json({ error: { message: "overloaded" } }, { status: 529 });
     case "locked":
       return Response.json({ error: { message: "bad key" } }, { status: 401 });
+    case "slow of speech":
+      return Response.json(choice({ content: "Whole" }));
     case "page":
       return new Response("<html>", { headers: { "content-type": "text/html" } });
     case "mute":
@@ -87,6 +89,32 @@ check("6.5 chat.completion prints the answer, in pieces or whole, with a line en
     thinking: { include_in_output: true },
   });
   assert.equal(shown.stdout, "hm. Hello ü\n");
+});
+
+check("6.5 chat.completion takes a whole answer from a service that sends no pieces", async () => {
+  await using on = await openBench();
+  const { stdout } = await on.chat({ base_url: on.url, model: "slow of speech", prompt: "hi" });
+  assert.equal(stdout, "Whole\n");
+});
+
+check("6.5 chat.completion: models with settings of their own, each asked at its own address", async () => {
+  await using on = await openBench();
+  const model = [
+    { name: "busy", temperature: 1 },
+    { provider: "openai", name: "m", base_url: on.url, api_key_name: "OTHER", max_tokens: 5 },
+  ];
+  const given = { base_url: on.url, model, prompt: "p", temperature: 0.5, api_key_name: "MINE" };
+  const { outcome } = await on.chat(given, { MINE: "k-1", OTHER: "k-2" });
+  assert.equal(outcome.exitCode, 0);
+  const told = on.asked.map(({ body, authorization }) => [
+    authorization,
+    body["model"],
+    body["temperature"],
+    body["max_tokens"],
+  ]);
+  assert.deepEqual(told, [["Bearer k-1", "busy", 1, undefined], ["Bearer k-2", "m", 0.5, 5]]);
+  const strange = await on.chat({ ...given, model: [{ provider: "openai", name: "m" }] }, { MINE: "k-1" });
+  assert.match(strange.outcome.failure?.message ?? "", /OPENAI_API_KEY/);
 });
 
 check("6.5 chat.completion sends what it is given, and the key of the step", async () => {

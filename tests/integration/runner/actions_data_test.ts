@@ -82,6 +82,23 @@ const PRINTED: readonly (readonly [NamedAction, Given, string])[] = [
   ["data.convert", { from: "json", to: "text", data: ["a", 1, { b: 2 }] }, 'a\n1\n{"b":2}\n'],
   ["data.convert", { from: "text", to: "json", data: "a\nb" }, '"a\\nb"\n'],
   ["data.convert", { from: "json", to: "text", data: '"a\\n"' }, "a\n"],
+  // identifiers that no number of JavaScript can hold
+  [
+    "data.convert",
+    { from: "json", to: "yaml", data: '{"id":12345678901234567890,"n":5,"f":0.1}' },
+    "id: 12345678901234567890\nn: 5\nf: 0.1\n",
+  ],
+  [
+    "data.convert",
+    { from: "yaml", to: "json", data: "[12345678901234567890, 5, 0x10]" },
+    "[\n  12345678901234567890,\n  5,\n  16\n]\n",
+  ],
+  [
+    "data.convert",
+    { from: "json", to: "csv", data: '[{"id":9007199254740993,"o":{"id":-9007199254740993}}]' },
+    'id,o\n9007199254740993,"{""id"":-9007199254740993}"\n',
+  ],
+  ["data.pick", { from: "json", select: ".id", data: '{"id":9007199254740993}' }, "9007199254740993\n"],
   // data.pick
   ["data.pick", { from: "json", select: ".a[1].b", data: '{"a":[0,{"b":"hi"}]}' }, '"hi"\n'],
   ["data.pick", { from: "yaml", select: "a[1].b", data: "a: [0, {b: hi}]", raw: true }, "hi\n"],
@@ -118,6 +135,7 @@ const FAILED: readonly (readonly [NamedAction, Given, RegExp])[] = [
   ["jq.filter", { filter: 'import "a" as a; .', data: "1" }, /jq\.filter: /],
   ["data.convert", { from: "json", to: "yaml", data: "{" }, /the data is not JSON: /],
   ["data.convert", { from: "yaml", to: "json", data: "a: [" }, /the data is not YAML: /],
+  ["data.convert", { from: "yaml", to: "json", data: "a: 1\n---\nb: 2\n" }, /the data is not YAML: [^\n]+$/],
   ["data.convert", { from: "csv", to: "json", data: "a,b\n1\n" }, /the data is not CSV: .*line 2/],
   ["data.convert", { from: "json", to: "csv", data: { a: 1 } }, /csv needs a list of rows/],
   ["data.pick", { from: "json", select: ".a.c", data: { a: {} } }, /there is nothing at \.a\.c/],

@@ -41,6 +41,14 @@ const REFUSED: readonly (readonly [NamedAction, Given, RegExp])[] = [
   ["file.copy", { source: "f.txt", destination: "d/g.txt" }, /destination exists/],
   ["file.copy", { source: "d", destination: "x" }, /recursive is required to copy a directory/],
   ["file.copy", { source: "d", destination: "d/e/x", recursive: true }, /inside of source/],
+  ["file.copy", { source: "f.txt", destination: "d", overwrite: true }, /destination is a directory/],
+  [
+    "file.copy",
+    { source: "d", destination: "f.txt", recursive: true, overwrite: true },
+    /destination is not a directory/,
+  ],
+  ["file.move", { source: "f.txt", destination: "d", overwrite: true }, /destination is a directory/],
+  ["file.move", { source: "d", destination: "f.txt", overwrite: true }, /destination is not a directory/],
   ["file.move", { source: "f.txt", destination: "f.txt" }, /source and destination must differ/],
   ["file.move", { source: "d", destination: "d/e/x" }, /inside of source/],
   ["file.delete", { path: "d" }, /recursive is required to delete a directory/],
@@ -59,6 +67,7 @@ Deno.test("A-39 file actions: what they refuse, with nothing printed", async (t)
     });
   }
   assert.equal(await Deno.readTextFile(join(bench.workspace.workDir, "f.txt")), "hello\n");
+  assert.equal(await Deno.readTextFile(join(bench.workspace.workDir, "d/e/h.log")), "h");
 });
 
 Deno.test("A-38 file actions: their results", async () => {
@@ -89,6 +98,14 @@ Deno.test("A-38 file actions: their results", async () => {
   assert.equal(resultOf(deleted.stdout)["deleted"], true);
   const gone = await perform(bench, "file.delete", { path: "m", missing_ok: true });
   assert.equal(resultOf(gone.stdout)["deleted"], false);
+});
+
+Deno.test("A-38 file.stat tells of a symlink itself, unless it is told to follow", async () => {
+  await using bench = await openBench();
+  await Deno.symlink("f.txt", join(bench.workspace.workDir, "link"));
+  const typeOf = async (given: Given): Promise<unknown> =>
+    resultOf((await perform(bench, "file.stat", { path: "link", ...given })).stdout)["type"];
+  assert.deepEqual([await typeOf({}), await typeOf({ follow_symlinks: true })], ["symlink", "file"]);
 });
 
 async function listed(bench: HostBench, given: Given): Promise<unknown[]> {
@@ -136,7 +153,9 @@ Deno.test("A-38 dry_run changes nothing", async () => {
     ] as const
   ) {
     const { stdout } = await perform(bench, name, { ...given, dry_run: true });
-    assert.equal(resultOf(stdout)["dryRun"], true);
+    const { dryRun, created, copied, moved, deleted } = resultOf(stdout);
+    assert.equal(dryRun, true);
+    assert.equal([created, copied, moved, deleted].includes(true), false, stdout);
   }
   assert.deepEqual(await listed(bench, { recursive: true, include_dirs: true }), before);
 });

@@ -38,6 +38,11 @@ const REFUSED: readonly (readonly [NamedAction, Given, RegExp])[] = [
   ["wait.file", { path: "f", poll_interval: "0s" }, /above zero/],
   ["wait.http", { url: "example.com" }, /absolute/],
   ["wait.http", { url: "http://h", status: 99 }, /from 100 to 599/],
+  ["http.request", { url: "ftp://x/y" }, /absolute http or https address/],
+  ["http.request", { url: "/relative" }, /absolute http or https address/],
+  ["outputs.write", { values: ["a"] }, /values must be a non-empty mapping/],
+  ["outputs.write", { values: {} }, /values must be a non-empty mapping/],
+  ["state.set", { key: "k" }, /value: is required/],
 ];
 
 Deno.test("A-02 actions for data and waiting: what is refused", async (t) => {
@@ -66,6 +71,9 @@ const TAKEN: readonly (readonly [NamedAction, Given, Given])[] = [
     has_header: false,
   }],
   ["jq.filter", { filter: ".", data: { a: 1 }, raw: "true" }, { data: { a: 1 }, raw: true }],
+  ["http.request", { url: " http://h/p\n" }, { method: "GET", url: "http://h/p" }],
+  ["state.set", { key: "k", value: null }, { value: null, scope: "dag" }],
+  ["state.diff", { key: "k", value: null }, { value: null, update: false }],
 ];
 
 Deno.test("A-03 actions for data and waiting: what they take", async (t) => {

@@ -18,7 +18,11 @@ const REFUSED: readonly (readonly [NamedAction, Given, RegExp])[] = [
   ["artifact.read", { path: "a", recursive: true }, /invalid keys: recursive/],
   ["archive.create", { source: "a" }, /destination/],
   ["archive.create", { source: "a", destination: "b.zip", compression_level: 10 }, /from -1 to 9/],
-  ["archive.extract", { source: "a", format: "rar" }, /format must be one of: zip, tar, tar\.gz, tar\.zst/],
+  [
+    "archive.extract",
+    { source: "a", format: "rar" },
+    /format must be one of: zip, tar, tar\.gz, tar\.bz2, tar\.xz, tar\.zst/,
+  ],
   ["archive.extract", { source: "a", strip_components: -1 }, /strip_components/],
   ["archive.list", { source: "a", destination: "b" }, /invalid keys: destination/],
   [
