@@ -1,13 +1,13 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
 import type { Grant } from "../../protocol/grant.ts";
-import type { ClaimReply, ClaimRequest, Directive } from "../../protocol/messages.ts";
+import type { ClaimReply, ClaimRequest } from "../../protocol/messages.ts";
 import { RunId } from "../../run/ids.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { derive } from "../secrets/seal.ts";
 import { digestToken, formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { liveOfRunner, openDirectives, renewLeases } from "../store/attempts.ts";
+import { liveOfRunner, renewLeases } from "../store/attempts.ts";
 import {
   beginAttempts,
   type Candidate,
@@ -23,6 +23,7 @@ import {
 import type { Db, Transaction } from "../store/db.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { listSteps, resetSteps, type StepRow } from "../store/steps.ts";
+import { readDirectives } from "./directives.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
@@ -61,15 +62,6 @@ export async function claim(
       waitMs = until - ports.clock.mono();
     } while (waitMs > 0 && !signal.aborted && !await hasNews(ports.db, runner.id, request.claimId));
   }
-}
-
-export async function readDirectives(db: Db, runnerId: string): Promise<Directive[]> {
-  return (await openDirectives(db, runnerId)).map((row) => ({
-    id: row.id,
-    type: row.type,
-    ...(row.attemptId === null ? {} : { attemptId: row.attemptId }),
-    ...(typeof row.data === "object" && row.data !== null ? row.data : {}),
-  }));
 }
 
 async function claimOnce(
