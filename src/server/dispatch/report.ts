@@ -9,6 +9,7 @@ import { openDirectives } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { storedKinds } from "../store/events.ts";
 import { isConnectionLost } from "../store/failure.ts";
+import { goByIndex } from "../store/query.ts";
 import { holdReported, type ReportWrite, stepsOfReported, writeReports } from "../store/reports.ts";
 import { lockRun, statusOf } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
@@ -90,7 +91,8 @@ interface Stored {
 async function store(tx: Transaction, ports: ServerPorts, reports: readonly Report[]): Promise<Stored> {
   const now = new Date(ports.clock.now());
   // Asked for together they are one way to the database and back; it answers them in this order.
-  const [held, steps] = await Promise.all([
+  const [, held, steps] = await Promise.all([
+    goByIndex(tx),
     holdReported(tx, reports.map(({ caller }) => caller.attemptId)),
     stepsOfReported(
       tx,

@@ -1,6 +1,6 @@
 /** Statements in SQL where that is clearer than the builder: one shape of answer on both drivers. */
 import { type SQL, sql } from "drizzle-orm";
-import type { Executor } from "./db.ts";
+import type { Executor, Transaction } from "./db.ts";
 import { PREPARED_MARK } from "./pool.ts";
 
 /**
@@ -24,6 +24,19 @@ export async function query<Row extends Record<string, unknown>>(
  * go. Without it the driver asks for the types of the parameters first, and waits.
  */
 export const PREPARED: SQL = sql.raw(PREPARED_MARK);
+
+/**
+ * Until the transaction ends, statements go by the indexes. They name their rows one by one, and the planner, which knows
+ * neither their number nor that of a table that was just filled, would rather read the whole of it.
+ */
+export async function goByIndex(tx: Transaction): Promise<void> {
+  await query(
+    tx,
+    sql`
+    select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+      set_config('enable_mergejoin', 'off', true) ${PREPARED}`,
+  );
+}
 
 /** Whether the database answers at all. */
 export async function canAnswer(db: Executor): Promise<boolean> {

@@ -71,14 +71,14 @@ export async function updateSteps(
   );
 }
 
-/** A new attempt starts from nothing. */
-export async function resetSteps(tx: Transaction, runId: string): Promise<void> {
+/** New attempts start from nothing. */
+export async function resetSteps(tx: Transaction, runIds: readonly string[]): Promise<void> {
+  if (runIds.length === 0) return;
   await query(
     tx,
     sql`
-    update run_steps set status = 0, state = ${
-      JSON.stringify(stepColumns(newStepState("")).state)
-    }::jsonb where run_id = ${runId}`,
+    update run_steps set status = 0, state = ${JSON.stringify(stepColumns(newStepState("")).state)}::jsonb
+    where run_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(runIds)}::jsonb))`,
   );
 }
 
