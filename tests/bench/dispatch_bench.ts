@@ -6,6 +6,7 @@
  *     eval "$(infra/dev/up)"; deno task bench tests/bench/dispatch_bench.ts [throughput|history|wake|idle]...
  */
 import type { ServerPorts } from "../../src/server/ports.ts";
+import { newReports } from "../../src/server/dispatch/report.ts";
 import type { RunnerRow } from "../../src/server/store/runners.ts";
 import { openTestDatabase } from "../support/database.ts";
 import {
@@ -13,6 +14,7 @@ import {
   claimNow,
   type DispatchBench,
   queueRun,
+  reportOf,
   STARTED,
   SUCCEEDED,
   tell,
@@ -53,16 +55,22 @@ async function ours(bench: OpenBench, { jobs, batch, takers }: Contest): Promise
   }
   const runners = await Promise.all(Array.from({ length: takers }, () => addRunner(bench)));
   const before = performance.now();
-  await Promise.all(runners.map((runner) => drain(bench, runner, batch)));
+  const report = newReports(bench.ports);
+  await Promise.all(runners.map((runner) => drain(bench, runner, report, batch)));
   return performance.now() - before;
 }
 
-async function drain(bench: OpenBench, runner: RunnerRow, batch: number): Promise<void> {
+async function drain(
+  bench: OpenBench,
+  runner: RunnerRow,
+  report: ReturnType<typeof newReports>,
+  batch: number,
+): Promise<void> {
   while (true) {
     const { attempts } = await claimNow(bench, runner, { free: batch });
     if (attempts.length === 0) return;
     await Promise.all(attempts.map(async (grant) => {
-      const told = await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED]);
+      const told = await report(await reportOf(bench, runner, grant, 1, [STARTED, SUCCEEDED]));
       if (!told.ok) throw new Error(told.message);
     }));
   }

@@ -8,6 +8,7 @@ import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import type { Db } from "../../src/server/store/db.ts";
+import { POOL_OPTIONS, withSafeTransactions } from "../../src/server/store/pool.ts";
 import * as schema from "../../src/server/store/schema.ts";
 import { required } from "./engines.ts";
 
@@ -72,7 +73,7 @@ async function openClone(): Promise<TestDatabase> {
     await admin.end();
   }
   const url = withDatabase(serverUrl, name);
-  const client = postgres(url, { max: 10, onnotice: () => {} });
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }));
   return {
     db: drizzlePostgres(client, { schema }) as unknown as Db,
     url,

@@ -5,7 +5,7 @@ import type { ClaimReply, ClaimRequest, EventsRequest } from "../../src/protocol
 import type { RunEventBody } from "../../src/run/event.ts";
 import { claim } from "../../src/server/dispatch/claim.ts";
 import { createRegistrationToken, registerRunner } from "../../src/server/dispatch/register.ts";
-import { type Reported, reportEvents } from "../../src/server/dispatch/report.ts";
+import { newReports, type Report, type Reported } from "../../src/server/dispatch/report.ts";
 import { type StartRequest, startRun } from "../../src/server/dispatch/start.ts";
 import type { ServerPorts } from "../../src/server/ports.ts";
 import { digestToken } from "../../src/server/secrets/token.ts";
@@ -112,27 +112,35 @@ export async function callerOf(
 }
 
 /** Events numbered from `firstSeq`, as the runner of the grant tells them. */
-export async function tell(
-  { ports, time }: DispatchBench,
+export async function reportOf(
+  { time }: DispatchBench,
   runner: RunnerRow,
   grant: Grant,
   firstSeq: number,
   bodies: readonly RunEventBody[],
   change: Partial<EventsRequest> = {},
-): Promise<Reported> {
+): Promise<Report> {
   const events = bodies.map((body, index) => ({
     ...body,
     seq: firstSeq + index,
     at: time.clock.now(),
     mono: 0,
   }));
-  return await reportEvents(ports, await callerOf(runner, grant), {
-    fence: grant.fence,
-    firstSeq,
-    events,
-    ...change,
-  });
+  return {
+    caller: await callerOf(runner, grant),
+    request: { fence: grant.fence, firstSeq, events, ...change },
+  };
 }
+
+/** The same, told at once and alone. */
+export async function tell(
+  bench: DispatchBench,
+  ...what: Tail<Parameters<typeof reportOf>>
+): Promise<Reported> {
+  return await newReports(bench.ports)(await reportOf(bench, ...what));
+}
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 export async function readRun({ ports }: DispatchBench, id: string): Promise<RunRow & { word: string }> {
   const row = await getRunById(ports.db, id);

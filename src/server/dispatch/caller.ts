@@ -62,7 +62,11 @@ export async function attemptOf(db: Executor, caller: AttemptCaller): Promise<At
   return attempt !== null && refusalOf(attempt, caller, attempt.fence) === null ? attempt : null;
 }
 
-function refusalOf(attempt: AttemptRow, caller: AttemptCaller, fence: number): ReportRefusal | null {
+export function refusalOf(
+  attempt: Pick<AttemptRow, "fence" | "runnerId" | "tokenDigest">,
+  caller: AttemptCaller,
+  fence: number,
+): ReportRefusal | null {
   if (attempt.tokenDigest !== caller.tokenDigest || attempt.runnerId !== caller.runnerId) {
     return {
       ok: false,

@@ -33,7 +33,8 @@ import {
   type ReportRefusal,
 } from "./caller.ts";
 import { stopRun } from "./cancel.ts";
-import { claimCandidates, readGrants } from "./claim.ts";
+import { claimCandidates } from "./claim.ts";
+import { readGrants } from "./grants.ts";
 import { queueResumed } from "./resume.ts";
 import { planRun, PRIORITY } from "./start.ts";
 
@@ -94,7 +95,7 @@ export async function startChild(
   });
   if ("code" in made) return made;
   if (!made.isToClaim) ports.wake.notify("ready");
-  const grants = made.attemptId === null ? [] : await readGrants(ports, settings, [made.attemptId]);
+  const grants = made.attemptId === null ? [] : await readGrants(ports.db, settings, [made.attemptId]);
   const reply = {
     child: await viewOf(ports, made.run),
     alreadyExists: made.isKnown,

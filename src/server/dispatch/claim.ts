@@ -1,28 +1,27 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
 import type { Grant } from "../../protocol/grant.ts";
-import type { ClaimReply, ClaimRequest, Directive } from "../../protocol/messages.ts";
-import { RunId } from "../../run/ids.ts";
+import type { ClaimReply, ClaimRequest } from "../../protocol/messages.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
-import { derive } from "../secrets/seal.ts";
-import { digestToken, formatToken } from "../secrets/token.ts";
+import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { liveOfRunner, openDirectives, renewLeases } from "../store/attempts.ts";
+import { liveOfRunner, renewLeases } from "../store/attempts.ts";
 import {
   beginAttempts,
   type Candidate,
-  type Claimed,
   claimedBy,
   hasNews,
   lockCandidates,
   lockClaim,
+  lockSlots,
   type NewAttempt,
-  readClaimed,
-  takeSlot,
 } from "../store/claims.ts";
-import type { Db, Transaction } from "../store/db.ts";
+import type { Transaction } from "../store/db.ts";
+import { goByIndex } from "../store/query.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
-import { listSteps, resetSteps, type StepRow } from "../store/steps.ts";
+import { resetSteps } from "../store/steps.ts";
+import { readDirectives } from "./directives.ts";
+import { attemptToken, readGrants } from "./grants.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
@@ -39,8 +38,10 @@ export async function claim(
   request: ClaimRequest,
   signal: AbortSignal,
 ): Promise<ClaimReply> {
-  await markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports));
-  await expireForgotten(ports, runner, request);
+  await Promise.all([
+    markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports)),
+    expireForgotten(ports, runner, request),
+  ]);
   const until = ports.clock.mono() + request.waitMs;
   let pollMs: number = POLL_MS[0];
   // Who asks for work is not draining any more, whatever it said before it was started anew.
@@ -63,23 +64,17 @@ export async function claim(
   }
 }
 
-export async function readDirectives(db: Db, runnerId: string): Promise<Directive[]> {
-  return (await openDirectives(db, runnerId)).map((row) => ({
-    id: row.id,
-    type: row.type,
-    ...(row.attemptId === null ? {} : { attemptId: row.attemptId }),
-    ...(typeof row.data === "object" && row.data !== null ? row.data : {}),
-  }));
-}
-
+/** One transaction; what it answers is read in it, and given out when it is over. */
 async function claimOnce(
   ports: ServerPorts,
   settings: ServerSettings,
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<Grant[]> {
-  const ids = await ports.db.transaction((tx) => claimInside(tx, ports, settings, runner, request));
-  return await readGrants(ports, settings, ids);
+  return await ports.db.transaction(async (tx) => {
+    const ids = await claimInside(tx, ports, settings, runner, request);
+    return await readGrants(tx, settings, ids);
+  });
 }
 
 async function claimInside(
@@ -89,8 +84,17 @@ async function claimInside(
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<string[]> {
-  await lockClaim(tx, request.claimId);
-  const repeated = await claimedBy(tx, request.claimId, runner.id);
+  const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
+  const fullQueues: string[] = [];
+  const next = (limit: number): Promise<Candidate[]> =>
+    lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
+  // One way to the database; it answers them in this order. What a repeated claim does not take is let go with the rest.
+  const [, , repeated, first] = await Promise.all([
+    goByIndex(tx),
+    lockClaim(tx, request.claimId),
+    claimedBy(tx, request.claimId, runner.id),
+    next(request.free),
+  ]);
   if (repeated.length > 0) {
     // The runner counts its lease from this very request, so we must not count it from the first.
     const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
@@ -98,22 +102,14 @@ async function claimInside(
     return repeated;
   }
   const claimed: string[] = [];
-  const fullQueues: string[] = [];
-  const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
-  while (claimed.length < request.free) {
-    const candidates = await lockCandidates(tx, {
-      runnerId: runner.id,
-      labels,
-      now: now(ports),
-      limit: request.free - claimed.length,
-      fullQueues,
-    });
-    if (candidates.length === 0) break;
+  for (let candidates = first; candidates.length > 0;) {
     const taken = await claimCandidates(tx, ports, settings, runner, request, candidates);
     claimed.push(...taken.attemptIds);
     const newlyFull = taken.fullQueues.filter((queue) => !fullQueues.includes(queue));
     fullQueues.push(...newlyFull);
-    if (taken.attemptIds.length + newlyFull.length === 0) break;
+    // Others may be behind those that found no slot.
+    if (newlyFull.length === 0 || claimed.length >= request.free) break;
+    candidates = await next(request.free - claimed.length);
   }
   return claimed;
 }
@@ -132,43 +128,37 @@ export async function claimCandidates(
   { claimId }: Pick<ClaimRequest, "claimId">,
   candidates: readonly Candidate[],
 ): Promise<Taken> {
+  const slots = await lockSlots(tx, countByQueue(candidates));
   const begun: NewAttempt[] = [];
   const fullQueues = new Set<string>();
+  const { leaseMs, graceMs, startDeadlineMs } = settings.runner;
   for (const { runId, queue, needsSlot, fence: lastFence } of candidates) {
-    const id = ports.ids.uuid();
-    if (needsSlot && (fullQueues.has(queue) || !await takeSlot(tx, queue, id))) {
+    const n = needsSlot ? slots.get(queue)?.shift() : undefined;
+    if (needsSlot && n === undefined) {
       fullQueues.add(queue);
       continue;
     }
+    const id = ports.ids.uuid();
     const fence = lastFence + 1;
     const tokenDigest = await digestToken(await attemptToken(settings, id, fence));
-    const { leaseMs, graceMs, startDeadlineMs } = settings.runner;
+    const slot = n === undefined ? null : { queue, n };
     const times = { leaseMs, graceMs, startDeadlineMs };
-    begun.push({ id, runId, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
+    begun.push({ id, runId, slot, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
   }
-  await beginAttempts(tx, begun, now(ports));
-  for (const { runId, fence } of begun) {
-    const resumes = candidates.some((candidate) => candidate.runId === runId && candidate.resumes);
-    if (fence > 1 && !resumes) await resetSteps(tx, runId);
-  }
+  const resumed = new Set(candidates.filter(({ resumes }) => resumes).map(({ runId }) => runId));
+  const anew = begun.filter(({ runId, fence }) => fence > 1 && !resumed.has(runId));
+  await Promise.all([
+    beginAttempts(tx, begun, now(ports)),
+    resetSteps(tx, anew.map(({ runId }) => runId)),
+  ]);
   return { attemptIds: begun.map(({ id }) => id), fullQueues: [...fullQueues] };
 }
 
-/** The grants of attempts that this runner holds, in the order of the ids: who was taken first begins first. */
-export async function readGrants(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  attemptIds: readonly string[],
-): Promise<Grant[]> {
-  const claimed = await readClaimed(ports.db, attemptIds);
-  const place = new Map(attemptIds.map((id, index) => [id, index]));
-  const inOrder = claimed.toSorted((a, b) => (place.get(a.attempt.id) ?? 0) - (place.get(b.attempt.id) ?? 0));
-  return await Promise.all(inOrder.map((one) => toGrant(ports.db, settings, one)));
-}
-
-/** Made again from the key for a repeated claim, so it is never stored (M3). */
-async function attemptToken(settings: ServerSettings, attemptId: string, fence: number): Promise<string> {
-  return formatToken("dagu_att_", await derive(settings.masterKey, "attempt token", `${attemptId}:${fence}`));
+function countByQueue(candidates: readonly Candidate[]): ReadonlyMap<string, number> {
+  const needing = candidates.filter(({ needsSlot }) => needsSlot);
+  return new Map(
+    [...Map.groupBy(needing, ({ queue }) => queue)].map(([queue, list]) => [queue, list.length]),
+  );
 }
 
 /** What the runner does not hold although the database thinks so was lost on its way: it goes back at once. */
@@ -188,59 +178,7 @@ async function expireForgotten(
   }
 }
 
-async function toGrant(db: Db, settings: ServerSettings, claimed: Claimed): Promise<Grant> {
-  const { attempt, run, definition, inputs, root } = claimed;
-  return {
-    attemptId: attempt.id,
-    fence: attempt.fence,
-    attemptToken: await attemptToken(settings, attempt.id, attempt.fence),
-    leaseMs: settings.runner.leaseMs,
-    graceMs: settings.runner.graceMs,
-    startDeadlineMs: settings.runner.startDeadlineMs,
-    run: {
-      name: run.name,
-      dagRunId: v.parse(RunId, run.dagRunId),
-      triggerType: run.triggerType,
-      triggerActor: run.triggerActor,
-      trust: run.trust,
-      queue: run.queue,
-      labels: run.labels,
-      scheduleTime: run.scheduleTime?.toISOString() ?? "",
-      autoRetries: run.autoRetries,
-      root,
-      sourceDir: run.sourceDir,
-      defaultDir: run.defaultDir,
-    },
-    definition: { digest: run.digest, yaml: new TextDecoder().decode(definition), document: run.document },
-    resume: run.resumes
-      ? (await listSteps(db, run.id)).filter((step) => !step.isHandler).map(copyStep)
-      : null,
-    params: v.parse(StoredParams, run.params),
-    env: v.parse(TextRecord, run.env),
-    inputs: [...inputs],
-  };
-}
-
-/** As the wire has it: lists of its own. */
-function copyStep(
-  { isHandler: _isHandler, children, notes, waiting, ...step }: StepRow,
-): NonNullable<Grant["resume"]>[number] {
-  return {
-    ...step,
-    children: [...children],
-    notes: [...notes],
-    waiting: waiting === null
-      ? null
-      : { ...waiting, form: waiting.form === null ? null : { ...waiting.form } },
-  };
-}
-
 const TextRecord = v.record(v.string(), v.string());
-const StoredParams = v.object({
-  values: TextRecord,
-  json: v.string(),
-  given: v.optional(v.array(v.string())),
-});
 
 function isTextRecord(value: unknown): value is Record<string, string> {
   return v.is(TextRecord, value);

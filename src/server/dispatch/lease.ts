@@ -4,7 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { acknowledgeDirectives, getAttempt, renewLeases } from "../store/attempts.ts";
 import { markSeen, type RunnerRow } from "../store/runners.ts";
-import { readDirectives } from "./claim.ts";
+import { readDirectives } from "./directives.ts";
 
 /** A lease counts from the moment its row is written, so that the runner's own view always ends first. */
 export async function heartbeat(

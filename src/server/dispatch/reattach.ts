@@ -5,7 +5,7 @@ import type { ServerSettings } from "../settings.ts";
 import { getAttempt, isLive, renewLeases } from "../store/attempts.ts";
 import { listStreams } from "../store/logs.ts";
 import type { RunnerRow } from "../store/runners.ts";
-import { readGrants } from "./claim.ts";
+import { readGrants } from "./grants.ts";
 
 /** The lease of what goes on counts anew from here, as by a heartbeat. */
 export async function reattach(
@@ -38,7 +38,7 @@ async function judge(
   // Of an attempt that is over, logs may still come for a while (EV-03).
   if (!isHeld || !isLive(attempt)) return { attemptId, verdict: "finish", status: "failed" };
   if (attempt.cancelRequestedAt !== null) return { attemptId, verdict: "finish", status: "aborted" };
-  const [grant] = await readGrants(ports, settings, [attemptId]);
+  const [grant] = await readGrants(ports.db, settings, [attemptId]);
   if (grant === undefined) return { attemptId, verdict: "discard" };
   const logs = await listStreams(ports.db, attempt.runId, attempt.fence);
   return { attemptId, verdict: "continue", grant, logs };

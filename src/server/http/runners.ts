@@ -25,7 +25,7 @@ import { heartbeat } from "../dispatch/lease.ts";
 import { reportLog } from "../dispatch/logs.ts";
 import { reattach } from "../dispatch/reattach.ts";
 import { registerRunner } from "../dispatch/register.ts";
-import { reportEvents } from "../dispatch/report.ts";
+import { newReports } from "../dispatch/report.ts";
 import { rotateToken, whoSpeaks } from "../dispatch/rotate.ts";
 import { handOutSecrets } from "../dispatch/secrets.ts";
 import { accessState } from "../dispatch/state.ts";
@@ -58,6 +58,7 @@ export function runnerRoutes(
   settings: ServerSettings,
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
+  const report = newReports(ports);
   const askings = newRateLimit(ports.clock, { limit: SECRETS_PER_MINUTE, windowMs: 60_000 });
 
   app.use(async (c, next) => {
@@ -138,7 +139,7 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/events", async (c) => {
     const body = await read(c, EventsRequest, EVENT_REQUEST_MAX_BYTES);
     if (body instanceof Response) return body;
-    const reported = await reportEvents(ports, await caller(c), body);
+    const reported = await report({ caller: await caller(c), request: body });
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
   });
 

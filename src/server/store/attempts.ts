@@ -1,7 +1,7 @@
 /** Attempts, their leases, and what the control plane wants to tell their runners. */
-import { and, asc, eq, gte, inArray, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
-import { query } from "./query.ts";
+import { PREPARED, query } from "./query.ts";
 import type { RunRow } from "./runs.ts";
 import { attemptLeases, attempts, directives, runs } from "./schema.ts";
 
@@ -68,11 +68,13 @@ export async function renewLeases(
   expiresAt: Date,
 ): Promise<ReadonlySet<string>> {
   if (held.length === 0) return new Set();
+  // In order: reports that end several attempts at once take their leases too, and nobody may wait in a circle.
+  const inOrder = db.select({ id: attemptLeases.attemptId }).from(attemptLeases).where(and(
+    eq(attemptLeases.runnerId, runnerId),
+    inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
+  )).orderBy(asc(attemptLeases.attemptId)).for("no key update");
   const rows = await db.update(attemptLeases).set({ expiresAt })
-    .where(and(
-      eq(attemptLeases.runnerId, runnerId),
-      inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
-    )).returning({ id: attemptLeases.attemptId });
+    .where(inArray(attemptLeases.attemptId, inOrder)).returning({ id: attemptLeases.attemptId });
   return new Set(rows.map((row) => row.id));
 }
 
@@ -81,23 +83,6 @@ export async function hasFreshLease(db: Executor, attemptId: string, now: Date):
   const rows = await db.select({ id: attemptLeases.attemptId }).from(attemptLeases)
     .where(and(eq(attemptLeases.attemptId, attemptId), gte(attemptLeases.expiresAt, now)));
   return rows.length > 0;
-}
-
-/** The attempt has begun: it has no deadline for that any more. */
-export async function markStarted(
-  tx: Transaction,
-  attemptId: string,
-  ackSeq: number,
-  now: Date,
-): Promise<void> {
-  await query(
-    tx,
-    sql`
-    with lease as (update attempt_leases set start_deadline = null where attempt_id = ${attemptId})
-    update attempts set ack_seq = ${ackSeq}, started_at = ${now.toISOString()},
-      state = case when state = 'claimed' then 'started' else state end
-    where id = ${attemptId}`,
-  );
 }
 
 /** The attempt is over: nothing of the queue, no lease and no directive is its own any more (TX-04). */
@@ -165,7 +150,8 @@ export async function dueAttempts(db: Executor, now: Date, attemptId?: string): 
 
 // ---- directives -------------------------------------------------------------------------------------------------
 
-export type DirectiveRow = typeof directives.$inferSelect;
+type DirectiveRow = typeof directives.$inferSelect;
+export type OpenDirective = Pick<DirectiveRow, "id" | "runnerId" | "attemptId" | "type" | "data">;
 
 export async function insertDirective(
   db: Executor,
@@ -182,10 +168,33 @@ export async function insertDirective(
 }
 
 /** They repeat until acknowledged; those of attempts that are over mean nothing any more. */
-export async function openDirectives(db: Executor, runnerId: string): Promise<DirectiveRow[]> {
-  return await db.select().from(directives)
-    .where(and(eq(directives.runnerId, runnerId), isNull(directives.ackedAt)))
-    .orderBy(asc(directives.id)).limit(100);
+/** What each of the runners is still to be told, oldest first. */
+export async function openDirectives(
+  db: Executor,
+  runnerIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly OpenDirective[]>> {
+  const rows = await query<
+    { id: string; runner_id: string; attempt_id: string | null; type: string; data: unknown }
+  >(
+    db,
+    sql`
+    select id, runner_id, attempt_id, type, data from directives
+    where acked_at is null
+      and runner_id in (select value::uuid from jsonb_array_elements_text(${
+      JSON.stringify(runnerIds)
+    }::jsonb))
+    order by id limit ${100 * runnerIds.length} ${PREPARED}`,
+  );
+  return Map.groupBy(
+    rows.map((row) => ({
+      id: row.id,
+      runnerId: row.runner_id,
+      attemptId: row.attempt_id,
+      type: row.type,
+      data: row.data,
+    })),
+    ({ runnerId }) => runnerId,
+  );
 }
 
 export async function acknowledgeDirectives(

@@ -1,21 +1,25 @@
 /** Taking runs from the queue: each statement of a claim, in the order in which a claim makes them. */
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
-import { type AttemptRow } from "./attempts.ts";
+import { sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
-import { query } from "./query.ts";
-import { codeOf, type RunRow } from "./runs.ts";
-import { attempts, blobs, runs } from "./schema.ts";
+import { PREPARED, query } from "./query.ts";
+import { codeOf } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
 export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
-  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held`);
+  await query(
+    tx,
+    sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held ${PREPARED}`,
+  );
 }
 
 /** Attempts that this very claim was given before and that have not started (CL-09). */
 export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[]> {
-  const rows = await db.select({ id: attempts.id }).from(attempts).where(
-    and(eq(attempts.claimId, claimId), eq(attempts.runnerId, runnerId), eq(attempts.state, "claimed")),
-  ).orderBy(asc(attempts.id));
+  const rows = await query<{ id: string }>(
+    db,
+    sql`
+    select id from attempts where claim_id = ${claimId} and runner_id = ${runnerId} and state = 'claimed'
+    order by id ${PREPARED}`,
+  );
   return rows.map((row) => row.id);
 }
 
@@ -29,7 +33,7 @@ export async function hasNews(db: Executor, runnerId: string, claimId: string): 
     sql`
     select exists (select 1 from run_queue)
       or exists (select 1 from directives where runner_id = ${runnerId} and acked_at is null)
-      or exists (select 1 from attempts where claim_id = ${claimId} and state = 'claimed') as news`,
+      or exists (select 1 from attempts where claim_id = ${claimId} and state = 'claimed') as news ${PREPARED}`,
   );
   return row?.news === true;
 }
@@ -84,7 +88,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
         and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
     order by q.priority, q.available_at, q.run_id
     limit ${wanted.limit}
-    for update of q skip locked for no key update of r skip locked`,
+    for update of q skip locked for no key update of r skip locked ${PREPARED}`,
   );
   return rows.map((row) => ({
     runId: row.run_id,
@@ -95,22 +99,30 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
   }));
 }
 
-/** Takes a free slot of the queue; false when none is left. */
-export async function takeSlot(tx: Transaction, queue: string, attemptId: string): Promise<boolean> {
-  const rows = await query(
+/** Free slots, held, of each of the queues, as many as are wanted or as there are; `beginAttempts` takes them. */
+export async function lockSlots(
+  tx: Transaction,
+  wanted: ReadonlyMap<string, number>,
+): Promise<ReadonlyMap<string, number[]>> {
+  if (wanted.size === 0) return new Map();
+  const queues = [...wanted].map(([queue, count]) => ({ queue, count }));
+  const rows = await query<{ queue: string; n: number }>(
     tx,
     sql`
-    update slots set attempt_id = ${attemptId}
-    where (queue, n) = (
-      select queue, n from slots where queue = ${queue} and attempt_id is null order by n limit 1 for update skip locked)
-    returning n`,
+    select w.queue, s.n from jsonb_to_recordset(${JSON.stringify(queues)}::jsonb) as w(queue text, count int)
+    cross join lateral (
+      select n from slots where slots.queue = w.queue and attempt_id is null order by n limit w.count
+      for update skip locked) s ${PREPARED}`,
   );
-  return rows.length > 0;
+  const byQueue = Map.groupBy(rows, (row) => row.queue);
+  return new Map([...byQueue].map(([queue, list]) => [queue, list.map((row) => row.n)]));
 }
 
 export interface NewAttempt {
   readonly id: string;
   readonly runId: string;
+  /** The slot that it takes; null: it needs none. */
+  readonly slot: { readonly queue: string; readonly n: number } | null;
   readonly fence: number;
   readonly runnerId: string;
   readonly claimId: string;
@@ -124,8 +136,10 @@ export interface NewAttempt {
 export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[], now: Date): Promise<void> {
   if (begun.length === 0) return;
   const after = (ms: number): string => new Date(now.getTime() + ms).toISOString();
-  const rows = begun.map((attempt) => ({
+  const rows = begun.map(({ slot, ...attempt }) => ({
     ...attempt,
+    queue: slot?.queue ?? null,
+    n: slot?.n ?? null,
     expiresAt: after(attempt.leaseMs),
     startDeadline: after(attempt.startDeadlineMs),
   }));
@@ -137,8 +151,10 @@ export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[
       JSON.stringify(rows)
     }::jsonb) as b("id" uuid, "runId" uuid, "fence" int,
           "runnerId" uuid, "claimId" uuid, "tokenDigest" text, "graceMs" bigint, "expiresAt" timestamptz,
-          "startDeadline" timestamptz)),
+          "startDeadline" timestamptz, "queue" text, "n" int)),
       dequeued as (delete from run_queue where run_id in (select "runId" from begun)),
+      slotted as (
+        update slots s set attempt_id = b."id" from begun b where s.queue = b."queue" and s.n = b."n"),
       lease as (
         insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline)
         select "id", "runnerId", "expiresAt", "graceMs", "startDeadline" from begun),
@@ -148,34 +164,6 @@ export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[
         from begun b where r.id = b."runId")
     insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at)
     select "id", "runId", "fence", "runnerId", "claimId", 'claimed', "tokenDigest", ${after(0)}::timestamptz
-    from begun`,
+    from begun ${PREPARED}`,
   );
-}
-
-/** What a claimed attempt is about. */
-export interface Claimed {
-  readonly attempt: AttemptRow;
-  readonly run: RunRow;
-  readonly definition: Uint8Array;
-  readonly inputs: readonly { readonly name: string; readonly digest: string; readonly sizeBytes: number }[];
-  readonly root: { readonly name: string; readonly dagRunId: string } | null;
-}
-
-export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
-  if (attemptIds.length === 0) return [];
-  return await db.select({
-    attempt: attempts,
-    run: runs,
-    definition: blobs.data,
-    inputs: sql<Claimed["inputs"]>`(
-      select coalesce(jsonb_agg(jsonb_build_object(
-        'name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes) order by i.name), '[]')
-      from run_inputs i where i.run_id = ${runs.id})`,
-    root: sql<Claimed["root"]>`(
-      select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o where o.id = ${runs.rootId})`,
-  }).from(attempts).innerJoin(runs, eq(runs.id, attempts.runId)).innerJoin(
-    blobs,
-    eq(blobs.digest, runs.digest),
-  )
-    .where(inArray(attempts.id, [...attemptIds]));
 }

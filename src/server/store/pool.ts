@@ -17,14 +17,27 @@ export const POOL_OPTIONS = {
   backoff: (failures: number): number => Math.min(2 ** failures / 20, BACKOFF_MAX_S),
 } as const;
 
+/** At the end of a statement that is worth being prepared. */
+export const PREPARED_MARK = "/* prepared */";
+
 type Work<T> = (transaction: TransactionSql) => T | Promise<T>;
 
-/** The same client, whose transactions say nothing more on a connection that is lost. */
+/** The same client, whose transactions say nothing more on a connection that is lost, and which prepares what is marked. */
 export function withSafeTransactions(client: Sql): Sql {
   const begin = <T>(work: Work<T>): Promise<unknown> => beginSafely(client, work);
+  const unsafe = preparing(client);
   return new Proxy(client, {
-    get: (target, name) => name === "begin" ? begin : Reflect.get(target, name),
+    get: (target, name) => name === "begin" ? begin : name === "unsafe" ? unsafe : Reflect.get(target, name),
   });
+}
+
+type Unsafe = Sql["unsafe"];
+
+/** drizzle gives every statement to the driver as one that is not to be prepared. */
+function preparing(client: Sql | TransactionSql): Unsafe {
+  const unsafe: Unsafe = (text, parameters, options) =>
+    client.unsafe(text, parameters, text.endsWith(PREPARED_MARK) ? { ...options, prepare: true } : options);
+  return unsafe;
 }
 
 async function beginSafely<T>(client: Sql, work: Work<T>): Promise<unknown> {
@@ -41,7 +54,8 @@ async function beginSafely<T>(client: Sql, work: Work<T>): Promise<unknown> {
   const guarded = (transaction: TransactionSql): TransactionSql =>
     new Proxy(transaction, {
       apply: (target, self, args) => unlessLost(() => Reflect.apply(target, self, args)),
-      get: (target, name) => unlessLost(() => Reflect.get(target, name)),
+      get: (target, name) =>
+        unlessLost(() => name === "unsafe" ? preparing(target) : Reflect.get(target, name)),
     });
   const running = client.begin(async (transaction) => {
     try {

@@ -1,6 +1,7 @@
 /** Statements in SQL where that is clearer than the builder: one shape of answer on both drivers. */
 import { type SQL, sql } from "drizzle-orm";
-import type { Executor } from "./db.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { PREPARED_MARK } from "./pool.ts";
 
 /**
  * Rows as the driver gives them. The caller names what its own SELECT list or RETURNING makes: the statement and the type
@@ -16,6 +17,25 @@ export async function query<Row extends Record<string, unknown>>(
     return result.rows;
   }
   throw new Error("the database driver answered with neither rows nor a result that has them");
+}
+
+/**
+ * Ends a statement whose text is one of a few: it is parsed and planned once for each connection (`pool.ts`), and sent in one
+ * go. Without it the driver asks for the types of the parameters first, and waits.
+ */
+export const PREPARED: SQL = sql.raw(PREPARED_MARK);
+
+/**
+ * Until the transaction ends, statements go by the indexes. They name their rows one by one, and the planner, which knows
+ * neither their number nor that of a table that was just filled, would rather read the whole of it.
+ */
+export async function goByIndex(tx: Transaction): Promise<void> {
+  await query(
+    tx,
+    sql`
+    select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+      set_config('enable_mergejoin', 'off', true) ${PREPARED}`,
+  );
 }
 
 /** Whether the database answers at all. */

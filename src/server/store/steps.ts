@@ -1,5 +1,5 @@
 /** The steps of a run as the fold of its latest attempt's events left them. */
-import { and, asc, eq, inArray, or, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, or, type SQL, sql } from "drizzle-orm";
 import { STEP_STATUSES } from "../../run/event.ts";
 import {
   endIfOpen,
@@ -21,7 +21,7 @@ export async function insertSteps(tx: Transaction, runId: string, state: RunStat
     ...state.steps.map((step) => ({ step, isHandler: false })),
     ...state.handlers.map((step) => ({ step, isHandler: true })),
   ]
-    .map(({ step, isHandler }, ord) => ({ runId, step: step.name, ord, isHandler, ...columnsOf(step) }));
+    .map(({ step, isHandler }, ord) => ({ runId, step: step.name, ord, isHandler, ...stepColumns(step) }));
   // One statement holds at most 65,535 values.
   for (let at = 0; at < rows.length; at += 5_000) {
     await tx.insert(runSteps).values(rows.slice(at, at + 5_000));
@@ -52,6 +52,8 @@ export async function getSteps(
 }
 
 const OPEN = OPEN_STEP_STATUSES.map((status) => STEP_STATUSES.indexOf(status));
+/** The same as a list within a statement. */
+export const OPEN_STEPS: SQL = sql.raw(OPEN.join(", "));
 
 export async function updateSteps(
   tx: Transaction,
@@ -59,7 +61,7 @@ export async function updateSteps(
   steps: readonly StepState[],
 ): Promise<void> {
   if (steps.length === 0) return;
-  const changes = JSON.stringify(steps.map((step) => ({ step: step.name, ...columnsOf(step) })));
+  const changes = JSON.stringify(steps.map((step) => ({ step: step.name, ...stepColumns(step) })));
   await query(
     tx,
     sql`
@@ -69,14 +71,14 @@ export async function updateSteps(
   );
 }
 
-/** A new attempt starts from nothing. */
-export async function resetSteps(tx: Transaction, runId: string): Promise<void> {
+/** New attempts start from nothing. */
+export async function resetSteps(tx: Transaction, runIds: readonly string[]): Promise<void> {
+  if (runIds.length === 0) return;
   await query(
     tx,
     sql`
-    update run_steps set status = 0, state = ${
-      JSON.stringify(columnsOf(newStepState("")).state)
-    }::jsonb where run_id = ${runId}`,
+    update run_steps set status = 0, state = ${JSON.stringify(stepColumns(newStepState("")).state)}::jsonb
+    where run_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(runIds)}::jsonb))`,
   );
 }
 
@@ -93,14 +95,16 @@ export async function endOpenSteps(
 
 type Columns = { status: number; state: Omit<StepState, "name" | "status"> };
 
-function columnsOf({ name: _name, status, ...state }: StepState & { isHandler?: boolean }): Columns {
+export function stepColumns({ name: _name, status, ...state }: StepState & { isHandler?: boolean }): Columns {
   const { isHandler: _isHandler, ...rest } = state;
   return { status: STEP_STATUSES.indexOf(status), state: rest };
 }
 
-export function toStep(row: typeof runSteps.$inferSelect): StepRow {
+export function toStep(
+  row: Pick<typeof runSteps.$inferSelect, "step" | "isHandler" | "status" | "state">,
+): StepRow {
   const status = STEP_STATUSES[row.status];
   if (status === undefined) throw new Error(`step status ${row.status} is not in the table of statuses`);
-  // Only `columnsOf` writes this column.
+  // Only `stepColumns` writes this column.
   return { ...newStepState(row.step), ...(row.state as Columns["state"]), status, isHandler: row.isHandler };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RunEventBody } from "../../../src/run/event.ts";
 import { type LogPiece, reportLog } from "../../../src/server/dispatch/logs.ts";
-import { reportEvents } from "../../../src/server/dispatch/report.ts";
+import { newReports } from "../../../src/server/dispatch/report.ts";
 import { requeueAttempt } from "../../../src/server/dispatch/requeue.ts";
 import { listEvents } from "../../../src/server/store/events.ts";
 import { findLine, readLog, viewLog } from "../../../src/server/store/logs.ts";
@@ -166,22 +166,19 @@ onEveryDatabase("TX-03 only the runner with the attempt's own token may speak fo
   const other = await addRunner(bench);
   const request = { fence: 1, firstSeq: 1, events: [{ ...STARTED, seq: 1, at: 0, mono: 0 }] };
   for (const change of [{ tokenDigest: "0" }, { runnerId: other.id }]) {
-    const told = await reportEvents(bench.ports, { ...good, ...change }, request);
+    const told = await newReports(bench.ports)({ caller: { ...good, ...change }, request });
     assert.equal(!told.ok && told.code, "forbidden");
   }
   const unknown = { ...good, attemptId: bench.ports.ids.uuid() };
-  const told = await reportEvents(bench.ports, unknown, request);
+  const told = await newReports(bench.ports)({ caller: unknown, request });
   assert.equal(!told.ok && told.code, "not_found");
 });
 
 onEveryDatabase("EV-01 an event of an unknown type is stored and changes nothing", async (bench) => {
   const { run, runner, grant } = await openAttempt(bench);
   const events = [{ type: "step.pondered", step: "a", data: { deep: true }, seq: 1, at: 0, mono: 0 }];
-  const told = await reportEvents(bench.ports, await callerOf(runner, grant), {
-    fence: 1,
-    firstSeq: 1,
-    events,
-  });
+  const request = { fence: 1, firstSeq: 1, events };
+  const told = await newReports(bench.ports)({ caller: await callerOf(runner, grant), request });
   assert.equal(told.ok && told.reply.ackSeq, 1);
   assert.deepEqual(await storedTypes(bench, run.id), ["step.pondered"]);
   assert.equal((await readRun(bench, run.id)).word, "not_started");

@@ -1,0 +1,72 @@
+/** What a runner is given of the attempts that it was assigned (M3). */
+import * as v from "valibot";
+import type { Grant } from "../../protocol/grant.ts";
+import { RunId } from "../../run/ids.ts";
+import { derive } from "../secrets/seal.ts";
+import { formatToken } from "../secrets/token.ts";
+import type { ServerSettings } from "../settings.ts";
+import type { Executor } from "../store/db.ts";
+import { type Claimed, readClaimed } from "../store/grants.ts";
+import { listSteps, type StepRow } from "../store/steps.ts";
+
+/** The grants of attempts that a runner holds, in the order of the ids: who was taken first begins first. */
+export async function readGrants(
+  db: Executor,
+  settings: ServerSettings,
+  attemptIds: readonly string[],
+): Promise<Grant[]> {
+  if (attemptIds.length === 0) return [];
+  const claimed = await readClaimed(db, attemptIds);
+  const place = new Map(attemptIds.map((id, index) => [id, index]));
+  const inOrder = claimed.toSorted((a, b) => (place.get(a.attemptId) ?? 0) - (place.get(b.attemptId) ?? 0));
+  return await Promise.all(inOrder.map((one) => toGrant(db, settings, one)));
+}
+
+/** Made again from the key for a repeated claim, so it is never stored (M3). */
+export async function attemptToken(
+  settings: ServerSettings,
+  attemptId: string,
+  fence: number,
+): Promise<string> {
+  return formatToken("dagu_att_", await derive(settings.masterKey, "attempt token", `${attemptId}:${fence}`));
+}
+
+async function toGrant(db: Executor, settings: ServerSettings, claimed: Claimed): Promise<Grant> {
+  const { attemptId, fence, definition, inputs, root } = claimed;
+  const { runId, dagRunId, digest, document, resumes, params, env, ...run } = claimed.run;
+  return {
+    attemptId,
+    fence,
+    attemptToken: await attemptToken(settings, attemptId, fence),
+    leaseMs: settings.runner.leaseMs,
+    graceMs: settings.runner.graceMs,
+    startDeadlineMs: settings.runner.startDeadlineMs,
+    run: { ...run, dagRunId: v.parse(RunId, dagRunId), root },
+    definition: { digest, yaml: definition, document },
+    resume: resumes ? (await listSteps(db, runId)).filter((step) => !step.isHandler).map(copyStep) : null,
+    params: v.parse(StoredParams, params),
+    env: v.parse(TextRecord, env),
+    inputs: [...inputs],
+  };
+}
+
+/** As the wire has it: lists of its own. */
+function copyStep(
+  { isHandler: _isHandler, children, notes, waiting, ...step }: StepRow,
+): NonNullable<Grant["resume"]>[number] {
+  return {
+    ...step,
+    children: [...children],
+    notes: [...notes],
+    waiting: waiting === null
+      ? null
+      : { ...waiting, form: waiting.form === null ? null : { ...waiting.form } },
+  };
+}
+
+const TextRecord = v.record(v.string(), v.string());
+const StoredParams = v.object({
+  values: TextRecord,
+  json: v.string(),
+  given: v.optional(v.array(v.string())),
+});

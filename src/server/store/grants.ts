@@ -1,0 +1,113 @@
+/** What claimed attempts are about, as their runner must know it. */
+import { sql } from "drizzle-orm";
+import type { Grant } from "../../protocol/grant.ts";
+import type { Executor } from "./db.ts";
+import { PREPARED, query } from "./query.ts";
+
+type GrantedRun = Omit<Grant["run"], "dagRunId" | "root" | "labels"> & { labels: string[] };
+
+export interface Claimed {
+  readonly attemptId: string;
+  readonly fence: number;
+  readonly run: GrantedRun & {
+    readonly runId: string;
+    readonly dagRunId: string;
+    readonly digest: string;
+    readonly document: string;
+    /** It goes on from the steps as they are. */
+    readonly resumes: boolean;
+    readonly params: unknown;
+    readonly env: unknown;
+  };
+  /** The text. */
+  readonly definition: string;
+  readonly inputs: readonly { readonly name: string; readonly digest: string; readonly sizeBytes: number }[];
+  readonly root: { readonly name: string; readonly dagRunId: string } | null;
+}
+
+interface Columns extends Record<string, unknown> {
+  attempt_id: string;
+  fence: number;
+  run_id: string;
+  name: string;
+  dag_run_id: string;
+  trigger_type: string;
+  trigger_actor: string;
+  trust: "trusted" | "untrusted";
+  queue: string;
+  labels: string[];
+  schedule_ms: number | null;
+  auto_retries: number;
+  source_dir: string;
+  default_dir: string;
+  digest: string;
+  document: string;
+  resumes: boolean;
+  params: unknown;
+  env: unknown;
+  inputs: Claimed["inputs"] | null;
+  root: Claimed["root"];
+}
+
+export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
+  const ids = JSON.stringify(attemptIds);
+  const [rows, blobs] = await Promise.all([
+    query<Columns>(
+      db,
+      sql`
+      select a.id as attempt_id, a.fence, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
+        r.trust, r.queue, to_jsonb(r.labels) as labels,
+        (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
+        r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
+        (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
+          order by i.name) from run_inputs i where i.run_id = r.id) as inputs,
+        (select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o
+          where o.id = r.root_id) as root
+      from attempts a join runs r on r.id = a.run_id
+      where a.id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb)) ${PREPARED}`,
+    ),
+    // Runs of one workflow share it.
+    query<{ digest: string; data: Uint8Array }>(
+      db,
+      sql`
+      select b.digest, b.data from blobs b where b.digest in (
+        select r.digest from attempts a join runs r on r.id = a.run_id
+        where a.id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb))) ${PREPARED}`,
+    ),
+  ]);
+  const decoder = new TextDecoder();
+  const texts = new Map(blobs.map(({ digest, data }) => [digest, decoder.decode(data)]));
+  return rows.flatMap((row) => {
+    const definition = texts.get(row.digest);
+    return definition === undefined ? [] : [toClaimed(row, definition)];
+  });
+}
+
+function toClaimed(row: Columns, definition: string): Claimed {
+  return {
+    attemptId: row.attempt_id,
+    fence: row.fence,
+    run: {
+      runId: row.run_id,
+      name: row.name,
+      dagRunId: row.dag_run_id,
+      triggerType: row.trigger_type,
+      triggerActor: row.trigger_actor,
+      trust: row.trust,
+      queue: row.queue,
+      labels: row.labels,
+      scheduleTime: row.schedule_ms === null ? "" : new Date(row.schedule_ms).toISOString(),
+      autoRetries: row.auto_retries,
+      sourceDir: row.source_dir,
+      defaultDir: row.default_dir,
+      digest: row.digest,
+      document: row.document,
+      resumes: row.resumes,
+      params: row.params,
+      env: row.env,
+    },
+    definition,
+    inputs: row.inputs ?? [],
+    root: row.root,
+  };
+}
