@@ -10,6 +10,7 @@ import type { Clock, Log } from "./run/ports.ts";
 import { createApp } from "./server/app.ts";
 import type { ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
+import { Keys } from "./server/secrets/keyring.ts";
 import { SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
 import { POOL_OPTIONS, withSafeTransactions } from "./server/store/pool.ts";
@@ -21,7 +22,7 @@ const Bindings = v.object({
   DATABASE_URL: v.optional(v.string()),
   HYPERDRIVE: v.optional(v.object({ connectionString: v.string() })),
   DAGU_PUBLIC_URL: v.optional(v.string(), ""),
-  DAGU_ENCRYPTION_KEYS: v.pipe(v.string(), v.base64("must be the base64 form of 32 bytes")),
+  DAGU_ENCRYPTION_KEYS: Keys,
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
   DAGU_TZ: v.optional(
     v.pipe(v.string(), v.check(isZone, "must be a time zone, for example Europe/Berlin")),
@@ -113,7 +114,7 @@ function toSettings(bindings: Bindings): ServerSettings {
         password: bindings.DAGU_AUTH_BASIC_PASSWORD,
       }
       : { kind: "token" },
-    masterKey: Uint8Array.fromBase64(bindings.DAGU_ENCRYPTION_KEYS.split(",")[0] ?? ""),
+    keys: bindings.DAGU_ENCRYPTION_KEYS,
     timeZone: bindings.DAGU_TZ,
     internalToken: bindings.DAGU_INTERNAL_TOKEN ?? null,
     // Cron comes once a minute at best.

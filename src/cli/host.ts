@@ -3,12 +3,13 @@ import type { Log } from "../run/ports.ts";
 import { newLog } from "../runner/log.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
+import type { Keyring } from "../server/secrets/keyring.ts";
 import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
 import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
-import { type Home, lockHome, readMasterKey, readServerRecord } from "./home.ts";
+import { type Home, lockHome, readKeyring, readServerRecord } from "./home.ts";
 import { readTimeZone } from "./time-zone.ts";
 import { VERSION } from "./version.ts";
 import { takeTurn } from "./turn.ts";
@@ -40,10 +41,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const cache = url === null ? await openCache(options.env) : null;
   using _turn = cache === null ? null : await takeTurn(cache);
   const base = await readBaseConfig(options.env);
-  const [database, { createApp }, masterKey] = await Promise.all([
+  const [database, { createApp }, keys] = await Promise.all([
     url === null ? openEmbedded(options.home, cache) : openPostgres(url),
     import("../server/app.ts"),
-    readMasterKey(options.home, options.env),
+    readKeyring(options.home, options.env),
   ]);
   built.use(database);
   const clock = systemClock();
@@ -61,7 +62,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       void work.finally(() => background.delete(work));
     },
   };
-  const settings = readSettings(options, masterKey);
+  const settings = readSettings(options, keys);
   const app = createApp(ports, settings);
   const kept = built.move();
   return {
@@ -100,14 +101,14 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
   };
 }
 
-function readSettings(options: HostOptions, masterKey: Uint8Array): ServerSettings {
+function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
   const { env } = options;
   return {
     ...SERVER_DEFAULTS,
     version: VERSION,
     publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
     auth: options.auth,
-    masterKey,
+    keys,
     webhookMaxPayloadBytes: readBytes(
       env,
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",

@@ -13,6 +13,7 @@ import { metricsRoutes } from "./http/api/metrics.ts";
 import { peopleRoutes } from "./http/api/people.ts";
 import { logRoutes } from "./http/api/logs.ts";
 import { queueRoutes } from "./http/api/queues.ts";
+import { keyRoutes } from "./http/api/keys.ts";
 import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
 import { answerError } from "./http/answer.ts";
@@ -91,9 +92,10 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
   api.route("/dag-runs", dagRunRoutes(ports, settings));
   api.route("/queues", queueRoutes(ports));
   api.route("/secrets", secretRoutes(ports, settings));
+  api.route("/encryption-keys", keyRoutes(ports, settings));
   api.route("/", metricsRoutes(ports, settings));
   api.route("/", webhookRoutes(ports, settings));
   api.route("/", endpointRoutes(ports, settings));
-  api.route("/", accessRoutes(ports));
+  api.route("/", accessRoutes(ports, settings));
   return api;
 }

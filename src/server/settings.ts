@@ -1,5 +1,6 @@
 /** What an operator can set of the control plane. Values are handed in; nothing here reads an environment. */
 import { DEFAULT_SETTINGS, type Settings } from "../protocol/messages.ts";
+import type { Keyring } from "./secrets/keyring.ts";
 
 /**
  * How API and pages know who asks. `none` trusts whoever reaches the socket and is only allowed on a loopback address;
@@ -18,11 +19,16 @@ export interface ServerSettings {
   readonly auth: AuthMode;
   /** Host names that mode `none` accepts in `Host` (against DNS rebinding). */
   readonly trustedHosts: readonly string[];
-  /** 32 bytes: seals secrets at rest and derives attempt tokens. */
-  readonly masterKey: Uint8Array;
+  /** Seal secrets at rest; attempt and runner tokens are derived from the first. */
+  readonly keys: Keyring;
   readonly webhookMaxPayloadBytes: number;
   readonly forgeMaxPayloadBytes: number;
   readonly runner: Settings;
+  /**
+   * Grace of a run that is given to another runner when its own is lost; never longer than `runner.graceMs`. Until lease and
+   * grace are over nobody else begins, so it is how long such a run may stand still (RT-09, LO-02).
+   */
+  readonly retryGraceMs: number;
   /**
    * A gap between two sweeps that is longer was an outage of ours, which costs no run (LO-05). More than the interval at
    * which the host calls `tick`, or nothing would ever be late.
@@ -40,6 +46,7 @@ export const SERVER_DEFAULTS = {
   webhookMaxPayloadBytes: 1_048_576,
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,
+  retryGraceMs: 240_000,
   outageMs: 30_000,
   timeZone: "UTC",
   internalToken: null,

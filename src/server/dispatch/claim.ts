@@ -4,8 +4,7 @@ import type { ClaimReply, ClaimRequest, Directive } from "../../protocol/message
 import { RunId } from "../../run/ids.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
-import { derive } from "../secrets/seal.ts";
-import { digestToken, formatToken } from "../secrets/token.ts";
+import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { liveOfRunner, openDirectives, renewLeases } from "../store/attempts.ts";
 import {
@@ -23,6 +22,8 @@ import {
 import type { Db, Transaction } from "../store/db.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { listSteps, resetSteps, type StepRow } from "../store/steps.ts";
+import { attemptTokenOf, newAttemptToken } from "./attempt-token.ts";
+import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
@@ -134,16 +135,16 @@ export async function claimCandidates(
 ): Promise<Taken> {
   const begun: NewAttempt[] = [];
   const fullQueues = new Set<string>();
-  for (const { runId, queue, needsSlot, fence: lastFence } of candidates) {
+  for (const { runId, queue, needsSlot, fence: lastFence, onLost } of candidates) {
     const id = ports.ids.uuid();
     if (needsSlot && (fullQueues.has(queue) || !await takeSlot(tx, queue, id))) {
       fullQueues.add(queue);
       continue;
     }
     const fence = lastFence + 1;
-    const tokenDigest = await digestToken(await attemptToken(settings, id, fence));
-    const { leaseMs, graceMs, startDeadlineMs } = settings.runner;
-    const times = { leaseMs, graceMs, startDeadlineMs };
+    const tokenDigest = await digestToken(await newAttemptToken(settings.keys, id, fence));
+    const { leaseMs, startDeadlineMs } = settings.runner;
+    const times = { leaseMs, graceMs: graceOf(settings, { onLost }), startDeadlineMs };
     begun.push({ id, runId, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
   }
   await beginAttempts(tx, begun, now(ports));
@@ -164,11 +165,6 @@ export async function readGrants(
   const place = new Map(attemptIds.map((id, index) => [id, index]));
   const inOrder = claimed.toSorted((a, b) => (place.get(a.attempt.id) ?? 0) - (place.get(b.attempt.id) ?? 0));
   return await Promise.all(inOrder.map((one) => toGrant(ports.db, settings, one)));
-}
-
-/** Made again from the key for a repeated claim, so it is never stored (M3). */
-async function attemptToken(settings: ServerSettings, attemptId: string, fence: number): Promise<string> {
-  return formatToken("dagu_att_", await derive(settings.masterKey, "attempt token", `${attemptId}:${fence}`));
 }
 
 /** What the runner does not hold although the database thinks so was lost on its way: it goes back at once. */
@@ -193,9 +189,9 @@ async function toGrant(db: Db, settings: ServerSettings, claimed: Claimed): Prom
   return {
     attemptId: attempt.id,
     fence: attempt.fence,
-    attemptToken: await attemptToken(settings, attempt.id, attempt.fence),
+    attemptToken: await attemptTokenOf(db, settings.keys, attempt),
     leaseMs: settings.runner.leaseMs,
-    graceMs: settings.runner.graceMs,
+    graceMs: graceOf(settings, run),
     startDeadlineMs: settings.runner.startDeadlineMs,
     run: {
       name: run.name,

@@ -27,6 +27,8 @@ export interface RunnerVariables {
   runner: RunnerRow;
   /** It spoke with the token before its current one (M2). */
   isPreviousToken: boolean;
+  /** Number of the process that speaks; 0: it counts no starts. */
+  boot: number;
 }
 export type RunnerContext = Context<{ Variables: RunnerVariables }>;
 
@@ -37,6 +39,7 @@ export async function caller(
     runnerId: c.var.runner.id,
     attemptId: uuidOr(c.req.param("attemptId")),
     tokenDigest: await attemptDigest(c),
+    boot: c.var.boot,
   };
 }
 

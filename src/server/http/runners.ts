@@ -16,9 +16,11 @@ import {
 } from "../../protocol/messages.ts";
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
+import { readBoot } from "../../protocol/boot.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
 import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
+import { newerThan } from "../dispatch/boot.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
@@ -83,7 +85,15 @@ export function runnerRoutes(
     const token = bearerOf(c.req.header("Authorization"));
     const known = token === null ? null : await whoSpeaks(ports, token);
     if (known === null) return fail("unauthorized", "the runner token is unknown, expired or revoked");
+    const boot = readBoot(c.req.header(HEADERS.boot));
+    const newer = boot === null ? null : await newerThan(ports, known.runner, boot);
+    if (newer !== null) {
+      return fail("fenced", "a newer process speaks for this runner; this one may not any more", {
+        boot: newer,
+      });
+    }
     c.set("runner", known.runner);
+    c.set("boot", boot?.number ?? 0);
     c.set("isPreviousToken", known.isPrevious);
     await next();
   });
@@ -111,7 +121,7 @@ export function runnerRoutes(
   app.post("/reattach", async (c) => {
     const body = await read(c, ReattachRequest);
     if (body instanceof Response) return body;
-    return c.json(await reattach(ports, settings, c.var.runner, body));
+    return c.json(await reattach(ports, settings, c.var.runner, body, c.var.boot));
   });
 
   app.post("/drain", async (c) => {
@@ -124,7 +134,7 @@ export function runnerRoutes(
   app.post("/leave", async (c) => {
     const body = await read(c, Empty);
     if (body instanceof Response) return body;
-    await leaveRunner(ports, c.var.runner);
+    await leaveRunner(ports, c.var.runner, c.var.boot);
     return c.json({});
   });
 

@@ -40,6 +40,7 @@ export interface Candidate {
   readonly needsSlot: boolean;
   /** The attempt goes on from the steps as they are. */
   readonly resumes: boolean;
+  readonly onLost: RunRow["onLost"];
   /** Fence of the run's latest attempt; 0: it had none. */
   readonly fence: number;
 }
@@ -67,11 +68,18 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
   );
   const rows = await query<
-    { run_id: string; queue: string; needs_slot: boolean; attempt: number; resumes: boolean }
+    {
+      run_id: string;
+      queue: string;
+      needs_slot: boolean;
+      attempt: number;
+      resumes: boolean;
+      on_lost: RunRow["onLost"];
+    }
   >(
     tx,
     sql`
-    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes from run_queue q join runs r on r.id = q.run_id
+    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost from run_queue q join runs r on r.id = q.run_id
     where (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
@@ -91,6 +99,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     queue: row.queue,
     needsSlot: row.needs_slot,
     resumes: row.resumes,
+    onLost: row.on_lost,
     fence: row.attempt,
   }));
 }

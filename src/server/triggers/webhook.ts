@@ -161,7 +161,7 @@ async function isAuthorised(
   if (webhook.authMode === "token_only") return true;
   const secret = webhook.hmacSecret === null
     ? null
-    : await open(settings.masterKey, `webhook ${webhook.id}`, webhook.hmacSecret);
+    : await open(settings.keys, `webhook ${webhook.id}`, webhook.hmacSecret);
   const isSigned = secret !== null &&
     await isSignedBy(secret, signedBytes(incoming.headers, body), incoming.headers.get("X-Dagu-Signature"));
   if (isSigned) return true;
