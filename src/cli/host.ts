@@ -4,7 +4,13 @@ import { newLog } from "../runner/log.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
 import type { Keyring } from "../server/secrets/keyring.ts";
-import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
+import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
+import {
+  ARTIFACT_MAX_OF_OBJECTS,
+  type AuthMode,
+  SERVER_DEFAULTS,
+  type ServerSettings,
+} from "../server/settings.ts";
 import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
@@ -48,6 +54,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   ]);
   built.use(database);
   const clock = systemClock();
+  const bucket = readObjectStore(options.env);
   const background = new Set<Promise<void>>();
   const ports: ServerPorts = {
     db: database.db,
@@ -55,6 +62,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     ids: systemIds(),
     log: options.log,
     base,
+    ...(bucket === null ? {} : { objects: openS3Store({ fetch, clock }, bucket) }),
     wake: await joinWake(newMemoryWake(clock), database.channel),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     background: (work) => {
@@ -109,6 +117,7 @@ function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
     publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
     auth: options.auth,
     keys,
+    runner: { ...SERVER_DEFAULTS.runner, artifactMax: readArtifactMax(env) },
     webhookMaxPayloadBytes: readBytes(
       env,
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
@@ -117,6 +126,30 @@ function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
     timeZone: readTimeZone(env),
     internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
   };
+}
+
+/** `DAGU_BLOB_STORE_URL` and the login that AWS's tools read too; null: the database keeps everything. */
+function readObjectStore(env: Readonly<Record<string, string>>): Bucket | null {
+  const text = env["DAGU_BLOB_STORE_URL"]?.trim() ?? "";
+  if (text === "") return null;
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"] ?? "";
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"] ?? "";
+  if (accessKeyId === "" || secretAccessKey === "") {
+    throw new UserError("DAGU_BLOB_STORE_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+  }
+  const bucket = readBucket(text, {
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: env["AWS_SESSION_TOKEN"] ?? "",
+  });
+  if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
+  return bucket;
+}
+
+function readArtifactMax(env: Readonly<Record<string, string>>): number {
+  const hasStore = (env["DAGU_BLOB_STORE_URL"]?.trim() ?? "") !== "";
+  const fallback = hasStore ? ARTIFACT_MAX_OF_OBJECTS : SERVER_DEFAULTS.runner.artifactMax;
+  return readBytes(env, "DAGU_ARTIFACT_MAX_SIZE", fallback);
 }
 
 function readBytes(env: Readonly<Record<string, string>>, name: string, fallback: number): number {

@@ -40,6 +40,9 @@ export interface ServerSettings {
   readonly internalToken: string | null;
 }
 
+/** Bytes of one artifact when there is an object store; without one it is a value of the database. */
+export const ARTIFACT_MAX_OF_OBJECTS = 2_147_483_648;
+
 export const SERVER_DEFAULTS = {
   publicUrl: "",
   trustedHosts: ["localhost", "127.0.0.1", "[::1]"],
