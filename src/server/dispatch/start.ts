@@ -14,7 +14,7 @@ import { currentDefinition } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /** Lower goes first (QU-13). */
-export const PRIORITY = { start: 1, webhook: 5, enqueue: 5 } as const;
+export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
 
 /** Queues are keys of an index, which holds short texts only. */
 const QUEUE_MAX_LENGTH = 255;

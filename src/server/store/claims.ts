@@ -58,7 +58,8 @@ export interface CandidateQuery {
  * What was queued without a delay may be taken at once, also when our clock was set back since. The next runs that this
  * runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
  * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
- * queue row in hand would lock both up. Every key of the
+ * queue row in hand would lock both up. A runner that gave the run back gets it again when no other is there that matches
+ * (RT-08): waiting for one might have no end (INV-12). Every key of the
  * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
  */
 export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
@@ -84,13 +85,16 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
       and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
-      and not (${wanted.runnerId}::uuid = any(q.excluded))
+      and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
+        select 1 from runners o join runners_live l on l.runner_id = o.id
+        where o.state = 'active' and not o.held and o.id <> all(q.excluded) and o.labels @> q.selector
+          and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
       and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
         and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)
         and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
-    order by q.priority, q.available_at, q.run_id
+    order by q.rank, q.run_id
     limit ${wanted.limit}
     for update of q skip locked for no key update of r skip locked`,
   );

@@ -260,9 +260,11 @@ export const runQueue = pgTable("run_queue", {
   isUntrusted: boolean("is_untrusted").notNull(),
   priority: smallint().notNull(),
   availableAt: at("available_at").notNull(),
+  /** Its place in the order in which runs are taken (CL-02): priority and age in one. */
+  rank: at("rank").notNull().defaultNow(),
   /** Runner that gave it back; another one is preferred. */
   excluded: uuid().array().notNull(),
-}, (t) => [index("run_queue_order").on(t.priority, t.availableAt, t.runId)]);
+}, (t) => [index("run_queue_rank").on(t.rank, t.runId)]);
 
 /** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
 export const slots = pgTable("slots", {
