@@ -8,6 +8,7 @@ import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/out
 import {
   ARTIFACT_MAX_OF_OBJECTS,
   type AuthMode,
+  type Limits,
   SERVER_DEFAULTS,
   type ServerSettings,
 } from "../server/settings.ts";
@@ -125,6 +126,7 @@ function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
     ),
     timeZone: readTimeZone(env),
     internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
+    limits: readLimits(env),
   };
 }
 
@@ -144,6 +146,25 @@ function readObjectStore(env: Readonly<Record<string, string>>): Bucket | null {
   });
   if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
   return bucket;
+}
+
+/** Three of them are for operators to set; 0: no limit. */
+function readLimits(env: Readonly<Record<string, string>>): Limits {
+  const { limits } = SERVER_DEFAULTS;
+  const perMinute = (name: string, fallback: number): number => {
+    const text = env[name]?.trim() ?? "";
+    if (text === "") return fallback;
+    if (!/^\d{1,7}$/.test(text)) throw new UserError(`${name} must be a number per minute, got "${text}"`);
+    return Number(text);
+  };
+  const webhook = perMinute("DAGU_WEBHOOK_RATE_LIMIT", limits.webhook.perMinute);
+  const api = perMinute("DAGU_API_RATE_LIMIT", limits.api.perMinute);
+  return {
+    ...limits,
+    api: { perMinute: api, burst: Math.max(1, Math.ceil(api / 3)) },
+    changes: { perMinute: perMinute("DAGU_API_CHANGE_LIMIT", limits.changes.perMinute) },
+    webhook: { perMinute: webhook, burst: 2 * webhook },
+  };
 }
 
 function readArtifactMax(env: Readonly<Record<string, string>>): number {

@@ -1,5 +1,5 @@
 /** The control plane behind a socket: its periodic work, its folder of definitions, and the record by which others find it. */
-import { createApiToken } from "../server/access/tokens.ts";
+import { createApiToken, LOCAL_COMMANDS } from "../server/access/tokens.ts";
 import { missingKeys } from "../server/secrets/rotation.ts";
 import type { AuthMode } from "../server/settings.ts";
 import { tick } from "../server/tick/tick.ts";
@@ -110,7 +110,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   }
   const folder = built.use(await openDagsFolder(host.ports, options.dagsDir));
   const { url } = built.use(listen(host, options.at));
-  const { token } = await createApiToken(host.ports, "local commands", null);
+  const { token } = await createApiToken(host.ports, LOCAL_COMMANDS, null);
   built.use(await writeServerRecord(options.home, { url, token, pid: Deno.pid }));
   const kept = built.move();
   return { host, folder, url, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };

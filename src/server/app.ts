@@ -16,6 +16,7 @@ import { queueRoutes } from "./http/api/queues.ts";
 import { keyRoutes } from "./http/api/keys.ts";
 import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
+import { limitCalls } from "./http/api-limit.ts";
 import { answerError } from "./http/answer.ts";
 import { guard, type GuardVariables } from "./http/guard.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -84,6 +85,7 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
           }),
     ),
   );
+  api.use(limitCalls(ports, settings));
   api.route("/dags", dagRoutes(ports));
   api.route("/dag-runs", logRoutes(ports));
   api.route("/dag-runs", artifactRoutes(ports));

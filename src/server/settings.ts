@@ -12,6 +12,25 @@ export type AuthMode =
   /** Only API tokens (`Authorization: Bearer dagu_...`, or the cookie that the login page makes of one). */
   | { readonly kind: "token" };
 
+/** How often, per minute; 0: as often as they like. A `burst` may come at once (7.9, 1.10). */
+export interface Limits {
+  /** Calls of the API with one credential, and those of them that change something. */
+  readonly api: { readonly perMinute: number; readonly burst: number };
+  readonly changes: { readonly perMinute: number };
+  /**
+   * Deliveries at one webhook. Those of forges have none: what a forge was refused it does not send again by itself, and it
+   * would be lost.
+   */
+  readonly webhook: { readonly perMinute: number; readonly burst: number };
+  /** Of one address whose credentials were wrong at a webhook. */
+  readonly failures: { readonly perMinute: number };
+  /** Claims of one runner that were for nothing, messages of one attempt. Ends of attempts and heartbeats are never refused. */
+  readonly claims: { readonly perMinute: number };
+  readonly events: { readonly perMinute: number };
+  readonly logs: { readonly perMinute: number };
+  readonly secrets: { readonly perMinute: number };
+}
+
 export interface ServerSettings {
   readonly version: string;
   /** Base of links in answers, without trailing slash; "" means: the request's own origin. */
@@ -36,6 +55,7 @@ export interface ServerSettings {
   readonly outageMs: number;
   /** Of schedules that name none (`DAGU_TZ`); a name of the IANA database. */
   readonly timeZone: string;
+  readonly limits: Limits;
   /** Bearer of POST /internal/tick/{job}; null: those paths do not exist. */
   readonly internalToken: string | null;
 }
@@ -53,4 +73,14 @@ export const SERVER_DEFAULTS = {
   outageMs: 30_000,
   timeZone: "UTC",
   internalToken: null,
+  limits: {
+    api: { perMinute: 600, burst: 200 },
+    changes: { perMinute: 120 },
+    webhook: { perMinute: 60, burst: 120 },
+    failures: { perMinute: 30 },
+    claims: { perMinute: 120 },
+    events: { perMinute: 1_200 },
+    logs: { perMinute: 2_400 },
+    secrets: { perMinute: 60 },
+  },
 } as const;

@@ -14,6 +14,7 @@ import {
   PROTOCOL_VERSION,
   RegisterRequest,
 } from "../../protocol/messages.ts";
+import { isTerminal } from "../../run/event.ts";
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
 import { readBoot } from "../../protocol/boot.ts";
@@ -47,12 +48,11 @@ import {
   fail,
   read,
   type RunnerVariables,
+  tooOften,
 } from "./runner-call.ts";
 
 /** A child's request may carry a definition and parameters. */
 const CHILD_MAX_BYTES = 8_388_608;
-/** An attempt asks for secrets when it begins, and again when its runner was started anew (M11). */
-const SECRETS_PER_MINUTE = 60;
 
 /** Everything below `/runner/v1`. */
 export function runnerRoutes(
@@ -60,7 +60,11 @@ export function runnerRoutes(
   settings: ServerSettings,
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
-  const askings = newRateLimit(ports.clock, { limit: SECRETS_PER_MINUTE, windowMs: 60_000 });
+  const { limits } = settings;
+  const secrets = newRateLimit(ports.clock, limits.secrets);
+  const claims = newRateLimit(ports.clock, limits.claims);
+  const events = newRateLimit(ports.clock, limits.events);
+  const logs = newRateLimit(ports.clock, limits.logs);
 
   app.use(async (c, next) => {
     await next();
@@ -109,7 +113,13 @@ export function runnerRoutes(
   app.post("/claim", async (c) => {
     const body = await read(c, ClaimRequest);
     if (body instanceof Response) return body;
-    return c.json(await claim(ports, settings, c.var.runner, body, c.req.raw.signal));
+    const { id } = c.var.runner;
+    const refused = tooOften(body.free === 0 ? 0 : claims.look(id), "claims");
+    if (refused !== null) return refused;
+    const reply = await claim(ports, settings, c.var.runner, body, c.req.raw.signal);
+    // Who is given work cannot ask too often.
+    if (body.free > 0 && reply.attempts.length === 0) claims.take(id);
+    return c.json(reply);
   });
 
   app.post("/heartbeat", async (c) => {
@@ -148,6 +158,10 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/events", async (c) => {
     const body = await read(c, EventsRequest, EVENT_REQUEST_MAX_BYTES);
     if (body instanceof Response) return body;
+    // An end is never refused: nobody would tell it in time again.
+    const waitMs = body.events.some(isTerminal) ? 0 : events.take(c.req.param("attemptId"));
+    const refused = tooOften(waitMs, "messages of events");
+    if (refused !== null) return refused;
     const reported = await reportEvents(ports, await caller(c), body);
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
   });
@@ -157,6 +171,8 @@ export function runnerRoutes(
     if (!query.success) {
       return fail("invalid", "the query of a log piece needs step, stream, offset and fence");
     }
+    const refused = tooOften(logs.take(c.req.param("attemptId")), "pieces of logs");
+    if (refused !== null) return refused;
     const body = await readInflatedBody(c.req.raw, settings.runner.logChunkMax);
     if (!body.ok) return bodyError(body.reason, settings.runner.logChunkMax);
     const { final, ...place } = query.output;
@@ -187,9 +203,8 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/secrets", async (c) => {
     const body = await read(c, SecretsRequest);
     if (body instanceof Response) return body;
-    if (!askings.take(c.req.param("attemptId"))) {
-      return fail("rate_limited", "too many questions for secrets");
-    }
+    const refused = tooOften(secrets.take(c.req.param("attemptId")), "questions for secrets");
+    if (refused !== null) return refused;
     const answer = await handOutSecrets(ports, settings, c.var.runner, await caller(c), body);
     return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });

@@ -33,6 +33,8 @@ export async function takeWebhook(
   settings: ServerSettings,
   fileName: string,
   incoming: Incoming,
+  /** Asks for one more delivery at the webhook of that id: 0, or after how many milliseconds it may. */
+  pace: (id: string) => number,
 ): Promise<Intake> {
   const delivery = newDelivery(ports, incoming, {
     source: `webhook:${fileName}`,
@@ -59,6 +61,12 @@ export async function takeWebhook(
       "unauthorized",
       "the webhook is unknown, or its credentials are missing or wrong",
     );
+  }
+  // Only now: who has no credentials must not use up the deliveries of those who have.
+  const retryAfterMs = pace(webhook.id);
+  if (retryAfterMs > 0) {
+    const answer = await refused(429, "rate_limited", "too many deliveries at this webhook; try again later");
+    return { ...answer, retryAfterMs };
   }
   if (!webhook.enabled) return await refused(403, "forbidden", "the webhook is disabled");
   if (profile !== null) {
