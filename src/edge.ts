@@ -10,7 +10,9 @@ import type { Clock, Log } from "./run/ports.ts";
 import { createApp } from "./server/app.ts";
 import type { ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
-import { SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
+import { Keys } from "./server/secrets/keyring.ts";
+import { BUCKET_FORM, openS3Store, readBucket } from "./server/outbound/s3.ts";
+import { ARTIFACT_MAX_OF_OBJECTS, SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
 import { POOL_OPTIONS, withSafeTransactions } from "./server/store/pool.ts";
 import * as schema from "./server/store/schema.ts";
@@ -21,8 +23,12 @@ const Bindings = v.object({
   DATABASE_URL: v.optional(v.string()),
   HYPERDRIVE: v.optional(v.object({ connectionString: v.string() })),
   DAGU_PUBLIC_URL: v.optional(v.string(), ""),
-  DAGU_ENCRYPTION_KEYS: v.pipe(v.string(), v.base64("must be the base64 form of 32 bytes")),
+  DAGU_ENCRYPTION_KEYS: Keys,
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
+  DAGU_BLOB_STORE_URL: v.optional(v.string(), ""),
+  AWS_ACCESS_KEY_ID: v.optional(v.string(), ""),
+  AWS_SECRET_ACCESS_KEY: v.optional(v.string(), ""),
+  AWS_SESSION_TOKEN: v.optional(v.string(), ""),
   DAGU_TZ: v.optional(
     v.pipe(v.string(), v.check(isZone, "must be a time zone, for example Europe/Berlin")),
     "UTC",
@@ -78,6 +84,7 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
       ids: { uuid: () => uuidV7(clock.now(), crypto.getRandomValues(new Uint8Array(10))) },
       log: edgeLog(),
       base: null,
+      ...objectStore(bindings, clock),
       wake: {
         notify: () => {},
         wait: async (_topics, ms, signal) => {
@@ -101,6 +108,17 @@ function tapBody(response: Response): { answer: Response; read: Promise<void> } 
   return { answer: new Response(through.readable, response), read };
 }
 
+function objectStore(bindings: Bindings, clock: Clock): Pick<ServerPorts, "objects"> {
+  if (bindings.DAGU_BLOB_STORE_URL === "") return {};
+  const bucket = readBucket(bindings.DAGU_BLOB_STORE_URL, {
+    accessKeyId: bindings.AWS_ACCESS_KEY_ID,
+    secretAccessKey: bindings.AWS_SECRET_ACCESS_KEY,
+    sessionToken: bindings.AWS_SESSION_TOKEN,
+  });
+  if (bucket === null) throw new Error(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
+  return { objects: openS3Store({ fetch: (request) => fetch(request), clock }, bucket) };
+}
+
 function toSettings(bindings: Bindings): ServerSettings {
   return {
     ...SERVER_DEFAULTS,
@@ -113,9 +131,12 @@ function toSettings(bindings: Bindings): ServerSettings {
         password: bindings.DAGU_AUTH_BASIC_PASSWORD,
       }
       : { kind: "token" },
-    masterKey: Uint8Array.fromBase64(bindings.DAGU_ENCRYPTION_KEYS.split(",")[0] ?? ""),
+    keys: bindings.DAGU_ENCRYPTION_KEYS,
     timeZone: bindings.DAGU_TZ,
     internalToken: bindings.DAGU_INTERNAL_TOKEN ?? null,
+    ...(bindings.DAGU_BLOB_STORE_URL === ""
+      ? {}
+      : { runner: { ...SERVER_DEFAULTS.runner, artifactMax: ARTIFACT_MAX_OF_OBJECTS } }),
     // Cron comes once a minute at best.
     outageMs: 150_000,
   };

@@ -13,6 +13,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/protocol": ["src/workflow", "src/run"],
   "src/server/store": ["src/workflow", "src/run", "src/protocol"],
   "src/server/secrets": ["src/workflow", "src/run", "src/protocol", "src/server/store"],
+  "src/server/outbound": ["src/workflow", "src/run", "src/protocol", "src/server/store"],
   "src/server/dispatch": [
     "src/workflow",
     "src/run",

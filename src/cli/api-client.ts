@@ -32,6 +32,8 @@ export class ApiError extends UserError {
   }
 }
 
+const TRIES_MAX = 20;
+
 export function newApi(options: ApiOptions): Api {
   const headers = (): Headers => {
     const all = new Headers({ Accept: "application/json" });
@@ -41,12 +43,23 @@ export function newApi(options: ApiOptions): Api {
   const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const all = headers();
     if (body !== undefined) all.set("Content-Type", "application/json");
-    const request = new Request(`${options.url}/api/v1${path}`, {
-      method,
-      headers: all,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const response = await reach(options, request);
+    const send = async (): Promise<Response> =>
+      await reach(
+        options,
+        new Request(`${options.url}/api/v1${path}`, {
+          method,
+          headers: all,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      );
+    let response = await send();
+    // Nothing was done: the call may be made again when the server says so.
+    for (let tries = 1; response.status === 429 && tries < TRIES_MAX; tries++) {
+      await response.body?.cancel();
+      const seconds = Number(response.headers.get("Retry-After") ?? "1");
+      await new Promise((resolve) => setTimeout(resolve, Math.min(60, Math.max(1, seconds || 1)) * 1_000));
+      response = await send();
+    }
     const text = await response.text();
     const json = parse(text);
     if (response.ok) return json;

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
+import { decodeKey, keyOf, type Keyring, KEYS_FORM, readKeys } from "../server/secrets/keyring.ts";
 import { UserError } from "./command.ts";
 
 export interface Home {
@@ -76,35 +77,20 @@ export async function readServerRecord(home: Home): Promise<ServerRecord | null>
   }
 }
 
-// ---- the master key ---------------------------------------------------------------------------------------------
+// ---- the keys ---------------------------------------------------------------------------------------------
 
-const KEY_BYTES = 32;
-
-/** `DAGU_ENCRYPTION_KEYS` (base64 of 32 bytes; the first of a list), else a key made once in the home. */
-export async function readMasterKey(home: Home, env: Readonly<Record<string, string>>): Promise<Uint8Array> {
-  const given = env["DAGU_ENCRYPTION_KEYS"]?.split(",")[0]?.trim() ?? "";
+/** `DAGU_ENCRYPTION_KEYS`, else a key made once in the home. */
+export async function readKeyring(home: Home, env: Readonly<Record<string, string>>): Promise<Keyring> {
+  const given = env["DAGU_ENCRYPTION_KEYS"]?.trim() ?? "";
   if (given !== "") {
-    const key = decodeKey(given);
-    if (key === null) {
-      throw new UserError(
-        "DAGU_ENCRYPTION_KEYS must be the base64 form of 32 bytes; make one with: openssl rand -base64 32",
-      );
-    }
-    return key;
+    const keys = readKeys(given);
+    if (keys === null) throw new UserError(`DAGU_ENCRYPTION_KEYS ${KEYS_FORM}`);
+    return keys;
   }
   const path = join(home.dir, "master.key");
   const kept = decodeKey((await Deno.readTextFile(path).catch(() => "")).trim());
-  if (kept !== null) return kept;
-  const made = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+  if (kept !== null) return [keyOf(kept)];
+  const made = crypto.getRandomValues(new Uint8Array(32));
   await Deno.writeTextFile(path, made.toBase64() + "\n", { mode: 0o600, createNew: true });
-  return made;
-}
-
-function decodeKey(text: string): Uint8Array | null {
-  try {
-    const key = Uint8Array.fromBase64(text);
-    return key.length === KEY_BYTES ? key : null;
-  } catch {
-    return null;
-  }
+  return [keyOf(made)];
 }

@@ -3,12 +3,20 @@ import type { Log } from "../run/ports.ts";
 import { newLog } from "../runner/log.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
-import { type AuthMode, SERVER_DEFAULTS, type ServerSettings } from "../server/settings.ts";
+import type { Keyring } from "../server/secrets/keyring.ts";
+import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
+import {
+  ARTIFACT_MAX_OF_OBJECTS,
+  type AuthMode,
+  type Limits,
+  SERVER_DEFAULTS,
+  type ServerSettings,
+} from "../server/settings.ts";
 import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
-import { type Home, lockHome, readMasterKey, readServerRecord } from "./home.ts";
+import { type Home, lockHome, readKeyring, readServerRecord } from "./home.ts";
 import { readTimeZone } from "./time-zone.ts";
 import { VERSION } from "./version.ts";
 import { takeTurn } from "./turn.ts";
@@ -40,13 +48,14 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const cache = url === null ? await openCache(options.env) : null;
   using _turn = cache === null ? null : await takeTurn(cache);
   const base = await readBaseConfig(options.env);
-  const [database, { createApp }, masterKey] = await Promise.all([
+  const [database, { createApp }, keys] = await Promise.all([
     url === null ? openEmbedded(options.home, cache) : openPostgres(url),
     import("../server/app.ts"),
-    readMasterKey(options.home, options.env),
+    readKeyring(options.home, options.env),
   ]);
   built.use(database);
   const clock = systemClock();
+  const bucket = readObjectStore(options.env);
   const background = new Set<Promise<void>>();
   const ports: ServerPorts = {
     db: database.db,
@@ -54,6 +63,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     ids: systemIds(),
     log: options.log,
     base,
+    ...(bucket === null ? {} : { objects: openS3Store({ fetch, clock }, bucket) }),
     wake: await joinWake(newMemoryWake(clock), database.channel),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     background: (work) => {
@@ -61,7 +71,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       void work.finally(() => background.delete(work));
     },
   };
-  const settings = readSettings(options, masterKey);
+  const settings = readSettings(options, keys);
   const app = createApp(ports, settings);
   const kept = built.move();
   return {
@@ -100,14 +110,15 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
   };
 }
 
-function readSettings(options: HostOptions, masterKey: Uint8Array): ServerSettings {
+function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
   const { env } = options;
   return {
     ...SERVER_DEFAULTS,
     version: VERSION,
     publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
     auth: options.auth,
-    masterKey,
+    keys,
+    runner: { ...SERVER_DEFAULTS.runner, artifactMax: readArtifactMax(env) },
     webhookMaxPayloadBytes: readBytes(
       env,
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
@@ -115,7 +126,51 @@ function readSettings(options: HostOptions, masterKey: Uint8Array): ServerSettin
     ),
     timeZone: readTimeZone(env),
     internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
+    limits: readLimits(env),
   };
+}
+
+/** `DAGU_BLOB_STORE_URL` and the login that AWS's tools read too; null: the database keeps everything. */
+function readObjectStore(env: Readonly<Record<string, string>>): Bucket | null {
+  const text = env["DAGU_BLOB_STORE_URL"]?.trim() ?? "";
+  if (text === "") return null;
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"] ?? "";
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"] ?? "";
+  if (accessKeyId === "" || secretAccessKey === "") {
+    throw new UserError("DAGU_BLOB_STORE_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+  }
+  const bucket = readBucket(text, {
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: env["AWS_SESSION_TOKEN"] ?? "",
+  });
+  if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
+  return bucket;
+}
+
+/** Three of them are for operators to set; 0: no limit. */
+function readLimits(env: Readonly<Record<string, string>>): Limits {
+  const { limits } = SERVER_DEFAULTS;
+  const perMinute = (name: string, fallback: number): number => {
+    const text = env[name]?.trim() ?? "";
+    if (text === "") return fallback;
+    if (!/^\d{1,7}$/.test(text)) throw new UserError(`${name} must be a number per minute, got "${text}"`);
+    return Number(text);
+  };
+  const webhook = perMinute("DAGU_WEBHOOK_RATE_LIMIT", limits.webhook.perMinute);
+  const api = perMinute("DAGU_API_RATE_LIMIT", limits.api.perMinute);
+  return {
+    ...limits,
+    api: { perMinute: api, burst: Math.max(1, Math.ceil(api / 3)) },
+    changes: { perMinute: perMinute("DAGU_API_CHANGE_LIMIT", limits.changes.perMinute) },
+    webhook: { perMinute: webhook, burst: 2 * webhook },
+  };
+}
+
+function readArtifactMax(env: Readonly<Record<string, string>>): number {
+  const hasStore = (env["DAGU_BLOB_STORE_URL"]?.trim() ?? "") !== "";
+  const fallback = hasStore ? ARTIFACT_MAX_OF_OBJECTS : SERVER_DEFAULTS.runner.artifactMax;
+  return readBytes(env, "DAGU_ARTIFACT_MAX_SIZE", fallback);
 }
 
 function readBytes(env: Readonly<Record<string, string>>, name: string, fallback: number): number {

@@ -1,5 +1,6 @@
 /** The control plane behind a socket: its periodic work, its folder of definitions, and the record by which others find it. */
-import { createApiToken } from "../server/access/tokens.ts";
+import { createApiToken, LOCAL_COMMANDS } from "../server/access/tokens.ts";
+import { missingKeys } from "../server/secrets/rotation.ts";
 import type { AuthMode } from "../server/settings.ts";
 import { tick } from "../server/tick/tick.ts";
 import { type Context, type Option, UserError } from "./command.ts";
@@ -100,9 +101,16 @@ export interface ControlPlane extends AsyncDisposable {
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   await using built = new AsyncDisposableStack();
   const host = built.use(await openHost(options));
+  const missing = await missingKeys(host.ports.db, host.settings);
+  if (missing.length > 0) {
+    throw new UserError(
+      `secrets of this database are sealed under a key that is not given: ${missing.join(", ")}\n` +
+        "Give it in DAGU_ENCRYPTION_KEYS again, after the first; dagu secret rewrap moves what it sealed to the first.",
+    );
+  }
   const folder = built.use(await openDagsFolder(host.ports, options.dagsDir));
   const { url } = built.use(listen(host, options.at));
-  const { token } = await createApiToken(host.ports, "local commands", null);
+  const { token } = await createApiToken(host.ports, LOCAL_COMMANDS, null);
   built.use(await writeServerRecord(options.home, { url, token, pid: Deno.pid }));
   const kept = built.move();
   return { host, folder, url, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };

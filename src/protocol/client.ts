@@ -11,6 +11,7 @@ import {
   type ArtifactRequest,
   PartReply,
 } from "./artifacts.ts";
+import { type Boot, formatBoot } from "./boot.ts";
 import { ChildReply, type ChildRequest, ChildView } from "./children.ts";
 import { type CallResult, exchange, type Fetch, gzip, readBlob, readBytes, readJson } from "./exchange.ts";
 import {
@@ -44,8 +45,8 @@ export interface ClientPorts {
 
 export interface ClientOptions {
   readonly baseUrl: string;
-  /** Random per process start (`Dagu-Boot`). */
-  readonly bootId: string;
+  /** Of this process (`Dagu-Boot`). */
+  readonly boot: Boot;
   /** Whether larger bodies are sent gzipped (RP-04). Pointless where `fetch` does not leave the process. */
   readonly compress: boolean;
 }
@@ -54,6 +55,10 @@ export interface ClientOptions {
 export interface Credential {
   readonly runnerId: string;
   readonly token: string;
+  /** The one before: after a fail-over or a restored backup the control plane may know no newer one (M2). */
+  readonly previousToken?: string;
+  /** The control plane knows only the one before: it takes `token`'s place. */
+  onPrevious?(): void;
 }
 
 export interface AttemptCredential {
@@ -79,6 +84,8 @@ export interface LogPiece {
 export interface RunnerClient {
   /** Used by every later call; a registration answers it. */
   setCredential(credential: Credential): void;
+  /** This process takes another number than it was given. */
+  setBoot(boot: Boot): void;
   register(
     registrationToken: string,
     body: RegisterRequest,
@@ -163,17 +170,38 @@ const GZIP_FROM_BYTES = 8_192;
 
 export function newRunnerClient(ports: ClientPorts, options: ClientOptions): RunnerClient {
   let credential: Credential | null = null;
+  let { boot } = options;
   const base = options.baseUrl.replace(/\/+$/, "") + RUNNER_BASE_PATH;
 
+  /** A token that is refused is followed by the one before it, once (5.3). */
   async function send(call: Call, callOptions: CallOptions): Promise<CallResult<Response>> {
+    const requestId = callOptions.requestId ?? ports.ids.uuid();
+    const known = credential;
+    const first = await sendAs(call.token ?? known?.token, call, { ...callOptions, requestId });
+    const other = known?.previousToken;
+    const isRefused = first.ok && first.value.status === 401;
+    if (!isRefused || call.token !== undefined || known === null || other === undefined) return first;
+    const second = await sendAs(other, call, { ...callOptions, requestId });
+    if (!second.ok || second.value.status === 401) return first;
+    if (credential === known) {
+      credential = { ...known, token: other, previousToken: known.token };
+      known.onPrevious?.();
+    }
+    return second;
+  }
+
+  async function sendAs(
+    token: string | undefined,
+    call: Call,
+    { signal, requestId }: Required<CallOptions>,
+  ): Promise<CallResult<Response>> {
     const headers = new Headers({
       [HEADERS.protocol]: String(PROTOCOL_VERSION),
-      [HEADERS.boot]: options.bootId,
+      [HEADERS.boot]: formatBoot(boot),
       [HEADERS.sentAt]: new Date(ports.clock.now()).toISOString(),
-      [HEADERS.request]: callOptions.requestId ?? ports.ids.uuid(),
+      [HEADERS.request]: requestId,
       ...call.headers,
     });
-    const token = call.token ?? credential?.token;
     if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
     if (credential !== null) headers.set(HEADERS.runner, credential.runnerId);
     if (call.attempt !== undefined) headers.set(HEADERS.attempt, call.attempt.attemptToken);
@@ -186,7 +214,7 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
     return await exchange(
       ports,
       call.timeoutMs ?? CALL_TIMEOUT_MS,
-      callOptions.signal,
+      signal,
       (signal) =>
         new Request(base + call.path, {
           method: call.method ?? "POST",
@@ -214,6 +242,9 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
   return {
     setCredential: (given) => {
       credential = given;
+    },
+    setBoot: (given) => {
+      boot = given;
     },
     register: (token, json, o) => callJson(RegisterReply, { path: "/register", token, json }, o),
     rotate: (o) => callJson(RotateReply, { path: "/token/rotate", json: {} }, o),

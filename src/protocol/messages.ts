@@ -57,6 +57,8 @@ export const ErrorReply = v.object({
     expectedSeq: v.optional(Natural),
     /** With `offset_gap`: resend bytes from here. */
     expectedOffset: v.optional(Natural),
+    /** With `fenced`, by a newer process of the same runner: the number of that one. */
+    boot: v.optional(Natural),
     /** With `too_large`: the limit. */
     max: v.optional(Natural),
   })),

@@ -68,13 +68,16 @@ async function sendArtifact(ports: Ports, place: ArtifactPlace, path: string): P
     const urls = reply.mode === "inline" ? [reply.url] : reply.urls;
     const partSize = reply.mode === "inline" ? size : reply.partSize;
     const parts: { n: number; etag: string }[] = [];
+    const sent = createHash("sha256");
     for (const [at, url] of urls.entries()) {
       const bytes = await ports.disk.readRange(file, at * partSize, Math.min(partSize, size - at * partSize));
       const put = await tell((call) => ports.client.putArtifact(attempt, url, bytes, call));
       if (!put.ok) return reasonOf(put.failure);
       parts.push({ n: at + 1, etag: put.value.etag });
+      sent.update(bytes);
     }
     if (reply.mode === "inline") return null;
+    if (sent.digest("hex") !== sha256) return "it changed while it was sent";
     const { uploadId } = reply;
     const end = { fence: attempt.fence, parts };
     const completed = await tell((call) => ports.client.completeArtifact(attempt, uploadId, end, call));

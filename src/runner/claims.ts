@@ -141,6 +141,7 @@ function refusedEnd(failure: CallFailure, host: AttemptHost): RunnerEnd | null {
   if (failure.kind !== "refused") return null;
   host.log.error("claim refused", { code: failure.code, reason: failure.message });
   if (failure.code === "unauthorized" || failure.code === "forbidden") return "unauthorized";
+  if (failure.code === "fenced") return "superseded";
   return failure.code === "upgrade_required" ? "upgrade_required" : null;
 }
 

@@ -3,6 +3,7 @@
  * any more. It also watches the leases themselves, so that an attempt ends in time when nobody answers (LO-03).
  */
 import type { RunnerClient } from "../protocol/client.ts";
+import { isRefused } from "../protocol/exchange.ts";
 import type { Directive, HeartbeatReply } from "../protocol/messages.ts";
 import type { Clock, Log } from "../run/ports.ts";
 import type { Attempt } from "./control.ts";
@@ -28,6 +29,8 @@ export interface HeartbeatOptions {
   view(): HeartbeatView;
   /** Somebody answers again after a silence. */
   onContact(): void;
+  /** A newer process speaks for this runner: nothing that this one does counts any more. */
+  onSuperseded(): void;
   onDirectives(directives: readonly Directive[]): void;
 }
 
@@ -59,6 +62,11 @@ export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): 
     }, { signal });
     if (!result.ok) {
       if (result.failure.kind === "aborted") return;
+      if (isRefused(result.failure, "fenced")) {
+        ports.log.error("another process speaks for this runner", { reason: result.failure.message });
+        options.onSuperseded();
+        return;
+      }
       if (wasReachable) ports.log.warn("control plane not reached", { reason: result.failure.message });
       wasReachable = false;
       return;

@@ -6,6 +6,8 @@ import { PrivateKey } from "../protocol/sealing.ts";
 import { EpochMs } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Ids } from "../run/ports.ts";
+import type { Boot } from "../protocol/boot.ts";
+import type { Credential } from "../protocol/client.ts";
 import { type Disk, readText, writeText } from "./disk.ts";
 
 const Identity = v.object({
@@ -13,6 +15,8 @@ const Identity = v.object({
   runnerId: Uuid,
   /** Never logged, as little as the private key. */
   runnerToken: v.string(),
+  /** The one before, tried when this one is refused. */
+  previousToken: v.optional(v.string()),
   settings: Settings,
   /** What only this runner can unseal with; an identity of an earlier version has none. */
   privateKey: v.optional(PrivateKey),
@@ -51,4 +55,34 @@ export async function machineId(disk: Disk, stateDir: string, ids: Ids): Promise
   const made = ids.uuid();
   await writeText(disk, path, made + "\n");
   return made;
+}
+
+export function credentialOf({ runnerId, runnerToken, previousToken }: Identity): Credential {
+  return { runnerId, token: runnerToken, ...(previousToken === undefined ? {} : { previousToken }) };
+}
+
+const BOOTS_MAX_LENGTH = 65_536;
+
+/**
+ * This process's number among those that had the state folder: one more than any before, also after a loss of power. Lines are
+ * added, so that one which is cut short takes no earlier one away.
+ */
+export async function nextBoot(disk: Disk, stateDir: string, ids: Ids, atLeast = 1): Promise<Boot> {
+  const path = join(stateDir, "boots");
+  const text = await readText(disk, path);
+  const last = text.split("\n").map(Number).filter((n) => Number.isSafeInteger(n)).reduce(
+    (a, b) => Math.max(a, b),
+    0,
+  );
+  const number = Math.max(atLeast, last + 1);
+  const isLong = text.length > BOOTS_MAX_LENGTH;
+  const file = disk.openAppend(isLong ? `${path}.new` : path);
+  try {
+    await file.write(new TextEncoder().encode(`\n${number}\n`));
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  if (isLong) await disk.rename(`${path}.new`, path);
+  return { number, id: ids.uuid() };
 }

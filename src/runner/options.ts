@@ -47,5 +47,7 @@ export type RunnerEnd =
   | "unauthorized"
   /** The control plane speaks a newer protocol only: exit 75 (5.3). */
   | "upgrade_required"
+  /** A newer process, with a copy of this state folder, speaks for this runner. */
+  | "superseded"
   /** Another process has this state folder. */
   | "state_in_use";

@@ -4,7 +4,7 @@ import { type CallFailure, isRefused } from "../protocol/exchange.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { newPrivateKey, publicHalf } from "../protocol/sealing.ts";
 import type { EngineDoor } from "./engine-door.ts";
-import { type Identity, keepIdentity, machineId, readIdentity } from "./identity.ts";
+import { credentialOf, type Identity, keepIdentity, machineId, nextBoot, readIdentity } from "./identity.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 import { rotationTime } from "./rotation.ts";
 
@@ -56,15 +56,25 @@ export async function identify(
   return identity;
 }
 
-/** A kept identity is good unless the control plane says otherwise; silence says nothing. */
+/**
+ * A kept identity is good unless the control plane says otherwise; silence says nothing. A newer process that it knows of was
+ * another copy of this state folder, or this one before it was restored: the process that is started last is the one.
+ */
 async function isKnownThere(
   client: RunnerClient,
   identity: Identity,
   options: RunnerOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  client.setCredential({ runnerId: identity.runnerId, token: identity.runnerToken });
+  client.setCredential(credentialOf(identity));
   const beat = { state: "active" as const, free: 0, spoolBytes: 0, version: options.version };
-  const result = await client.heartbeat({ ...beat, attempts: [], ackDirectives: [] }, { signal });
-  return result.ok || !isRefused(result.failure, "unauthorized");
+  for (;;) {
+    const result = await client.heartbeat({ ...beat, attempts: [], ackDirectives: [] }, { signal });
+    if (result.ok || !isRefused(result.failure, "fenced") || result.failure.details.boot === undefined) {
+      return result.ok || !isRefused(result.failure, "unauthorized");
+    }
+    const { boot } = result.failure.details;
+    options.log.warn("another process spoke for this runner; this one takes its place", { boot });
+    client.setBoot(await nextBoot(options.machine.disk, options.stateDir, options.ids, boot + 1));
+  }
 }

@@ -4,7 +4,7 @@ import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { unseal } from "../protocol/sealing.ts";
 import type { Log } from "../run/ports.ts";
 import type { Disk } from "./disk.ts";
-import { type Identity, keepIdentity } from "./identity.ts";
+import { credentialOf, type Identity, keepIdentity } from "./identity.ts";
 
 export interface Rotation {
   /** As soon as the control plane answers. */
@@ -51,15 +51,17 @@ export function newRotation(ports: Ports, stateDir: string, given: Identity): Ro
       return false;
     }
     const rotateAt = rotationTime(ports.clock.now(), tokenExpiresAt);
-    identity = { ...identity, runnerToken: opened, rotateAt };
+    identity = { ...identity, runnerToken: opened, previousToken: identity.runnerToken, rotateAt };
     await keepIdentity(ports.disk, stateDir, identity);
-    ports.client.setCredential({ runnerId, token: opened });
+    ports.client.setCredential({ ...credentialOf(identity), onPrevious: soon });
     ports.log.info("the runner's token was made anew", { runner: runnerId, goodUntil: tokenExpiresAt });
     return true;
   }
 
+  const soon = (): void => asked.abort();
+
   return {
-    soon: () => asked.abort(),
+    soon,
     run: async (signal) => {
       while (!signal.aborted) {
         const dueMs = (identity.rotateAt ?? Number.POSITIVE_INFINITY) - ports.clock.now();

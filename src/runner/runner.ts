@@ -12,6 +12,7 @@ import type { Attempt } from "./control.ts";
 import { newDirectives } from "./directives.ts";
 import { openEngineDoor } from "./engine-door.ts";
 import { newHeartbeat } from "./heartbeat.ts";
+import { credentialOf, nextBoot } from "./identity.ts";
 import { instant } from "./lease.ts";
 import { resumeLeftovers } from "./leftovers.ts";
 import { newMask, registrySecrets } from "./mask.ts";
@@ -93,15 +94,19 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const ports: ResendPorts = { clock: contact.clock, ids: options.ids, random: options.random };
   const client = newRunnerClient(
     { fetch: options.fetch, clock: options.clock, ids: options.ids },
-    { baseUrl: options.baseUrl, bootId: options.ids.uuid(), compress: options.compress ?? true },
+    {
+      baseUrl: options.baseUrl,
+      boot: await nextBoot(disk, options.stateDir, options.ids),
+      compress: options.compress ?? true,
+    },
   );
   const identity = await identify(options, client, ports, engine, life.draining);
   if ("end" in identity) return identity.end;
   const { settings, runnerId, privateKey = null } = identity;
-  client.setCredential({ runnerId, token: identity.runnerToken });
 
   const budget = { limitBytes: settings.spoolMax, usedBytes: 0 };
   const gate = { isPaused: false };
+  let isSuperseded = false;
   const heartbeat = newHeartbeat({ ...options, client }, {
     intervalMs: settings.heartbeatMs,
     view: () => ({
@@ -113,8 +118,14 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     }),
     onDirectives: (directives) => onDirectives(directives),
     onContact: contact.restored,
+    onSuperseded: () => {
+      isSuperseded = true;
+      for (const attempt of life.attempts.values()) attempt.fenceOff();
+      life.drain();
+    },
   });
   const rotation = newRotation({ ...ports, client, disk, log: options.log }, options.stateDir, identity);
+  client.setCredential({ ...credentialOf(identity), onPrevious: rotation.soon });
   const onDirectives = newDirectives({
     log: options.log,
     attempt: (id) => life.attempts.get(id),
@@ -177,6 +188,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   await Promise.all([beating, rotating, reaping, sweeping]);
   if (options.once === true) await sweep(options);
   // Who leaves gives up what it has not told yet (M15).
+  if (isSuperseded || end === "superseded") return "superseded";
   if (!life.abandon.aborted) await briefly(options.clock, (signal) => client.leave({ signal }));
   return end;
 }

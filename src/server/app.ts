@@ -13,8 +13,10 @@ import { metricsRoutes } from "./http/api/metrics.ts";
 import { peopleRoutes } from "./http/api/people.ts";
 import { logRoutes } from "./http/api/logs.ts";
 import { queueRoutes } from "./http/api/queues.ts";
+import { keyRoutes } from "./http/api/keys.ts";
 import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
+import { limitCalls } from "./http/api-limit.ts";
 import { answerError } from "./http/answer.ts";
 import { guard, type GuardVariables } from "./http/guard.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -83,6 +85,7 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
           }),
     ),
   );
+  api.use(limitCalls(ports, settings));
   api.route("/dags", dagRoutes(ports));
   api.route("/dag-runs", logRoutes(ports));
   api.route("/dag-runs", artifactRoutes(ports));
@@ -91,9 +94,10 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
   api.route("/dag-runs", dagRunRoutes(ports, settings));
   api.route("/queues", queueRoutes(ports));
   api.route("/secrets", secretRoutes(ports, settings));
+  api.route("/encryption-keys", keyRoutes(ports, settings));
   api.route("/", metricsRoutes(ports, settings));
   api.route("/", webhookRoutes(ports, settings));
   api.route("/", endpointRoutes(ports, settings));
-  api.route("/", accessRoutes(ports));
+  api.route("/", accessRoutes(ports, settings));
   return api;
 }

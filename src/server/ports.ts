@@ -14,6 +14,15 @@ export interface Wake {
   wait(topics: readonly string[], ms: number, signal: AbortSignal): Promise<boolean>;
 }
 
+/** Bytes that are too large for the database, by key. Every call may be repeated; each throws when the store does not do it. */
+export interface ObjectStore {
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** null: there is no such object. */
+  get(key: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Also when it is not there. */
+  remove(key: string): Promise<void>;
+}
+
 export interface ServerPorts {
   readonly db: Db;
   readonly clock: Clock;
@@ -22,6 +31,8 @@ export interface ServerPorts {
   readonly wake: Wake;
   /** What every workflow of this service inherits (1.8); null: nothing. */
   readonly base: Base | null;
+  /** Absent: the database keeps everything. */
+  readonly objects?: ObjectStore;
   /** Cryptographically random bytes (tokens, secrets). */
   random(length: number): Uint8Array;
   /** Work that outlives the answer (`waitUntil` on the edge). */

@@ -1,5 +1,6 @@
 /** What an operator can set of the control plane. Values are handed in; nothing here reads an environment. */
 import { DEFAULT_SETTINGS, type Settings } from "../protocol/messages.ts";
+import type { Keyring } from "./secrets/keyring.ts";
 
 /**
  * How API and pages know who asks. `none` trusts whoever reaches the socket and is only allowed on a loopback address;
@@ -11,6 +12,25 @@ export type AuthMode =
   /** Only API tokens (`Authorization: Bearer dagu_...`, or the cookie that the login page makes of one). */
   | { readonly kind: "token" };
 
+/** How often, per minute; 0: as often as they like. A `burst` may come at once (7.9, 1.10). */
+export interface Limits {
+  /** Calls of the API with one credential, and those of them that change something. */
+  readonly api: { readonly perMinute: number; readonly burst: number };
+  readonly changes: { readonly perMinute: number };
+  /**
+   * Deliveries at one webhook. Those of forges have none: what a forge was refused it does not send again by itself, and it
+   * would be lost.
+   */
+  readonly webhook: { readonly perMinute: number; readonly burst: number };
+  /** Of one address whose credentials were wrong at a webhook. */
+  readonly failures: { readonly perMinute: number };
+  /** Claims of one runner that were for nothing, messages of one attempt. Ends of attempts and heartbeats are never refused. */
+  readonly claims: { readonly perMinute: number };
+  readonly events: { readonly perMinute: number };
+  readonly logs: { readonly perMinute: number };
+  readonly secrets: { readonly perMinute: number };
+}
+
 export interface ServerSettings {
   readonly version: string;
   /** Base of links in answers, without trailing slash; "" means: the request's own origin. */
@@ -18,11 +38,16 @@ export interface ServerSettings {
   readonly auth: AuthMode;
   /** Host names that mode `none` accepts in `Host` (against DNS rebinding). */
   readonly trustedHosts: readonly string[];
-  /** 32 bytes: seals secrets at rest and derives attempt tokens. */
-  readonly masterKey: Uint8Array;
+  /** Seal secrets at rest; attempt and runner tokens are derived from the first. */
+  readonly keys: Keyring;
   readonly webhookMaxPayloadBytes: number;
   readonly forgeMaxPayloadBytes: number;
   readonly runner: Settings;
+  /**
+   * Grace of a run that is given to another runner when its own is lost; never longer than `runner.graceMs`. Until lease and
+   * grace are over nobody else begins, so it is how long such a run may stand still (RT-09, LO-02).
+   */
+  readonly retryGraceMs: number;
   /**
    * A gap between two sweeps that is longer was an outage of ours, which costs no run (LO-05). More than the interval at
    * which the host calls `tick`, or nothing would ever be late.
@@ -30,9 +55,13 @@ export interface ServerSettings {
   readonly outageMs: number;
   /** Of schedules that name none (`DAGU_TZ`); a name of the IANA database. */
   readonly timeZone: string;
+  readonly limits: Limits;
   /** Bearer of POST /internal/tick/{job}; null: those paths do not exist. */
   readonly internalToken: string | null;
 }
+
+/** Bytes of one artifact when there is an object store; without one it is a value of the database. */
+export const ARTIFACT_MAX_OF_OBJECTS = 2_147_483_648;
 
 export const SERVER_DEFAULTS = {
   publicUrl: "",
@@ -40,7 +69,18 @@ export const SERVER_DEFAULTS = {
   webhookMaxPayloadBytes: 1_048_576,
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,
+  retryGraceMs: 240_000,
   outageMs: 30_000,
   timeZone: "UTC",
   internalToken: null,
+  limits: {
+    api: { perMinute: 600, burst: 200 },
+    changes: { perMinute: 120 },
+    webhook: { perMinute: 60, burst: 120 },
+    failures: { perMinute: 30 },
+    claims: { perMinute: 120 },
+    events: { perMinute: 1_200 },
+    logs: { perMinute: 2_400 },
+    secrets: { perMinute: 60 },
+  },
 } as const;

@@ -70,6 +70,7 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
       overlap: written.overlap_policy ?? "skip",
     },
     retry: written.retry_policy ?? null,
+    onLost: written.on_lost ?? "fail",
     retention: { days: written.hist_retention_days ?? null, runs: written.hist_retention_runs ?? null },
     runConfig: written.run_config ?? { disableParamEdit: false, disableRunIdEdit: false },
     defaults: familyDefaults(written),

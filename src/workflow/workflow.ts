@@ -10,6 +10,9 @@ import type { TriggerBlock } from "./trigger.ts";
 
 export type * from "./container.ts";
 
+/** `retry`: the run goes on with another runner, from its last state. */
+export type OnLost = "fail" | "retry";
+
 export interface Workflow {
   /** As written; null when the file's stem gives the name. */
   readonly name: string | null;
@@ -57,6 +60,8 @@ export interface Workflow {
   readonly scheduleRules: ScheduleRules;
   /** Of the whole run, after it failed (5.6); null: none. */
   readonly retry: RunRetry | null;
+  /** What becomes of a run whose runner is lost (RT-09). */
+  readonly onLost: OnLost;
   readonly retention: { readonly days: number | null; readonly runs: number | null };
   readonly runConfig: { readonly disableParamEdit: boolean; readonly disableRunIdEdit: boolean };
   /** Root `smtp`, `ssh`, `s3`, `redis`, `llm`: what the actions of these families take for their missing keys, as written. */

@@ -13,7 +13,7 @@ export const TEST_SETTINGS: ServerSettings = {
   ...SERVER_DEFAULTS,
   version: "test",
   auth: { kind: "none" },
-  masterKey: new Uint8Array(32).fill(7),
+  keys: [{ id: "test", bytes: new Uint8Array(32).fill(7) }],
 };
 
 export function newTestPorts(db: Db, clock: Clock = systemClock(), log: Log = silentLog()): ServerPorts {

@@ -13,24 +13,26 @@ const Queue = v.object({
   oldestQueuedAt: v.string(),
 });
 const Queues = v.object({ queues: v.array(Queue) });
-const USAGE = "Usage: dagu queue [list | set NAME --max-concurrency N | pause NAME | resume NAME]";
+const USAGE =
+  "Usage: dagu queue [list | set NAME --max-concurrency N | pause NAME | resume NAME | move NAME RUN --priority N]";
 
 export const command: Command = {
-  usage: "queue [list | set NAME | pause NAME | resume NAME]",
+  usage: "queue [list | set NAME | pause NAME | resume NAME | move NAME RUN-ID]",
   summary:
     "Lists the queues that something waits or runs in, or that were set; sets how many runs of one run at once; pauses one:\n" +
-    "what waits in it stays, what runs goes on. Times are UTC.",
+    "what waits in it stays, what runs goes on; gives a run that waits another priority. Times are UTC.",
   options: {
     "max-concurrency": {
       type: "string",
       value: "N",
       help: "with set: runs at once; 0: as the workflows say",
     },
+    priority: { type: "string", value: "0-9", help: "with move: lower goes first" },
     ...CONNECT_OPTIONS,
   },
-  arguments: [0, 2],
+  arguments: [0, 3],
   run: async (context) => {
-    const [verb = "list", name] = context.positionals;
+    const [verb = "list", name, run] = context.positionals;
     const isQuiet = context.flags.has("quiet");
     if (verb === "list" && name === undefined) {
       await using connection = await connect(context);
@@ -39,7 +41,17 @@ export const command: Command = {
       else if (!isQuiet) writeErr("nothing is queued, and no queue is set");
       return 0;
     }
-    if (name === undefined || !["set", "pause", "resume"].includes(verb)) throw new UserError(USAGE);
+    if (verb === "move" && name !== undefined && run !== undefined) {
+      const priority = readPriority(context.flags);
+      await using connection = await connect(context);
+      const path = `/queues/${encodeURIComponent(name)}/items/${encodeURIComponent(run)}/move`;
+      await connection.api.post(path, { priority });
+      if (!isQuiet) writeErr(`run ${run} waits with priority ${priority}`);
+      return 0;
+    }
+    if (name === undefined || run !== undefined || !["set", "pause", "resume"].includes(verb)) {
+      throw new UserError(USAGE);
+    }
     const change = verb === "set"
       ? { maxConcurrency: readWidth(context.flags) }
       : { paused: verb === "pause" };
@@ -49,6 +61,12 @@ export const command: Command = {
     return 0;
   },
 };
+
+function readPriority(flags: Flags): number {
+  const text = flags.text("priority") ?? "";
+  if (!/^\d$/.test(text)) throw new UserError(`dagu queue move needs --priority, a number from 0 to 9`);
+  return Number(text);
+}
 
 /** null: as the workflows say. */
 function readWidth(flags: Flags): number | null {

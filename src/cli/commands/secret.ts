@@ -12,14 +12,22 @@ const Secret = v.object({
   updatedAt: v.string(),
 });
 const Secrets = v.object({ secrets: v.array(Secret), total: v.number() });
-const USAGE = "Usage: dagu secret [list | set REF | disable REF | enable REF | delete REF]";
+const Place = v.object({ kind: v.string(), id: v.string(), version: v.number() });
+const Rewrapped = v.object({ moved: v.number(), unreadable: v.number(), next: v.nullable(Place) });
+const Keys = v.object({
+  keys: v.array(
+    v.object({ id: v.string(), isFirst: v.boolean(), isKnown: v.boolean(), values: v.number() }),
+  ),
+});
+const USAGE = "Usage: dagu secret [list | set REF | disable REF | enable REF | delete REF | keys | rewrap]";
 const PAGE_SIZE = 500;
 
 export const command: Command = {
-  usage: "secret [list | set REF | disable REF | enable REF | delete REF]",
+  usage: "secret [list | set REF | disable REF | enable REF | delete REF | keys | rewrap]",
   summary:
     "Secrets that the control plane keeps, sealed, and gives to the runs whose workflows name them: secrets: [{name: TOKEN, ref: REF}].\n" +
-    "set reads the value from stdin, less a line end, and replaces one that is there. No command shows a value. Times are UTC.",
+    "set reads the value from stdin, less a line end, and replaces one that is there. No command shows a value. Times are UTC.\n" +
+    "keys tells which of the server's keys (DAGU_ENCRYPTION_KEYS) seals how much; rewrap moves everything to the first of them.",
   options: {
     "value-file": { type: "string", value: "FILE", help: "with set: where the value is, instead of stdin" },
     force: { type: "boolean", help: "with set: also a value that is too short to be masked in logs" },
@@ -34,6 +42,15 @@ export const command: Command = {
       await list(connection, isQuiet);
       return 0;
     }
+    if (verb === "keys" && ref === undefined) {
+      await using connection = await connect(context);
+      await listKeys(connection);
+      return 0;
+    }
+    if (verb === "rewrap" && ref === undefined) {
+      await using connection = await connect(context);
+      return await rewrapAll(connection, isQuiet);
+    }
     if (ref === undefined || !["set", "disable", "enable", "delete"].includes(verb)) {
       throw new UserError(USAGE);
     }
@@ -46,6 +63,38 @@ export const command: Command = {
     return 0;
   },
 };
+
+async function listKeys({ api }: Connection): Promise<void> {
+  const { keys } = v.parse(Keys, await api.get("/encryption-keys"));
+  writeOut(formatTable(
+    ["KEY", "SEALS", "VALUES"],
+    keys.map((key) => [
+      key.id === "" ? "(of an earlier version)" : key.id,
+      key.isFirst ? "new values" : key.isKnown ? "no more" : "missing",
+      String(key.values),
+    ]),
+  ));
+}
+
+/** A hundred at a time, so that the server answers others meanwhile. */
+async function rewrapAll({ api }: Connection, isQuiet: boolean): Promise<number> {
+  let moved = 0;
+  let unreadable = 0;
+  for (let after: v.InferOutput<typeof Place> | null = null, isOver = false; !isOver;) {
+    const done: v.InferOutput<typeof Rewrapped> = v.parse(
+      Rewrapped,
+      await api.post("/encryption-keys/rewrap", { after }),
+    );
+    moved += done.moved;
+    unreadable += done.unreadable;
+    after = done.next;
+    isOver = after === null;
+    if (!isQuiet) writeErr(`moved ${moved} to the first key${isOver ? "" : ", going on"}`);
+  }
+  if (unreadable === 0) return 0;
+  writeErr(`${unreadable} are sealed under keys that the server does not have: dagu secret keys`);
+  return 1;
+}
 
 async function list({ api }: Connection, isQuiet: boolean): Promise<void> {
   const rows: v.InferOutput<typeof Secret>[] = [];

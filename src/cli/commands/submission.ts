@@ -23,6 +23,7 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "default-working-dir": { type: "string", value: "DIR", help: "for workflows that name no working_dir" },
   "trigger-type": { type: "string", value: "TYPE", help: "what started it (default: manual)" },
   "schedule-time": { type: "string", value: "TIME", help: "planned time, RFC 3339" },
+  priority: { type: "string", value: "0-9", help: "lower goes first (start: 1, enqueue: 5)" },
   profile: { type: "string", value: "NAME", help: "environment profile" },
   "no-reuse": { type: "boolean", help: "accepted for build workflows" },
 };
@@ -116,6 +117,10 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
   if (time !== null && readInstant(time) === null) {
     throw new UserError(`--schedule-time must be RFC 3339, for example 2026-04-02T08:30:00Z; got "${time}"`);
   }
+  const priority = flags.text("priority");
+  if (priority !== null && !/^\d$/.test(priority)) {
+    throw new UserError(`--priority must be a number from 0 to 9, got "${priority}"`);
+  }
   if (flags.text("profile") !== null) {
     throw new UserError("profiles are not supported by this version; set env in the workflow, or dotenv");
   }
@@ -124,6 +129,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
   const runId = flags.text("run-id");
   return {
     ...(runId === null ? {} : { dagRunId: runId }),
+    ...(priority === null ? {} : { priority: Number(priority) }),
     ...(trigger === null ? {} : { triggerType: trigger }),
     ...(time === null ? {} : { scheduleTime: time }),
     ...(dir === null ? {} : { defaultWorkingDir: resolve(dir) }),

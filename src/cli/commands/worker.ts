@@ -112,6 +112,11 @@ export async function runUntilInterrupted(runner: Runner, context: Context): Pro
     case "state_in_use":
       writeErr("another runner uses this state folder: give this one its own with --state-dir");
       return 1;
+    case "superseded":
+      writeErr(
+        "another process speaks for this runner: its state folder was copied; give each its own with --state-dir",
+      );
+      return 1;
     case "unauthorized":
       writeErr(
         "the control plane does not know this runner: register it with a new token (dagu token runner)",

@@ -50,7 +50,7 @@ export async function giveValue(
   const short = force ? null : refusalOfShort(value);
   if (short !== null) return short;
   const sealAs = (version: number): Promise<Uint8Array> =>
-    seal(settings.masterKey, purposeOfSecret(id, version), value, ports.random);
+    seal(settings.keys, purposeOfSecret(id, version), value, ports.random);
   const secret = await addVersion(ports.db, id, sealAs, new Date(ports.clock.now()));
   return secret === null ? refuse("not_found", `there is no secret ${ref}`) : { ok: true, secret };
 }

@@ -3,6 +3,9 @@ import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import { apiTokenByDigest, insertApiToken } from "../store/api-tokens.ts";
 
+/** Name of the token that a server makes for the commands of its own machine. */
+export const LOCAL_COMMANDS = "local commands";
+
 /** The token's text, shown this once. `lifeMs` null: no end. */
 export async function createApiToken(
   ports: Pick<ServerPorts, "db" | "clock" | "ids" | "random">,

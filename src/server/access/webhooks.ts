@@ -74,7 +74,7 @@ export async function enableHmac(
   const found = await find(ports, fileName);
   if (!found.ok) return found;
   const hmacSecret = base58(ports.random(32));
-  const sealed = await seal(settings.masterKey, `webhook ${found.webhook.id}`, hmacSecret, ports.random);
+  const sealed = await seal(settings.keys, `webhook ${found.webhook.id}`, hmacSecret, ports.random);
   const changed = await change(ports, fileName, {
     ...choice,
     hmacSecret: sealed,
@@ -167,7 +167,7 @@ export async function createEndpoint(
     name: request.name,
     repos: [...request.repos],
     forkPolicy: request.forkPolicy,
-    secret: await seal(settings.masterKey, `endpoint ${id}`, secret, ports.random),
+    secret: await seal(settings.keys, `endpoint ${id}`, secret, ports.random),
     createdAt: new Date(ports.clock.now()),
   });
   const endpoint = isNew ? await endpointByName(ports.db, request.name) : null;
@@ -186,7 +186,7 @@ export async function rotateEndpoint(
   if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
   const secret = base58(ports.random(32));
   await updateEndpoint(ports.db, endpoint.id, {
-    secret: await seal(settings.masterKey, `endpoint ${endpoint.id}`, secret, ports.random),
+    secret: await seal(settings.keys, `endpoint ${endpoint.id}`, secret, ports.random),
     previousSecret: endpoint.secret,
   });
   return { ok: true, endpoint, secret };

@@ -1,6 +1,5 @@
 /** Artifacts of a run as its runner sends them (M10): nothing is listed before it is whole and its digest is right (INV-24). */
 import { sha256 } from "../../workflow/digest.ts";
-import { sha256 as incremental } from "@noble/hashes/sha2.js";
 import {
   ARTIFACT_PART_BYTES,
   type ArtifactComplete,
@@ -13,13 +12,16 @@ import type { ServerSettings } from "../settings.ts";
 import {
   type ArtifactRow,
   findArtifact,
+  findUpload,
   insertArtifact,
   lockUpload,
   markComplete,
+  partDigest,
   partDigests,
   putPart,
-  readPart,
 } from "../store/artifacts.ts";
+import { digestOfObjects, digestOfParts, storeFor } from "./artifact-parts.ts";
+import { keepObject, noteObject, objectKey } from "../store/objects.ts";
 import type { Transaction } from "../store/db.ts";
 import { admitBytes, type AttemptCaller, type ReportRefusal } from "./caller.ts";
 
@@ -54,6 +56,7 @@ export async function announceArtifact(
     size,
     sha256: request.sha256,
     contentType: request.contentType ?? DEFAULT_TYPE,
+    store: storeFor(ports, size),
     state: "uploading",
     createdAt: new Date(ports.clock.now()),
   });
@@ -73,10 +76,12 @@ export async function storeWhole(
   upload: { readonly id: string; readonly fence: number },
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Outcome<PartReply>> {
+  const etag = await sha256(bytes);
+  const part = { n: 1, etag, bytes };
+  await putObject(ports, caller, upload.id, part);
   return await inUpload(ports, settings, caller, upload, async (tx, row) => {
-    const etag = await sha256(bytes);
     if (bytes.length !== row.size || etag !== row.sha256) return mismatch(row);
-    await putPart(tx, { artifactId: row.id, n: 1, sha256: etag, data: bytes });
+    await keepPart(tx, ports, row, part);
     await markComplete(tx, row);
     return { ok: true, reply: { etag } };
   }, (row) => ({ etag: row.sha256 }));
@@ -91,12 +96,59 @@ export async function storePart(
 ): Promise<Outcome<PartReply>> {
   const etag = await sha256(bytes);
   const { n } = upload;
+  const part = { n, etag, bytes };
+  await putObject(ports, caller, upload.id, part);
   return await inUpload(ports, settings, caller, upload, async (tx, row) => {
     if (n < 1 || n > partCount(row.size) || bytes.length !== partSize(row.size, n)) return mismatch(row);
-    await putPart(tx, { artifactId: row.id, n, sha256: etag, data: bytes });
+    await keepPart(tx, ports, row, part);
     return { ok: true, reply: { etag } };
   }, () => ({ etag }));
 }
+
+interface Part {
+  readonly n: number;
+  readonly etag: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** How long what was written to the object store may take to be noted as a part. */
+const PUT_LIFE_MS = 3_600_000;
+
+/** Outside of any transaction, since the network is between. An upload that is not there is refused afterwards. */
+async function putObject(
+  ports: ServerPorts,
+  { attemptId }: AttemptCaller,
+  uploadId: string,
+  { n, etag, bytes }: Part,
+): Promise<void> {
+  const row = await findUpload(ports.db, uploadId, attemptId);
+  if (row?.store !== "objects" || row.state === "complete" || n > partCount(row.size)) return;
+  const object = { artifactId: row.id, n, sha256: etag };
+  await noteObject(ports.db, object, new Date(ports.clock.now() + PUT_LIFE_MS));
+  await ports.objects?.put(objectKey(object), bytes);
+}
+
+async function keepPart(
+  tx: Transaction,
+  ports: ServerPorts,
+  row: ArtifactRow,
+  { n, etag, bytes }: Part,
+): Promise<void> {
+  const data = row.store === "objects" ? new Uint8Array() : bytes;
+  const object = { artifactId: row.id, n, sha256: etag };
+  const before = row.store === "objects" ? await partDigest(tx, row.id, n) : null;
+  await putPart(tx, { ...object, data });
+  if (row.store === "objects") await keepObject(tx, object);
+  if (before !== null && before !== etag) {
+    await noteObject(tx, { ...object, sha256: before }, new Date(ports.clock.now()));
+  }
+}
+
+/**
+ * So much is read back from the object store to see that the whole is what was announced. Of more each part was checked when it
+ * came, and the runner has seen that the parts make up the whole.
+ */
+const CHECK_MAX_BYTES = 67_108_864;
 
 /** Every part is there and the whole has the digest that was announced. */
 export async function completeArtifact(
@@ -107,15 +159,29 @@ export async function completeArtifact(
   request: ArtifactComplete,
 ): Promise<Outcome<Record<string, never>>> {
   const upload = { id: uploadId, fence: request.fence };
+  const whole = await digestOfUpload(ports, caller, uploadId);
   return await inUpload(ports, settings, caller, upload, async (tx, row) => {
     const stored = await partDigests(tx, row.id);
     const isSame = stored.length === request.parts.length &&
       stored.every((part, at) => request.parts[at]?.n === part.n && request.parts[at].etag === part.sha256);
     if (!isSame || stored.length !== partCount(row.size)) return mismatch(row);
-    if (await digestOfParts(tx, row) !== row.sha256) return mismatch(row);
+    const digest = row.store === "objects" ? whole : await digestOfParts(tx, row);
+    if (digest !== row.sha256) return mismatch(row);
     await markComplete(tx, row);
     return { ok: true, reply: {} };
   }, () => ({}));
+}
+
+/** Of what is in the object store, before anything is held. Parts that change meanwhile have other etags than are told. */
+async function digestOfUpload(
+  ports: ServerPorts,
+  { attemptId }: AttemptCaller,
+  uploadId: string,
+): Promise<string | null> {
+  const row = await findUpload(ports.db, uploadId, attemptId);
+  if (row?.store !== "objects" || row.state === "complete") return null;
+  if (row.size > CHECK_MAX_BYTES) return row.sha256;
+  return await digestOfObjects(ports, row, await partDigests(ports.db, row.id));
 }
 
 /** `again`: the answer when the upload is complete already, so that repeating is safe (RP-05). */
@@ -137,14 +203,6 @@ async function inUpload<T>(
   });
   if (outcome.ok) ports.wake.notify(`run:${runId}`);
   return outcome;
-}
-
-async function digestOfParts(tx: Transaction, row: ArtifactRow): Promise<string> {
-  const hash = incremental.create();
-  for (let n = 1; n <= partCount(row.size); n++) {
-    hash.update(await readPart(tx, row.id, n) ?? new Uint8Array());
-  }
-  return hash.digest().toHex();
 }
 
 function mismatch(row: ArtifactRow): ReportRefusal {

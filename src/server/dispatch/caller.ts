@@ -2,7 +2,7 @@
 import type { ProtocolErrorCode } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { type AttemptRow, getAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
+import { type AttemptRow, getAttempt, isLive, lockRunAndAttempt, shareAttempt } from "../store/attempts.ts";
 import type { Executor, Transaction } from "../store/db.ts";
 import type { RunRow } from "../store/runs.ts";
 
@@ -11,6 +11,8 @@ export interface AttemptCaller {
   readonly attemptId: string;
   /** Of the attempt token that came with the request. */
   readonly tokenDigest: string;
+  /** Number of the runner's process that speaks; absent or 0: it counts no starts. */
+  readonly boot?: number;
 }
 
 export interface ReportRefusal {
@@ -63,7 +65,7 @@ export async function attemptOf(db: Executor, caller: AttemptCaller): Promise<At
 }
 
 export function refusalOf(
-  attempt: Pick<AttemptRow, "fence" | "runnerId" | "tokenDigest">,
+  attempt: Pick<AttemptRow, "fence" | "runnerId" | "tokenDigest" | "boot">,
   caller: AttemptCaller,
   fence: number,
 ): ReportRefusal | null {
@@ -74,7 +76,26 @@ export function refusalOf(
       message: "the attempt token is not this attempt's, or not this runner's",
     };
   }
-  return attempt.fence === fence ? null : fenced();
+  return attempt.fence === fence && !isOutdated(attempt, caller) ? null : fenced();
+}
+
+/** A newer process of its runner goes on with the attempt: what the older one sent would be taken for the newer one's. */
+function isOutdated(attempt: Pick<AttemptRow, "boot">, { boot = 0 }: AttemptCaller): boolean {
+  return boot > 0 && boot < attempt.boot;
+}
+
+/**
+ * Asked again beside what is about to be written, which the newer process looks at after it said that it goes on. `isFirst`:
+ * there is nothing yet whose lock the two would meet at.
+ */
+export async function isStillCurrent(
+  tx: Transaction,
+  caller: AttemptCaller,
+  isFirst: boolean,
+): Promise<boolean> {
+  if ((caller.boot ?? 0) === 0) return true;
+  const attempt = isFirst ? await shareAttempt(tx, caller.attemptId) : await getAttempt(tx, caller.attemptId);
+  return attempt !== null && !isOutdated(attempt, caller);
 }
 
 export function notFound(attemptId: string): ReportRefusal {

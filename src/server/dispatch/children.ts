@@ -90,6 +90,7 @@ export async function startChild(
       needsSlot: false,
       fence: child.run.attempt,
       resumes: child.run.resumes,
+      onLost: child.run.onLost,
     }]);
     return { ...child, attemptId: taken.attemptIds[0] ?? null };
   });
@@ -164,6 +165,8 @@ async function planChild(
     queue: request.queue,
     selector: request.workerSelector,
     trust: parent.trust,
+    // A child that waited longer for its runner than its parent does would hold up the parent's next attempt.
+    ...(isRun && parent.onLost === "retry" ? { onLost: parent.onLost } : {}),
     sourceDir: parent.sourceDir,
     parent: { parentId: parent.id, rootId: parent.rootId ?? parent.id, childKey },
   });

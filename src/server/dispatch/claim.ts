@@ -20,8 +20,10 @@ import type { Transaction } from "../store/db.ts";
 import { goByIndex } from "../store/query.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { resetSteps } from "../store/steps.ts";
+import { newAttemptToken } from "./attempt-token.ts";
 import { readDirectives } from "./directives.ts";
-import { attemptToken, readGrants } from "./grants.ts";
+import { readGrants } from "./grants.ts";
+import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
@@ -131,8 +133,8 @@ export async function claimCandidates(
   const slots = await lockSlots(tx, countByQueue(candidates));
   const begun: NewAttempt[] = [];
   const fullQueues = new Set<string>();
-  const { leaseMs, graceMs, startDeadlineMs } = settings.runner;
-  for (const { runId, queue, needsSlot, fence: lastFence } of candidates) {
+  const { leaseMs, startDeadlineMs } = settings.runner;
+  for (const { runId, queue, needsSlot, fence: lastFence, onLost } of candidates) {
     const n = needsSlot ? slots.get(queue)?.shift() : undefined;
     if (needsSlot && n === undefined) {
       fullQueues.add(queue);
@@ -140,9 +142,9 @@ export async function claimCandidates(
     }
     const id = ports.ids.uuid();
     const fence = lastFence + 1;
-    const tokenDigest = await digestToken(await attemptToken(settings, id, fence));
+    const tokenDigest = await digestToken(newAttemptToken(settings.keys, id, fence));
     const slot = n === undefined ? null : { queue, n };
-    const times = { leaseMs, graceMs, startDeadlineMs };
+    const times = { leaseMs, graceMs: graceOf(settings, { onLost }), startDeadlineMs };
     begun.push({ id, runId, slot, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
   }
   const resumed = new Set(candidates.filter(({ resumes }) => resumes).map(({ runId }) => runId));

@@ -3,15 +3,18 @@ import type { Failure } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
-import { finishRun } from "../store/runs.ts";
+import { finishRun, type RunRow } from "../store/runs.ts";
 import { endOpenSteps } from "../store/steps.ts";
+import { retryLost } from "./retry.ts";
 
 export interface OutsideEnd {
-  /** Of the attempt; the run fails when it is lost. */
+  /** Of the attempt; when it is lost the run fails, or goes on with another attempt if it is such a one. */
   readonly state: "aborted" | "lost";
   /** Of the run. */
   readonly reason: string;
   readonly failure: Failure;
+  /** When another attempt may begin at the earliest; default: now, since the old runner has stopped. */
+  readonly retryAt?: (run: RunRow) => Date;
 }
 
 /** Looks again under the locks: answers false when the attempt is over already, or is not meant any more. */
@@ -29,6 +32,7 @@ export async function endFromOutside(
     const { run, attempt } = held;
     await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
     await endOpenSteps(tx, run.id, status, now.getTime());
+    if (end.state === "lost" && await retryLost(tx, ports, run, end.retryAt?.(run) ?? now)) return run.id;
     await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });
     return run.id;
   });

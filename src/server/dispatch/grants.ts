@@ -2,12 +2,12 @@
 import * as v from "valibot";
 import type { Grant } from "../../protocol/grant.ts";
 import { RunId } from "../../run/ids.ts";
-import { derive } from "../secrets/seal.ts";
-import { formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Executor } from "../store/db.ts";
 import { type Claimed, readClaimed } from "../store/grants.ts";
 import { listSteps, type StepRow } from "../store/steps.ts";
+import { attemptTokenOf } from "./attempt-token.ts";
+import { graceOf } from "./patience.ts";
 
 /** The grants of attempts that a runner holds, in the order of the ids: who was taken first begins first. */
 export async function readGrants(
@@ -22,24 +22,15 @@ export async function readGrants(
   return await Promise.all(inOrder.map((one) => toGrant(db, settings, one)));
 }
 
-/** Made again from the key for a repeated claim, so it is never stored (M3). */
-export async function attemptToken(
-  settings: ServerSettings,
-  attemptId: string,
-  fence: number,
-): Promise<string> {
-  return formatToken("dagu_att_", await derive(settings.masterKey, "attempt token", `${attemptId}:${fence}`));
-}
-
 async function toGrant(db: Executor, settings: ServerSettings, claimed: Claimed): Promise<Grant> {
-  const { attemptId, fence, definition, inputs, root } = claimed;
+  const { attemptId, fence, definition, inputs, root, onLost } = claimed;
   const { runId, dagRunId, digest, document, resumes, params, env, ...run } = claimed.run;
   return {
     attemptId,
     fence,
-    attemptToken: await attemptToken(settings, attemptId, fence),
+    attemptToken: await attemptTokenOf(db, settings.keys, claimed),
     leaseMs: settings.runner.leaseMs,
-    graceMs: settings.runner.graceMs,
+    graceMs: graceOf(settings, { onLost }),
     startDeadlineMs: settings.runner.startDeadlineMs,
     run: { ...run, dagRunId: v.parse(RunId, dagRunId), root },
     definition: { digest, yaml: definition, document },

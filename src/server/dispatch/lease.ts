@@ -30,7 +30,8 @@ export async function heartbeat(
       : attempt.endedAt !== null && held.lastSeq <= attempt.ackSeq
       ? "finished" as const
       : "fenced" as const;
-    const { leaseMs, graceMs } = settings.runner;
+    const { leaseMs } = settings.runner;
+    const graceMs = renewed.get(held.attemptId) ?? 0;
     return { attemptId: held.attemptId, status, leaseMs, graceMs, ackSeq: attempt?.ackSeq ?? 0 };
   }));
   return { attempts, directives: await readDirectives(ports.db, runner.id) };

@@ -1,11 +1,13 @@
 /** A runner gives something back: one run (M4), what it has not started (M15), or itself. */
 import type { DeclineRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
+import type { ServerSettings } from "../settings.ts";
 import { endAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
 import { type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { finishRun } from "../store/runs.ts";
 import { admit, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { endFromOutside } from "./end.ts";
+import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** A retry elsewhere would hide an attack or repeat a mistake (M4): these fail the run at once. */
@@ -66,14 +68,36 @@ export async function drainRunner(
   if (mode === "handback") await handBack(ports, runner);
 }
 
-/** The process ends well; its identity stays good for the next one. */
-export async function leaveRunner(ports: ServerPorts, runner: RunnerRow): Promise<void> {
+/**
+ * The process ends; its identity stays good for the next one. What it had begun and not told to an end it gives up, and is
+ * lost at once (M15). Only of a process that counts its starts: another's message may come late, when a newer one works.
+ */
+export async function leaveRunner(ports: ServerPorts, runner: RunnerRow, boot: number): Promise<void> {
   await handBack(ports, runner);
+  for (const attempt of boot > 0 ? await liveOfRunner(ports.db, runner.id) : []) {
+    await endFromOutside(ports, attempt.id, {
+      state: "lost",
+      reason: "runner_restarted",
+      failure: {
+        code: "RUNNER_RESTARTED",
+        message: `runner ${runner.name} left while it executed the run`,
+        remedy: "start the run again",
+      },
+    });
+  }
   if (runner.state === "draining") await setRunnerState(ports.db, runner.id, "active");
 }
 
-/** Its credentials are void at once; what it executes ends as lost, without grace (RS-05). */
-export async function revokeRunner(ports: ServerPorts, runner: RunnerRow, by: string): Promise<void> {
+/**
+ * Its credentials are void at once; what it executes ends as lost, without grace (RS-05). It is told nothing any more, so a
+ * run that goes on elsewhere does so when the old lease and grace have stopped it here.
+ */
+export async function revokeRunner(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  by: string,
+): Promise<void> {
   await setRunnerState(ports.db, runner.id, "revoked");
   await handBack(ports, runner);
   for (const attempt of await liveOfRunner(ports.db, runner.id)) {
@@ -85,6 +109,7 @@ export async function revokeRunner(ports: ServerPorts, runner: RunnerRow, by: st
         message: `runner ${runner.name} was revoked by ${by} while it executed the run`,
         remedy: "start the run again: another runner takes it",
       },
+      retryAt: (run) => new Date(ports.clock.now() + settings.runner.leaseMs + graceOf(settings, run)),
     });
   }
 }

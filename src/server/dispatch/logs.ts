@@ -4,7 +4,7 @@ import type { StreamName } from "../../run/ports.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { appendLog, lockStream } from "../store/logs.ts";
-import { admitBytes, type AttemptCaller, type ReportRefusal } from "./caller.ts";
+import { admitBytes, type AttemptCaller, fenced, isStillCurrent, type ReportRefusal } from "./caller.ts";
 
 export interface LogPiece {
   readonly step: string;
@@ -28,7 +28,10 @@ export async function reportLog(
 
   const place = { runId: attempt.runId, fence: attempt.fence, step: piece.step, stream: piece.stream };
   const outcome = await ports.db.transaction(async (tx) => {
+    const isFirst = piece.offset === 0;
+    if (isFirst && !await isStillCurrent(tx, caller, isFirst)) return fenced();
     const stream = await lockStream(tx, place, ports.ids.uuid());
+    if (!isFirst && !await isStillCurrent(tx, caller, isFirst)) return fenced();
     if (piece.offset > stream.nextOffset) {
       const expectedOffset = stream.nextOffset;
       const message = `expected offset ${expectedOffset}, got ${piece.offset}`;

@@ -2,8 +2,8 @@
 import type { ReattachAnswer, ReattachReply, ReattachRequest } from "../../protocol/reattach.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { getAttempt, isLive, renewLeases } from "../store/attempts.ts";
-import { listStreams } from "../store/logs.ts";
+import { getAttempt, isLive, raiseBoot, renewLeases } from "../store/attempts.ts";
+import { settledStreams } from "../store/logs.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { readGrants } from "./grants.ts";
 
@@ -13,7 +13,10 @@ export async function reattach(
   settings: ServerSettings,
   runner: RunnerRow,
   request: ReattachRequest,
+  boot: number,
 ): Promise<ReattachReply> {
+  // Nothing of the process before may come in between what is answered here and what the new one goes on with.
+  await raiseBoot(ports.db, runner.id, request.attempts.map(({ attemptId }) => attemptId), boot);
   // Renewed first: whoever is told to go on must hold its lease, also when a sweep comes in between.
   const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
   const renewed = await renewLeases(ports.db, runner.id, request.attempts, expiresAt);
@@ -40,6 +43,6 @@ async function judge(
   if (attempt.cancelRequestedAt !== null) return { attemptId, verdict: "finish", status: "aborted" };
   const [grant] = await readGrants(ports.db, settings, [attemptId]);
   if (grant === undefined) return { attemptId, verdict: "discard" };
-  const logs = await listStreams(ports.db, attempt.runId, attempt.fence);
+  const logs = await ports.db.transaction((tx) => settledStreams(tx, attempt.runId, attempt.fence));
   return { attemptId, verdict: "continue", grant, logs };
 }

@@ -11,7 +11,7 @@ import { storedKinds } from "../store/events.ts";
 import { isConnectionLost } from "../store/failure.ts";
 import { goByIndex } from "../store/query.ts";
 import { holdReported, type ReportWrite, stepsOfReported, writeReports } from "../store/reports.ts";
-import { lockRun, statusOf } from "../store/runs.ts";
+import { failureOf, lockRun, statusOf } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { toDirective } from "./directives.ts";
@@ -134,7 +134,7 @@ async function goOnAfter(
   const run = await lockRun(tx, runId);
   if (run === null) return;
   if (status === "failed") {
-    await retryFailed(tx, ports, run, { status });
+    await retryFailed(tx, ports, run, { status, failure: failureOf(run) });
     return;
   }
   const steps = await listSteps(tx, run.id);

@@ -4,6 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, updateRun } from "../store/runs.ts";
+import { PRIORITY } from "./start.ts";
 
 const MAX_REQUEUES = 5;
 const DELAYS_MS = [1_000, 5_000, 15_000, 60_000, 60_000] as const;
@@ -50,7 +51,7 @@ export async function requeueAttempt(
       needsSlot: run.needsSlot,
       selector: v.parse(Selector, run.selector),
       trust: run.trust,
-      priority: 4,
+      priority: Math.min(PRIORITY.retry, run.priority),
       excluded: options.excludeRunner ? [attempt.runnerId] : [],
     }, new Date(now.getTime() + delayMs));
     return "requeued";

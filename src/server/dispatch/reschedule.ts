@@ -29,6 +29,7 @@ export interface RescheduleChanges {
   readonly labels?: readonly string[];
   readonly needsSlot?: boolean;
   readonly queue?: string;
+  readonly priority?: number;
 }
 
 export async function rescheduleRun(ports: ServerPorts, request: RescheduleRequest): Promise<Started> {
@@ -48,7 +49,7 @@ export async function rescheduleRun(ports: ServerPorts, request: RescheduleReque
     triggerActor: request.actor,
     scheduleTime: changes.scheduleTime ?? null,
     needsSlot,
-    priority: needsSlot ? PRIORITY.enqueue : PRIORITY.start,
+    priority: changes.priority ?? (needsSlot ? PRIORITY.enqueue : PRIORITY.start),
     queue: changes.queue ?? run.queue,
     labels: [...run.labels, ...(changes.labels ?? [])],
     selector: selectorOf(run, request.selector),

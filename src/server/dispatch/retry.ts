@@ -1,10 +1,12 @@
 /** Trying a run again that ended (5.14, RT-02): same run id, same parameters, same snapshot, a new attempt. */
 import * as v from "valibot";
 import type { RetryScope } from "../../run/retry.ts";
+import type { FailureCode } from "../../run/failure.ts";
 import type { RunState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Transaction } from "../store/db.ts";
-import { getRun, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { addNote, getRun, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { workflowOf } from "./run-workflow.ts";
@@ -58,14 +60,23 @@ export function selectorOf(
 
 // ---- automatic retries (5.6) ------------------------------------------------------------------------------------
 
+/** How often a run whose workflow limits no retries is given on. */
+const LOST_MAX = 3;
+/** How a runner tells that it lost the run, not that the run failed. */
+const LOST_CODES: readonly FailureCode[] = ["LEASE_LOST", "RUNNER_LOST", "RUNNER_RESTARTED"];
+
 /** Queues the next automatic attempt of a run that just failed, if its workflow asks for one. Answers whether it did. */
 export async function retryFailed(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock">,
   run: RunRow,
-  state: Pick<RunState, "status">,
+  { status, failure }: Pick<RunState, "status" | "failure">,
 ): Promise<boolean> {
-  if (state.status !== "failed" || run.parentId !== null || run.cancelRequestedAt !== null) return false;
+  if (status !== "failed") return false;
+  if (failure !== null && LOST_CODES.includes(failure.code)) {
+    if (await retryLost(tx, ports, run, new Date(ports.clock.now()))) return true;
+  }
+  if (run.parentId !== null || run.cancelRequestedAt !== null || await isSuspended(tx, run)) return false;
   const policy = (await workflowOf(tx, run))?.retry ?? null;
   if (policy === null || run.autoRetries >= policy.limit) return false;
   const grown = policy.intervalSec * (policy.backoff ?? 1) ** run.autoRetries;
@@ -73,4 +84,29 @@ export async function retryFailed(
   const availableAt = new Date(ports.clock.now() + delayMs);
   await queueResumed(tx, ports, run, { kind: "failed" }, { availableAt, isAutomatic: true });
   return true;
+}
+
+/**
+ * Gives a run whose runner was lost to the next one that has room, from its last state, if it is one that is given on (RT-09).
+ * Its old runner has stopped by `availableAt`. It counts as an automatic retry; of a sub-run too, whose parent waits on.
+ */
+export async function retryLost(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock">,
+  run: RunRow,
+  availableAt: Date,
+): Promise<boolean> {
+  if (run.onLost !== "retry" || run.cancelRequestedAt !== null || await isSuspended(tx, run)) return false;
+  const workflow = await workflowOf(tx, run);
+  if (workflow === null) return false;
+  const limit = run.parentId === null ? workflow.retry?.limit ?? LOST_MAX : LOST_MAX;
+  if (run.autoRetries >= limit) return false;
+  await queueResumed(tx, ports, run, { kind: "failed" }, { availableAt, isAutomatic: true });
+  await addNote(tx, run.id, `attempt ${run.attempt} was lost with its runner; the run goes on with another`);
+  return true;
+}
+
+/** What is suspended does nothing by itself (RT-05). */
+async function isSuspended(tx: Transaction, run: Pick<RunRow, "fileName">): Promise<boolean> {
+  return run.fileName !== null && (await getWorkflow(tx, run.fileName))?.suspended === true;
 }

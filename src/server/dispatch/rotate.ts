@@ -3,6 +3,7 @@ import type { RotateReply } from "../../protocol/messages.ts";
 import { PublicKey, sealTo } from "../../protocol/sealing.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
+import type { Key } from "../secrets/keyring.ts";
 import { derive } from "../secrets/seal.ts";
 import { digestToken, formatToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
@@ -17,14 +18,15 @@ const AFTERLIFE_MS = 300_000;
 
 /** Made from the key, so that the question can be repeated without the token being stored. */
 export async function runnerToken(
-  settings: ServerSettings,
+  { keys }: Pick<ServerSettings, "keys">,
   runnerId: string,
   generation: number,
 ): Promise<string> {
-  return formatToken(
-    "dagu_rnr_",
-    await derive(settings.masterKey, "runner token", `${runnerId}:${generation}`),
-  );
+  return await tokenUnder(keys[0], runnerId, generation);
+}
+
+async function tokenUnder(key: Key, runnerId: string, generation: number): Promise<string> {
+  return formatToken("dagu_rnr_", await derive(key, "runner token", `${runnerId}:${generation}`));
 }
 
 export interface KnownRunner {
@@ -91,8 +93,14 @@ async function repeat(
   runner: RunnerRow,
   generation: number,
 ): Promise<Rotated> {
-  const token = await runnerToken(settings, runner.id, generation);
-  const current = await runnerByToken(ports.db, await digestToken(token));
+  const made = await Promise.all(settings.keys.map((key) => tokenUnder(key, runner.id, generation)));
+  let token = "";
+  let current: RunnerRow | null = null;
+  // The operator's key may have changed since it was made.
+  for (const one of made) {
+    const known = await runnerByToken(ports.db, await digestToken(one));
+    if (known !== null) [token, current] = [one, known];
+  }
   if (current === null || !v.is(PublicKey, runner.publicKey)) {
     const message =
       "the token was made anew already, and the runner has no key to seal it to; register it again";

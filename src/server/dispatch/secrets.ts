@@ -80,7 +80,7 @@ async function toReply(
   for (const { name, ref } of refs) {
     const current = found.find((one) => one.ref === ref);
     const value = current === undefined ? null : await open(
-      settings.masterKey,
+      settings.keys,
       purposeOfSecret(current.secretId, current.version),
       current.sealed,
     );

@@ -5,7 +5,7 @@ import { bindParams, type CallerParams, changedParams } from "../../workflow/inp
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { errorLines } from "../../workflow/problem.ts";
-import type { Workflow } from "../../workflow/workflow.ts";
+import type { OnLost, Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blobs.ts";
 import type { Db } from "../store/db.ts";
@@ -14,7 +14,7 @@ import { currentDefinition } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /** Lower goes first (QU-13). */
-export const PRIORITY = { start: 1, webhook: 5, enqueue: 5 } as const;
+export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
 
 /** Queues are keys of an index, which holds short texts only. */
 const QUEUE_MAX_LENGTH = 255;
@@ -43,6 +43,8 @@ export interface StartRequest {
   readonly env?: Readonly<Record<string, string>>;
   readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
   readonly trust?: Trust;
+  /** Default: as the workflow says. */
+  readonly onLost?: OnLost;
   readonly deliveryId?: string | null;
   /** Set: the run waits for approval of this commit. */
   readonly approvalSha?: string | null;
@@ -115,6 +117,7 @@ export async function planRun(
       triggerType: request.triggerType,
       triggerActor: request.triggerActor,
       trust: request.trust ?? "trusted",
+      onLost: request.onLost ?? workflow.onLost,
       queue,
       needsSlot: request.needsSlot,
       priority: request.priority,

@@ -11,7 +11,8 @@ import { announceArtifact, completeArtifact, storePart, storeWhole } from "../di
 import { attemptOf, type ReportRefusal } from "../dispatch/caller.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { findArtifact, listArtifacts, readPart } from "../store/artifacts.ts";
+import { readArtifactPart } from "../dispatch/artifact-parts.ts";
+import { findArtifact, listArtifacts } from "../store/artifacts.ts";
 import { type AttemptRow, isLive } from "../store/attempts.ts";
 import { readInflatedBody } from "./body.ts";
 import {
@@ -77,7 +78,7 @@ export function artifactRoutes(
     const query = v.safeParse(PartQuery, c.req.query());
     if (!query.success) return fail("invalid", "a part is asked for by path and part, from 1");
     const row = await findArtifact(ports.db, attempt.runId, query.output.path);
-    const data = row === null ? null : await readPart(ports.db, row.id, query.output.part);
+    const data = row === null ? null : await readArtifactPart(ports, row, query.output.part);
     if (data === null) return fail("not_found", `the run has no such part of ${path}`);
     return c.body(new Uint8Array(data), 200, { "Content-Type": "application/octet-stream" });
   });

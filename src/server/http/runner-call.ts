@@ -8,6 +8,7 @@ import { digestToken } from "../secrets/token.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { parseJson } from "../triggers/json.ts";
 import { readInflatedBody } from "./body.ts";
+import { retryAfter } from "./rate-limit.ts";
 
 const MESSAGE_MAX_BYTES = 1_048_576;
 const NOT_RETRYABLE = new Set<ProtocolErrorCode>([
@@ -27,6 +28,8 @@ export interface RunnerVariables {
   runner: RunnerRow;
   /** It spoke with the token before its current one (M2). */
   isPreviousToken: boolean;
+  /** Number of the process that speaks; 0: it counts no starts. */
+  boot: number;
 }
 export type RunnerContext = Context<{ Variables: RunnerVariables }>;
 
@@ -37,6 +40,7 @@ export async function caller(
     runnerId: c.var.runner.id,
     attemptId: uuidOr(c.req.param("attemptId")),
     tokenDigest: await attemptDigest(c),
+    boot: c.var.boot,
   };
 }
 
@@ -75,6 +79,14 @@ export function detailsOf(refusal: { expectedSeq?: number; expectedOffset?: numb
     ...(refusal.expectedSeq === undefined ? {} : { expectedSeq: refusal.expectedSeq }),
     ...(refusal.expectedOffset === undefined ? {} : { expectedOffset: refusal.expectedOffset }),
   };
+}
+
+/** Null: it may ask. */
+export function tooOften(waitMs: number, what: string): Response | null {
+  if (waitMs === 0) return null;
+  const answer = fail("rate_limited", `too many ${what}`);
+  for (const [name, value] of Object.entries(retryAfter(waitMs))) answer.headers.set(name, value);
+  return answer;
 }
 
 export function fail(code: ProtocolErrorCode, message: string, details?: ErrorReply["details"]): Response {

@@ -14,11 +14,14 @@ import {
   PROTOCOL_VERSION,
   RegisterRequest,
 } from "../../protocol/messages.ts";
+import { isTerminal } from "../../run/event.ts";
 import { ChildRequest } from "../../protocol/children.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
+import { readBoot } from "../../protocol/boot.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
 import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
+import { newerThan } from "../dispatch/boot.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
@@ -45,12 +48,11 @@ import {
   fail,
   read,
   type RunnerVariables,
+  tooOften,
 } from "./runner-call.ts";
 
 /** A child's request may carry a definition and parameters. */
 const CHILD_MAX_BYTES = 8_388_608;
-/** An attempt asks for secrets when it begins, and again when its runner was started anew (M11). */
-const SECRETS_PER_MINUTE = 60;
 
 /** Everything below `/runner/v1`. */
 export function runnerRoutes(
@@ -59,7 +61,11 @@ export function runnerRoutes(
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
   const report = newReports(ports);
-  const askings = newRateLimit(ports.clock, { limit: SECRETS_PER_MINUTE, windowMs: 60_000 });
+  const { limits } = settings;
+  const secrets = newRateLimit(ports.clock, limits.secrets);
+  const claims = newRateLimit(ports.clock, limits.claims);
+  const events = newRateLimit(ports.clock, limits.events);
+  const logs = newRateLimit(ports.clock, limits.logs);
 
   app.use(async (c, next) => {
     await next();
@@ -84,7 +90,15 @@ export function runnerRoutes(
     const token = bearerOf(c.req.header("Authorization"));
     const known = token === null ? null : await whoSpeaks(ports, token);
     if (known === null) return fail("unauthorized", "the runner token is unknown, expired or revoked");
+    const boot = readBoot(c.req.header(HEADERS.boot));
+    const newer = boot === null ? null : await newerThan(ports, known.runner, boot);
+    if (newer !== null) {
+      return fail("fenced", "a newer process speaks for this runner; this one may not any more", {
+        boot: newer,
+      });
+    }
     c.set("runner", known.runner);
+    c.set("boot", boot?.number ?? 0);
     c.set("isPreviousToken", known.isPrevious);
     await next();
   });
@@ -100,7 +114,13 @@ export function runnerRoutes(
   app.post("/claim", async (c) => {
     const body = await read(c, ClaimRequest);
     if (body instanceof Response) return body;
-    return c.json(await claim(ports, settings, c.var.runner, body, c.req.raw.signal));
+    const { id } = c.var.runner;
+    const refused = tooOften(body.free === 0 ? 0 : claims.look(id), "claims");
+    if (refused !== null) return refused;
+    const reply = await claim(ports, settings, c.var.runner, body, c.req.raw.signal);
+    // Who is given work cannot ask too often.
+    if (body.free > 0 && reply.attempts.length === 0) claims.take(id);
+    return c.json(reply);
   });
 
   app.post("/heartbeat", async (c) => {
@@ -112,7 +132,7 @@ export function runnerRoutes(
   app.post("/reattach", async (c) => {
     const body = await read(c, ReattachRequest);
     if (body instanceof Response) return body;
-    return c.json(await reattach(ports, settings, c.var.runner, body));
+    return c.json(await reattach(ports, settings, c.var.runner, body, c.var.boot));
   });
 
   app.post("/drain", async (c) => {
@@ -125,7 +145,7 @@ export function runnerRoutes(
   app.post("/leave", async (c) => {
     const body = await read(c, Empty);
     if (body instanceof Response) return body;
-    await leaveRunner(ports, c.var.runner);
+    await leaveRunner(ports, c.var.runner, c.var.boot);
     return c.json({});
   });
 
@@ -139,6 +159,10 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/events", async (c) => {
     const body = await read(c, EventsRequest, EVENT_REQUEST_MAX_BYTES);
     if (body instanceof Response) return body;
+    // An end is never refused: nobody would tell it in time again.
+    const waitMs = body.events.some(isTerminal) ? 0 : events.take(c.req.param("attemptId"));
+    const refused = tooOften(waitMs, "messages of events");
+    if (refused !== null) return refused;
     const reported = await report({ caller: await caller(c), request: body });
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
   });
@@ -148,6 +172,8 @@ export function runnerRoutes(
     if (!query.success) {
       return fail("invalid", "the query of a log piece needs step, stream, offset and fence");
     }
+    const refused = tooOften(logs.take(c.req.param("attemptId")), "pieces of logs");
+    if (refused !== null) return refused;
     const body = await readInflatedBody(c.req.raw, settings.runner.logChunkMax);
     if (!body.ok) return bodyError(body.reason, settings.runner.logChunkMax);
     const { final, ...place } = query.output;
@@ -178,9 +204,8 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/secrets", async (c) => {
     const body = await read(c, SecretsRequest);
     if (body instanceof Response) return body;
-    if (!askings.take(c.req.param("attemptId"))) {
-      return fail("rate_limited", "too many questions for secrets");
-    }
+    const refused = tooOften(secrets.take(c.req.param("attemptId")), "questions for secrets");
+    if (refused !== null) return refused;
     const answer = await handOutSecrets(ports, settings, c.var.runner, await caller(c), body);
     return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });

@@ -1,6 +1,7 @@
 /** Files of runs: a row for each, its bytes in parts. */
 import { and, asc, eq, inArray, lt, ne } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
+import { discardObjects } from "./objects.ts";
 import { artifactParts, artifacts, runs } from "./schema.ts";
 
 export type ArtifactRow = typeof artifacts.$inferSelect;
@@ -18,6 +19,13 @@ export async function findArtifact(db: Executor, runId: string, path: string): P
 
 export async function insertArtifact(db: Executor, row: typeof artifacts.$inferInsert): Promise<void> {
   await db.insert(artifacts).values(row);
+}
+
+/** As it is now; null: there is no such upload of this attempt. */
+export async function findUpload(db: Executor, id: string, attemptId: string): Promise<ArtifactRow | null> {
+  const [row] = await db.select().from(artifacts)
+    .where(and(eq(artifacts.id, id), eq(artifacts.attemptId, attemptId)));
+  return row ?? null;
 }
 
 /** Held until the transaction ends; null: there is no such upload of this attempt. */
@@ -54,6 +62,12 @@ export async function partDigests(
     .where(eq(artifactParts.artifactId, artifactId)).orderBy(asc(artifactParts.n));
 }
 
+export async function partDigest(db: Executor, artifactId: string, n: number): Promise<string | null> {
+  const [row] = await db.select({ sha256: artifactParts.sha256 }).from(artifactParts)
+    .where(and(eq(artifactParts.artifactId, artifactId), eq(artifactParts.n, n)));
+  return row?.sha256 ?? null;
+}
+
 export async function readPart(db: Executor, artifactId: string, n: number): Promise<Uint8Array | null> {
   const [row] = await db.select({ data: artifactParts.data }).from(artifactParts)
     .where(and(eq(artifactParts.artifactId, artifactId), eq(artifactParts.n, n)));
@@ -71,6 +85,7 @@ export async function markComplete(tx: Transaction, row: ArtifactRow): Promise<v
 
 export async function deleteArtifacts(db: Executor, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
+  await discardObjects(db, ids);
   await db.delete(artifactParts).where(inArray(artifactParts.artifactId, [...ids]));
   await db.delete(artifacts).where(inArray(artifacts.id, [...ids]));
 }

@@ -1,5 +1,5 @@
 /** Attempts, their leases, and what the control plane wants to tell their runners. */
-import { and, asc, eq, gte, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
 import type { RunRow } from "./runs.ts";
@@ -17,6 +17,37 @@ export function isLive(attempt: Pick<AttemptRow, "state">): boolean {
 export async function getAttempt(db: Executor, id: string): Promise<AttemptRow | null> {
   const [row] = await db.select().from(attempts).where(eq(attempts.id, id));
   return row ?? null;
+}
+
+/** The row, which nobody changes until the transaction ends; others may look at it too. */
+export async function shareAttempt(tx: Transaction, id: string): Promise<AttemptRow | null> {
+  const [row] = await tx.select().from(attempts).where(eq(attempts.id, id)).for("share");
+  return row ?? null;
+}
+
+/** From now on this process of the runner speaks for these attempts of it, and no older one. */
+export async function raiseBoot(
+  db: Executor,
+  runnerId: string,
+  attemptIds: readonly string[],
+  boot: number,
+): Promise<void> {
+  if (attemptIds.length === 0 || boot === 0) return;
+  await db.update(attempts).set({ boot })
+    .where(
+      and(eq(attempts.runnerId, runnerId), inArray(attempts.id, [...attemptIds]), lt(attempts.boot, boot)),
+    );
+}
+
+/** Only in the place of the one that was read. */
+export async function replaceTokenDigest(
+  db: Executor,
+  id: string,
+  before: string,
+  after: string,
+): Promise<void> {
+  await db.update(attempts).set({ tokenDigest: after })
+    .where(and(eq(attempts.id, id), eq(attempts.tokenDigest, before)));
 }
 
 /** Both rows, held in the one order that everybody keeps: run, then attempt. null: there is no such attempt. */
@@ -59,23 +90,24 @@ export async function liveOfRunner(db: Executor, runnerId: string): Promise<Atte
 
 /**
  * Renews the leases of the runner's live attempts that it names; the database decides by its own rows. Answers whose lease
- * was renewed: nobody else may be told that it holds one.
+ * was renewed, with the grace that goes with it: nobody else may be told that it holds one.
  */
 export async function renewLeases(
   db: Executor,
   runnerId: string,
   held: readonly { readonly attemptId: string }[],
   expiresAt: Date,
-): Promise<ReadonlySet<string>> {
-  if (held.length === 0) return new Set();
+): Promise<ReadonlyMap<string, number>> {
+  if (held.length === 0) return new Map();
   // In order: reports that end several attempts at once take their leases too, and nobody may wait in a circle.
   const inOrder = db.select({ id: attemptLeases.attemptId }).from(attemptLeases).where(and(
     eq(attemptLeases.runnerId, runnerId),
     inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
   )).orderBy(asc(attemptLeases.attemptId)).for("no key update");
   const rows = await db.update(attemptLeases).set({ expiresAt })
-    .where(inArray(attemptLeases.attemptId, inOrder)).returning({ id: attemptLeases.attemptId });
-  return new Set(rows.map((row) => row.id));
+    .where(inArray(attemptLeases.attemptId, inOrder))
+    .returning({ id: attemptLeases.attemptId, graceMs: attemptLeases.graceMs });
+  return new Map(rows.map((row) => [row.id, row.graceMs]));
 }
 
 /** In grace an attempt is still its runner's, but it is given nothing new. */

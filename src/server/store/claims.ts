@@ -2,7 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
-import { codeOf } from "./runs.ts";
+import { codeOf, type RunRow } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
 export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
@@ -44,6 +44,7 @@ export interface Candidate {
   readonly needsSlot: boolean;
   /** The attempt goes on from the steps as they are. */
   readonly resumes: boolean;
+  readonly onLost: RunRow["onLost"];
   /** Fence of the run's latest attempt; 0: it had none. */
   readonly fence: number;
 }
@@ -61,7 +62,8 @@ export interface CandidateQuery {
  * What was queued without a delay may be taken at once, also when our clock was set back since. The next runs that this
  * runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
  * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
- * queue row in hand would lock both up. Every key of the
+ * queue row in hand would lock both up. A runner that gave the run back gets it again when no other is there that matches
+ * (RT-08): waiting for one might have no end (INV-12). Every key of the
  * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
  */
 export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
@@ -71,22 +73,32 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
   );
   const rows = await query<
-    { run_id: string; queue: string; needs_slot: boolean; attempt: number; resumes: boolean }
+    {
+      run_id: string;
+      queue: string;
+      needs_slot: boolean;
+      attempt: number;
+      resumes: boolean;
+      on_lost: RunRow["onLost"];
+    }
   >(
     tx,
     sql`
-    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes from run_queue q join runs r on r.id = q.run_id
+    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost from run_queue q join runs r on r.id = q.run_id
     where (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
       and q.selector <@ ${JSON.stringify(offered)}::jsonb
       and q.selector @> ${JSON.stringify(required)}::jsonb
       and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
-      and not (${wanted.runnerId}::uuid = any(q.excluded))
+      and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
+        select 1 from runners o join runners_live l on l.runner_id = o.id
+        where o.state = 'active' and not o.held and o.id <> all(q.excluded) and o.labels @> q.selector
+          and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
       and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
         and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)
         and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
-    order by q.priority, q.available_at, q.run_id
+    order by q.rank, q.run_id
     limit ${wanted.limit}
     for update of q skip locked for no key update of r skip locked ${PREPARED}`,
   );
@@ -95,6 +107,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     queue: row.queue,
     needsSlot: row.needs_slot,
     resumes: row.resumes,
+    onLost: row.on_lost,
     fence: row.attempt,
   }));
 }

@@ -3,12 +3,15 @@ import { sql } from "drizzle-orm";
 import type { Grant } from "../../protocol/grant.ts";
 import type { Executor } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
+import type { RunRow } from "./runs.ts";
 
 type GrantedRun = Omit<Grant["run"], "dagRunId" | "root" | "labels"> & { labels: string[] };
 
 export interface Claimed {
   readonly attemptId: string;
   readonly fence: number;
+  readonly tokenDigest: string;
+  readonly onLost: RunRow["onLost"];
   readonly run: GrantedRun & {
     readonly runId: string;
     readonly dagRunId: string;
@@ -28,6 +31,8 @@ export interface Claimed {
 interface Columns extends Record<string, unknown> {
   attempt_id: string;
   fence: number;
+  token_digest: string;
+  on_lost: RunRow["onLost"];
   run_id: string;
   name: string;
   dag_run_id: string;
@@ -55,7 +60,7 @@ export async function readClaimed(db: Executor, attemptIds: readonly string[]): 
     query<Columns>(
       db,
       sql`
-      select a.id as attempt_id, a.fence, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
+      select a.id as attempt_id, a.fence, a.token_digest, r.on_lost, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
         r.trust, r.queue, to_jsonb(r.labels) as labels,
         (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
         r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
@@ -87,6 +92,8 @@ function toClaimed(row: Columns, definition: string): Claimed {
   return {
     attemptId: row.attempt_id,
     fence: row.fence,
+    tokenDigest: row.token_digest,
+    onLost: row.on_lost,
     run: {
       runId: row.run_id,
       name: row.name,

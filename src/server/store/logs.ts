@@ -41,15 +41,16 @@ export async function lockStream(tx: Transaction, place: LogPlace, newId: string
   return row;
 }
 
-/** How far the logs of an attempt have come. */
-export async function listStreams(
-  db: Executor,
+/** How far the logs of an attempt have come, once what is being written has been. */
+export async function settledStreams(
+  tx: Transaction,
   runId: string,
   fence: number,
 ): Promise<Pick<LogStream, "step" | "stream" | "nextOffset" | "isFinal">[]> {
   const { step, stream, nextOffset, isFinal } = logStreams;
-  return await db.select({ step, stream, nextOffset, isFinal }).from(logStreams)
-    .where(and(eq(logStreams.runId, runId), eq(logStreams.attempt, fence)));
+  return await tx.select({ step, stream, nextOffset, isFinal }).from(logStreams)
+    .where(and(eq(logStreams.runId, runId), eq(logStreams.attempt, fence)))
+    .orderBy(asc(logStreams.id)).for("update");
 }
 
 /** Appends what is next; beyond `capBytes` bytes are counted and not stored. */

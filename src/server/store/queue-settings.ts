@@ -116,7 +116,7 @@ export async function waitingIn(
 ): Promise<RunRow[]> {
   const rows = await db.select({ run: runs }).from(runQueue).innerJoin(runs, eq(runs.id, runQueue.runId))
     .where(and(eq(runQueue.queue, name), eq(runQueue.needsSlot, true)))
-    .orderBy(asc(runQueue.priority), asc(runQueue.availableAt), asc(runQueue.runId))
+    .orderBy(asc(runQueue.rank), asc(runQueue.runId))
     .offset(offset).limit(limit);
   return rows.map((row) => row.run);
 }

@@ -2,7 +2,7 @@
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
-import { runQueue } from "./schema.ts";
+import { runQueue, runs } from "./schema.ts";
 
 export interface QueueEntry {
   readonly id: string;
@@ -15,6 +15,18 @@ export interface QueueEntry {
   readonly excluded?: readonly string[];
 }
 
+const AGEING_MS = 600_000;
+/** Beyond what any run waits. */
+const BEFORE_ALL_MS = 1_000 * 365 * 86_400_000;
+
+/**
+ * QU-13 without any job that lets runs age: ten minutes of waiting are worth one step of priority, up to 2. What is more urgent
+ * than that goes before all others.
+ */
+export function rankOf(priority: number, availableAt: Date): Date {
+  return new Date(availableAt.getTime() + (priority - 2) * (priority < 2 ? BEFORE_ALL_MS : AGEING_MS));
+}
+
 export async function enqueueRun(tx: Transaction, run: QueueEntry, availableAt: Date): Promise<void> {
   await tx.insert(runQueue).values({
     runId: run.id,
@@ -24,8 +36,41 @@ export async function enqueueRun(tx: Transaction, run: QueueEntry, availableAt: 
     isUntrusted: run.trust === "untrusted",
     priority: run.priority,
     availableAt,
+    rank: rankOf(run.priority, availableAt),
     excluded: [...(run.excluded ?? [])],
   });
+}
+
+/** Runs with that id that wait in the queue, at most two. */
+export async function findQueued(
+  db: Executor,
+  queue: string,
+  dagRunId: string,
+  name: string | null,
+): Promise<string[]> {
+  const rows = await db.select({ id: runs.id }).from(runQueue).innerJoin(runs, eq(runs.id, runQueue.runId))
+    .where(and(
+      eq(runQueue.queue, queue),
+      eq(runs.dagRunId, dagRunId),
+      name === null ? undefined : eq(runs.name, name),
+    )).limit(2);
+  return rows.map(({ id }) => id);
+}
+
+/** Gives a waiting run another priority; its age stays. Answers whether it waits in that queue. */
+export async function moveQueued(
+  tx: Transaction,
+  runId: string,
+  queue: string,
+  priority: number,
+): Promise<boolean> {
+  const [row] = await tx.select({ availableAt: runQueue.availableAt }).from(runQueue)
+    .where(and(eq(runQueue.runId, runId), eq(runQueue.queue, queue))).for("update");
+  if (row === undefined) return false;
+  await tx.update(runQueue).set({ priority, rank: rankOf(priority, row.availableAt) })
+    .where(eq(runQueue.runId, runId));
+  await tx.update(runs).set({ priority }).where(eq(runs.id, runId));
+  return true;
 }
 
 /** Answers whether it was queued. */
@@ -38,7 +83,7 @@ export async function dequeueRun(tx: Transaction, runId: string): Promise<boolea
 export async function headOfQueue(db: Executor, queue: string): Promise<string | null> {
   const [row] = await db.select({ id: runQueue.runId }).from(runQueue)
     .where(and(eq(runQueue.queue, queue), eq(runQueue.needsSlot, true)))
-    .orderBy(asc(runQueue.priority), asc(runQueue.availableAt), asc(runQueue.runId)).limit(1);
+    .orderBy(asc(runQueue.rank), asc(runQueue.runId)).limit(1);
   return row?.id ?? null;
 }
 
@@ -58,9 +103,7 @@ export async function countQueued(db: Executor): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** Longest waiting first. */
+/** The next one first. */
 export async function listQueued(db: Executor, limit: number): Promise<(typeof runQueue.$inferSelect)[]> {
-  return await db.select().from(runQueue).orderBy(asc(runQueue.priority), asc(runQueue.availableAt)).limit(
-    limit,
-  );
+  return await db.select().from(runQueue).orderBy(asc(runQueue.rank), asc(runQueue.runId)).limit(limit);
 }

@@ -14,7 +14,7 @@ import { OPEN_STEPS, stepColumns, type StepRow, toStep } from "./steps.ts";
 export interface Held {
   readonly attempt: Pick<
     AttemptRow,
-    "id" | "runId" | "fence" | "runnerId" | "tokenDigest" | "state" | "ackSeq" | "cancelRequestedAt"
+    "id" | "runId" | "fence" | "runnerId" | "tokenDigest" | "state" | "ackSeq" | "cancelRequestedAt" | "boot"
   >;
   readonly hasBegun: boolean;
   readonly run: Pick<
@@ -40,6 +40,7 @@ interface HeldColumns extends Record<string, unknown> {
   token_digest: string;
   state: AttemptState;
   ack_seq: number;
+  boot: number;
   cancel_requested_ms: number | null;
   has_begun: boolean;
   name: string;
@@ -64,7 +65,7 @@ export async function holdReported(
   const rows = await query<HeldColumns>(
     tx,
     sql`
-    select a.id, a.run_id, a.fence, a.runner_id, a.token_digest, a.state, a.ack_seq,
+    select a.id, a.run_id, a.fence, a.runner_id, a.token_digest, a.state, a.ack_seq, a.boot,
       (extract(epoch from a.cancel_requested_at) * 1000)::float8 as cancel_requested_ms,
       a.started_at is not null as has_begun, r.name, r.status,
       (extract(epoch from r.started_at) * 1000)::float8 as run_started_ms,
@@ -88,6 +89,7 @@ function toHeld(row: HeldColumns): Held {
       tokenDigest: row.token_digest,
       state: row.state,
       ackSeq: row.ack_seq,
+      boot: row.boot,
       cancelRequestedAt: dateOf(row.cancel_requested_ms),
     },
     hasBegun: row.has_begun,

@@ -3,6 +3,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-or
 import type { RunStatus } from "../../run/event.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
+import { discardObjects } from "./objects.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 import {
   artifactParts,
@@ -61,6 +62,7 @@ export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
   const own = tx.select({ id: logStreams.id }).from(logStreams).where(inArray(logStreams.runId, ids));
   await tx.delete(logChunks).where(inArray(logChunks.streamId, own));
   const kept = tx.select({ id: artifacts.id }).from(artifacts).where(inArray(artifacts.runId, ids));
+  await discardObjects(tx, sql`${kept}`);
   await tx.delete(artifactParts).where(inArray(artifactParts.artifactId, kept));
   const tried = tx.select({ id: attempts.id }).from(attempts).where(inArray(attempts.runId, ids));
   await tx.delete(attemptLeases).where(inArray(attemptLeases.attemptId, tried));

@@ -1,5 +1,6 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
-import { and, desc, eq, gt, ne, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, lt, ne, or, sql } from "drizzle-orm";
+import type { Boot } from "../../protocol/boot.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
@@ -57,6 +58,18 @@ export async function replaceToken(
 
 export async function endPreviousToken(db: Executor, id: string, at: Date): Promise<void> {
   await db.update(runners).set({ previousUntil: at }).where(eq(runners.id, id));
+}
+
+/** The process that speaks for the runner from now on; false: a newer one does. */
+export async function setBoot(db: Executor, id: string, boot: Boot): Promise<boolean> {
+  const rows = await db.update(runners).set({ boot: boot.number, bootId: boot.id })
+    .where(and(eq(runners.id, id), lt(runners.boot, boot.number))).returning({ id: runners.id });
+  return rows.length > 0;
+}
+
+export async function getRunner(db: Executor, id: string): Promise<RunnerRow | null> {
+  const [row] = await db.select().from(runners).where(eq(runners.id, id));
+  return row ?? null;
 }
 
 export async function setRunnerState(db: Executor, id: string, state: RunnerRow["state"]): Promise<void> {

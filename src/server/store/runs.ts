@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { Failure } from "../../run/failure.ts";
 import { newRunState } from "../../run/state.ts";
-import type { Workflow } from "../../workflow/workflow.ts";
+import type { OnLost, Workflow } from "../../workflow/workflow.ts";
 import { type Blob, putBlob } from "./blobs.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
@@ -40,6 +40,7 @@ export interface NewRun {
   readonly triggerType: string;
   readonly triggerActor: string;
   readonly trust: Trust;
+  readonly onLost: OnLost;
   readonly queue: string;
   readonly needsSlot: boolean;
   readonly priority: number;
@@ -105,6 +106,7 @@ export async function insertRun(
     triggerType: run.triggerType,
     triggerActor: run.triggerActor,
     trust: run.trust,
+    onLost: run.onLost,
     queue: run.queue,
     needsSlot: run.needsSlot,
     priority: run.priority,
@@ -232,6 +234,13 @@ export type RunChange = Partial<Omit<typeof runs.$inferInsert, "id" | "name" | "
 
 export async function updateRun(tx: Executor, id: string, change: RunChange): Promise<void> {
   await tx.update(runs).set({ ...change, version: sql`${runs.version} + 1` }).where(eq(runs.id, id));
+}
+
+/** For people, beside what the runner noted. */
+export async function addNote(tx: Executor, id: string, note: string): Promise<void> {
+  await tx.update(runs).set({ notes: sql`${runs.notes} || ${JSON.stringify([note])}::jsonb` }).where(
+    eq(runs.id, id),
+  );
 }
 
 export async function finishRun(

@@ -14,6 +14,8 @@ export const artifacts = pgTable("artifacts", {
   /** 64 hex digits. */
   sha256: text().notNull(),
   contentType: text("content_type").notNull(),
+  /** Where its bytes are; those of `objects` are empty in the table of parts. */
+  store: text({ enum: ["database", "objects"] }).notNull().default("database"),
   /** Only a complete one is shown (INV-24). */
   state: text({ enum: ["uploading", "complete"] }).notNull(),
   createdAt: at("created_at").notNull(),
@@ -30,3 +32,14 @@ export const artifactParts = pgTable("artifact_parts", {
   sha256: text().notNull(),
   data: bytea().notNull(),
 }, (t) => [primaryKey({ columns: [t.artifactId, t.n] })]);
+
+/** Parts in the object store that are to be removed, from `notBefore` on, unless they are parts of something by then. */
+export const objectGarbage = pgTable("object_garbage", {
+  artifactId: uuid("artifact_id").notNull(),
+  n: integer().notNull(),
+  sha256: text().notNull(),
+  notBefore: at("not_before").notNull(),
+}, (t) => [
+  primaryKey({ columns: [t.artifactId, t.n, t.sha256] }),
+  index("object_garbage_due").on(t.notBefore),
+]);

@@ -109,6 +109,9 @@ export const runners = pgTable("runners", {
   /** To seal values to; null: it registered none. */
   publicKey: jsonb("public_key"),
   state: text({ enum: ["active", "draining", "revoked", "gone"] }).notNull(),
+  /** Which of its processes speaks for it: the newest that was heard (`Dagu-Boot`); 0: none that counts itself. */
+  boot: integer().notNull().default(0),
+  bootId: text("boot_id").notNull().default(""),
   /** Somebody wants it to finish what it has and take nothing new. */
   held: boolean().notNull().default(false),
   createdAt: at("created_at").notNull(),
@@ -145,6 +148,8 @@ export const runs = pgTable("runs", {
   /** The next attempt goes on from the steps as they are. */
   resumes: boolean().notNull().default(false),
   autoRetries: smallint("auto_retries").notNull().default(0),
+  /** `retry`: it is given to another runner when its own is lost, and has the short patience that this asks for (RT-09). */
+  onLost: text("on_lost", { enum: ["fail", "retry"] }).notNull().default("fail"),
   /** Code of the status (4.1). */
   status: smallint().notNull(),
   /** Why a run ended or waits, as a code of LO-09 or a failure's; "" otherwise. */
@@ -255,9 +260,11 @@ export const runQueue = pgTable("run_queue", {
   isUntrusted: boolean("is_untrusted").notNull(),
   priority: smallint().notNull(),
   availableAt: at("available_at").notNull(),
+  /** Its place in the order in which runs are taken (CL-02): priority and age in one. */
+  rank: at("rank").notNull().defaultNow(),
   /** Runner that gave it back; another one is preferred. */
   excluded: uuid().array().notNull(),
-}, (t) => [index("run_queue_order").on(t.priority, t.availableAt, t.runId)]);
+}, (t) => [index("run_queue_rank").on(t.rank, t.runId)]);
 
 /** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
 export const slots = pgTable("slots", {
@@ -296,6 +303,8 @@ export const attempts = pgTable("attempts", {
   reason: text().notNull().default(""),
   tokenDigest: text("token_digest").notNull(),
   ackSeq: integer("ack_seq").notNull().default(0),
+  /** The process of its runner that went on with it; what an older one sent is refused. */
+  boot: integer().notNull().default(0),
   cancelRequestedAt: at("cancel_requested_at"),
   cancelDeadline: at("cancel_deadline"),
   claimedAt: at("claimed_at").notNull(),

@@ -109,7 +109,7 @@ async function planSlot(
     triggerType: slot.kind === "catchup" ? "catchup" : "scheduler",
     triggerActor: "schedule",
     needsSlot: true,
-    priority: PRIORITY.enqueue,
+    priority: slot.kind === "catchup" ? PRIORITY.catchup : PRIORITY.enqueue,
     scheduleTime: new Date(slot.at),
   });
   if (planned.ok) return planned.run;

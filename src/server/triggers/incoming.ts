@@ -15,6 +15,8 @@ export interface Incoming {
 export interface Intake {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
+  /** With 429. */
+  readonly retryAfterMs?: number;
 }
 
 /** Records that the delivery was not taken, and answers so. */

@@ -82,7 +82,7 @@ async function isAuthentic(
   body: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
   for (const sealed of [endpoint.secret, endpoint.previousSecret]) {
-    const secret = sealed === null ? null : await open(settings.masterKey, `endpoint ${endpoint.id}`, sealed);
+    const secret = sealed === null ? null : await open(settings.keys, `endpoint ${endpoint.id}`, sealed);
     if (secret !== null && await isSignedBy(secret, body, headers.get("X-Hub-Signature-256"))) return true;
   }
   return false;

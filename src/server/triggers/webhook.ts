@@ -33,6 +33,8 @@ export async function takeWebhook(
   settings: ServerSettings,
   fileName: string,
   incoming: Incoming,
+  /** Asks for one more delivery at the webhook of that id: 0, or after how many milliseconds it may. */
+  pace: (id: string) => number,
 ): Promise<Intake> {
   const delivery = newDelivery(ports, incoming, {
     source: `webhook:${fileName}`,
@@ -59,6 +61,12 @@ export async function takeWebhook(
       "unauthorized",
       "the webhook is unknown, or its credentials are missing or wrong",
     );
+  }
+  // Only now: who has no credentials must not use up the deliveries of those who have.
+  const retryAfterMs = pace(webhook.id);
+  if (retryAfterMs > 0) {
+    const answer = await refused(429, "rate_limited", "too many deliveries at this webhook; try again later");
+    return { ...answer, retryAfterMs };
   }
   if (!webhook.enabled) return await refused(403, "forbidden", "the webhook is disabled");
   if (profile !== null) {
@@ -161,7 +169,7 @@ async function isAuthorised(
   if (webhook.authMode === "token_only") return true;
   const secret = webhook.hmacSecret === null
     ? null
-    : await open(settings.masterKey, `webhook ${webhook.id}`, webhook.hmacSecret);
+    : await open(settings.keys, `webhook ${webhook.id}`, webhook.hmacSecret);
   const isSigned = secret !== null &&
     await isSignedBy(secret, signedBytes(incoming.headers, body), incoming.headers.get("X-Dagu-Signature"));
   if (isSigned) return true;

@@ -135,6 +135,7 @@ export const workflow = fields({
   delay_sec: v.optional(integer(0, "delay_sec")),
   restart_wait_sec: v.optional(integer(0, "restart_wait_sec")),
   retry_policy: v.optional(runRetry),
+  on_lost: v.optional(oneOf(["fail", "retry"])),
   hist_retention_days: v.optional(retentionDays),
   hist_retention_runs: v.optional(retentionRuns),
   run_config: v.optional(runConfig),

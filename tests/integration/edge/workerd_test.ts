@@ -25,7 +25,7 @@ Deno.test({
       compatibilityFlags: ["nodejs_compat"],
       bindings: {
         DATABASE_URL: database.url ?? "",
-        DAGU_ENCRYPTION_KEYS: TEST_SETTINGS.masterKey.toBase64(),
+        DAGU_ENCRYPTION_KEYS: TEST_SETTINGS.keys[0].bytes.toBase64(),
       },
     });
     try {

@@ -9,6 +9,11 @@ import { digestOf, newGrant, openRunnerBench, type RunnerBench } from "../../sup
 const HELLO = "steps:\n  - id: hello\n    run: echo hello; echo oops >&2\n";
 const SLEEPY = "steps:\n  - id: nap\n    run: echo awake; sleep 30\n";
 
+/** The runner asks for work once more. */
+async function asked(bench: RunnerBench): Promise<void> {
+  for (const before = bench.plane.claims; bench.plane.claims === before;) await systemClock().sleep(5);
+}
+
 function types(bench: RunnerBench): string[] {
   return bench.plane.events.map((event) => event.type);
 }
@@ -265,4 +270,52 @@ Deno.test("WH-17 a webhook's payload is in the environment, and above 64 KiB in 
     logText(bench, "a/stdout"),
     new RegExp(`^{"a":1}\n{"a":1}\n{"\\$file":".*WEBHOOK_PAYLOAD.input"}\n${large.length}\n$`),
   );
+});
+
+Deno.test("5.11 a runner that another process speaks for by now ends what it executes, and itself", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(SLEEPY));
+  const { end } = bench.start();
+  await bench.told("step.started");
+  bench.plane.before = () =>
+    Response.json({ code: "fenced", message: "newer", retryable: false, details: { boot: 9 } }, {
+      status: 409,
+    });
+  assert.equal(await end, "superseded");
+  assert.ok(!bench.plane.events.some(({ type }) => type === "attempt.finished"));
+});
+
+Deno.test("5.11 a state folder that was restored takes its runner's place again", async () => {
+  await using bench = await openRunnerBench();
+  const boots: (string | null)[] = [];
+  const fetch = (request: Request): Promise<Response> => {
+    boots.push(request.headers.get("Dagu-Boot")?.replace(/[.].*/, "") ?? null);
+    return bench.plane.fetch(request);
+  };
+  bench.plane.grants.push(await newGrant('steps: [{id: a, run: "true"}]'));
+  const first = bench.start({ fetch });
+  await bench.told("attempt.finished");
+  first.runner.drain();
+  assert.equal(await first.end, "drained");
+  assert.deepEqual([...new Set(boots)], ["1"]);
+
+  boots.length = 0;
+  bench.plane.before = () => {
+    const isOld = Number(boots.at(-1)) <= 40;
+    const details = { boot: 40 };
+    return isOld
+      ? Response.json({ code: "fenced", message: "newer", retryable: false, details }, { status: 409 })
+      : null;
+  };
+  const second = bench.start({ fetch });
+  await asked(bench);
+  second.runner.drain();
+  assert.equal(await second.end, "drained");
+  assert.deepEqual([...new Set(boots)], ["2", "41"]);
+  boots.length = 0;
+  const third = bench.start({ fetch });
+  await asked(bench);
+  third.runner.drain();
+  await third.end;
+  assert.deepEqual([...new Set(boots)], ["42"]);
 });

@@ -144,3 +144,31 @@ onEveryServer("AP-98 OB-02 metrics tell depth and age of queues, and who works",
     assert.match(line, /^(# (HELP|TYPE) dagu_\w+ .+|dagu_\w+(\{(\w+="([^"\\]|\\.)*",?)+\})? -?[0-9.e+]+)$/);
   }
 });
+
+onEveryServer("AP-94 QU-13 a run is enqueued with a priority, and moved while it waits", async (server) => {
+  const spec = 'steps: [{id: a, run: "true"}]';
+  await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name: "job", spec } }), 201);
+  const enqueue = async (dagRunId: string, body: Record<string, unknown>, status = 200): Promise<void> => {
+    const path = "/api/v1/dags/job/enqueue";
+    await bodyOf(await server.request("POST", path, { body: { dagRunId, ...body } }), status);
+  };
+  await enqueue("a", {});
+  await enqueue("b", { priority: 3 });
+  await enqueue("c", { priority: 9 });
+  for (const priority of [-1, 10, 1.5, "1"]) await enqueue("d", { priority }, 400);
+  const order = async (): Promise<unknown[]> => {
+    const { items } = await bodyOf(await server.request("GET", "/api/v1/queues/job/items"));
+    assert.ok(Array.isArray(items));
+    return items.map((item) => item.dagRunId);
+  };
+  assert.deepEqual(await order(), ["b", "a", "c"]);
+  const move = (dagRunId: string, body: Record<string, unknown>): Promise<Response> =>
+    server.request("POST", `/api/v1/queues/job/items/${dagRunId}/move`, { body });
+  await bodyOf(await move("c", { priority: 0 }));
+  assert.deepEqual(await order(), ["c", "b", "a"]);
+  await bodyOf(await move("a", { priority: 2, name: "job" }));
+  assert.deepEqual(await order(), ["c", "a", "b"]);
+  await bodyOf(await move("a", { priority: 2, name: "other" }), 404);
+  await bodyOf(await move("z", { priority: 2 }), 404);
+  await bodyOf(await move("a", { priority: 11 }), 400);
+});

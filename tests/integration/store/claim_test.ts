@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import type { Wake } from "../../../src/server/ports.ts";
-import { addRunner, claimNow, claimOne, onEveryDatabase, queueRun, readRun } from "../../support/dispatch.ts";
+import { declineAttempt } from "../../../src/server/dispatch/leave.ts";
+import {
+  addRunner,
+  callerOf,
+  claimNow,
+  claimOne,
+  onEveryDatabase,
+  queueRun,
+  readRun,
+} from "../../support/dispatch.ts";
 import { STARTED, SUCCEEDED, tell } from "../../support/dispatch.ts";
 
 onEveryDatabase("CL-06 eight claimers at once take each of 500 runs exactly once", async (bench) => {
@@ -217,3 +226,40 @@ onEveryDatabase(
     assert.equal((await claimNow(setBack, runner)).attempts.length, 1);
   },
 );
+
+const MINUTE_MS = 60_000;
+
+onEveryDatabase("QU-13 ten minutes of waiting are worth one step of priority, up to 2", async (bench) => {
+  const add = (dagRunId: string, priority: number) => queueRun(bench, { dagRunId, priority });
+  await add("old-9", 9);
+  await bench.time.advance(41 * MINUTE_MS);
+  await add("new-5", 5);
+  await add("new-2", 2);
+  await bench.time.advance(30 * MINUTE_MS);
+  await add("late-2", 2);
+  await add("late-1", 1);
+  await add("late-0", 0);
+  const runner = await addRunner(bench);
+  const order: string[] = [];
+  for (let n = 0; n < 6; n++) order.push((await claimOne(bench, runner)).run.dagRunId);
+  assert.deepEqual(order, ["late-0", "late-1", "new-2", "old-9", "new-5", "late-2"]);
+});
+
+onEveryDatabase("RT-08 INV-12 who gave a run back gets it again when nobody else is there", async (bench) => {
+  const runner = await addRunner(bench);
+  await queueRun(bench);
+  const decline = async (fence: number): Promise<void> => {
+    const grant = await claimOne(bench, runner);
+    const request = { fence, reason: "resource_shortage" as const };
+    const outcome = await declineAttempt(bench.ports, await callerOf(runner, grant), request);
+    assert.deepEqual(outcome, { ok: true, outcome: "requeued" });
+    await bench.time.advance(MINUTE_MS);
+  };
+  await decline(1);
+  await decline(2);
+  const other = await addRunner(bench);
+  await claimNow(bench, other, { free: 0 });
+  assert.deepEqual((await claimNow(bench, runner)).attempts, [], "another one was just heard of");
+  await bench.time.advance(2 * MINUTE_MS);
+  assert.equal((await claimOne(bench, runner)).fence, 3, "it is not heard of any more");
+});

@@ -238,15 +238,19 @@ onEveryDatabase("M4 a declined run goes elsewhere; one that breaks the rules fai
   assert.deepEqual([(await readRun(bench, run.id)).word], ["failed"]);
 });
 
-onEveryDatabase("M15 a runner that leaves hands back what it has not started", async (bench) => {
-  const { run, runner } = await openStarted(bench);
-  const untouched = await queueRun(bench);
-  await claimOne(bench, runner);
-  await leaveRunner(bench.ports, runner);
-  assert.equal((await readRun(bench, run.id)).word, "running");
-  assert.equal((await readRun(bench, untouched.id)).word, "queued");
-  assert.equal((await claimOne(bench, await addRunner(bench))).run.dagRunId, untouched.dagRunId);
-});
+onEveryDatabase(
+  "M15 a runner that leaves hands back what it has not started, and loses the rest",
+  async (bench) => {
+    const { run, runner } = await openStarted(bench);
+    const untouched = await queueRun(bench);
+    await claimOne(bench, runner);
+    await leaveRunner(bench.ports, runner, 1);
+    const lost = await readRun(bench, run.id);
+    assert.deepEqual([lost.word, lost.reason], ["failed", "runner_restarted"]);
+    assert.equal((await readRun(bench, untouched.id)).word, "queued");
+    assert.equal((await claimOne(bench, await addRunner(bench))).run.dagRunId, untouched.dagRunId);
+  },
+);
 
 onEveryDatabase("tick runs every job, concurrently and again, without a difference", async (bench) => {
   const { run } = await openStarted(bench);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { RunEventBody } from "../../../src/run/event.ts";
 import { type LogPiece, reportLog } from "../../../src/server/dispatch/logs.ts";
 import { newReports } from "../../../src/server/dispatch/report.ts";
+import { reattach } from "../../../src/server/dispatch/reattach.ts";
 import { requeueAttempt } from "../../../src/server/dispatch/requeue.ts";
 import { listEvents } from "../../../src/server/store/events.ts";
 import { findLine, readLog, viewLog } from "../../../src/server/store/logs.ts";
@@ -310,3 +311,28 @@ onEveryDatabase("INV-04 log bytes are taken for a while after the end, then fenc
   assert.equal(!told.ok && told.code, "fenced");
   assert.equal(await log.text(), "late");
 });
+
+onEveryDatabase(
+  "INV-07 what an older process sends beside a re-attachment is in what that answers, or is refused",
+  async (bench) => {
+    const { ports, settings } = bench;
+    for (let n = 0; n < 10; n++) {
+      const { runner, grant } = await openAttempt(bench);
+      await tell(bench, runner, grant, 1, [STARTED]);
+      const old = { ...await callerOf(runner, grant), boot: 1 };
+      const piece = { step: "a", stream: "stdout", fence: 1, isFinal: false } as const;
+      const send = (offset: number) =>
+        reportLog(ports, settings, old, { ...piece, offset, bytes: new TextEncoder().encode("x") });
+      if (n % 2 === 0) assert.ok((await send(0)).ok);
+      const offset = n % 2 === 0 ? 1 : 0;
+      const held = { attempts: [{ attemptId: grant.attemptId, fence: 1, lastSeq: 1 }] };
+      const [late, { attempts: [answer] }] = await Promise.all([
+        send(offset),
+        reattach(ports, settings, runner, held, 2),
+      ]);
+      assert.equal(answer?.verdict, "continue");
+      const known = answer?.verdict === "continue" ? answer.logs[0]?.nextOffset ?? 0 : -1;
+      assert.equal(known, late.ok ? offset + 1 : offset);
+    }
+  },
+);

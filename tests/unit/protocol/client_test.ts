@@ -20,7 +20,7 @@ function newClient(
   const fake = newFakeClock();
   const client = newRunnerClient(
     { fetch, clock: fake.clock, ids: newIds() },
-    { baseUrl: "http://control.test/", bootId: "boot", compress },
+    { baseUrl: "http://control.test/", boot: { number: 3, id: "boot" }, compress },
   );
   client.setCredential({ runnerId: "runner-1", token: "dagu_rnr_x" });
   return { client, fake };
@@ -60,7 +60,7 @@ Deno.test("RP-02 a call carries protocol, runner, boot, time, request and token"
   assert.deepEqual(names.map((name) => request?.headers.get(name)), [
     "1",
     "runner-1",
-    "boot",
+    "3.boot",
     "2026-01-01T00:00:00.000Z",
     "same",
     "Bearer dagu_rnr_x",
@@ -216,4 +216,29 @@ Deno.test("RP-07 a refusal that is not retryable is the answer; an abort ends th
   await fake.advance(0);
   stop.abort();
   assert.deepEqual(await waiting, { ok: false, failure: { kind: "aborted" } });
+});
+
+Deno.test("5.3 a token that is refused is followed by the one before it, once, which then speaks on", async () => {
+  const seen: (string | null)[] = [];
+  const { client } = newClient((request) => {
+    const token = request.headers.get("Authorization");
+    seen.push(token);
+    return Promise.resolve(
+      token === "Bearer old"
+        ? json(200, { attempts: [], directives: [] })
+        : json(401, { code: "unauthorized", message: "", retryable: false }),
+    );
+  });
+  let swaps = 0;
+  const onPrevious = (): void => void swaps++;
+  client.setCredential({ runnerId: "runner-1", token: "new", previousToken: "old", onPrevious });
+  assert.ok((await client.heartbeat(BEAT, { signal: NEVER })).ok);
+  assert.ok((await client.heartbeat(BEAT, { signal: NEVER })).ok);
+  assert.deepEqual(seen, ["Bearer new", "Bearer old", "Bearer old"]);
+  assert.equal(swaps, 1, "the runner is told, and has its token made anew");
+
+  client.setCredential({ runnerId: "runner-1", token: "a", previousToken: "b" });
+  const refused = await client.heartbeat(BEAT, { signal: NEVER });
+  assert.equal(!refused.ok && refused.failure.kind === "refused" && refused.failure.code, "unauthorized");
+  assert.deepEqual(seen.slice(3), ["Bearer a", "Bearer b"]);
 });

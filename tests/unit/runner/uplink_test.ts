@@ -70,7 +70,7 @@ async function openBench(seed: number, lossRate: number, limitBytes = 1 << 30): 
   };
   const client = newRunnerClient({ fetch: plane.fetch, clock: callClock, ids }, {
     baseUrl: "http://control.test",
-    bootId: "boot",
+    boot: { number: 1, id: "boot" },
     compress: false,
   });
   const settings = { ...DEFAULT_SETTINGS, logChunkMax: 4_096, eventBatchMax: 3 };

@@ -7,6 +7,7 @@ import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
 import { askForRotation } from "../../dispatch/rotate.ts";
 import type { ServerPorts } from "../../ports.ts";
+import type { ServerSettings } from "../../settings.ts";
 import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
 import {
   findRunner,
@@ -30,7 +31,10 @@ const ApiTokenBody = v.object({
 });
 
 /** Mounted at `/api/v1`. */
-export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
+export function accessRoutes(
+  ports: ServerPorts,
+  settings: ServerSettings,
+): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
 
   const listed = async (): Promise<Record<string, unknown>[]> =>
@@ -56,7 +60,7 @@ export function accessRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariabl
 
   app.post("/runners/:runner/revoke", async (c) => {
     const runner = await theRunner(ports, c.req.param("runner"));
-    await revokeRunner(ports, runner, c.var.caller);
+    await revokeRunner(ports, settings, runner, c.var.caller);
     return c.json({ id: runner.id, name: runner.name, state: "revoked" });
   });
 

@@ -4,7 +4,8 @@ import { getMimeType } from "hono/utils/mime";
 import { isArtifactPath } from "../../../protocol/artifacts.ts";
 import { concat } from "../../../run/bytes.ts";
 import type { ServerPorts } from "../../ports.ts";
-import { type ArtifactRow, findArtifact, listArtifacts, readPart } from "../../store/artifacts.ts";
+import { readArtifactPart } from "../../dispatch/artifact-parts.ts";
+import { type ArtifactRow, findArtifact, listArtifacts } from "../../store/artifacts.ts";
 import { refused } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
@@ -117,7 +118,7 @@ async function kindOf(ports: ServerPorts, row: ArtifactRow, mimeType: string): P
   if (mimeType.startsWith("image/")) return "image";
   if (/^text\/|[/+](json|xml|yaml|javascript)\b/.test(mimeType)) return "text";
   if (mimeType !== BINARY) return "binary";
-  const beginning = (await readPart(ports.db, row.id, 1) ?? new Uint8Array()).subarray(0, 8_192);
+  const beginning = (await readArtifactPart(ports, row, 1) ?? new Uint8Array()).subarray(0, 8_192);
   return beginning.includes(0) ? "binary" : "text";
 }
 
@@ -133,7 +134,7 @@ async function* partsOf(
 ): AsyncGenerator<Uint8Array> {
   let size = 0;
   for (let n = 1; size < Math.min(max, row.size); n++) {
-    const part = await readPart(ports.db, row.id, n);
+    const part = await readArtifactPart(ports, row, n);
     if (part === null) return;
     size += part.length;
     yield part;

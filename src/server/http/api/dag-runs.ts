@@ -203,20 +203,21 @@ async function startInline(
     ...requestOf(body, c),
     sourceDir: body.sourceDir,
     needsSlot,
-    priority: needsSlot ? PRIORITY.enqueue : PRIORITY.start,
+    priority: body.priority ?? (needsSlot ? PRIORITY.enqueue : PRIORITY.start),
     queue: body.queue ?? null,
   });
   return answerStarted(c, started);
 }
 
 function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChanges {
-  const { dagName, defaultWorkingDir, queue, enqueue, scheduleTime } = body;
+  const { dagName, defaultWorkingDir, queue, priority, enqueue, scheduleTime } = body;
   return {
     triggerType: body.triggerType,
     labels: body.labels ?? [],
     ...(dagName === undefined ? {} : { name: dagName }),
     ...(defaultWorkingDir === undefined ? {} : { defaultDir: defaultWorkingDir }),
     ...(queue === undefined ? {} : { queue }),
+    ...(priority === undefined ? {} : { priority }),
     ...(enqueue === undefined ? {} : { needsSlot: enqueue }),
     ...(scheduleTime === undefined ? {} : { scheduleTime: new Date(scheduleTime) }),
   };

@@ -35,12 +35,17 @@ export const Time = v.pipe(
   ),
 );
 
+/** Lower goes first (QU-13). */
+export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9));
+
 export const StartBody = v.object({
   params: Params,
   dagRunId: v.optional(v.string()),
   /** Another name of the workflow, for this run. */
   dagName: v.optional(v.string()),
   queue: v.optional(v.string()),
+  /** Absent: 1 of a start, 5 of what waits for a slot. */
+  priority: v.optional(Priority),
   labels: v.optional(v.array(v.string())),
   /** For workflows that name no `working_dir`. */
   defaultWorkingDir: v.optional(v.string()),
@@ -167,7 +172,11 @@ async function startStored(
 ): Promise<Response> {
   const { queue, ...body } = await valid(StartBody, c);
   // A start waits for no slot, so that it has no queue of its own to choose (QU-01).
-  const place = { ...how, queue: how.needsSlot ? queue ?? null : null };
+  const place = {
+    needsSlot: how.needsSlot,
+    priority: body.priority ?? how.priority,
+    queue: how.needsSlot ? queue ?? null : null,
+  };
   const definition = body.dagName === undefined
     ? { fileName }
     : { text: (await find(ports, fileName)).text, name: body.dagName };

@@ -10,9 +10,11 @@ import {
   saveQueue,
   waitingIn,
 } from "../../store/queue-settings.ts";
-import { refused, valid } from "../answer.ts";
+import { moveRun } from "../../dispatch/move.ts";
+import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { toSummary } from "../shapes.ts";
+import { Priority } from "./dags.ts";
 
 const MAX_WIDTH = 10_000;
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
@@ -20,6 +22,11 @@ const Width = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_WIDT
 const ChangeBody = v.object({
   maxConcurrency: v.optional(v.nullable(Width)),
   paused: v.optional(v.boolean()),
+});
+const MoveBody = v.object({
+  priority: Priority,
+  /** Of its workflow; absent: whichever has a run of that id there. */
+  name: v.optional(v.nullable(v.string()), null),
 });
 const CreateBody = v.object({ name: Name, ...ChangeBody.entries });
 
@@ -73,6 +80,14 @@ export function queueRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariable
     const name = readName(c.req.param("name"));
     await change(name, await valid(ChangeBody, c));
     return c.json(await toQueue(ports, await find(ports, name)));
+  });
+
+  app.post("/:name/items/:dagRunId/move", async (c) => {
+    const { priority, name } = await valid(MoveBody, c);
+    const queue = c.req.param("name");
+    const dagRunId = c.req.param("dagRunId");
+    unwrap(await moveRun(ports, { queue, dagRunId, name, priority }));
+    return c.json({ dagRunId, priority });
   });
 
   app.delete("/:name", async (c) => {

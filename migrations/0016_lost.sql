@@ -1,0 +1,1 @@
+ALTER TABLE "runs" ADD COLUMN "on_lost" text DEFAULT 'fail' NOT NULL;
