@@ -59,6 +59,8 @@ export const ErrorReply = v.object({
     expectedOffset: v.optional(Natural),
     /** With `fenced`, by a newer process of the same runner: the number of that one. */
     boot: v.optional(Natural),
+    /** With `upgrade_required`: from this version of the protocol on, up to `max`. */
+    min: v.optional(Natural),
     /** With `too_large`: the limit. */
     max: v.optional(Natural),
   })),

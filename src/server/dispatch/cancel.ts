@@ -3,7 +3,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attempts.ts";
 import { dequeueRun } from "../store/queue.ts";
-import { finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
+import { childrenOf, finishRun, getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /**
@@ -58,7 +58,28 @@ export async function stopRun(
       `run ${found.name}:${found.dagRunId} is ${statusOf(found.status)}, not running`,
     );
   }
+  await stopChildren(ports, settings, found, by, isForced);
   if (outcome.runnerId !== null) ports.wake.notify(`runner:${outcome.runnerId}`);
   ports.wake.notify(`run:${found.id}`);
   return { ok: true };
 }
+
+/**
+ * Also the runs that its steps wait for, at every depth (CN-05). Its runner asks for the same, but may be gone: then nobody
+ * else would (INV-17). What a step has only queued, and not waited for, stands for itself.
+ */
+async function stopChildren(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  { id }: Pick<RunRow, "id">,
+  by: string,
+  isForced: boolean,
+): Promise<void> {
+  for (const child of await childrenOf(ports.db, id)) {
+    if (!child.needsSlot && ACTIVE.includes(statusOf(child.status))) {
+      await stopRun(ports, settings, child, by, isForced);
+    }
+  }
+}
+
+const ACTIVE = ["queued", "not_started", "running", "waiting"];

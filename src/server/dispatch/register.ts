@@ -5,12 +5,26 @@ import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { runnerToken, TOKEN_LIFE_MS } from "./rotate.ts";
-import { insertRegistrationToken, insertRunner, spendRegistrationToken } from "../store/runners.ts";
+import { runnerToken, runnerTokens, TOKEN_LIFE_MS } from "./rotate.ts";
+import {
+  insertRegistrationToken,
+  insertRunner,
+  lockRegistrationToken,
+  registeredSince,
+  type RunnerRow,
+  spendRegistrationToken,
+  updateRunner,
+} from "../store/runners.ts";
 
 const Labels = v.record(v.string(), v.string());
 
-/** null: the registration token is unknown, spent or expired. */
+/** How long a registration whose answer was lost may be repeated (M1). */
+const REPEAT_MS = 600_000;
+
+/**
+ * null: the registration token is unknown, spent or expired. Repeated by the same machine with the same token it answers the
+ * same runner: a token may be good for one use only, and an answer may be lost.
+ */
 export async function registerRunner(
   ports: ServerPorts,
   settings: ServerSettings,
@@ -19,48 +33,61 @@ export async function registerRunner(
 ): Promise<RegisterReply | null> {
   const now = new Date(ports.clock.now());
   const registrationDigest = await digestToken(registrationToken);
-  const runnerId = ports.ids.uuid();
-  const token = await runnerToken(settings, runnerId, 0);
-  const tokenDigest = await digestToken(token);
-  const expiresAt = new Date(now.getTime() + TOKEN_LIFE_MS);
   const publicKey = request.publicKey !== undefined && await isUsable(request.publicKey)
     ? request.publicKey
     : null;
-  const labels = await ports.db.transaction(async (tx) => {
-    const spent = await spendRegistrationToken(tx, registrationDigest, now);
-    if (spent === null) return null;
+  const runnerId = ports.ids.uuid();
+  const token = await runnerToken(settings, runnerId, 0);
+  const tokenDigest = await digestToken(token);
+  const tokenExpiresAt = new Date(now.getTime() + TOKEN_LIFE_MS);
+  const admitted = await ports.db.transaction(async (tx): Promise<Admitted | null> => {
+    const known = await lockRegistrationToken(tx, registrationDigest, now);
+    if (known === null) return null;
     // What the token fixes the runner cannot choose.
-    const fixedLabels = v.is(Labels, spent.labels) ? spent.labels : {};
+    const fixedLabels = v.is(Labels, known.labels) ? known.labels : {};
+    const { name, machineId, capacity, features, version, os, arch, engine = null } = request;
     const labels = { ...request.labels, ...fixedLabels };
-    await insertRunner(tx, {
-      id: runnerId,
-      name: request.name,
-      machineId: request.machineId,
-      labels,
-      fixedLabels,
-      capacity: request.capacity,
-      features: [...request.features],
-      version: request.version,
-      os: request.os,
-      arch: request.arch,
-      engine: request.engine ?? null,
-      publicKey,
-      tokenDigest,
-      tokenExpiresAt: expiresAt,
-      state: "active",
-      createdAt: now,
-    });
-    return labels;
+    const facts = { name, labels, capacity, features: [...features], version, os, arch, engine, publicKey };
+    const since = new Date(now.getTime() - REPEAT_MS);
+    const before = await registeredSince(tx, known.id, machineId, since);
+    if (before !== null) {
+      await updateRunner(tx, before.id, facts);
+      return { runner: before, labels };
+    }
+    if (await spendRegistrationToken(tx, registrationDigest, now) === null) return null;
+    const made = { id: runnerId, tokenDigest, tokenExpiresAt };
+    const registered = { machineId, registeredBy: known.id, fixedLabels, createdAt: now };
+    await insertRunner(tx, { ...made, ...facts, ...registered, state: "active" });
+    return { runner: made, labels };
   });
-  if (labels === null) return null;
+  if (admitted === null) return null;
+  const { runner, labels } = admitted;
+  const given = runner.id === runnerId ? token : await firstToken(settings, runner);
+  if (given === null) return null;
   return {
-    runnerId,
-    runnerToken: token,
-    tokenExpiresAt: expiresAt.toISOString(),
+    runnerId: runner.id,
+    runnerToken: given,
+    tokenExpiresAt: runner.tokenExpiresAt.toISOString(),
     labels,
     capacity: request.capacity,
     settings: settings.runner,
   };
+}
+
+interface Admitted {
+  readonly runner: Pick<RunnerRow, "id" | "tokenDigest" | "tokenExpiresAt">;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Made again; null: the operator's key that it was made from is gone. */
+async function firstToken(
+  settings: ServerSettings,
+  { id, tokenDigest }: Admitted["runner"],
+): Promise<string | null> {
+  for (const token of await runnerTokens(settings, id, 0)) {
+    if (await digestToken(token) === tokenDigest) return token;
+  }
+  return null;
 }
 
 export interface RegistrationTokenRequest {

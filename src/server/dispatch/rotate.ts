@@ -25,6 +25,15 @@ export async function runnerToken(
   return await tokenUnder(keys[0], runnerId, generation);
 }
 
+/** The same under each of the operator's keys: it may have changed since the token was made. */
+export async function runnerTokens(
+  { keys }: Pick<ServerSettings, "keys">,
+  runnerId: string,
+  generation: number,
+): Promise<string[]> {
+  return await Promise.all(keys.map((key) => tokenUnder(key, runnerId, generation)));
+}
+
 async function tokenUnder(key: Key, runnerId: string, generation: number): Promise<string> {
   return formatToken("dagu_rnr_", await derive(key, "runner token", `${runnerId}:${generation}`));
 }
@@ -93,11 +102,9 @@ async function repeat(
   runner: RunnerRow,
   generation: number,
 ): Promise<Rotated> {
-  const made = await Promise.all(settings.keys.map((key) => tokenUnder(key, runner.id, generation)));
   let token = "";
   let current: RunnerRow | null = null;
-  // The operator's key may have changed since it was made.
-  for (const one of made) {
+  for (const one of await runnerTokens(settings, runner.id, generation)) {
     const known = await runnerByToken(ports.db, await digestToken(one));
     if (known !== null) [token, current] = [one, known];
   }

@@ -1,5 +1,6 @@
 /** Reading and writing workflow state for an attempt (M13): only while it may act, and never for runs of strangers (FK-07). */
-import { STATE_VALUE_MAX_BYTES, type StateReply, type StateRequest } from "../../protocol/state.ts";
+import { STATE_VALUE_MAX_BYTES, StateReply, type StateRequest } from "../../protocol/state.ts";
+import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { isLive } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
@@ -7,8 +8,10 @@ import { getRunById, type RunRow } from "../store/runs.ts";
 import {
   deleteState,
   getState,
+  keepStateAnswer,
   listState,
   putState,
+  stateAnswerOf,
   type StatePlace,
   type StateRow,
 } from "../store/state.ts";
@@ -20,6 +23,8 @@ export async function accessState(
   ports: ServerPorts,
   caller: AttemptCaller,
   request: StateRequest,
+  /** The same whenever the message is sent again; null: it has none. */
+  requestId: string | null,
 ): Promise<StateAnswer> {
   return await ports.db.transaction(async (tx): Promise<StateAnswer> => {
     const held = await admitHeld(tx, caller, request.fence);
@@ -32,8 +37,33 @@ export async function accessState(
         message: "a run of an unapproved fork has no access to workflow state",
       };
     }
-    return await act(tx, await placeOf(tx, held.run, request), request, new Date(ports.clock.now()));
+    const place = await placeOf(tx, held.run, request);
+    const work = (): Promise<StateAnswer> => act(tx, place, request, new Date(ports.clock.now()));
+    return requestId === null || (request.op !== "put" && request.op !== "delete")
+      ? await work()
+      : await once(tx, { attemptId: held.attempt.id, requestId }, request, work);
   });
+}
+
+/** The attempt is held, so copies that come at once go one after the other. */
+async function once(
+  tx: Transaction,
+  key: { readonly attemptId: string; readonly requestId: string },
+  request: Extract<StateRequest, { op: "put" | "delete" }>,
+  work: () => Promise<StateAnswer>,
+): Promise<StateAnswer> {
+  const value = request.op === "put" ? request.value ?? null : null;
+  const known = v.safeParse(StateReply, await stateAnswerOf(tx, key.attemptId, key.requestId));
+  if (known.success) {
+    const { entries, isNew } = known.output;
+    return { ok: true, reply: { entries: entries.map((entry) => ({ ...entry, value })), isNew } };
+  }
+  const done = await work();
+  if (done.ok) {
+    const entries = done.reply.entries.map((entry) => ({ ...entry, value: null }));
+    await keepStateAnswer(tx, { ...key, reply: { ...done.reply, entries } });
+  }
+  return done;
 }
 
 async function placeOf(

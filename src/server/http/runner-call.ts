@@ -48,6 +48,12 @@ export async function attemptDigest(c: RunnerContext): Promise<string> {
   return await digestToken(c.req.header(HEADERS.attempt) ?? "");
 }
 
+/** Null: it has none, or one that could not be kept. */
+export function requestIdOf(c: RunnerContext): string | null {
+  const id = c.req.header(HEADERS.request);
+  return id === undefined || id === "" || id.length > 64 ? null : id;
+}
+
 /** A text that is no id of ours is that of nothing. */
 export function uuidOr(text: string | undefined): string {
   return v.is(Uuid, text) ? text : "00000000-0000-0000-0000-000000000000";

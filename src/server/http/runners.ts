@@ -47,6 +47,7 @@ import {
   detailsOf,
   fail,
   read,
+  requestIdOf,
   type RunnerVariables,
   tooOften,
 } from "./runner-call.ts";
@@ -74,6 +75,19 @@ export function runnerRoutes(
     c.header("Dagu-Protocol-Max", String(PROTOCOL_VERSION));
     c.header("Cache-Control", "no-store");
   });
+
+  // What runs goes on with whatever version it was begun; nothing new begins with one that we do not speak (RP-21).
+  for (const path of ["/register", "/claim"]) {
+    app.use(path, async (c, next) => {
+      const version = c.req.header(HEADERS.protocol);
+      if (version !== undefined && version !== String(PROTOCOL_VERSION)) {
+        const message =
+          `this control plane speaks version ${PROTOCOL_VERSION} of the runner protocol, not ${version}`;
+        return fail("upgrade_required", message, { min: PROTOCOL_VERSION, max: PROTOCOL_VERSION });
+      }
+      await next();
+    });
+  }
 
   app.post("/register", async (c) => {
     const body = await read(c, RegisterRequest);
@@ -213,7 +227,7 @@ export function runnerRoutes(
   app.post("/attempts/:attemptId/state", async (c) => {
     const body = await read(c, StateRequest);
     if (body instanceof Response) return body;
-    const answer = await accessState(ports, await caller(c), body);
+    const answer = await accessState(ports, await caller(c), body, requestIdOf(c));
     return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });
 

@@ -130,6 +130,7 @@ export async function endAttempt(
     sql`
     with lease as (delete from attempt_leases where attempt_id = ${attemptId}),
       told as (update directives set acked_at = ${at} where attempt_id = ${attemptId} and acked_at is null),
+      answered as (delete from state_answers where attempt_id = ${attemptId}),
       freed as (update slots set attempt_id = null where attempt_id = ${attemptId})
     update attempts set state = ${end.state}, reason = ${end.reason}, ended_at = ${at}, cancel_deadline = null,
       ack_seq = greatest(ack_seq, ${end.ackSeq ?? 0})
@@ -169,7 +170,7 @@ export async function dueAttempts(db: Executor, now: Date, attemptId?: string): 
     db,
     sql`
     select a.id, a.run_id,
-      case when a.cancel_deadline < ${at}::timestamptz then 'cancel_overdue'
+      case when a.state = 'cancelling' then 'cancel_overdue'
            when l.start_deadline < ${at}::timestamptz then 'not_started' else 'lost' end as due
     from attempts a join attempt_leases l on l.attempt_id = a.id
     where ${isThat} and a.state in ('claimed', 'started', 'cancelling') and (

@@ -13,6 +13,42 @@ export async function insertRegistrationToken(
   await db.insert(registrationTokens).values(token);
 }
 
+/** Held until the transaction ends; null: it is unknown or expired. It may be spent. */
+export async function lockRegistrationToken(
+  tx: Transaction,
+  digest: string,
+  now: Date,
+): Promise<typeof registrationTokens.$inferSelect | null> {
+  const [row] = await tx.select().from(registrationTokens)
+    .where(and(eq(registrationTokens.digest, digest), gt(registrationTokens.expiresAt, now))).for("update");
+  return row ?? null;
+}
+
+/** The runner that this machine registered with the token since then, and that has not changed its token. */
+export async function registeredSince(
+  tx: Transaction,
+  tokenId: string,
+  machineId: string,
+  since: Date,
+): Promise<RunnerRow | null> {
+  const [row] = await tx.select().from(runners).where(and(
+    eq(runners.registeredBy, tokenId),
+    eq(runners.machineId, machineId),
+    eq(runners.tokenGeneration, 0),
+    eq(runners.state, "active"),
+    gt(runners.createdAt, since),
+  )).orderBy(desc(runners.createdAt)).limit(1);
+  return row ?? null;
+}
+
+export async function updateRunner(
+  tx: Transaction,
+  id: string,
+  change: Partial<typeof runners.$inferInsert>,
+): Promise<void> {
+  await tx.update(runners).set(change).where(eq(runners.id, id));
+}
+
 /** Uses the token up by one; null when it is unknown, spent or expired. */
 export async function spendRegistrationToken(
   tx: Transaction,

@@ -88,6 +88,8 @@ export const runners = pgTable("runners", {
   id: uuid().primaryKey(),
   name: text().notNull(),
   machineId: text("machine_id").notNull(),
+  /** The registration token that admitted it; null: of an earlier version. */
+  registeredBy: uuid("registered_by"),
   /** As the runner said at registration, for people. A claim says them anew. */
   labels: jsonb().notNull(),
   /** What its registration token fixes; these win over whatever it says. */

@@ -1,7 +1,7 @@
 /** Workflow state: versioned values by scope, namespace and key. */
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
-import { workflowState } from "./schema.ts";
+import { stateAnswers, workflowState } from "./schema.ts";
 
 export interface StatePlace {
   readonly scope: string;
@@ -70,4 +70,18 @@ export async function deleteState(
   const isExpected = expected === null ? undefined : eq(workflowState.version, expected);
   const [row] = await tx.delete(workflowState).where(and(at(place, key), isExpected)).returning();
   return row ?? null;
+}
+
+/** null: the attempt was not answered to this request. */
+export async function stateAnswerOf(tx: Transaction, attemptId: string, requestId: string): Promise<unknown> {
+  const [row] = await tx.select({ reply: stateAnswers.reply }).from(stateAnswers)
+    .where(and(eq(stateAnswers.attemptId, attemptId), eq(stateAnswers.requestId, requestId)));
+  return row?.reply ?? null;
+}
+
+export async function keepStateAnswer(
+  tx: Transaction,
+  answer: typeof stateAnswers.$inferInsert,
+): Promise<void> {
+  await tx.insert(stateAnswers).values(answer);
 }

@@ -35,7 +35,13 @@ async function register(server: TestServer): Promise<Registered> {
     RegisterReply,
     await bodyOf(await server.request("POST", "/runner/v1/register", { body, headers })),
   );
-  await bodyOf(await server.request("POST", "/runner/v1/register", { body, headers }), 401);
+  const again = v.parse(
+    RegisterReply,
+    await bodyOf(await server.request("POST", "/runner/v1/register", { body, headers })),
+  );
+  assert.deepEqual(again, reply, "M1 a registration whose answer was lost is answered again");
+  const other = { ...body, machineId: "another" };
+  await bodyOf(await server.request("POST", "/runner/v1/register", { body: other, headers }), 401);
   return { runnerId: reply.runnerId, headers: { Authorization: `Bearer ${reply.runnerToken}` } };
 }
 
@@ -234,4 +240,69 @@ onEveryServer("RP-06 numbers beyond reason are refused, never an internal error"
     await answer.body?.cancel();
     assert.equal(answer.status, 200, path);
   }
+});
+
+onEveryServer(
+  "RP-21 a runner of another protocol begins nothing new, and ends what it has",
+  async (server) => {
+    await fire(server, "build", "{}");
+    const runner = await register(server);
+    const [grant] = await claim(server, runner, crypto.randomUUID());
+    assert.ok(grant);
+    const newer = { ...runner.headers, [HEADERS.protocol]: "2" };
+    const body = { claimId: crypto.randomUUID(), labels: {}, free: 1, waitMs: 0, held: [] };
+    const refused = await bodyOf(
+      await server.request("POST", "/runner/v1/claim", { body, headers: newer }),
+      426,
+    );
+    assert.deepEqual([refused["code"], refused["details"]], ["upgrade_required", { min: 1, max: 1 }]);
+    const registering = await server.request("POST", "/runner/v1/register", { body: {}, headers: newer });
+    await bodyOf(registering, 426);
+    const events = start(1);
+    const told = await server.request("POST", `/runner/v1/attempts/${grant.attemptId}/events`, {
+      body: { fence: grant.fence, firstSeq: 1, events },
+      headers: { ...newer, [HEADERS.attempt]: grant.attemptToken },
+    });
+    await bodyOf(told);
+  },
+);
+
+onEveryServer("M13 INV-21 a write of state that is sent again has the effect of one", async (server) => {
+  await fire(server, "build", "{}");
+  const runner = await register(server);
+  const [grant] = await claim(server, runner, crypto.randomUUID());
+  assert.ok(grant);
+  const { attemptId, fence } = grant;
+  const mine = { ...runner.headers, [HEADERS.attempt]: grant.attemptToken };
+  const tell = (firstSeq: number, events: unknown[]): Promise<Response> =>
+    server.request("POST", `/runner/v1/attempts/${attemptId}/events`, {
+      body: { fence, firstSeq, events },
+      headers: mine,
+    });
+  await bodyOf(await tell(1, start(1)));
+  const send = async (request: string, work: Record<string, unknown>, status = 200): Promise<unknown> =>
+    await bodyOf(
+      await server.request("POST", `/runner/v1/attempts/${attemptId}/state`, {
+        body: { fence, scope: "dag", namespace: "", key: "k", ...work },
+        headers: { ...mine, [HEADERS.request]: request },
+      }),
+      status,
+    );
+  const put = { op: "put", value: { a: 1 }, expectedVersion: null, createOnly: true };
+  const made = { entries: [{ key: "k", value: { a: 1 }, version: 1 }], isNew: true };
+  const copies = await Promise.all(Array.from({ length: 4 }, () => send("r1", put)));
+  assert.deepEqual(copies, [made, made, made, made]);
+  await send("r2", put, 409);
+  const second = { ...put, value: 2, createOnly: false, expectedVersion: 1 };
+  assert.deepEqual(await send("r3", second), { entries: [{ key: "k", value: 2, version: 2 }], isNew: false });
+  assert.deepEqual(await send("r1", put), made, "late: it takes nothing back");
+  const { entries } = await send("r4", { op: "get" }) as { entries: { version: number }[] };
+  assert.equal(entries[0]?.version, 2);
+  const drop = { op: "delete", expectedVersion: 2 };
+  await send("r5", drop);
+  await send("r5", drop);
+  await send("r6", put);
+  await send("r5", drop);
+  const kept = await send("r7", { op: "get" }) as { entries: unknown[] };
+  assert.equal(kept.entries.length, 1, "a late copy of a delete deletes nothing that came since");
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Grant } from "../../../src/protocol/grant.ts";
 import type { RunEventBody } from "../../../src/run/event.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { startChild } from "../../../src/server/dispatch/children.ts";
@@ -150,7 +151,7 @@ onEveryDatabase("CN-04 a run that is to be stopped is not given on", async (benc
   const { run } = await openHalfDone(bench);
   assert.ok((await stopRun(bench.ports, bench.settings, run, "me", false)).ok);
   await stayUp(bench, 2 * LEASE_AND_GRACE_MS);
-  assert.equal((await readRun(bench, run.id)).word, "failed");
+  assert.equal((await readRun(bench, run.id)).word, "aborted");
 });
 
 onEveryDatabase("RT-05 runs of a suspended workflow are not given on", async (bench) => {
@@ -207,3 +208,38 @@ onEveryDatabase("RT-09 a sub-run has its parent's patience and is given on like 
     ["two", 2],
   ]);
 });
+
+onEveryDatabase(
+  "CN-05 INV-17 a stop reaches the runs that its steps wait for, at every depth",
+  async (bench) => {
+    const { run, runner, grant } = await openHalfDone(bench);
+    const { ports, settings } = bench;
+    const startBelow = async (parent: Grant, name: string, mode: "run" | "enqueue") => {
+      const answer = await startChild(ports, settings, await callerOf(runner, parent), {
+        fence: parent.fence,
+        key: name,
+        step: "b",
+        mode,
+        target: { kind: "text", name, yaml: 'steps: [{id: a, run: "true"}]' },
+        params: { kind: "none" },
+        workerSelector: {},
+        queue: null,
+      });
+      assert.ok(answer.ok);
+      const row = await getRun(ports.db, name, answer.reply.child.dagRunId);
+      assert.ok(row);
+      return { id: row.id, grant: answer.reply.grant };
+    };
+    const child = await startBelow(grant, "child", "run");
+    const apart = await startBelow(grant, "apart", "enqueue");
+    assert.ok(child.grant);
+    await tell(bench, runner, child.grant, 1, [STARTED]);
+    const below = await startBelow(child.grant, "below", "run");
+    assert.ok((await stopRun(ports, settings, run, "me", false)).ok);
+    for (const { id } of [run, child, below]) assert.ok((await readRun(bench, id)).cancelRequestedAt);
+    assert.equal((await readRun(bench, apart.id)).word, "queued", "what was only queued stands for itself");
+    // Nobody confirms: the deadline of each ends it.
+    await stayUp(bench, 2 * LEASE_AND_GRACE_MS);
+    for (const { id } of [run, child, below]) assert.equal((await readRun(bench, id)).word, "aborted");
+  },
+);
