@@ -223,12 +223,13 @@ async function toGrant(db: Db, settings: ServerSettings, claimed: Claimed): Prom
 
 /** As the wire has it: lists of its own. */
 function copyStep(
-  { isHandler: _isHandler, children, notes, waiting, ...step }: StepRow,
+  { isHandler: _isHandler, children, notes, waiting, pushBacks, ...step }: StepRow,
 ): NonNullable<Grant["resume"]>[number] {
   return {
     ...step,
     children: [...children],
     notes: [...notes],
+    pushBacks: [...pushBacks],
     waiting: waiting === null
       ? null
       : { ...waiting, form: waiting.form === null ? null : { ...waiting.form } },

@@ -12,11 +12,11 @@ import { type AttemptRow, endAttempt, isLive, markStarted, updateAttempt } from 
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, storedKinds } from "../store/events.ts";
 import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/runs.ts";
-import { getSteps, listSteps, updateSteps } from "../store/steps.ts";
+import { getSteps, updateSteps } from "../store/steps.ts";
 import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { readDirectives } from "./claim.ts";
 import { trimHistory } from "./history.ts";
-import { queueResumed } from "./resume.ts";
+import { queueResumed, settle } from "./resume.ts";
 import { retryFailed } from "./retry.ts";
 
 export type Reported = { readonly ok: true; readonly reply: EventsReply } | ReportRefusal;
@@ -132,7 +132,7 @@ async function goOnAfter(tx: Transaction, ports: ServerPorts, run: RunRow, state
     await retryFailed(tx, ports, run, state);
     return;
   }
-  const steps = await listSteps(tx, run.id);
+  const steps = await settle(tx, run);
   if (steps.every((step) => step.status !== "waiting")) await queueResumed(tx, ports, run, { kind: "rest" });
 }
 
