@@ -122,6 +122,15 @@ const COMMANDS: Readonly<
     summary: "complete a task that a run waits for",
     load: () => import("./commands/human-task.ts"),
   },
+  approve: { summary: "approve the work of a step", load: () => import("./commands/approve.ts") },
+  reject: {
+    summary: "reject the work of a step, and its run with it",
+    load: () => import("./commands/reject.ts"),
+  },
+  "push-back": {
+    summary: "have the work of a step done again",
+    load: () => import("./commands/push-back.ts"),
+  },
   status: { summary: "what a run did, step by step", load: () => import("./commands/status.ts") },
   history: { summary: "runs, newest first", load: () => import("./commands/history.ts") },
   ps: { summary: "runs that are running now", load: () => import("./commands/ps.ts") },

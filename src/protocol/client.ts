@@ -81,6 +81,11 @@ export interface LogPiece {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+export interface LogReadPlace extends Pick<LogPiece, "step" | "stream" | "offset"> {
+  /** Number of the attempt that wrote it. */
+  readonly attempt: number;
+}
+
 export interface RunnerClient {
   /** Used by every later call; a registration answers it. */
   setCredential(credential: Credential): void;
@@ -109,6 +114,12 @@ export interface RunnerClient {
     options: CallOptions,
   ): Promise<CallResult<EventsReply>>;
   sendLog(attempt: AttemptCredential, piece: LogPiece, options: CallOptions): Promise<CallResult<LogReply>>;
+  /** Some bytes from `offset` of what an earlier attempt of the same run wrote; none at the end. */
+  readLog(
+    attempt: AttemptCredential,
+    place: LogReadPlace,
+    options: CallOptions,
+  ): Promise<CallResult<Uint8Array<ArrayBuffer>>>;
   /** Starts a run for a step of the attempt, or finds it again. */
   startChild(
     attempt: AttemptCredential,
@@ -265,6 +276,14 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
         body: piece.bytes,
         headers: { "Content-Type": "application/octet-stream" },
       }, o),
+    readLog: async (attempt, { step, stream, offset, attempt: number }, o) => {
+      const query = new URLSearchParams({ step, stream, offset: String(offset), attempt: String(number) });
+      const sent = await send(
+        { method: "GET", path: `${attemptPath(attempt, "logs")}?${query}`, attempt },
+        o,
+      );
+      return sent.ok ? await readBytes(sent.value) : sent;
+    },
     startChild: (attempt, json, o) =>
       callJson(ChildReply, { path: attemptPath(attempt, "children"), attempt, json }, o),
     viewChild: (attempt, id, o) =>

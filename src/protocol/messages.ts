@@ -274,6 +274,12 @@ export type LogQuery = v.InferOutput<typeof LogQuery>;
 export const LogReply = v.object({ nextOffset: Natural, limitReached: v.boolean() });
 export type LogReply = v.InferOutput<typeof LogReply>;
 
+/** What an earlier attempt of the same run wrote: the log of a try that an approver sent back (S-122). */
+export const LogReadQuery = v.object({
+  ...v.pick(LogQuery, ["step", "stream", "offset"]).entries,
+  attempt: FenceText,
+});
+
 // ---- M15 drain and leave ----------------------------------------------------------------------------------------
 
 export const DrainRequest = v.object({ mode: v.picklist(["finish", "handback"]), deadlineMs: Natural });

@@ -89,7 +89,7 @@ function plan(
     params: text,
     request: {
       step: run.step.name,
-      key: `${run.step.name}/${repeat}/${dag}/${text}`,
+      key: `${run.step.name}/${repeat}/${dag}/${text}${sentBack(run)}`,
       index,
       dag,
       params,
@@ -102,6 +102,11 @@ function plan(
       ),
     },
   };
+}
+
+/** A retry finds the children of its step again; work that was sent back is done anew. */
+function sentBack({ again }: StepRun): string {
+  return again === null ? "" : `/again ${again.iteration} ${again.step}`;
 }
 
 /** `${ITEM}` and, of a mapping, `${ITEM.field}` (S-104). */

@@ -147,7 +147,8 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     : "absent";
   if (isMet && init !== "failed" && !stop.signal.aborted) {
     const tries = inputs.progress?.tries ?? new Map();
-    await runSteps({ ...attempt, tries }, actions, stop.signal);
+    const previousStdout = (approval: string): string | null => inputs.previousStdout[approval] ?? null;
+    await runSteps({ ...attempt, tries, previousStdout }, actions, stop.signal);
   }
 
   const reason = stopReason(stop.signal);
@@ -272,6 +273,7 @@ async function runHandler(
     step,
     handler,
     open: attempt.inputs.progress?.tries.get(step.name) ?? null,
+    again: null,
     ports,
     actions,
     emit: attempt.emit,
@@ -285,6 +287,7 @@ async function runHandler(
         title: step.name,
         stepDir: (dir) => actions.stepDir(dir),
         logsOf: (name) => actions.logsOf(name),
+        previousStdout: () => null,
       }),
   }, signal);
   return end === "failed" || end === "aborted" ? "failed" : "ended";

@@ -102,7 +102,8 @@ async function runItem(
     depends: step.depends.map(nodeName),
   }));
   const workflow: Workflow = { ...run.workflow, steps, maxActiveSteps: 0, delaySec: 0 };
-  let state: RunState = newRunState({ steps, handlers: {} });
+  const fresh = newRunState({ steps, handlers: {} });
+  let state: RunState = { ...fresh, steps: fresh.steps.map((step) => ({ ...step, again: run.again })) };
   await runSteps(
     {
       workflow,
@@ -111,6 +112,8 @@ async function runItem(
       state: () => state,
       kill: run.kill,
       tries: new Map(),
+      // What is told of a push-back is in the scope of the step that has the items.
+      previousStdout: () => null,
       emit: async (body) => {
         state = reduce(state, { ...body, at: run.ports.clock.now() });
         await run.emit(body);
@@ -148,7 +151,13 @@ function collect(
     workingDir: null,
     depends: steps.map((step) => step.name),
   };
-  const places = { stepDir: () => "", files: null, logsOf: () => null, title: collector.name };
+  const places = {
+    stepDir: () => "",
+    files: null,
+    logsOf: () => null,
+    previousStdout: () => null,
+    title: collector.name,
+  };
   const all = newStepScope(scope, collector, indexSteps([...steps, collector]), state, places);
   const seen = { ...all.scope, env: { ...scope.env, ...all.scope.variables } };
   const outputs: Record<string, string> = {};

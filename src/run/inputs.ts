@@ -42,6 +42,8 @@ export interface RunInputs {
   readonly isRetryDue: boolean;
   /** Where an earlier attempt left the run, the steps that are to run again reset; null: from the start. */
   readonly resume: Pick<RunState, "steps"> | null;
+  /** Logs of tries that approvers sent back, as files on the runner's machine, by the approval's step. */
+  readonly previousStdout: Readonly<Record<string, string>>;
   /** What this very attempt has told already, to a process of the runner that is no more; null: nothing. */
   readonly progress: Progress | null;
   readonly engineVersion: string;

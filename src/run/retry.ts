@@ -1,5 +1,5 @@
 /** Which steps of a run that ended are to run again (workflow-language contract 5.14). Pure. */
-import { newStepState, type StepState } from "./state.ts";
+import { startOver, type StepState } from "./state.ts";
 
 interface Node {
   readonly name: string;
@@ -29,13 +29,13 @@ export function resetForRetry(
     case "failed": {
       const bad = steps.filter((step) => !GOOD.includes(step.status)).map((step) => step.name);
       const again = downstreamOf(bad, graph);
-      return steps.map((step) => again.has(step.name) ? newStepState(step.name) : step);
+      return steps.map((step) => again.has(step.name) ? startOver(step) : step);
     }
     case "step": {
       const node = graph.find(({ id, name }) => id === scope.step || name === scope.step);
       if (node === undefined) return scope.step;
       const again = scope.downstream ? downstreamOf([node.name], graph) : new Set([node.name]);
-      return steps.map((step) => again.has(step.name) ? newStepState(step.name) : leaveOut(step));
+      return steps.map((step) => again.has(step.name) ? startOver(step) : leaveOut(step));
     }
     default:
       return scope satisfies never;
@@ -48,7 +48,11 @@ function leaveOut(step: StepState): StepState {
   return { ...step, status: "skipped", reason: "left out of the retry", isContinued: true };
 }
 
-function downstreamOf(names: readonly string[], graph: readonly Node[]): ReadonlySet<string> {
+/** The steps themselves, and everything that depends on them. */
+export function downstreamOf(
+  names: readonly string[],
+  graph: readonly Pick<Node, "name" | "depends">[],
+): ReadonlySet<string> {
   const dependents = new Map<string, string[]>();
   for (const { name, depends } of graph) {
     for (const upstream of depends) dependents.set(upstream, [...dependents.get(upstream) ?? [], name]);

@@ -21,6 +21,8 @@ export interface Scheduled {
   readonly kill: AbortSignal;
   /** Of steps that were under way when the runner's process ended. */
   readonly tries: ReadonlyMap<string, OpenTry>;
+  /** The log of the try of an approval that was sent back; null: it is not at hand. */
+  readonly previousStdout: (approval: string) => string | null;
   /** What a step is called where its author looks; absent: its name. */
   readonly titleOf?: (name: string) => string;
 }
@@ -93,6 +95,7 @@ async function start(
       title: run.titleOf?.(step.name) ?? step.name,
       stepDir: (dir) => actions.stepDir(dir),
       logsOf: (name) => actions.logsOf(name),
+      previousStdout: run.previousStdout,
     });
   const mailFailure = async (): Promise<void> => {
     if (workflow.mails.error === undefined) return;
@@ -111,6 +114,7 @@ async function start(
       step,
       handler: null,
       open: run.tries.get(step.name) ?? null,
+      again: findStep(run.state(), step.name)?.again ?? null,
       ports,
       actions,
       emit,

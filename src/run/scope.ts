@@ -6,6 +6,7 @@ import { type Published, resolveText, type Scope } from "../workflow/reference.t
 import type { Step, Workflow } from "../workflow/workflow.ts";
 import type { RunInputs } from "./inputs.ts";
 import type { StepFiles } from "./ports.ts";
+import { type PushBackFacts, pushBackFacts } from "./push-back.ts";
 import { findStep, type RunState, type StepState } from "./state.ts";
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -44,6 +45,8 @@ export interface Places {
   readonly files: StepFiles | null;
   /** Paths of the logs of a step that was executed in this attempt. */
   logsOf(step: string): Pick<StepFiles, "stdout" | "stderr"> | null;
+  /** The log of the try of this approval that was sent back; null: it is not at hand. */
+  previousStdout(approval: string): string | null;
 }
 
 /**
@@ -70,6 +73,7 @@ export function newStepScope(
     published: (id) => own(id) ?? run.published(id),
     variables: index.hasVariables ? variablesOf(ancestors(), state) : {},
     facts,
+    pushBack: pushBackFacts(state, step.name, (approval) => places.previousStdout(approval)),
   }, places);
 }
 
@@ -95,6 +99,7 @@ export function newHandlerScope(
       ...(status === "waiting" ? { DAG_WAITING_STEPS: waiting.join(",") } : {}),
     },
     facts: { "step.name": handler.name, "run.status": status },
+    pushBack: null,
   }, { ...places, files: null });
 }
 
@@ -146,25 +151,34 @@ function lazy<T>(make: () => T): () => T {
 function withEnv(
   run: Scope,
   step: Step,
-  own: Upstream & { readonly facts: Readonly<Record<string, string>> },
+  own: Upstream & {
+    readonly facts: Readonly<Record<string, string>>;
+    readonly pushBack: PushBackFacts | null;
+  },
   places: Places,
 ): StepScope {
+  const managed = {
+    DAG_RUN_STEP_NAME: places.title,
+    ...own.variables,
+    ...own.pushBack?.inputs,
+    ...own.pushBack?.env,
+  };
   const outer: Scope = {
     ...run,
     published: own.published,
     variables: own.variables,
-    context: { ...run.context, ...own.facts, ...filesFacts(places.files) },
-    env: { ...run.env, DAG_RUN_STEP_NAME: places.title, ...own.variables },
+    context: { ...run.context, ...own.facts, ...own.pushBack?.facts, ...filesFacts(places.files) },
+    env: { ...run.env, ...managed },
   };
   const inner = { ...outer, env: { ...outer.env, ...resolveEnv(step.env, outer, "scope") } };
   const workingDir = step.workingDir === null ? null : resolveText(step.workingDir, inner, "scope");
   const placed = {
     ...outer,
-    env: { ...run.env, PWD: places.stepDir(workingDir), DAG_RUN_STEP_NAME: places.title, ...own.variables },
+    env: { ...run.env, PWD: places.stepDir(workingDir), ...managed },
   };
   const stepEnv = resolveEnv(step.env, placed, "scope");
-  // Nobody overrides the files of a try, and step `env` does not see them (V-38).
-  const env = { ...placed.env, ...stepEnv, ...filesEnv(places.files) };
+  // Nobody overrides what a push-back tells, or the files of a try, which step `env` does not see (V-38).
+  const env = { ...placed.env, ...stepEnv, ...own.pushBack?.env, ...filesEnv(places.files) };
   return { scope: { ...placed, env }, stepEnv, workingDir };
 }
 

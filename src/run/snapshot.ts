@@ -6,6 +6,7 @@ import type { StepState } from "./state.ts";
 
 const Texts = v.record(v.string(), v.string());
 const When = v.nullable(v.number());
+const Decision = v.object({ by: v.string(), inputs: Texts });
 
 export const StepSnapshot = v.object({
   name: v.string(),
@@ -26,6 +27,11 @@ export const StepSnapshot = v.object({
     prompt: v.string(),
     form: v.nullable(v.record(v.string(), v.unknown())),
   })),
+  // A control plane of before these were has none to tell.
+  decision: v.optional(v.nullable(Decision), null),
+  pushBacks: v.optional(v.array(v.object({ ...Decision.entries, at: v.number(), attempt: v.number() })), []),
+  isPushedBack: v.optional(v.boolean(), false),
+  again: v.optional(v.nullable(v.object({ step: v.string(), iteration: v.number() })), null),
   container: v.nullable(ContainerFacts),
   logSizes: v.object({ stdout: v.number(), stderr: v.number() }),
   notes: v.array(v.string()),

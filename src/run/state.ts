@@ -28,6 +28,14 @@ export interface StepState {
   readonly children: readonly ChildLink[];
   /** What a person is asked for; null: nobody is. */
   readonly waiting: Waiting | null;
+  /** What a person said at last; null: nothing yet. */
+  readonly decision: Decision | null;
+  /** How often, and with what, approvers sent this step's work back, oldest first (S-122). */
+  readonly pushBacks: readonly PushBack[];
+  /** It was sent back, and what is to run again is not reset yet: an attempt still goes on. */
+  readonly isPushedBack: boolean;
+  /** The approval because of which this step runs again; null: none. */
+  readonly again: Again | null;
   readonly container: ContainerFacts | null;
   readonly logSizes: { readonly stdout: number; readonly stderr: number };
   readonly notes: readonly string[];
@@ -43,6 +51,25 @@ export interface Waiting {
   readonly prompt: string;
   /** JSON Schema of what is to be filled in; null: nothing is. */
   readonly form: Readonly<Record<string, unknown>> | null;
+}
+
+export interface Decision {
+  readonly by: string;
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+export interface PushBack extends Decision {
+  /** Epoch ms. */
+  readonly at: number;
+  /** Attempt whose log of the step is that of the rejected try; 0: it has none. */
+  readonly attempt: number;
+}
+
+export interface Again {
+  /** The step whose approver sent its work back. */
+  readonly step: string;
+  /** The how manieth push-back of that step it was, from 1. */
+  readonly iteration: number;
 }
 
 export interface RunState {
@@ -78,10 +105,19 @@ export function newStepState(name: string): StepState {
     object: {},
     children: [],
     waiting: null,
+    decision: null,
+    pushBacks: [],
+    isPushedBack: false,
+    again: null,
     container: null,
     logSizes: { stdout: 0, stderr: 0 },
     notes: [],
   };
+}
+
+/** A step that is to run again: what people said about it is not forgotten. */
+export function startOver({ name, pushBacks, again }: StepState): StepState {
+  return { ...newStepState(name), pushBacks, again };
 }
 
 /** The state before any event: everything `not_started`. */

@@ -13,6 +13,7 @@ import { delayMs, readNumber } from "./policy.ts";
 import { wantsRepeat } from "./repeat.ts";
 import type { StepScope } from "./scope.ts";
 import type { Slot, Slots } from "./slots.ts";
+import type { Again } from "./state.ts";
 import { runTry, type Sizes, type TryResult } from "./try.ts";
 
 export interface StepRun {
@@ -21,6 +22,8 @@ export interface StepRun {
   readonly handler: HandlerName | null;
   /** Its last try, when the runner's process ended in the middle of the step; null: it has not begun. */
   readonly open: OpenTry | null;
+  /** The push-back because of which it runs; null: it runs for the first time, or is tried again. */
+  readonly again: Again | null;
   readonly ports: RunPorts;
   readonly actions: OpenActions;
   readonly emit: (body: RunEventBody) => Promise<void>;

@@ -34,6 +34,7 @@ import { filingJournal } from "./log-files.ts";
 import { loggingJournal } from "./run-log.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
+import { fetchPreviousLogs } from "./previous-logs.ts";
 import { newRunEngine } from "./run-engine.ts";
 import { newSecretFiles } from "./secret-files.ts";
 import { fetchSecrets } from "./managed-secrets.ts";
@@ -260,7 +261,11 @@ async function perform(
           host.log.warn(problem, { attempt: grant.attemptId });
         }
       }
+      const { header } = spool;
+      const { attemptDir } = workspace;
+      const steps = grant.resume ?? [];
       const opened = {
+        previousStdout: await fetchPreviousLogs(host, header, steps, attemptDir, control.stop.signal),
         workflow,
         workspace,
         spool,
@@ -297,6 +302,7 @@ interface Opened extends Omit<Given, "abandon"> {
   readonly sourceDir: string;
   /** Where relative files of the workflow are looked for. */
   readonly folders: readonly string[];
+  readonly previousStdout: Readonly<Record<string, string>>;
 }
 
 async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Control): Promise<RunState> {
@@ -364,6 +370,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     // The failure handler waits for the last attempt.
     isRetryDue: grant.run.root === null && grant.run.autoRetries < (workflow.retry?.limit ?? 0),
     resume: grant.resume === null ? null : { steps: grant.resume },
+    previousStdout: opened.previousStdout,
     progress,
     engineVersion: host.version,
     hostName: host.hostName,

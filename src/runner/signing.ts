@@ -90,9 +90,9 @@ function broughtProblem({ env, inputs, params, resume }: SignedGrant, workflow: 
   const strangers = [
     ...Object.keys(env).filter((name) => !/^DAGU_EVENT(_|$)/.test(name)),
     ...inputs.map(({ name }) => name).filter((name) => !TRIGGER_INPUTS.includes(name)),
-    ...(resume ?? []).flatMap(({ variables }) => Object.keys(variables)).filter((name) =>
-      !published.has(name)
-    ),
+    ...(resume ?? []).flatMap(({ variables, pushBacks }) =>
+      [variables, ...pushBacks.map(({ inputs }) => inputs)].flatMap((texts) => Object.keys(texts))
+    ).filter((name) => !published.has(name)),
     ...Object.keys(params.values).filter((name) => !declared.has(name) && CODE_NAMES.test(name)),
   ];
   const [first] = strangers;

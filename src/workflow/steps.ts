@@ -13,7 +13,7 @@ import { injectRoutes } from "./router.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { readAction } from "./step-action.ts";
-import { checkHumanTask } from "./step-waiting.ts";
+import { checkHumanTask, readRewinds, refuseWaiting } from "./step-waiting.ts";
 import { NO_CONTINUE } from "./schema/policies.ts";
 import type { HandlerName, Step, Workflow } from "./workflow.ts";
 
@@ -26,10 +26,7 @@ export function readHandlers(written: WrittenWorkflow, findings: Findings): Work
     if (step === undefined) continue;
     const path = ["handler_on", name];
     checkId(step, path, findings);
-    if (step.action?.trim() === "human.task") {
-      findings.report(path, `action human.task cannot be used in handler_on.${name}`, "use it in a step");
-      continue;
-    }
+    if (refuseWaiting(step, `handler_on.${name}`, path, findings)) continue;
     handlers[name] = newStep(step, step.name ?? step.id ?? name, [], {
       written,
       path,
@@ -51,7 +48,8 @@ export function readSteps(written: WrittenWorkflow, findings: Findings): readonl
       : readDepends(step, targets, [...path, "depends"], findings);
     return newStep(step, names[index] ?? "", depends, { written, path, findings, isBody: false });
   });
-  return injectRoutes(steps, placed, targets, isChain, findings);
+  const routed = injectRoutes(steps, placed, targets, isChain, findings);
+  return readRewinds(routed, placed, targets, findings);
 }
 
 /** Groups are flat from here on; in a chain they share a predecessor (S-02). */
@@ -134,13 +132,7 @@ function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step
     if (step.id !== null && outer.has(step.id)) {
       place.findings.report([...path, "id"], `duplicate step ID: ${step.id}`, "ids are unique in a document");
     }
-    if (step.action?.trim() === "human.task") {
-      place.findings.report(
-        path,
-        "action human.task cannot be used in foreach",
-        "use it in a step of its own",
-      );
-    }
+    refuseWaiting(step, "foreach", path, place.findings);
     const depends = readDepends(step, targets, [...path, "depends"], place.findings);
     return newStep(step, names[index] ?? "", depends, { ...place, path });
   });

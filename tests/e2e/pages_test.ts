@@ -96,7 +96,8 @@ steps: [{id: b, run: "true"}]
 `;
 
 Deno.test({
-  name: "UI a person fills in a task's form, approves a step, and finds the runs below a run",
+  name:
+    "UI a person fills in a task's form, sends a step back and approves it, and finds the runs below a run",
   // The browser's pipes belong to Playwright's own process manager.
   sanitizeOps: false,
   sanitizeResources: false,
@@ -125,9 +126,14 @@ Deno.test({
       await page.getByLabel("now").selectOption("true");
       await page.getByRole("button", { name: "Complete" }).click();
       await page.locator("form.task", { hasText: "Is it right?" }).waitFor();
+      // WHO is needed for an approval only.
+      await page.getByRole("button", { name: "Push back" }).click();
+      await page.getByText("pushed back (1) by local").waitFor();
+      await page.locator("form.task", { hasText: "Is it right?" }).waitFor();
       await page.getByLabel("WHO").fill("anna");
       await page.getByRole("button", { name: "Approve" }).click();
       await page.locator("dl .status.succeeded").waitFor();
+      await page.getByText("approved by local: WHO: anna").waitFor();
       for (const [step, text] of [["use", "3 small true\n"], ["last", "by anna\n"]]) {
         const log = await fetch(`${url}/api/v1/dag-runs/asking/${dagRunId}/steps/${step}/log/download`);
         assert.equal(await log.text(), text);

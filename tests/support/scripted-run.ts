@@ -14,7 +14,7 @@ import type {
   StepCall,
   StopReason,
 } from "../../src/run/ports.ts";
-import type { RunState } from "../../src/run/state.ts";
+import type { RunState, StepState } from "../../src/run/state.ts";
 import { newFakeClock } from "./fake-clock.ts";
 
 /** What one try of a step does. Omitted: succeeds at once, silently. */
@@ -43,6 +43,9 @@ export interface Scripted {
   /** Virtual moment of a stop request. */
   readonly stopAfterMs?: number;
   readonly stopReason?: StopReason;
+  /** Steps as an earlier attempt left them. */
+  readonly resume?: readonly StepState[];
+  readonly previousStdout?: Readonly<Record<string, string>>;
   /** The root container does not come up. */
   readonly openFailure?: Failure;
 }
@@ -193,7 +196,8 @@ function inputsOf(options: Scripted): RunInputs {
     secrets: {},
     root: null,
     isRetryDue: false,
-    resume: null,
+    resume: options.resume === undefined ? null : { steps: options.resume },
+    previousStdout: options.previousStdout ?? {},
     progress: null,
     engineVersion: "test",
     hostName: "test",

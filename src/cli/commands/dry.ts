@@ -160,6 +160,7 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
       root: null,
       isRetryDue: false,
       resume: null,
+      previousStdout: {},
       progress: null,
       engineVersion: "dry",
       hostName: Deno.hostname(),

@@ -43,12 +43,13 @@ async function toGrant(db: Executor, settings: ServerSettings, claimed: Claimed)
 
 /** As the wire has it: lists of its own. */
 function copyStep(
-  { isHandler: _isHandler, children, notes, waiting, ...step }: StepRow,
+  { isHandler: _isHandler, children, notes, waiting, pushBacks, ...step }: StepRow,
 ): NonNullable<Grant["resume"]>[number] {
   return {
     ...step,
     children: [...children],
     notes: [...notes],
+    pushBacks: [...pushBacks],
     waiting: waiting === null
       ? null
       : { ...waiting, form: waiting.form === null ? null : { ...waiting.form } },

@@ -1,4 +1,4 @@
-/** What people do for a run that waits for them: complete a task, approve or reject a step (4.18, AP-74 to AP-78). */
+/** What people do for a run that waits for them: complete a task, approve, reject or send back a step (4.18, AP-74 to AP-78). */
 import { newStepState, type StepState } from "../../run/state.ts";
 import { checkField } from "../../workflow/schema/human-task.ts";
 import { insertionText } from "../../workflow/select.ts";
@@ -6,10 +6,11 @@ import type { Step, TaskForm } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Transaction } from "../store/db.ts";
 import { appendEvents, nextServerSeq } from "../store/events.ts";
+import { lastWriter } from "../store/logs.ts";
 import { getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { queueResumed } from "./resume.ts";
+import { queueResumed, settle } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
 import { workflowOf } from "./run-workflow.ts";
 
@@ -19,6 +20,8 @@ export interface TaskRequest {
   /** Id or name of the step. */
   readonly step: string;
   readonly selector: Readonly<Record<string, string>>;
+  /** Who acts. */
+  readonly actor: string;
 }
 
 export interface TaskDone {
@@ -27,6 +30,8 @@ export interface TaskDone {
   readonly queued: boolean;
   /** Names of steps that wait still. */
   readonly remaining: readonly string[];
+  /** How often the step's work has been sent back by now. */
+  readonly pushBacks: number;
 }
 
 /** `inputs`: checked against the task's form. The same inputs again change nothing; others are refused (S-120). */
@@ -35,7 +40,8 @@ export async function completeTask(
   request: TaskRequest,
   inputs: Readonly<Record<string, unknown>>,
 ): Promise<TaskDone | Refusal> {
-  return await act(ports, request, async ({ tx, run, step, state }) => {
+  return await act(ports, request, async (held) => {
+    const { step, state } = held;
     if (step.action.name !== "human.task") {
       return refuse("bad_request", `step "${request.step}" is no human task`);
     }
@@ -49,8 +55,12 @@ export async function completeTask(
     if (state.status !== "waiting") {
       return refuse("bad_request", `step "${request.step}" is ${state.status}, not waiting`);
     }
-    await change(tx, ports, run, { ...ended(state, ports, "succeeded"), outputs: read.outputs });
-    return "done";
+    const done = { ...ended(state, ports, "succeeded"), outputs: read.outputs };
+    return await decide(
+      held,
+      { ...done, decision: { by: request.actor, inputs: read.outputs } },
+      "completed",
+    );
   });
 }
 
@@ -60,16 +70,15 @@ export async function approveStep(
   request: TaskRequest,
   inputs: Readonly<Record<string, string>>,
 ): Promise<TaskDone | Refusal> {
-  return await act(ports, request, async ({ tx, run, step, state }) => {
-    const refusal = checkApproval(step, state, request.step);
+  return await act(ports, request, async (held) => {
+    const { step, state } = held;
+    const refusal = checkApproval(step, state, request.step) ?? checkNames(step, inputs);
     if (refusal !== null) return refusal;
     const missing = step.approval?.required.find((name) => (inputs[name] ?? "") === "");
     if (missing !== undefined) return refuse("bad_request", `input "${missing}" is required`);
-    const unknown = Object.keys(inputs).find((name) => step.approval?.input.includes(name) !== true);
-    if (unknown !== undefined) return refuse("bad_request", `unknown input "${unknown}"`);
     const variables = { ...state.variables, ...inputs };
-    await change(tx, ports, run, { ...ended(state, ports, "succeeded"), variables });
-    return "done";
+    const done = { ...ended(state, ports, "succeeded"), variables };
+    return await decide(held, { ...done, decision: { by: request.actor, inputs } }, "approved");
   });
 }
 
@@ -79,11 +88,36 @@ export async function rejectStep(
   request: TaskRequest,
   reason: string,
 ): Promise<TaskDone | Refusal> {
-  return await act(ports, request, async ({ tx, run, step, state }) => {
+  return await act(ports, request, async (held) => {
+    const { step, state } = held;
     const refusal = checkApproval(step, state, request.step);
     if (refusal !== null) return refusal;
-    await change(tx, ports, run, { ...ended(state, ports, "rejected"), reason: reason || "rejected" });
-    return "done";
+    const done = { ...ended(state, ports, "rejected"), reason: reason || "rejected" };
+    return await decide(held, { ...done, decision: { by: request.actor, inputs: {} } }, "rejected");
+  });
+}
+
+/**
+ * The work is to be done again, knowing the inputs: the step's own, or everything from the step on to which its approval
+ * rewinds (S-122, AP-76). Which inputs are required says only who approves.
+ */
+export async function pushBackStep(
+  ports: ServerPorts,
+  request: TaskRequest,
+  inputs: Readonly<Record<string, string>>,
+): Promise<TaskDone | Refusal> {
+  return await act(ports, request, async (held) => {
+    const { tx, run, step, state } = held;
+    const refusal = checkApproval(step, state, request.step) ?? checkNames(step, inputs);
+    if (refusal !== null) return refusal;
+    const attempt = await lastWriter(tx, { runId: run.id, step: step.name, stream: "stdout" });
+    const pushBack = { by: request.actor, at: ports.clock.now(), inputs, attempt };
+    const { name, pushBacks } = state;
+    return await decide(
+      held,
+      { ...newStepState(name), pushBacks: [...pushBacks, pushBack], isPushedBack: true },
+      "pushed_back",
+    );
   });
 }
 
@@ -94,9 +128,18 @@ function checkApproval(step: Step, state: StepState, name: string): Refusal | nu
     : refuse("bad_request", `step "${name}" is ${state.status}, not waiting`);
 }
 
+function checkNames(step: Step, inputs: Readonly<Record<string, string>>): Refusal | null {
+  const allowed = step.approval?.input ?? [];
+  const unknown = Object.keys(inputs).find((name) => !allowed.includes(name));
+  if (unknown === undefined) return null;
+  const known = allowed.length === 0 ? "none" : allowed.join(", ");
+  return refuse("bad_request", `unknown input "${unknown}"; the approval takes: ${known}`);
+}
+
 // ---- one transaction --------------------------------------------------------------------------------------------
 
 interface Held {
+  readonly ports: ServerPorts;
   readonly tx: Transaction;
   readonly run: RunRow;
   readonly step: Step;
@@ -106,7 +149,7 @@ interface Held {
 async function act(
   ports: ServerPorts,
   request: TaskRequest,
-  change: (held: Held) => Promise<"done" | "already" | Refusal>,
+  decided: (held: Held) => Promise<StepState | "already" | Refusal>,
 ): Promise<TaskDone | Refusal> {
   const { name, dagRunId } = request;
   const found = await getRun(ports.db, name, dagRunId);
@@ -122,10 +165,17 @@ async function act(
     }
     const state = (await listSteps(tx, run.id)).find((one) => one.name === step.name) ??
       newStepState(step.name);
-    const done = await change({ tx, run, step, state });
-    if (typeof done === "object") return done;
+    const done = await decided({ ports, tx, run, step, state });
+    if (done !== "already" && "ok" in done) return done;
     const { queued, remaining } = await goOn(tx, ports, run, request.selector);
-    return { ok: true, alreadyCompleted: done === "already", queued, remaining };
+    const { pushBacks } = done === "already" ? state : done;
+    return {
+      ok: true,
+      alreadyCompleted: done === "already",
+      queued,
+      remaining,
+      pushBacks: pushBacks.length,
+    };
   });
   if (outcome.ok) {
     ports.wake.notify("ready");
@@ -141,10 +191,10 @@ async function goOn(
   run: RunRow,
   selector: Readonly<Record<string, string>>,
 ): Promise<{ readonly queued: boolean; readonly remaining: readonly string[] }> {
-  const steps = await listSteps(tx, run.id);
+  const isIdle = statusOf(run.status) === "waiting";
+  const steps = isIdle ? await settle(tx, run) : await listSteps(tx, run.id);
   const remaining = steps.filter((step) => step.status === "waiting").map((step) => step.name);
   const isRejected = steps.some((step) => step.status === "rejected");
-  const isIdle = statusOf(run.status) === "waiting";
   if (!isIdle || (remaining.length > 0 && !isRejected)) return { queued: false, remaining };
   await queueResumed(tx, ports, run, { kind: "rest" }, { selector: selectorOf(run, selector) });
   return { queued: true, remaining };
@@ -155,14 +205,18 @@ function ended(state: StepState, ports: ServerPorts, status: "succeeded" | "reje
 }
 
 /** The row that people see, and the record of who changed it (TX-06). */
-async function change(tx: Transaction, ports: ServerPorts, run: RunRow, step: StepState): Promise<void> {
+async function decide({ ports, tx, run }: Held, step: StepState, what: Decided): Promise<StepState> {
   const at = ports.clock.now();
   const seq = await nextServerSeq(tx, run.id);
   const outputs = Object.entries(step.outputs).map(([name, value]) => ({
     type: "step.output",
     data: { kind: "declared", name, value },
   }));
-  const events = [...outputs, { type: `step.${step.status}_by_person`, data: {} }];
+  const { by, inputs } = (what === "pushed_back" ? step.pushBacks.at(-1) : step.decision) ?? NOBODY;
+  const events = [...outputs, {
+    type: `step.${what}_by_person`,
+    data: { by, inputs, ...(what === "rejected" ? { reason: step.reason } : {}) },
+  }];
   await appendEvents(
     tx,
     { runId: run.id, fence: 0 },
@@ -171,7 +225,12 @@ async function change(tx: Transaction, ports: ServerPorts, run: RunRow, step: St
   );
   await updateSteps(tx, run.id, [step]);
   await updateRun(tx, run.id, {});
+  return step;
 }
+
+type Decided = "completed" | "approved" | "rejected" | "pushed_back";
+
+const NOBODY = { by: "", inputs: {} };
 
 // ---- inputs -----------------------------------------------------------------------------------------------------
 

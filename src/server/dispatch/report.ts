@@ -12,13 +12,12 @@ import { isConnectionLost } from "../store/failure.ts";
 import { goByIndex } from "../store/query.ts";
 import { holdReported, type ReportWrite, stepsOfReported, writeReports } from "../store/reports.ts";
 import { failureOf, lockRun, statusOf } from "../store/runs.ts";
-import { listSteps } from "../store/steps.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { toDirective } from "./directives.ts";
 import { type Ends, newGather } from "./gather.ts";
 import { trimHistory } from "./history.ts";
 import { type Judged, judgeReport, namesOf, repeatedOf, tellsEnd } from "./judge-report.ts";
-import { queueResumed } from "./resume.ts";
+import { queueResumed, settle } from "./resume.ts";
 import { retryFailed } from "./retry.ts";
 
 export interface Report {
@@ -137,6 +136,6 @@ async function goOnAfter(
     await retryFailed(tx, ports, run, { status, failure: failureOf(run) });
     return;
   }
-  const steps = await listSteps(tx, run.id);
+  const steps = await settle(tx, run);
   if (steps.every((step) => step.status !== "waiting")) await queueResumed(tx, ports, run, { kind: "rest" });
 }

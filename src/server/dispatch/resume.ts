@@ -1,12 +1,13 @@
 /** Giving a run that ended, or waits, back to the queue: it goes on from its steps as they are (5.14, TX-06, TX-07). */
 import * as v from "valibot";
 import { newStepState } from "../../run/state.ts";
+import { settlePushBacks } from "../../run/push-back.ts";
 import { resetForRetry, type RetryScope } from "../../run/retry.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Transaction } from "../store/db.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
-import { listSteps, updateSteps } from "../store/steps.ts";
+import { listSteps, type StepRow, updateSteps } from "../store/steps.ts";
 import { workflowOf } from "./run-workflow.ts";
 import { PRIORITY } from "./start.ts";
 
@@ -29,8 +30,8 @@ export async function queueResumed(
   options: ResumeOptions = {},
 ): Promise<string | null> {
   const now = new Date(ports.clock.now());
-  const steps = await listSteps(tx, run.id);
-  const graph = await graphOf(tx, run);
+  const steps = await settle(tx, run);
+  const graph = (await workflowOf(tx, run))?.steps ?? [];
   const reset = resetForRetry(steps.filter((step) => !step.isHandler), graph, scope);
   if (typeof reset === "string") return reset;
   const handlers = steps.filter((step) => step.isHandler).map((step) => newStepState(step.name));
@@ -62,11 +63,12 @@ export async function queueResumed(
   return null;
 }
 
-/** The steps' dependencies, as the run's own snapshot of the workflow has them (R-05). */
-async function graphOf(
-  tx: Transaction,
-  run: RunRow,
-): Promise<readonly { name: string; id: string | null; depends: readonly string[] }[]> {
-  const workflow = await workflowOf(tx, run);
-  return (workflow?.steps ?? []).map(({ name, id, depends }) => ({ name, id, depends }));
+/** The run's steps, those reset that people sent back. No attempt of the run may be under way; the caller holds the run. */
+export async function settle(tx: Transaction, run: RunRow): Promise<StepRow[]> {
+  const steps = await listSteps(tx, run.id);
+  if (!steps.some((step) => step.isPushedBack)) return steps;
+  // Dependencies are those of the run's own snapshot of the workflow (R-05).
+  const graph = (await workflowOf(tx, run))?.steps ?? [];
+  await updateSteps(tx, run.id, settlePushBacks(steps.filter((step) => !step.isHandler), graph));
+  return await listSteps(tx, run.id);
 }

@@ -11,6 +11,7 @@ import {
   HEADERS,
   HeartbeatRequest,
   LogQuery,
+  LogReadQuery,
   PROTOCOL_VERSION,
   RegisterRequest,
 } from "../../protocol/messages.ts";
@@ -22,6 +23,7 @@ import { ReattachRequest } from "../../protocol/reattach.ts";
 import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
 import { newerThan } from "../dispatch/boot.ts";
+import { attemptOf } from "../dispatch/caller.ts";
 import { claim } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
@@ -36,7 +38,8 @@ import type { ServerPorts } from "../ports.ts";
 import { bearerOf } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getBlob } from "../store/blobs.ts";
-import { mayReadBlob } from "../store/attempts.ts";
+import { isLive, mayReadBlob } from "../store/attempts.ts";
+import { findStream, readLog } from "../store/logs.ts";
 import { readInflatedBody } from "./body.ts";
 import { newRateLimit } from "./rate-limit.ts";
 import { artifactRoutes } from "./runner-artifacts.ts";
@@ -54,6 +57,8 @@ import {
 
 /** A child's request may carry a definition and parameters. */
 const CHILD_MAX_BYTES = 8_388_608;
+/** Of a log that a runner reads, in one answer. */
+const LOG_READ_BYTES = 1_048_576;
 
 /** Everything below `/runner/v1`. */
 export function runnerRoutes(
@@ -194,6 +199,21 @@ export function runnerRoutes(
     const piece = { ...place, isFinal: final === "1", bytes: body.bytes };
     const reported = await reportLog(ports, settings, await caller(c), piece);
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
+  });
+
+  app.get("/attempts/:attemptId/logs", async (c) => {
+    const query = v.safeParse(LogReadQuery, c.req.query());
+    if (!query.success) return fail("invalid", "a log is read by step, stream, attempt and offset");
+    const attempt = await attemptOf(ports.db, await caller(c));
+    if (attempt === null || !isLive(attempt)) {
+      return fail("not_found", "there is no such live attempt of this runner");
+    }
+    const { offset, attempt: fence, ...place } = query.output;
+    const stream = await findStream(ports.db, { ...place, runId: attempt.runId, fence });
+    const bytes = stream === null
+      ? new Uint8Array()
+      : await readLog(ports.db, stream.id, offset, LOG_READ_BYTES);
+    return c.body(bytes, 200, { "Content-Type": "application/octet-stream" });
   });
 
   app.post("/attempts/:attemptId/children", async (c) => {

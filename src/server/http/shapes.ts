@@ -2,9 +2,10 @@
 import * as v from "valibot";
 import { ContainerFacts, RUN_STATUSES, STEP_STATUSES } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
-import type { Step, Workflow } from "../../workflow/workflow.ts";
+import type { Approval, Step, Workflow } from "../../workflow/workflow.ts";
 import { failureOf, type RunRow, statusOf } from "../store/runs.ts";
 import type { StepRow } from "../store/steps.ts";
+import { type DecisionShape, toDecisions } from "./decisions.ts";
 
 export interface RunSummary {
   readonly dagRunId: string;
@@ -48,13 +49,14 @@ export function toSummary(run: RunRow): RunSummary {
   };
 }
 
-export interface NodeShape {
+export interface NodeShape extends DecisionShape {
   readonly step: {
     readonly name: string;
     readonly id?: string;
     readonly depends: readonly string[];
     readonly commands: { command: string }[];
     readonly action: string;
+    readonly approval?: Approval;
   };
   readonly status: number;
   readonly statusLabel: string;
@@ -124,6 +126,7 @@ function toNode(step: StepRow, declared: Step | undefined): NodeShape {
       depends: declared?.depends ?? [],
       commands: declared?.action.name === "run" ? declared.action.texts.map((command) => ({ command })) : [],
       action: declared?.action.name ?? "",
+      ...(declared?.approval == null ? {} : { approval: declared.approval }),
     },
     status: STEP_STATUSES.indexOf(step.status),
     statusLabel: step.status,
@@ -140,6 +143,7 @@ function toNode(step: StepRow, declared: Step | undefined): NodeShape {
     prompt: step.waiting?.prompt ?? null,
     waitingFor: step.waiting?.kind ?? null,
     form: step.waiting?.form ?? null,
+    ...toDecisions(step, declared),
     subRuns: step.children,
     notes: step.notes,
     logSizes: step.logSizes,

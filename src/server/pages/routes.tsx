@@ -76,7 +76,11 @@ export function pageRoutes(
 
   app.post("/runs/:name/:dagRunId/steps/:step/task", async (c) => {
     const { step, ...run } = c.req.param();
-    const done = await decideTask(ports, { ...run, step, selector: {} }, await c.req.formData());
+    const done = await decideTask(
+      ports,
+      { ...run, step, selector: {}, actor: c.var.caller },
+      await c.req.formData(),
+    );
     return done.ok
       ? c.redirect(runPath(run), 303)
       : await showRun(ports, c, run, { step, message: done.message });

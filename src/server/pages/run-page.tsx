@@ -4,6 +4,7 @@ import { typedInputs } from "../../workflow/task-inputs.ts";
 import {
   approveStep,
   completeTask,
+  pushBackStep,
   rejectStep,
   type TaskDone,
   type TaskRequest,
@@ -55,6 +56,7 @@ export async function decideTask(
   );
   const decision = sent.get("decision");
   if (decision === "approve") return await approveStep(ports, request, words);
+  if (decision === "push-back") return await pushBackStep(ports, request, words);
   if (decision === "reject") return await rejectStep(ports, request, "");
   const run = await findRun(ports, request.name, request.dagRunId);
   const { nodes } = await readDetails(ports, run);

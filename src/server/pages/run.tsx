@@ -149,6 +149,7 @@ const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, node
           <td>
             {node.reason}
             {node.failure === null ? null : <Why failure={node.failure} />}
+            <Decisions node={node} />
             {node.subRuns.length === 0 ? null : (
               <ul>
                 {node.subRuns.map((sub) => (
@@ -166,6 +167,27 @@ const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, node
     </tbody>
   </table>
 );
+
+/** Who sent it back, approved or rejected it, and with which words. */
+const Decisions: FC<{ node: NodeShape }> = ({ node }) => (
+  <>
+    {(node.pushBackHistory ?? []).map(({ iteration, by, inputs }) => (
+      <p class="muted">{`pushed back (${iteration}) by ${by}${wordsOf(inputs)}`}</p>
+    ))}
+    {node.approvedBy === undefined
+      ? null
+      : <p class="muted">{`approved by ${node.approvedBy}${wordsOf(node.approvalInputs ?? {})}`}</p>}
+    {node.rejectedBy === undefined ? null : <p class="muted">{`rejected by ${node.rejectedBy}`}</p>}
+    {node.humanTaskCompletedBy === undefined
+      ? null
+      : <p class="muted">{`completed by ${node.humanTaskCompletedBy}`}</p>}
+  </>
+);
+
+function wordsOf(inputs: Readonly<Record<string, string>>): string {
+  const words = Object.entries(inputs).map(([name, value]) => `${name}: ${value}`);
+  return words.length === 0 ? "" : `: ${words.join("; ")}`;
+}
 
 const Why: FC<{ failure: Failure }> = ({ failure }) => (
   <div class="failure">

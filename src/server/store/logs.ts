@@ -53,6 +53,27 @@ export async function settledStreams(
     .orderBy(asc(logStreams.id)).for("update");
 }
 
+/** null: nothing was written there. */
+export async function findStream(db: Executor, place: LogPlace): Promise<LogStream | null> {
+  const [row] = await db.select().from(logStreams).where(and(
+    eq(logStreams.runId, place.runId),
+    eq(logStreams.attempt, place.fence),
+    eq(logStreams.step, place.step),
+    eq(logStreams.stream, place.stream),
+  ));
+  return row ?? null;
+}
+
+/** Number of the latest attempt that wrote to this stream; 0: none did. */
+export async function lastWriter(db: Executor, place: Omit<LogPlace, "fence">): Promise<number> {
+  const [row] = await db.select({ attempt: logStreams.attempt }).from(logStreams).where(and(
+    eq(logStreams.runId, place.runId),
+    eq(logStreams.step, place.step),
+    eq(logStreams.stream, place.stream),
+  )).orderBy(desc(logStreams.attempt)).limit(1);
+  return row?.attempt ?? 0;
+}
+
 /** Appends what is next; beyond `capBytes` bytes are counted and not stored. */
 export async function appendLog(
   tx: Transaction,

@@ -62,6 +62,11 @@ const step = (name: string) => ({
   children: [],
   notes: [],
   waiting: null,
+  pushBacks: [],
+});
+const sentBack = (name: string) => ({
+  ...step("TAKEN"),
+  pushBacks: [{ by: "p", at: 1, attempt: 1, inputs: { [name]: "x" } }],
 });
 
 Deno.test("SG-06 nothing that a run brings along becomes code", async () => {
@@ -74,6 +79,7 @@ Deno.test("SG-06 nothing that a run brings along becomes code", async () => {
     [signed, { inputs: [{ name: "WEBHOOK_PAYLOAD", digest: "sha256:0", sizeBytes: 2 }] }],
     [signed, { resume: [step("TAKEN")] }],
     [signed, { resume: [step("WHO")] }],
+    [signed, { resume: [sentBack("WHO")] }],
     [free, given({ ANY: "x", "1": "y" })],
   ];
   for (const [yaml, change] of good) {
@@ -84,6 +90,7 @@ Deno.test("SG-06 nothing that a run brings along becomes code", async () => {
     [signed, { env: { DAGU_EVENTS: "x" } }, "DAGU_EVENTS"],
     [signed, { inputs: [{ name: "LD_PRELOAD", digest: "sha256:0", sizeBytes: 2 }] }, "LD_PRELOAD"],
     [signed, { resume: [step("PATH")] }, "PATH"],
+    [signed, { resume: [sentBack("BASH_ENV")] }, "BASH_ENV"],
     [free, given({ BASH_ENV: "/tmp/x" }), "BASH_ENV"],
     [free, given({ LD_PRELOAD: "/tmp/x" }), "LD_PRELOAD"],
     [free, given({ "BASH_FUNC_echo%%": "() { evil; }" }), "BASH_FUNC_echo%%"],

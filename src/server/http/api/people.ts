@@ -1,7 +1,13 @@
-/** What people do for runs that wait for them (AP-74, AP-75, AP-77). */
+/** What people do for runs that wait for them (AP-74 to AP-77). */
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
-import { approveStep, completeTask, rejectStep, type TaskRequest } from "../../dispatch/human-tasks.ts";
+import {
+  approveStep,
+  completeTask,
+  pushBackStep,
+  rejectStep,
+  type TaskRequest,
+} from "../../dispatch/human-tasks.ts";
 import type { ServerPorts } from "../../ports.ts";
 import { unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
@@ -46,10 +52,25 @@ export function peopleRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariabl
     return c.json({ dagRunId: request.dagRunId, stepName: request.step });
   });
 
+  app.post("/:name/:dagRunId/steps/:step/push-back", async (c) => {
+    const { inputs } = await valid(ApproveBody, c);
+    const request = await requestOf(ports, c);
+    const done = unwrap(await pushBackStep(ports, request, inputs));
+    return c.json({
+      dagRunId: request.dagRunId,
+      stepName: request.step,
+      approvalIteration: done.pushBacks,
+      resumed: done.queued,
+    });
+  });
+
   return app;
 }
 
-async function requestOf(ports: ServerPorts, c: Context): Promise<TaskRequest> {
+async function requestOf(
+  ports: ServerPorts,
+  c: Context<{ Variables: GuardVariables }>,
+): Promise<TaskRequest> {
   const run = await findRun(ports, c.req.param("name") ?? "", c.req.param("dagRunId") ?? "");
   const selector = Object.entries(c.req.query())
     .flatMap(([key, value]) =>
@@ -60,5 +81,6 @@ async function requestOf(ports: ServerPorts, c: Context): Promise<TaskRequest> {
     dagRunId: run.dagRunId,
     step: c.req.param("step") ?? "",
     selector: v.parse(Selector, Object.fromEntries(selector)),
+    actor: c.var.caller,
   };
 }

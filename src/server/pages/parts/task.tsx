@@ -19,7 +19,9 @@ export const Task: FC<{ node: NodeShape; action: string; problem: string | null 
       ? (
         <>
           <button type="submit" name="decision" value="approve">Approve</button>
-          <button type="submit" name="decision" value="reject">Reject</button>
+          {/* What an approval needs, nobody has to fill in who does not approve. */}
+          <button type="submit" name="decision" value="push-back" formnovalidate>Push back</button>
+          <button type="submit" name="decision" value="reject" formnovalidate>Reject</button>
         </>
       )
       : <button type="submit" name="decision" value="complete">Complete</button>}
