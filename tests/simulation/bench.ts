@@ -2,6 +2,7 @@
 import type { PGlite } from "@electric-sql/pglite";
 import { openEmbeddedClient } from "../support/database.ts";
 import type { Store } from "./database.ts";
+import { openPrepared } from "./prepared.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { simulate, type Simulated } from "./world.ts";
 
@@ -11,9 +12,10 @@ export interface SimulationBench extends AsyncDisposable {
 
 export async function openSimulationBench(): Promise<SimulationBench> {
   const client: PGlite = await openEmbeddedClient();
+  const store = await openPrepared(client);
   const gate: Gate = openGate();
   return {
-    run: (seed, mutate) => simulate({ seed, client, gate, ...(mutate === undefined ? {} : { mutate }) }),
+    run: (seed, mutate) => simulate({ seed, store, gate, ...(mutate === undefined ? {} : { mutate }) }),
     [Symbol.asyncDispose]: async () => {
       gate[Symbol.dispose]();
       await client.close();

@@ -1,5 +1,4 @@
 /** One simulated world: a control plane, its database, machines with runners, people with wishes, and bad luck. */
-import type { PGlite } from "@electric-sql/pglite";
 import { EventsReply, HeartbeatReply } from "../../src/protocol/messages.ts";
 import type { Log } from "../../src/run/ports.ts";
 import { createRegistrationToken } from "../../src/server/dispatch/register.ts";
@@ -28,7 +27,7 @@ export interface Simulated {
 
 export interface SimulationOptions {
   readonly seed: number;
-  readonly client: PGlite;
+  readonly store: Store;
   readonly gate: Gate;
   /** A way to make the product wrong, to see that it is noticed. */
   readonly mutate?: (store: Store) => Store;
@@ -40,15 +39,15 @@ const AFTERMATH_MS = 5_400_000;
 const STEPS_MAX = 400_000;
 
 export async function simulate(options: SimulationOptions): Promise<Simulated> {
-  await emptyTables(options.client);
+  await emptyTables(options.store);
   const world = newWorld(options);
   try {
     await world.play();
-    return { violation: null, trace: world.trace, seen: await look(options.client) };
+    return { violation: null, trace: world.trace, seen: await look(options.store) };
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     world.note("violation", error.message);
-    return { violation: error, trace: world.trace, seen: await look(options.client) };
+    return { violation: error, trace: world.trace, seen: await look(options.store) };
   } finally {
     world.end();
     await options.gate.settle();
@@ -62,7 +61,7 @@ interface World {
   end(): void;
 }
 
-function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
+function newWorld({ seed, store, gate, mutate }: SimulationOptions): World {
   const random = newRandom(seed);
   const plan = newPlan(random);
   const timeline = newTimeline(gate);
@@ -101,10 +100,6 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
   const settings = {
     ...TEST_SETTINGS,
     runner: { ...TEST_SETTINGS.runner, ...plan.timing },
-  };
-  const store: Store = {
-    query: (text, params, how) => client.query(text, params, how),
-    transaction: (work) => client.transaction((tx) => work(tx)),
   };
   const plane = newControlPlane({
     timeline,
@@ -165,7 +160,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
       isChanged = false;
       truth.nowMs = timeline.now();
       truth.wallMs = EPOCH + serverClock.aheadMs + timeline.now();
-      const seen = await look(client);
+      const seen = await look(store);
       checker.check(seen);
       retryLost(cast, seen);
       if (isEnough(seen)) return;
@@ -185,8 +180,8 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
     note("weather", "the storm is over");
     heal(plane, workers, plan);
     const isOver = ({ runs }: Seen): boolean => runs.length === plan.runs.length && runs.every(isFinal);
-    if (!isOver(await look(client))) await runUntil(stormMs + AFTERMATH_MS, isOver);
-    const { runs } = await look(client);
+    if (!isOver(await look(store))) await runUntil(stormMs + AFTERMATH_MS, isOver);
+    const { runs } = await look(store);
     const open = runs.filter((run) => !isFinal(run)).map((run) => `${run.dag_run_id} is ${statusOf(run)}`);
     if (open.length > 0) {
       throw new Violation(
@@ -195,7 +190,7 @@ function newWorld({ seed, client, gate, mutate }: SimulationOptions): World {
       );
     }
     if (runs.length < plan.runs.length) throw new Violation("INV-10", "a run was never accepted");
-    await checkHistory(client, stage);
+    await checkHistory(store, stage);
   };
 
   return {
