@@ -70,4 +70,5 @@ export async function emptyTables(store: Query): Promise<void> {
   );
   const names = tables.rows.map((row) => row.name).join(", ");
   await store.query(`truncate ${names} restart identity cascade`);
+  await store.query("delete from watch.touched");
 }
