@@ -91,7 +91,7 @@ async function claimInside(
 ): Promise<string[]> {
   await lockClaim(tx, request.claimId);
   const repeated = await claimedBy(tx, request.claimId, runner.id);
-  if (repeated.length > 0) {
+  if (repeated !== null) {
     // The runner counts its lease from this very request, so we must not count it from the first.
     const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
     await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);

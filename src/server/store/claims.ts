@@ -11,12 +11,14 @@ export async function lockClaim(tx: Transaction, claimId: string): Promise<void>
   await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held`);
 }
 
-/** Attempts that this very claim was given before and that have not started (CL-09). */
-export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[]> {
-  const rows = await db.select({ id: attempts.id }).from(attempts).where(
-    and(eq(attempts.claimId, claimId), eq(attempts.runnerId, runnerId), eq(attempts.state, "claimed")),
-  ).orderBy(asc(attempts.id));
-  return rows.map((row) => row.id);
+/**
+ * Attempts that this very claim was given before and that have not started (CL-09). null: it was given none so far; one
+ * that was is never given others, however late a copy of it comes (INV-21).
+ */
+export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[] | null> {
+  const rows = await db.select({ id: attempts.id, state: attempts.state }).from(attempts)
+    .where(and(eq(attempts.claimId, claimId), eq(attempts.runnerId, runnerId))).orderBy(asc(attempts.id));
+  return rows.length === 0 ? null : rows.flatMap(({ id, state }) => state === "claimed" ? [id] : []);
 }
 
 /**
@@ -80,7 +82,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
       and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
-        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)
+        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null and ${isWithinWidth})
         and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
     order by q.priority, q.available_at, q.run_id
     limit ${wanted.limit}
@@ -102,7 +104,8 @@ export async function takeSlot(tx: Transaction, queue: string, attemptId: string
     sql`
     update slots set attempt_id = ${attemptId}
     where (queue, n) = (
-      select queue, n from slots where queue = ${queue} and attempt_id is null order by n limit 1 for update skip locked)
+      select s.queue, s.n from slots s where s.queue = ${queue} and s.attempt_id is null and ${isWithinWidth}
+      order by s.n limit 1 for update of s skip locked)
     returning n`,
   );
   return rows.length > 0;
@@ -119,6 +122,14 @@ export interface NewAttempt {
   readonly graceMs: number;
   readonly startDeadlineMs: number;
 }
+
+/**
+ * In a queue that was made narrower while more of it was taken, a slot that comes free is none as long as it and those that
+ * are taken above it are more than the queue may have (INV-13). Of a slot `s`.
+ */
+const isWithinWidth =
+  sql`not exists (select 1 from queues w where w.name = s.queue and w.max_concurrency < s.n + (
+  select count(*) from slots above where above.queue = s.queue and above.n > s.n and above.attempt_id is not null))`;
 
 /** The runs leave the queue and are these attempts': one statement for all that a claim writes of them (CL-06). */
 export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[], now: Date): Promise<void> {
