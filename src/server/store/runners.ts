@@ -31,6 +31,11 @@ export async function insertRunner(tx: Transaction, runner: typeof runners.$infe
   await tx.insert(runners).values(runner);
 }
 
+export async function getRunner(db: Executor, id: string): Promise<RunnerRow | null> {
+  const [row] = await db.select().from(runners).where(eq(runners.id, id));
+  return row ?? null;
+}
+
 /** By its current token or by the one before. */
 export async function runnerByToken(db: Executor, tokenDigest: string): Promise<RunnerRow | null> {
   const [row] = await db.select().from(runners)
