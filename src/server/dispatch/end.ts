@@ -20,6 +20,8 @@ export async function endFromOutside(
   attemptId: string,
   end: OutsideEnd,
   isMeant: (tx: Transaction) => Promise<boolean> = () => Promise.resolve(true),
+  /** What ends with it. */
+  alongside: (tx: Transaction) => Promise<void> = () => Promise.resolve(),
 ): Promise<boolean> {
   const now = new Date(ports.clock.now());
   const status = end.state === "lost" ? "failed" : "aborted";
@@ -30,6 +32,7 @@ export async function endFromOutside(
     await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
     await endOpenSteps(tx, run.id, status, now.getTime());
     await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });
+    await alongside(tx);
     return run.id;
   });
   if (runId === null) return false;
