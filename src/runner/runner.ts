@@ -69,6 +69,7 @@ export function openRunner(options: RunnerOptions): Runner {
           attempts,
           draining: draining.signal,
           abandon: abandon.signal,
+          onRoom: () => {},
           drain,
         });
       } finally {
@@ -146,6 +147,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     engine: engine.open,
     onDirectives,
     reap: (attemptId) => engine.reap(runnerId, (other) => other !== attemptId, options.log),
+    onRoom: () => life.onRoom(),
     adopt: (grant) => {
       const known = life.attempts.get(grant.attemptId);
       if (known !== undefined) return known;
