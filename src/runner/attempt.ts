@@ -78,6 +78,8 @@ export interface AttemptHost extends ResendPorts {
   reap(attemptId: string): Promise<void>;
   /** Executes a sub-workflow's attempt beside the others; it takes no slot (QU-23). */
   adopt(grant: Grant): Attempt;
+  /** There is room for another attempt. */
+  onRoom(): void;
 }
 
 /** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */
@@ -380,6 +382,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     locals: new Set(Object.keys(workflow.locals)),
     folders,
     policy,
+    control,
   });
   const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir, policy });
   const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir });

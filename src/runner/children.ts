@@ -17,6 +17,8 @@ export interface ChildrenPorts extends ResendPorts {
   readonly client: RunnerClient;
   /** Executes a granted attempt on this runner, beside the parent's. */
   adopt(grant: Grant): Attempt;
+  /** There is room for another attempt. */
+  onRoom(): void;
 }
 
 export interface ChildrenOf {
@@ -26,6 +28,7 @@ export interface ChildrenOf {
   /** Folders in which a sub-workflow's file is looked for, in this order. */
   readonly folders: readonly string[];
   readonly policy: RunPolicy;
+  readonly control: { awaited: number };
 }
 
 const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
@@ -145,6 +148,7 @@ async function follow(
 ): Promise<ChildResult | Failure> {
   let child = first;
   const never = new AbortController().signal;
+  using _place = givePlace(ports, of);
   let isCancelled = false;
   while (!OVER.has(child.status)) {
     if (signal.aborted && !isCancelled) {
@@ -166,6 +170,13 @@ async function follow(
   }
   const { name, dagRunId, status, outputs } = child;
   return { name, dagRunId, status, outputs, failure: child.failure };
+}
+
+/** The place of the parent, for as long as it only waits. */
+function givePlace({ onRoom }: ChildrenPorts, { control }: ChildrenOf): Disposable {
+  control.awaited++;
+  onRoom();
+  return { [Symbol.dispose]: () => void control.awaited-- };
 }
 
 function onAbort(signal: AbortSignal, stop: () => void): Disposable {

@@ -14,6 +14,8 @@ export interface Life {
   readonly attempts: Map<string, Attempt>;
   readonly draining: AbortSignal;
   readonly abandon: AbortSignal;
+  /** What is to be done when there is room where there was none. */
+  onRoom: () => void;
   drain(): void;
 }
 
@@ -133,8 +135,17 @@ function openCut(
   const cut = new AbortController();
   const abort = (): void => cut.abort();
   if (isClaiming) life.draining.addEventListener("abort", abort, { once: true });
-  if (isFull) { for (const attempt of life.attempts.values()) void attempt.done.then(abort); }
-  return { signal: cut.signal, [Symbol.dispose]: () => life.draining.removeEventListener("abort", abort) };
+  if (isFull) {
+    for (const attempt of life.attempts.values()) void attempt.done.then(abort);
+    life.onRoom = abort;
+  }
+  return {
+    signal: cut.signal,
+    [Symbol.dispose]: () => {
+      life.draining.removeEventListener("abort", abort);
+      life.onRoom = () => {};
+    },
+  };
 }
 
 function refusedEnd(failure: CallFailure, host: AttemptHost): RunnerEnd | null {

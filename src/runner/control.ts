@@ -9,7 +9,10 @@ import type { Uplink } from "./uplink.ts";
 export interface Attempt {
   readonly attemptId: string;
   readonly fence: number;
-  /** Whether it is work of its own. What only is told to its end does not count, nor a sub-workflow, whose parent counts. */
+  /**
+   * Whether it is work of its own. What only is told to its end does not count, nor a sub-workflow, whose parent counts; nor
+   * what waits for a sub-workflow that somebody else is to execute: that may need the very place, here or in a circle.
+   */
   readonly takesSlot: boolean;
   readonly lease: Lease;
   readonly lastSeq: number;
@@ -38,6 +41,8 @@ export interface Control {
   spool: Spool | null;
   uplink: Uplink | null;
   result: RunState | null;
+  /** Sub-workflows that it waits for and does not execute. */
+  awaited: number;
   endAtOnce(): void;
 }
 
@@ -55,6 +60,7 @@ export function newControl(): Control {
     spool: null,
     uplink: null,
     result: null,
+    awaited: 0,
     endAtOnce(): void {
       kill.abort(fenced);
       stop.abort(fenced);
@@ -79,7 +85,9 @@ export function holdAttempt(
   return {
     attemptId,
     fence,
-    takesSlot,
+    get takesSlot(): boolean {
+      return takesSlot && control.awaited === 0;
+    },
     lease: {
       remainingMs: lease.remainingMs,
       renew: (sentAt, leaseMs, graceMs) => {

@@ -70,6 +70,7 @@ export function openRunner(options: RunnerOptions): Runner {
           attempts,
           draining: draining.signal,
           abandon: abandon.signal,
+          onRoom: () => {},
           drain,
         });
       } finally {
@@ -157,6 +158,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     engine: engine.open,
     onDirectives,
     reap: (attemptId) => engine.reap(runnerId, (other) => other !== attemptId, options.log),
+    onRoom: () => life.onRoom(),
     adopt: (grant) => {
       const known = life.attempts.get(grant.attemptId);
       if (known !== undefined) return known;

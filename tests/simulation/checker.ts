@@ -1,32 +1,12 @@
-/** The invariants of the control-plane contract (5.10), asserted over what is stored, told, and really done. */
-import { RUN_STATUSES, type RunStatus } from "../../src/run/event.ts";
+/** The invariants of the control-plane contract (5.10) over each run and each attempt, asserted whenever one was written. */
+import type { RunStatus } from "../../src/run/event.ts";
+import { newQueueChecks } from "./check-queues.ts";
+import { newRecordChecks } from "./check-records.ts";
+import { newTreeChecks } from "./check-trees.ts";
 import type { Seen, SeenAttempt, SeenRun } from "./observed.ts";
 import type { Deed } from "./plays.ts";
-
-export class Violation extends Error {
-  constructor(readonly invariant: string, detail: string) {
-    super(`${invariant}: ${detail}`);
-    this.name = "Violation";
-  }
-}
-
-/** What the checker is told, beside the rows. */
-export interface Truth {
-  /** Wall clock of the control plane, epoch ms. */
-  wallMs: number;
-  /** True time. */
-  nowMs: number;
-  readonly leaseMs: number;
-  readonly graceMs: number;
-  /** Time that leases were given beyond their length, because the control plane was away or its clock was set. */
-  forgivenMs: number;
-  /** Highest acknowledged event by attempt: somebody may have been told so. */
-  readonly acknowledged: Map<string, number>;
-  /** True time at which the runner of an attempt was last told that it holds its lease. */
-  readonly renewedAt: Map<string, number>;
-  /** Runs that somebody was told of. */
-  readonly promised: Set<string>;
-}
+import type { Truth } from "./truth.ts";
+import { ensure, FINAL, labelOf, LIVE, statusOf, Violation } from "./violation.ts";
 
 export interface Checker {
   /** Throws the first violation. */
@@ -35,18 +15,24 @@ export interface Checker {
   onBegin(deed: Deed, alive: Iterable<Deed>): void;
 }
 
-const MARGIN_MS = 10_000;
-/** A sweep every 10 s, which itself may be held up. */
-const TWO_SWEEPS_MS = 40_000;
-const MAX_REQUEUES = 5;
+/** Checks of one kind: `before` is what it was called with the last time. */
+export interface Checks {
+  check(seen: Seen, before: Past): void;
+}
 
-const FINAL: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
-const LIVE = ["claimed", "started", "cancelling"];
+/** As it was at the last look. */
+export interface Past {
+  readonly runs: ReadonlyMap<string, SeenRun>;
+  readonly attempts: ReadonlyMap<string, SeenAttempt>;
+}
+
+const MARGIN_MS = 10_000;
+const MAX_REQUEUES = 5;
 
 /** 4.2, but for what only people do: a retry (ST-14) leads from any final state to the queue. */
 const NEXT: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
   queued: ["not_started", "aborted", "failed"],
-  not_started: ["running", "queued", ...FINAL],
+  not_started: ["running", "queued", "waiting", ...FINAL],
   running: ["waiting", "queued", ...FINAL],
   waiting: ["queued", "aborted", "rejected"],
   failed: ["queued", "aborted"],
@@ -57,114 +43,21 @@ const NEXT: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
 };
 
 export function newChecker(truth: Truth): Checker {
-  let before: Seen = { runs: [], attempts: [], queues: [] };
-
-  const checkRun = (run: SeenRun): void => {
-    const status = statusOf(run);
-    const isLive = status === "running" || status === "not_started";
-    const label = `${run.name}:${run.dag_run_id} (${status})`;
-    ensure("INV-01", run.live <= 1, `${label} has ${run.live} live attempts`);
-    ensure(
-      "INV-11",
-      run.queued === (status === "queued" ? 1 : 0),
-      `${label} has ${run.queued} rows in the queue`,
-    );
-    ensure("INV-11", run.live === (isLive ? 1 : 0), `${label} has ${run.live} live attempts`);
-    ensure("INV-22", run.requeues <= MAX_REQUEUES, `${label} was requeued ${run.requeues} times`);
-    ensure("INV-22", run.auto_retries <= 1, `${label} was retried ${run.auto_retries} times`);
-    const old = before.runs.find((other) => other.id === run.id);
-    if (old === undefined) return;
-    ensure(
-      "INV-03",
-      run.attempt >= old.attempt,
-      `${label} went back from attempt ${old.attempt} to ${run.attempt}`,
-    );
-    if (old.status === run.status) return;
-    const isJump = run.attempt > old.attempt;
-    ensure("INV-09", isJump || NEXT[statusOf(old)].includes(status), `${label} was ${statusOf(old)}`);
-  };
-
-  const checkAttempt = (attempt: SeenAttempt): void => {
-    const label = `attempt ${attempt.id} (fence ${attempt.fence}, ${attempt.state})`;
-    const isLive = LIVE.includes(attempt.state);
-    const isWhole = attempt.events === attempt.ack_seq && attempt.last_seq === attempt.ack_seq;
-    ensure(
-      "INV-05",
-      isWhole,
-      `${label} has ${attempt.events} events up to ${attempt.last_seq}, not ${attempt.ack_seq}`,
-    );
-    const told = truth.acknowledged.get(attempt.id) ?? 0;
-    ensure("INV-06", attempt.ack_seq >= told, `${label} lost events ${attempt.ack_seq + 1} to ${told}`);
-    ensure("INV-11", (attempt.expires_at !== null) === isLive, `${label} has ${isLive ? "no" : "a"} lease`);
-    ensure(
-      "INV-13",
-      attempt.slots === (isLive && attempt.needs_slot ? 1 : 0),
-      `${label} has ${attempt.slots} slots`,
-    );
-    ensure("INV-19", attempt.fits, `${label} is on a runner that does not match`);
-    checkTimes(attempt, label);
-    const old = before.attempts.find((other) => other.id === attempt.id);
-    if (old === undefined) {
-      const fences = before.attempts.filter((other) => other.run_id === attempt.run_id).map(({ fence }) =>
-        fence
-      );
-      ensure(
-        "INV-03",
-        fences.every((fence) => fence < attempt.fence),
-        `${label} came after fences ${fences}`,
-      );
-      return;
-    }
-    if (old.ended) {
-      ensure("INV-04", attempt.state === old.state, `${label} was ${old.state} when it ended`);
-      ensure("INV-04", attempt.ack_seq === old.ack_seq, `${label} took events after it had ended`);
-    }
-    if (attempt.state === "lost" && old.state !== "lost") checkLost(attempt, label);
-  };
-
-  /** A lease is never longer than a lease; a stop never hangs (CN-04). */
-  const checkTimes = (attempt: SeenAttempt, label: string): void => {
-    const { expires_at: expiresAt, cancel_deadline: deadline } = attempt;
-    if (expiresAt !== null) {
-      const longest = truth.wallMs + truth.leaseMs + truth.forgivenMs;
-      ensure(
-        "LO-01",
-        expiresAt <= longest + 1,
-        `${label} holds its lease ${expiresAt - longest} ms too long`,
-      );
-    }
-    if (deadline !== null) {
-      const overdueMs = truth.wallMs - deadline - truth.forgivenMs - TWO_SWEEPS_MS;
-      ensure("INV-16", overdueMs <= 0, `${label} was to be stopped ${overdueMs} ms ago`);
-    }
-  };
-
-  const checkLost = (attempt: SeenAttempt, label: string): void => {
-    const renewedAt = truth.renewedAt.get(attempt.id);
-    if (renewedAt === undefined) return;
-    const silentMs = truth.nowMs - renewedAt;
-    const patienceMs = truth.leaseMs + truth.graceMs - MARGIN_MS;
-    ensure(
-      "INV-20",
-      silentMs >= patienceMs,
-      `${label} was given up ${silentMs} ms after its runner was told "ok"`,
-    );
-  };
-
+  const runs = new Map<string, SeenRun>();
+  const attempts = new Map<string, SeenAttempt>();
+  const others: readonly Checks[] = [newQueueChecks(truth), newTreeChecks(truth), newRecordChecks(truth)];
   return {
     check: (seen) => {
-      for (const run of seen.runs) checkRun(run);
-      for (const attempt of seen.attempts) checkAttempt(attempt);
-      for (const { queue, width, taken, leaked } of seen.queues) {
-        ensure("INV-13", taken <= width, `queue ${queue} has ${taken} of ${width} slots taken`);
-        ensure("INV-14", leaked === 0, `queue ${queue} has ${leaked} slots of attempts that ended`);
+      for (const run of seen.changedRuns) checkRun(run, runs.get(run.id));
+      const slots = new Set(seen.queues.flatMap(({ taken }) => taken));
+      for (const attempt of seen.changedAttempts) {
+        checkAttempt(truth, attempt, seen, slots);
+        checkStep(truth, attempt, attempts);
       }
-      const stored = new Set(seen.runs.map((run) => run.dag_run_id));
-      for (const promised of truth.promised) {
-        ensure("INV-10", stored.has(promised), `run ${promised} was accepted and is not stored`);
-      }
-      ensure("INV-15", stored.size === seen.runs.length, "a run is stored twice");
-      before = seen;
+      for (const id of seen.leases.keys()) checkTimes(truth, id, seen);
+      for (const other of others) other.check(seen, { runs, attempts });
+      for (const run of seen.changedRuns) runs.set(run.id, run);
+      for (const attempt of seen.changedAttempts) attempts.set(attempt.id, attempt);
     },
     onBegin: (deed, alive) => {
       for (const other of alive) {
@@ -175,16 +68,74 @@ export function newChecker(truth: Truth): Checker {
   };
 }
 
-export function statusOf(run: Pick<SeenRun, "status">): RunStatus {
-  const status = RUN_STATUSES[run.status];
-  if (status === undefined) throw new Error(`there is no run status ${run.status}`);
-  return status;
+function checkRun(run: SeenRun, old: SeenRun | undefined): void {
+  const status = statusOf(run);
+  const isLive = status === "running" || status === "not_started";
+  const label = labelOf(run);
+  ensure("INV-01", run.live <= 1, `${label} has ${run.live} live attempts`);
+  ensure(
+    "INV-11",
+    run.queued === (status === "queued" ? 1 : 0),
+    `${label} has ${run.queued} rows in the queue`,
+  );
+  ensure("INV-11", run.live === (isLive ? 1 : 0), `${label} has ${run.live} live attempts`);
+  ensure("INV-22", run.requeues <= MAX_REQUEUES, `${label} was requeued ${run.requeues} times`);
+  ensure("INV-22", run.auto_retries <= 1, `${label} was retried ${run.auto_retries} times`);
+  if (old === undefined) return;
+  ensure("INV-03", run.attempt >= old.attempt, `${label} went back from ${old.attempt} to ${run.attempt}`);
+  if (old.status === run.status) return;
+  const isJump = run.attempt > old.attempt;
+  ensure("INV-09", isJump || NEXT[statusOf(old)].includes(status), `${label} was ${statusOf(old)}`);
 }
 
-export function isFinal(run: SeenRun): boolean {
-  return FINAL.includes(statusOf(run));
+function nameOf(attempt: SeenAttempt): string {
+  return `attempt ${attempt.id} (fence ${attempt.fence}, ${attempt.state})`;
 }
 
-export function ensure(invariant: string, holds: boolean, detail: string): void {
-  if (!holds) throw new Violation(invariant, detail);
+function checkAttempt(truth: Truth, attempt: SeenAttempt, seen: Seen, slots: ReadonlySet<string>): void {
+  const label = nameOf(attempt);
+  const isLive = LIVE.includes(attempt.state);
+  const { ack_seq: ackSeq, events, last_seq: lastSeq } = attempt;
+  const isWhole = events === ackSeq && lastSeq === ackSeq;
+  ensure("INV-05", isWhole, `${label} has ${events} events up to ${lastSeq}, not ${ackSeq}`);
+  const told = truth.acknowledged.get(attempt.id) ?? 0;
+  ensure("INV-06", ackSeq >= told, `${label} lost events ${ackSeq + 1} to ${told}`);
+  const hasLease = seen.leases.has(attempt.id);
+  ensure("INV-11", hasLease === isLive, `${label} has ${isLive ? "no" : "a"} lease`);
+  const needsSlot = isLive && seen.runs.get(attempt.run_id)?.needs_slot === true;
+  ensure("INV-13", slots.has(attempt.id) === needsSlot, `${label} has ${needsSlot ? "no" : "a"} slot`);
+  ensure("INV-19", attempt.fits, `${label} is on a runner that does not match`);
+}
+
+function checkStep(truth: Truth, attempt: SeenAttempt, before: ReadonlyMap<string, SeenAttempt>): void {
+  const label = nameOf(attempt);
+  const old = before.get(attempt.id);
+  if (old === undefined) {
+    for (const other of before.values()) {
+      if (other.run_id !== attempt.run_id) continue;
+      ensure("INV-03", other.fence < attempt.fence, `${label} came after fence ${other.fence}`);
+    }
+    return;
+  }
+  if (old.ended_at !== null) {
+    ensure("INV-04", attempt.state === old.state, `${label} was ${old.state} when it ended`);
+    ensure("INV-04", attempt.ack_seq === old.ack_seq, `${label} took events after it had ended`);
+  }
+  if (attempt.state !== "lost" || old.state === "lost") return;
+  const renewedAt = truth.renewedAt.get(attempt.id);
+  if (renewedAt === undefined) return;
+  const silentMs = truth.nowMs - renewedAt;
+  const isPatient = silentMs >= truth.leaseMs + truth.graceMs - MARGIN_MS;
+  ensure("INV-20", isPatient, `${label} was given up ${silentMs} ms after its runner was told "ok"`);
+}
+
+/** A lease is never longer than a lease; a stop never hangs (CN-04). */
+function checkTimes(truth: Truth, attemptId: string, seen: Seen): void {
+  const longest = truth.wallMs + truth.leaseMs + truth.forgivenMs;
+  const tooLong = (seen.leases.get(attemptId) ?? 0) - longest;
+  ensure("LO-01", tooLong <= 1, `attempt ${attemptId} holds its lease ${tooLong} ms too long`);
+  const deadline = seen.attempts.get(attemptId)?.cancel_deadline ?? null;
+  if (deadline === null) return;
+  const overdueMs = truth.wallMs - deadline - truth.forgivenMs - truth.sweepsMs;
+  ensure("INV-16", overdueMs <= 0, `attempt ${attemptId} was to be stopped ${overdueMs} ms ago`);
 }

@@ -6,8 +6,10 @@ import { createApp } from "../../src/server/app.ts";
 import type { ServerPorts, Wake } from "../../src/server/ports.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 import { sweepLeases } from "../../src/server/tick/leases.ts";
+import { tickSchedules } from "../../src/server/tick/schedules.ts";
 import { dbOf, overRoad, type Store } from "./database.ts";
 import { type Answer, type Message, requestOf } from "./network.ts";
+import type { Pace } from "./plan.ts";
 import type { Random } from "./random.ts";
 import { clockOf, type Life, type MachineClock, type Timeline } from "./timeline.ts";
 
@@ -19,7 +21,11 @@ export interface ControlPlaneOptions {
   readonly settings: ServerSettings;
   /** How often a statement is held up for much longer than usual. */
   readonly slowness: number;
+  readonly pace: Pace;
+  readonly hasSchedule: boolean;
   readonly log: Log;
+  /** A message has come. */
+  onMessage(message: Message): void;
   /** Something was committed. */
   onCommit(): void;
   /** A message was answered; what it says is known to somebody from now on. */
@@ -40,15 +46,11 @@ export interface ControlPlane {
   ports(): ServerPorts;
 }
 
-/** Notifications are for latency only (ED-02): one that comes late costs time, here virtual, and saves real time. */
-const LAZINESS = 3;
-
-function newLazyWake(clock: Clock): Wake {
+function newLazyWake(clock: Clock, laziness: number): Wake {
   const wake = newMemoryWake(clock);
-  return { ...wake, wait: (topics, ms, signal) => wake.wait(topics, ms * LAZINESS, signal) };
+  return { ...wake, wait: (topics, ms, signal) => wake.wait(topics, ms * laziness, signal) };
 }
 
-const TICK_MS = 10_000;
 const SLOWEST_MS = 20;
 const HELD_UP_MS = 2_000;
 
@@ -83,7 +85,7 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
       clock,
       ids: { uuid: () => uuidV7(clock.now(), random.bytes(10)) },
       log: options.log,
-      wake: newLazyWake(clock),
+      wake: newLazyWake(clock, options.pace.laziness),
       random: (length) => random.bytes(length),
       base: null,
       background: () => {},
@@ -92,13 +94,16 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
     return { life, ports, handle: async (request) => await app.fetch(request) };
   };
 
+  const jobs = options.hasSchedule ? [sweepLeases, tickSchedules] : [sweepLeases];
   const runTicks = async ({ life, ports }: Process): Promise<void> => {
-    await ports.clock.sleep(random.between(0, TICK_MS));
+    await ports.clock.sleep(random.between(0, options.pace.sweepMs));
     while (!life.isOver) {
-      await sweepLeases(ports, options.settings).catch((error: unknown) => {
-        options.log.warn("sweep failed", { error: error instanceof Error ? error.message : String(error) });
-      });
-      await ports.clock.sleep(TICK_MS);
+      for (const job of jobs) {
+        await job(ports, options.settings).catch((error: unknown) => {
+          options.log.warn("tick failed", { error: error instanceof Error ? error.message : String(error) });
+        });
+      }
+      await ports.clock.sleep(options.pace.sweepMs);
     }
   };
 
@@ -124,6 +129,7 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
     listen: async (message, signal) => {
       const process = processes[random.between(0, Math.max(0, processes.length - 1))];
       if (process === undefined) return null;
+      options.onMessage(message);
       const response = await process.handle(requestOf(message, signal));
       const body = new Uint8Array(await response.arrayBuffer());
       if (process.life.isOver) return null;

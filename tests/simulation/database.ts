@@ -64,9 +64,11 @@ export function dbOf(store: Store): Db {
 }
 
 /** As migrated. */
-export async function emptyTables(client: PGlite): Promise<void> {
-  const tables = await client.query<{ name: string }>(
-    "select quote_ident(tablename) as name from pg_tables where schemaname = 'public'",
+export async function emptyTables(store: Query): Promise<void> {
+  const tables = await store.query<{ name: string }>(
+    "select quote_ident(tablename) as name from pg_tables where schemaname = 'public' order by tablename",
   );
-  await client.exec(`truncate ${tables.rows.map((row) => row.name).join(", ")} restart identity cascade`);
+  const names = tables.rows.map((row) => row.name).join(", ");
+  await store.query(`truncate ${names} restart identity cascade`);
+  await store.query("delete from watch.touched");
 }

@@ -1,22 +1,43 @@
 /** From a seed: who takes part, what is to be run, and what goes wrong when. */
 import type { Settings } from "../../src/protocol/messages.ts";
-import { CALM, type Weather } from "./network.ts";
-import { playKey, type Plays, type Try } from "./plays.ts";
+import { type Library, newDefinition, QUEUES } from "./definitions.ts";
+import { newAmbush, newFault, type Planned as PlannedFault } from "./faults-plan.ts";
 import type { Random } from "./random.ts";
 
-export interface Plan {
+/** How much there is to be of a world. */
+export interface Size {
+  readonly minutes: number;
+  readonly runs: number;
+}
+
+export interface Plan extends Library {
+  readonly stormMs: number;
   readonly timing: Timing;
+  readonly pace: Pace;
   readonly processes: number;
   /** How often a statement of the database is held up for much longer than usual. */
   readonly slowness: number;
   readonly workers: readonly PlannedWorker[];
-  readonly plays: Plays;
   readonly runs: readonly PlannedRun[];
+  /** Stored workflows: one that has a schedule, or none, and one that deliveries start. */
+  readonly timed: string | null;
+  readonly hooked: string;
+  readonly deliveries: readonly PlannedDelivery[];
   readonly wishes: readonly Timed<Wish>[];
-  readonly faults: readonly Timed<Fault>[];
+  readonly faults: readonly PlannedFault[];
 }
 
-export type Timing = Pick<Settings, "leaseMs" | "graceMs" | "heartbeatMs" | "startDeadlineMs">;
+export type Timing = Pick<
+  Settings,
+  "leaseMs" | "graceMs" | "heartbeatMs" | "startDeadlineMs" | "claimWaitMs"
+>;
+
+/** How often what repeats itself does so: rarely, in a world that is long. */
+export interface Pace {
+  readonly sweepMs: number;
+  /** Notifications are for latency only (ED-02): one that comes late costs time, here virtual, and saves real time. */
+  readonly laziness: number;
+}
 
 export interface PlannedWorker {
   readonly capacity: number;
@@ -31,6 +52,15 @@ export interface PlannedRun {
   readonly name: string;
   readonly spec: string;
   readonly needsSlot: boolean;
+  /** As of a fork that nobody approved. */
+  readonly isUntrusted: boolean;
+}
+
+export interface PlannedDelivery {
+  readonly at: number;
+  readonly key: string;
+  /** Copies that are sent at once. */
+  readonly copies: number;
 }
 
 export type Timed<T> = T & { readonly at: number };
@@ -39,65 +69,92 @@ export type Timed<T> = T & { readonly at: number };
 export type Wish =
   | { readonly kind: "stop"; readonly run: number; readonly isForced: boolean }
   | { readonly kind: "retry"; readonly run: number }
+  | { readonly kind: "queue"; readonly queue: string; readonly change: QueueChange }
   /** Two sweeps at once (INV-25). */
   | { readonly kind: "tick" };
 
-export type Fault =
-  | { readonly kind: "cut"; readonly worker: number; readonly forMs: number }
-  /** Of the next attempt that it is given, the control plane hears nothing. */
-  | { readonly kind: "cut_at_claim"; readonly worker: number; readonly forMs: number }
-  | { readonly kind: "weather"; readonly worker: number; readonly forMs: number; readonly weather: Weather }
-  | {
-    readonly kind: "crash";
-    readonly worker: number;
-    readonly forMs: number;
-    readonly how: "process" | "power";
-  }
-  | {
-    readonly kind: "crash_soon";
-    readonly worker: number;
-    readonly forMs: number;
-    readonly operations: number;
-  }
-  | { readonly kind: "full_disk"; readonly worker: number; readonly forMs: number }
-  | { readonly kind: "jump"; readonly worker: number; readonly byMs: number }
-  | { readonly kind: "drain"; readonly worker: number; readonly forMs: number }
-  | { readonly kind: "server_crash"; readonly forMs: number }
-  | { readonly kind: "server_jump"; readonly byMs: number }
-  | { readonly kind: "database_away"; readonly forMs: number };
+export type QueueChange =
+  | { readonly paused: boolean }
+  | { readonly maxConcurrency: number };
 
-/** Nothing new begins after it. */
-export const STORM_MS = 90_000;
-const SHORT_LEASE = { leaseMs: 30_000, graceMs: 30_000, heartbeatMs: 10_000, startDeadlineMs: 20_000 };
+const SHORT_LEASE: Timing = {
+  leaseMs: 30_000,
+  graceMs: 30_000,
+  heartbeatMs: 10_000,
+  startDeadlineMs: 20_000,
+  claimWaitMs: 25_000,
+};
 /** The contract's (5.6). */
-const DEFAULT_LEASE = { leaseMs: 60_000, graceMs: 240_000, heartbeatMs: 15_000, startDeadlineMs: 60_000 };
+const DEFAULT_LEASE: Timing = {
+  leaseMs: 60_000,
+  graceMs: 240_000,
+  heartbeatMs: 15_000,
+  startDeadlineMs: 60_000,
+  claimWaitMs: 25_000,
+};
+/** The longest that it allows. */
+const LONG_LEASE: Timing = { ...DEFAULT_LEASE, leaseMs: 180_000, heartbeatMs: 60_000, claimWaitMs: 50_000 };
+const BRISK: Pace = { sweepMs: 10_000, laziness: 3 };
+const SLOW: Pace = { sweepMs: 20_000, laziness: 10 };
+/** From here on a world is long. */
+const LONG_MINUTES = 60;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const MAX_RATE_ERROR = 0.01;
 
-export function newPlan(random: Random): Plan {
+/** A few runs in a minute and a half, if nothing else is asked for. */
+export function newPlan(random: Random, size: Size | null): Plan {
+  const stormMs = size === null ? 90_000 : size.minutes * MINUTE_MS;
+  const isLong = stormMs >= LONG_MINUTES * MINUTE_MS;
+  const count = size?.runs ?? random.between(2, 6);
+  // What people and bad luck do, in a small world at most; in a larger one as often in the same time.
+  const share = stormMs / 90_000 / (isLong ? 4 : 1);
+  const some = (most: number): number =>
+    size === null ? random.between(0, most) : Math.round(most / 2 * share);
   const workers = Array.from({ length: random.pick([1, 2, 2, 3]) }, (_, n) => newPlannedWorker(random, n));
-  const plays: Plays = new Map();
-  const runs = Array.from({ length: random.between(2, 6) }, (_, n) => newPlannedRun(random, plays, n));
+  const library: Library = { plays: new Map(), askings: new Map() };
+  const lastStart = size === null ? stormMs / 2 : stormMs * 0.95;
+  const runs = Array.from({ length: count }, (_, n) => ({
+    ...newPlannedRun(random, library, n),
+    at: random.between(0, lastStart),
+  }));
+  const schedule = isLong ? "*/20 * * * *" : "* * * * *";
   return {
-    timing: random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
+    ...library,
+    stormMs,
+    timing: isLong
+      ? random.pick([DEFAULT_LEASE, LONG_LEASE])
+      : random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
+    pace: isLong ? SLOW : BRISK,
     slowness: random.pick([0, 0.01, 0.1]),
     processes: random.between(1, 2),
     workers,
-    plays,
     runs,
-    wishes: Array.from({ length: random.between(0, 4) }, () => ({
+    timed: random.chance(0.4)
+      ? newDefinition(random, library, "timed", [`schedule: "${schedule}"`, ...catchUp(random)])
+      : null,
+    hooked: newDefinition(random, library, "hooked", [`queue: ${QUEUES[0]}`]),
+    deliveries: Array.from({ length: some(2) }, (_, n) => ({
+      at: random.between(0, stormMs),
+      key: `delivery-${n}`,
+      copies: random.pick([1, 1, 2, 3]),
+    })),
+    wishes: Array.from({ length: some(6) }, () => ({
       ...newWish(random, runs.length),
-      at: random.between(1_000, STORM_MS),
+      at: random.between(1_000, stormMs),
     })),
     faults: [
       ...(random.chance(AMBUSHES) ? [newAmbush(random, workers.length)] : []),
-      ...Array.from({ length: random.between(0, 6) }, () => ({
+      ...Array.from({ length: some(6) }, () => ({
         ...newFault(random, workers.length),
-        at: random.between(0, STORM_MS),
+        at: random.between(0, stormMs),
       })),
     ],
   };
 }
+
+/** The worst moment to be cut off is rare by chance alone. */
+const AMBUSHES = 0.25;
 
 function newPlannedWorker(random: Random, n: number): PlannedWorker {
   return {
@@ -108,113 +165,48 @@ function newPlannedWorker(random: Random, n: number): PlannedWorker {
   };
 }
 
-function newPlannedRun(random: Random, plays: Plays, n: number): PlannedRun {
-  const name = `flow-${n % 3}-${n}`;
-  const names = Array.from({ length: random.between(1, 3) }, (_, i) => `s${i}`);
-  for (const step of names) {
-    const tries = Array.from({ length: random.between(1, 2) }, () => newTry(random));
-    plays.set(playKey(name, step), tries);
-  }
-  const steps = names.map((step, i) => {
-    const depends = i > 0 && random.chance(0.7) ? `, depends: [${names[i - 1]}]` : "";
-    const retry = random.chance(0.4) ? ", retry_policy: {limit: 1, interval_sec: 2}" : "";
-    const goOn = random.chance(0.3) ? ", continue_on: {failure: true}" : "";
-    return `  - {id: ${step}, run: play${depends}${retry}${goOn}}`;
-  });
-  const root = [
-    `name: ${name}`,
-    "dotenv: []",
-    `queue: shared-${n % 2}`,
-    ...(random.chance(0.15) ? ["worker_selector: {kind: special}"] : []),
-    ...(random.chance(0.3) ? ["retry_policy: {limit: 1, interval_sec: 5}"] : []),
-    ...(random.chance(0.2) ? [`timeout_sec: ${random.between(20, 120)}`] : []),
-  ];
+function newPlannedRun(random: Random, library: Library, n: number): Omit<PlannedRun, "at"> {
+  const name = `flow-${n}`;
+  const width = random.chance(0.3) ? [`max_active_runs: ${random.between(1, 3)}`] : [];
+  const spec = newDefinition(random, library, name, [`queue: ${random.pick(QUEUES)}`, ...width]);
   return {
-    at: random.between(0, STORM_MS / 2),
     dagRunId: `run-${n}`,
     name,
-    spec: [...root, "steps:", ...steps, ""].join("\n"),
+    spec,
     needsSlot: random.chance(0.6),
+    isUntrusted: random.chance(0.1),
   };
 }
 
-function newTry(random: Random): Try {
-  return {
-    takesMs: random.chance(0.4) ? random.between(40_000, 150_000) : random.between(0, 10_000),
-    printsBytes: random.chance(0.5) ? random.between(0, 2_000) : 0,
-    exit: random.chance(0.25) ? 1 : 0,
-    stubbornMs: random.chance(0.3) ? random.between(0, 20_000) : 0,
-  };
+function catchUp(random: Random): readonly string[] {
+  return random.chance(0.5) ? ["catchup_window: 1h", "overlap_policy: latest"] : [];
 }
 
 function newWish(random: Random, runs: number): Wish {
   const run = random.between(0, runs - 1);
-  const kind = random.pick(["stop", "retry", "retry", "tick"] as const);
-  if (kind === "stop") return { kind, run, isForced: random.chance(0.3) };
-  return kind === "retry" ? { kind, run } : { kind: "tick" };
-}
-
-/** The worst moment to be cut off is rare by chance alone. */
-const AMBUSHES = 0.25;
-
-function newAmbush(random: Random, workers: number): Timed<Fault> {
-  const worker = random.between(0, workers - 1);
-  return { kind: "cut_at_claim", worker, forMs: random.between(60_000, 150_000), at: 0 };
-}
-
-/** Some more often than others. */
-const KINDS = [
-  "cut",
-  "cut",
-  "cut_at_claim",
-  "weather",
-  "weather",
-  "crash",
-  "crash_soon",
-  "full_disk",
-  "jump",
-  "drain",
-  "server_crash",
-  "server_crash",
-  "server_jump",
-  "database_away",
-] as const satisfies readonly Fault["kind"][];
-
-function newFault(random: Random, workers: number): Fault {
-  const worker = random.between(0, workers - 1);
-  const forMs = random.chance(0.4) ? random.between(500, 30_000) : random.between(30_000, 150_000);
-  const kind = random.pick(KINDS);
+  const kind = random.pick(["stop", "stop", "retry", "retry", "queue", "queue", "tick"] as const);
   switch (kind) {
-    case "weather":
-      return { kind, worker, forMs, weather: newWeather(random) };
-    case "crash":
-      return { kind, worker, forMs, how: random.pick(["process", "power"]) };
-    case "crash_soon":
-      return { kind, worker, forMs, operations: random.between(1, 40) };
-    case "jump":
-      return { kind, worker, byMs: random.between(-HOUR_MS, HOUR_MS) };
-    case "server_jump":
-      return { kind, byMs: random.between(-HOUR_MS, HOUR_MS) };
-    case "server_crash":
-      return { kind, forMs };
-    case "database_away":
-      return { kind, forMs: random.between(100, 15_000) };
+    case "stop":
+      return { kind, run, isForced: random.chance(0.3) };
+    case "retry":
+      return { kind, run };
+    case "queue":
+      return { kind, queue: random.pick(QUEUES), change: newQueueChange(random) };
+    case "tick":
+      return { kind };
     default:
-      return { kind, worker, forMs };
+      return kind satisfies never;
   }
 }
 
-function newWeather(random: Random): Weather {
-  return {
-    ...CALM,
-    loss: random.next() * 0.5,
-    duplication: random.next() * 0.5,
-    lateness: random.next() * 0.5,
-    latestMs: random.pick([1_000, 10_000, 600_000]),
-  };
+function newQueueChange(random: Random): QueueChange {
+  return random.chance(0.4) ? { paused: random.chance(0.6) } : { maxConcurrency: random.between(1, 3) };
 }
 
 /** When the last fault is over; what it left behind must then come to an end by itself. */
 export function endOfStorm(plan: Plan): number {
-  return Math.max(STORM_MS, ...plan.faults.map((fault) => fault.at + ("forMs" in fault ? fault.forMs : 0)));
+  return Math.max(
+    plan.stormMs,
+    ...plan.faults.map((fault) => fault.at + ("forMs" in fault ? fault.forMs : 0)),
+  );
 }

@@ -40,7 +40,7 @@ for (const { name, make, noticedBy } of MUTANTS) {
     await using bench = await openSimulationBench();
     let found: string | null = null;
     for (let seed = 1; seed <= NOTICED_WITHIN && found === null; seed++) {
-      found = (await bench.run(seed, make())).violation?.invariant ?? null;
+      found = (await bench.run(seed, { mutate: make() })).violation?.invariant ?? null;
     }
     assert.ok(found !== null && noticedBy.includes(found), `noticed by ${found}`);
   });

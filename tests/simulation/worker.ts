@@ -27,7 +27,9 @@ export interface Worker {
   readonly line: Line;
   readonly clock: MachineClock;
   readonly platter: Platter;
-  readonly isUp: boolean;
+  readonly capacity: number;
+  /** True time since which it can take work; null: it is not up, or is draining. */
+  readonly readySince: number | null;
   /** Does nothing while it is up. */
   start(): void;
   /** With `power`, appended bytes that were not synced are lost too. */
@@ -47,10 +49,12 @@ export function newWorker(options: WorkerOptions): Worker {
   let life: Life = { isOver: true };
   let runner: Runner | null = null;
   let operationsLeft = Number.POSITIVE_INFINITY;
+  let readySince: number | null = null;
 
   const crash = (how: "process" | "power"): void => {
     life.isOver = true;
     runner = null;
+    readySince = null;
     operationsLeft = Number.POSITIVE_INFINITY;
     for (const deed of [...stage.alive]) if (deed.life === life) stage.alive.delete(deed);
     if (how === "power") losePower(platter);
@@ -97,11 +101,12 @@ export function newWorker(options: WorkerOptions): Worker {
       compress: false,
     });
     runner = opened;
+    readySince = timeline.now();
     const ended = opened.run(new AbortController().signal).catch((error: unknown) => String(error));
     void ended.then((end) => {
       options.log.info("runner ended", { end });
       own.isOver = true;
-      if (runner === opened) runner = null;
+      if (runner === opened) [runner, readySince] = [null, null];
       timeline.after(SUPERVISED_MS, start);
     });
   };
@@ -111,14 +116,18 @@ export function newWorker(options: WorkerOptions): Worker {
     line: options.line,
     clock: options.clock,
     platter,
-    get isUp(): boolean {
-      return !life.isOver;
+    capacity: options.capacity,
+    get readySince(): number | null {
+      return readySince;
     },
     start,
     crash,
     crashSoon: (operations) => {
       operationsLeft = operations;
     },
-    drain: () => runner?.drain(),
+    drain: () => {
+      readySince = null;
+      runner?.drain();
+    },
   };
 }

@@ -3,7 +3,8 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attempts.ts";
 import { dequeueRun } from "../store/queue.ts";
-import { childrenOf, finishRun, getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs.ts";
+import type { Transaction } from "../store/db.ts";
+import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /**
@@ -22,64 +23,94 @@ export async function stopRun(
 ): Promise<{ ok: true } | Refusal> {
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
-  const now = new Date(ports.clock.now());
-  const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
-  const outcome = await ports.db.transaction(async (tx) => {
-    const held = await lockRun(tx, found.id);
-    const status = held === null ? "failed" : statusOf(held.status);
-    if (status === "queued" || status === "waiting") {
-      await dequeueRun(tx, found.id);
-      await finishRun(tx, found.id, { status: "aborted", reason: "cancelled", failure, finishedAt: now });
-      return { runnerId: null };
-    }
-    const attempt = await lockLiveAttempt(tx, found.id);
-    if (attempt === null) return null;
-    const confirmMs = settings.runner.leaseMs + (isForced ? FORCED_CONFIRM_MS : CONFIRM_MS);
-    await updateAttempt(tx, attempt.id, {
-      state: "cancelling",
-      cancelRequestedAt: attempt.cancelRequestedAt ?? now,
-      cancelDeadline: new Date(
-        Math.min(attempt.cancelDeadline?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime() + confirmMs),
-      ),
-    });
-    await updateRun(tx, found.id, { cancelRequestedAt: now, cancelBy: by });
-    await insertDirective(tx, {
-      id: ports.ids.uuid(),
-      runnerId: attempt.runnerId,
-      attemptId: attempt.id,
-      type: "cancel",
-      data: { fence: attempt.fence, reason: by, force: isForced },
-    }, now);
-    return { runnerId: attempt.runnerId };
+  const stop: Stop = { by, isForced, confirmMs: confirmMs(settings, isForced) };
+  const stopped = await ports.db.transaction(async (tx) => {
+    const own = await stopHeld(tx, ports, found.id, stop);
+    return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
   });
-  if (outcome === null) {
+  if (stopped === null) {
     return refuse(
       "not_running",
       `run ${found.name}:${found.dagRunId} is ${statusOf(found.status)}, not running`,
     );
   }
-  await stopChildren(ports, settings, found, by, isForced);
-  if (outcome.runnerId !== null) ports.wake.notify(`runner:${outcome.runnerId}`);
-  ports.wake.notify(`run:${found.id}`);
+  notifyStopped(ports, stopped);
   return { ok: true };
 }
 
-/**
- * Also the runs that its steps wait for, at every depth (CN-05). Its runner asks for the same, but may be gone: then nobody
- * else would (INV-17). What a step has only queued, and not waited for, stands for itself.
- */
-async function stopChildren(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  { id }: Pick<RunRow, "id">,
-  by: string,
-  isForced: boolean,
-): Promise<void> {
-  for (const child of await childrenOf(ports.db, id)) {
-    if (!child.needsSlot && ACTIVE.includes(statusOf(child.status))) {
-      await stopRun(ports, settings, child, by, isForced);
-    }
+export interface Stop {
+  readonly by: string;
+  readonly isForced: boolean;
+  readonly confirmMs: number;
+}
+
+export interface Stopped {
+  readonly runId: string;
+  /** Who is to be told; null: nobody executes it. */
+  readonly runnerId: string | null;
+}
+
+export function confirmMs(settings: ServerSettings, isForced: boolean): number {
+  return settings.runner.leaseMs + (isForced ? FORCED_CONFIRM_MS : CONFIRM_MS);
+}
+
+export function notifyStopped(ports: Pick<ServerPorts, "wake">, stopped: readonly Stopped[]): void {
+  for (const { runId, runnerId } of stopped) {
+    if (runnerId !== null) ports.wake.notify(`runner:${runnerId}`);
+    ports.wake.notify(`run:${runId}`);
   }
 }
 
-const ACTIVE = ["queued", "not_started", "running", "waiting"];
+/**
+ * Stops what steps of the run wait for, and what that waits for (CN-05): whoever executes the run may be unable to. Parents
+ * are held before their children, as everywhere.
+ */
+export async function stopAwaited(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock" | "ids">,
+  runId: string,
+  stop: Stop,
+): Promise<Stopped[]> {
+  const stopped: Stopped[] = [];
+  for (const id of await awaitedBy(tx, runId)) {
+    const one = await stopHeld(tx, ports, id, stop);
+    if (one !== null) stopped.push(one);
+  }
+  return stopped;
+}
+
+/** null: it has ended. */
+async function stopHeld(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock" | "ids">,
+  runId: string,
+  { by, isForced, confirmMs }: Stop,
+): Promise<Stopped | null> {
+  const now = new Date(ports.clock.now());
+  const held = await lockRun(tx, runId);
+  const status = held === null ? "failed" : statusOf(held.status);
+  if (status === "queued" || status === "waiting") {
+    const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
+    await dequeueRun(tx, runId);
+    await finishRun(tx, runId, { status: "aborted", reason: "cancelled", failure, finishedAt: now });
+    return { runId, runnerId: null };
+  }
+  const attempt = await lockLiveAttempt(tx, runId);
+  if (attempt === null) return null;
+  await updateAttempt(tx, attempt.id, {
+    state: "cancelling",
+    cancelRequestedAt: attempt.cancelRequestedAt ?? now,
+    cancelDeadline: new Date(
+      Math.min(attempt.cancelDeadline?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime() + confirmMs),
+    ),
+  });
+  await updateRun(tx, runId, { cancelRequestedAt: now, cancelBy: by });
+  await insertDirective(tx, {
+    id: ports.ids.uuid(),
+    runnerId: attempt.runnerId,
+    attemptId: attempt.id,
+    type: "cancel",
+    data: { fence: attempt.fence, reason: by, force: isForced },
+  }, now);
+  return { runId, runnerId: attempt.runnerId };
+}

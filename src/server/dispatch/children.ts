@@ -69,12 +69,11 @@ export async function startChild(
   const planned = known === null ? await planChild(ports, parent, request, childKey) : null;
   if (planned !== null && "code" in planned) return planned;
 
-  const isOurs = request.mode === "run" && Object.keys(request.workerSelector).length === 0;
   const made = await ports.db.transaction(async (tx): Promise<Made | ReportRefusal> => {
     const held = await admitHeld(tx, caller, request.fence);
     if (!held.ok) return held;
     if (!isLive(held.attempt)) return fenced();
-    const child = await openChild(tx, ports, parent, childKey, planned, request, isOurs);
+    const child = await openChild(tx, ports, parent, childKey, planned, request);
     if (child === null) {
       return {
         ok: false,
@@ -122,14 +121,13 @@ async function openChild(
   childKey: string,
   planned: NewRun | null,
   request: ChildRequest,
-  isOurs: boolean,
 ): Promise<Opened | null> {
   const now = new Date(ports.clock.now());
   const known = await childOf(tx, parent.id, childKey);
   if (known === null) {
     if (planned === null || !await insertRun(tx, planned, now)) return null;
     const run = await lockRun(tx, planned.id);
-    return run === null ? null : { run, isKnown: false, isToClaim: isOurs };
+    return run === null ? null : { run, isKnown: false, isToClaim: isForCaller(run, request) };
   }
   const run = await lockRun(tx, known.id);
   if (run === null) return null;
@@ -139,8 +137,15 @@ async function openChild(
   if (!isToRetry) return { run, isKnown: true, isToClaim: false };
   await queueResumed(tx, ports, run, { kind: "failed" });
   const again = await lockRun(tx, run.id);
-  return again === null ? null : { run: again, isKnown: true, isToClaim: isOurs };
+  return again === null ? null : { run: again, isKnown: true, isToClaim: isForCaller(again, request) };
 }
+
+/** What asks for a certain runner, by its step or by itself, is for whoever claims it (INV-19). */
+function isForCaller({ selector }: RunRow, { mode }: ChildRequest): boolean {
+  return mode === "run" && Object.keys(v.parse(Selector, selector)).length === 0;
+}
+
+const Selector = v.record(v.string(), v.string());
 
 async function planChild(
   ports: ServerPorts,

@@ -97,7 +97,7 @@ async function claimInside(
     claimedBy(tx, request.claimId, runner.id),
     next(request.free),
   ]);
-  if (repeated.length > 0) {
+  if (repeated !== null) {
     // The runner counts its lease from this very request, so we must not count it from the first.
     const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
     await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);

@@ -23,6 +23,8 @@ export async function endFromOutside(
   attemptId: string,
   end: OutsideEnd,
   isMeant: (tx: Transaction) => Promise<boolean> = () => Promise.resolve(true),
+  /** What ends with it. */
+  alongside: (tx: Transaction) => Promise<void> = () => Promise.resolve(),
 ): Promise<boolean> {
   const now = new Date(ports.clock.now());
   const status = end.state === "lost" ? "failed" : "aborted";
@@ -34,6 +36,7 @@ export async function endFromOutside(
     await endOpenSteps(tx, run.id, status, now.getTime());
     if (end.state === "lost" && await retryLost(tx, ports, run, end.retryAt?.(run) ?? now)) return run.id;
     await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });
+    await alongside(tx);
     return run.id;
   });
   if (runId === null) return false;

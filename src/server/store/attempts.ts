@@ -1,5 +1,5 @@
 /** Attempts, their leases, and what the control plane wants to tell their runners. */
-import { and, asc, eq, gte, inArray, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, lt, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
 import type { RunRow } from "./runs.ts";

@@ -12,15 +12,18 @@ export async function lockClaim(tx: Transaction, claimId: string): Promise<void>
   );
 }
 
-/** Attempts that this very claim was given before and that have not started (CL-09). */
-export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[]> {
-  const rows = await query<{ id: string }>(
+/**
+ * Attempts that this very claim was given before and that have not started (CL-09). null: it was given none so far; one
+ * that was is never given others, however late a copy of it comes (INV-21).
+ */
+export async function claimedBy(db: Executor, claimId: string, runnerId: string): Promise<string[] | null> {
+  const rows = await query<{ id: string; is_claimed: boolean }>(
     db,
     sql`
-    select id from attempts where claim_id = ${claimId} and runner_id = ${runnerId} and state = 'claimed'
+    select id, state = 'claimed' as is_claimed from attempts where claim_id = ${claimId} and runner_id = ${runnerId}
     order by id ${PREPARED}`,
   );
-  return rows.map((row) => row.id);
+  return rows.length === 0 ? null : rows.flatMap((row) => row.is_claimed ? [row.id] : []);
 }
 
 /**
@@ -96,7 +99,7 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
       and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
       and (not q.needs_slot or (
         q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
-        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null)
+        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null and ${isWithinWidth})
         and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
     order by q.rank, q.run_id
     limit ${wanted.limit}
@@ -124,8 +127,8 @@ export async function lockSlots(
     sql`
     select w.queue, s.n from jsonb_to_recordset(${JSON.stringify(queues)}::jsonb) as w(queue text, count int)
     cross join lateral (
-      select n from slots where slots.queue = w.queue and attempt_id is null order by n limit w.count
-      for update skip locked) s ${PREPARED}`,
+      select s.n from slots s where s.queue = w.queue and s.attempt_id is null and ${isWithinWidth}
+      order by s.n limit w.count for update of s skip locked) s ${PREPARED}`,
   );
   const byQueue = Map.groupBy(rows, (row) => row.queue);
   return new Map([...byQueue].map(([queue, list]) => [queue, list.map((row) => row.n)]));
@@ -144,6 +147,14 @@ export interface NewAttempt {
   readonly graceMs: number;
   readonly startDeadlineMs: number;
 }
+
+/**
+ * In a queue that was made narrower while more of it was taken, a slot that comes free is none as long as it and those that
+ * are taken above it are more than the queue may have (INV-13). Of a slot `s`.
+ */
+const isWithinWidth =
+  sql`not exists (select 1 from queues w where w.name = s.queue and w.max_concurrency < s.n + (
+  select count(*) from slots above where above.queue = s.queue and above.n > s.n and above.attempt_id is not null))`;
 
 /** The runs leave the queue and are these attempts': one statement for all that a claim writes of them (CL-06). */
 export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[], now: Date): Promise<void> {

@@ -216,6 +216,21 @@ export async function depthOf(db: Executor, id: string): Promise<number> {
   return row?.depth ?? 0;
 }
 
+/** Runs that have not ended and that steps of this one wait for, or steps of those; whoever waits before what it waits for. */
+export async function awaitedBy(db: Executor, id: string): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    sql`
+    with recursive tree as (
+      select id, status, 0 as depth from runs where id = ${id}
+      union all select r.id, r.status, tree.depth + 1 from runs r join tree on r.parent_id = tree.id
+        where not r.needs_slot and tree.depth < 100)
+    select id from tree where depth > 0 and status in (${codeOf("not_started")}, ${codeOf("running")},
+      ${codeOf("queued")}, ${codeOf("waiting")}) order by depth, id`,
+  );
+  return rows.map((row) => row.id);
+}
+
 export async function listRunInputs(
   db: Executor,
   runId: string,

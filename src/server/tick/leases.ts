@@ -1,4 +1,5 @@
 /** Ends what nobody keeps alive any more (4.9), never because of an outage of our own (LO-05). */
+import { confirmMs, notifyStopped, stopAwaited, type Stopped } from "../dispatch/cancel.ts";
 import { endFromOutside } from "../dispatch/end.ts";
 import { requeueAttempt } from "../dispatch/requeue.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -15,7 +16,7 @@ export async function sweepLeases(ports: ServerPorts, settings: ServerSettings):
   for (const due of await dueAttempts(ports.db, now)) {
     if (due.due === "not_started") {
       await requeueAttempt(ports, due.attemptId, "expired", { excludeRunner: false });
-    } else await endDue(ports, due);
+    } else await endDue(ports, settings, due);
   }
 }
 
@@ -33,8 +34,10 @@ async function forgiveOutage(db: Db, settings: ServerSettings, now: Date): Promi
   });
 }
 
-async function endDue(ports: ServerPorts, due: DueAttempt): Promise<void> {
+async function endDue(ports: ServerPorts, settings: ServerSettings, due: DueAttempt): Promise<void> {
   const now = new Date(ports.clock.now());
+  const stopped: Stopped[] = [];
+  const stop = { by: "its parent's stop", isForced: false, confirmMs: confirmMs(settings, false) };
   const isEnded = await endFromOutside(
     ports,
     due.attemptId,
@@ -59,7 +62,12 @@ async function endDue(ports: ServerPorts, due: DueAttempt): Promise<void> {
       },
     // Its runner may have come back since it was found (TX-08).
     async (tx) => (await dueAttempts(tx, now, due.attemptId)).length > 0,
+    // A handler of the stop may have started sub-runs since (INV-17).
+    async (tx) => {
+      if (due.due === "cancel_overdue") stopped.push(...await stopAwaited(tx, ports, due.runId, stop));
+    },
   );
+  notifyStopped(ports, stopped);
   if (isEnded) {
     ports.log.warn("attempt ended from outside", { attempt: due.attemptId, run: due.runId, why: due.due });
   }
