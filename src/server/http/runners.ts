@@ -19,7 +19,7 @@ import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
 import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
-import { claim } from "../dispatch/claim.ts";
+import { newClaims } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
 import { reportLog } from "../dispatch/logs.ts";
@@ -58,6 +58,7 @@ export function runnerRoutes(
   settings: ServerSettings,
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
+  const claim = newClaims(ports, settings);
   const report = newReports(ports);
   const askings = newRateLimit(ports.clock, { limit: SECRETS_PER_MINUTE, windowMs: 60_000 });
 
@@ -100,7 +101,7 @@ export function runnerRoutes(
   app.post("/claim", async (c) => {
     const body = await read(c, ClaimRequest);
     if (body instanceof Response) return body;
-    return c.json(await claim(ports, settings, c.var.runner, body, c.req.raw.signal));
+    return c.json(await claim(c.var.runner, body, c.req.raw.signal));
   });
 
   app.post("/heartbeat", async (c) => {
