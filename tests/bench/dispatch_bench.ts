@@ -150,12 +150,12 @@ function quantile(values: readonly number[], q: number): number {
 // ---- idle -------------------------------------------------------------------------------------------------------
 
 const IDLE_RUNNERS = 200;
-const IDLE_MS = 30_000;
+const IDLE_MS = 60_000;
 
 async function idle(): Promise<void> {
   await using bench = await openBench();
-  const runners = await Promise.all(Array.from({ length: IDLE_RUNNERS }, () => addRunner(bench)));
-  const share = await idleCost(bench, runners, IDLE_MS);
+  const options = { runners: IDLE_RUNNERS, durationMs: IDLE_MS };
+  const share = await idleCost(bench.ports, bench.url, options);
   console.log(`${IDLE_RUNNERS} idle runners: ${(share * 100).toFixed(1)} % of a core`);
 }
 

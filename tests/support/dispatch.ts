@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Grant } from "../../src/protocol/grant.ts";
 import type { ClaimReply, ClaimRequest, EventsRequest } from "../../src/protocol/messages.ts";
 import type { RunEventBody } from "../../src/run/event.ts";
-import { claim } from "../../src/server/dispatch/claim.ts";
+import { newClaims } from "../../src/server/dispatch/claim.ts";
 import { createRegistrationToken, registerRunner } from "../../src/server/dispatch/register.ts";
 import { newReports, type Report, type Reported } from "../../src/server/dispatch/report.ts";
 import { type StartRequest, startRun } from "../../src/server/dispatch/start.ts";
@@ -85,7 +85,7 @@ export async function claimNow(
   change: Partial<ClaimRequest> = {},
 ): Promise<ClaimReply> {
   const request = { claimId: ports.ids.uuid(), labels: {}, free: 1, waitMs: 0, held: [], ...change };
-  return await claim(ports, settings, runner, request, new AbortController().signal);
+  return await newClaims(ports, settings)(runner, request, new AbortController().signal);
 }
 
 export async function claimOne(bench: DispatchBench, runner: RunnerRow): Promise<Grant> {

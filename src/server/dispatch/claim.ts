@@ -10,11 +10,12 @@ import {
   beginAttempts,
   type Candidate,
   claimedBy,
-  hasNews,
+  claimsWithNews,
   lockCandidates,
   lockClaim,
   lockSlots,
   type NewAttempt,
+  type Waiting,
 } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
 import { goByIndex } from "../store/query.ts";
@@ -22,48 +23,93 @@ import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { resetSteps } from "../store/steps.ts";
 import { newAttemptToken } from "./attempt-token.ts";
 import { readDirectives } from "./directives.ts";
+import { newGather } from "./gather.ts";
 import { readGrants } from "./grants.ts";
 import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
 const POLL_MS = [500, 3_000] as const;
+/** Claims that wait look at the same moments, so that all of a process ask with one question (CL-11). */
+const MOMENT_MS = 500;
+const WAITING_MAX = 1_000;
+
+export type Claim = (runner: RunnerRow, request: ClaimRequest, signal: AbortSignal) => Promise<ClaimReply>;
 
 /**
- * Answers as soon as there is a run or a directive, at the latest after `waitMs`. No transaction is held while waiting.
- * A repeated `claimId` answers the same attempts while they have not started.
+ * A claim answers as soon as there is a run or a directive, at the latest after `waitMs`. No transaction is held while it
+ * waits. A repeated `claimId` answers the same attempts while they have not started.
  */
-export async function claim(
+export function newClaims(ports: ServerPorts, settings: ServerSettings): Claim {
+  const hasNews = newGather<Waiting, boolean>({
+    work: async (waiting) => {
+      const news = await claimsWithNews(ports.db, waiting);
+      return waiting.map(({ claimId }) => ({ status: "fulfilled", value: news.has(claimId) }));
+    },
+    keyOf: ({ runnerId, claimId }) => `${runnerId} ${claimId}`,
+    groupMax: WAITING_MAX,
+    hands: 1,
+  });
+  return (runner, request, signal) => claim(ports, settings, hasNews, { runner, request, signal });
+}
+
+async function claim(
   ports: ServerPorts,
   settings: ServerSettings,
-  runner: RunnerRow,
-  request: ClaimRequest,
-  signal: AbortSignal,
+  hasNews: (waiting: Waiting) => Promise<boolean>,
+  { runner, request, signal }: {
+    readonly runner: RunnerRow;
+    readonly request: ClaimRequest;
+    readonly signal: AbortSignal;
+  },
 ): Promise<ClaimReply> {
   await Promise.all([
     markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports)),
     expireForgotten(ports, runner, request),
   ]);
-  const until = ports.clock.mono() + request.waitMs;
-  let pollMs: number = POLL_MS[0];
   // Who asks for work is not draining any more, whatever it said before it was started anew.
   if (runner.state === "draining" && request.free > 0) await setRunnerState(ports.db, runner.id, "active");
-  while (true) {
-    const attempts = request.free > 0 ? await claimOnce(ports, settings, runner, request) : [];
-    const directives = await readDirectives(ports.db, runner.id);
-    const leftMs = until - ports.clock.mono();
-    if (attempts.length > 0 || directives.length > 0 || leftMs <= 0 || signal.aborted) {
-      return { attempts, directives, claimAfterMs: 0 };
+  const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
+  const until = ports.clock.mono() + request.waitMs;
+  for (let pollMs: number = POLL_MS[0];; pollMs = Math.min(pollMs * 1.5, POLL_MS[1])) {
+    const leftMs = Math.max(0, until - ports.clock.mono());
+    const answered = new AbortController();
+    // It listens before it looks: what comes in between is not missed.
+    const woken = leftMs === 0 ? null : ports.wake.wait(
+      topics,
+      Math.min(leftMs, untilMoment(ports.clock.mono(), pollMs)),
+      AbortSignal.any([signal, answered.signal]),
+    );
+    try {
+      const reply = await hasNews({ runnerId: runner.id, claimId: request.claimId })
+        ? await readReply(ports, settings, runner, request)
+        : NOTHING;
+      if (leftMs === 0 || reply.attempts.length + reply.directives.length > 0) return reply;
+      await woken;
+      if (signal.aborted) return reply;
+    } finally {
+      answered.abort();
+      await woken;
     }
-    const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
-    const jitter = 0.8 + 0.4 * ((ports.random(1)[0] ?? 0) / 255);
-    let waitMs = leftMs;
-    do {
-      await ports.wake.wait(topics, Math.min(waitMs, pollMs * jitter), signal);
-      pollMs = Math.min(pollMs * 1.5, POLL_MS[1]);
-      waitMs = until - ports.clock.mono();
-    } while (waitMs > 0 && !signal.aborted && !await hasNews(ports.db, runner.id, request.claimId));
   }
+}
+
+const NOTHING: ClaimReply = { attempts: [], directives: [], claimAfterMs: 0 };
+
+async function readReply(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: RunnerRow,
+  request: ClaimRequest,
+): Promise<ClaimReply> {
+  const attempts = request.free > 0 ? await claimOnce(ports, settings, runner, request) : [];
+  return { attempts, directives: await readDirectives(ports.db, runner.id), claimAfterMs: 0 };
+}
+
+/** Milliseconds to the common moment that is next to `pollMs` from now. */
+function untilMoment(now: number, pollMs: number): number {
+  const moment = Math.round((now + pollMs) / MOMENT_MS) * MOMENT_MS;
+  return Math.max(1, moment - now);
 }
 
 /** One transaction; what it answers is read in it, and given out when it is over. */

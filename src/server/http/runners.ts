@@ -24,7 +24,7 @@ import { SecretsRequest } from "../../protocol/secrets.ts";
 import { StateRequest } from "../../protocol/state.ts";
 import { newerThan } from "../dispatch/boot.ts";
 import { attemptOf } from "../dispatch/caller.ts";
-import { claim } from "../dispatch/claim.ts";
+import { newClaims } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
 import { reportLog } from "../dispatch/logs.ts";
@@ -66,6 +66,7 @@ export function runnerRoutes(
   settings: ServerSettings,
 ): Hono<{ Variables: RunnerVariables }> {
   const app = new Hono<{ Variables: RunnerVariables }>();
+  const claim = newClaims(ports, settings);
   const report = newReports(ports);
   const { limits } = settings;
   const secrets = newRateLimit(ports.clock, limits.secrets);
@@ -136,7 +137,7 @@ export function runnerRoutes(
     const { id } = c.var.runner;
     const refused = tooOften(body.free === 0 ? 0 : claims.look(id), "claims");
     if (refused !== null) return refused;
-    const reply = await claim(ports, settings, c.var.runner, body, c.req.raw.signal);
+    const reply = await claim(c.var.runner, body, c.req.raw.signal);
     // Who is given work cannot ask too often.
     if (body.free > 0 && reply.attempts.length === 0) claims.take(id);
     return c.json(reply);

@@ -26,19 +26,29 @@ export async function claimedBy(db: Executor, claimId: string, runnerId: string)
   return rows.length === 0 ? null : rows.flatMap((row) => row.is_claimed ? [row.id] : []);
 }
 
+export interface Waiting {
+  readonly runnerId: string;
+  readonly claimId: string;
+}
+
 /**
- * Whether a claim that waits could be answered now, so that waiting costs one small question at a time: something is queued,
- * the runner is to be told something, or another copy of this claim was given runs.
+ * Which claims that wait could be answered now, so that waiting costs one small question for all of them: something is
+ * queued, the runner is to be told something, or another copy of the claim was given runs. Answers claim ids.
  */
-export async function hasNews(db: Executor, runnerId: string, claimId: string): Promise<boolean> {
-  const [row] = await query<{ news: boolean }>(
+export async function claimsWithNews(
+  db: Executor,
+  waiting: readonly Waiting[],
+): Promise<ReadonlySet<string>> {
+  const rows = await query<{ id: string }>(
     db,
     sql`
-    select exists (select 1 from run_queue)
-      or exists (select 1 from directives where runner_id = ${runnerId} and acked_at is null)
-      or exists (select 1 from attempts where claim_id = ${claimId} and state = 'claimed') as news ${PREPARED}`,
+    select w."claimId" as id
+    from jsonb_to_recordset(${JSON.stringify(waiting)}::jsonb) as w("runnerId" uuid, "claimId" uuid)
+    where exists (select 1 from run_queue)
+      or exists (select 1 from directives d where d.runner_id = w."runnerId" and d.acked_at is null)
+      or exists (select 1 from attempts a where a.claim_id = w."claimId" and a.state = 'claimed') ${PREPARED}`,
   );
-  return row?.news === true;
+  return new Set(rows.map((row) => row.id));
 }
 
 export interface Candidate {
