@@ -6,7 +6,7 @@ import { isNamedAction } from "./actions/names.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
 import { findViolations } from "./json-schema.ts";
-import { insertionText } from "./select.ts";
+import { renderTemplate } from "./template.ts";
 
 export interface Mistake {
   readonly path: Path;
@@ -244,7 +244,7 @@ function hasReference(input: unknown, path: Path): boolean {
   return typeof at === "string" && at.includes("$");
 }
 
-/** `{{ .input.x }}` in texts, and `{$input: path}` for a value with its kind (S-125). */
+/** `{{ .input.x }}` and all else that templates know in texts, and `{$input: path}` for a value with its kind (S-125). */
 function render(
   value: unknown,
   input: Readonly<Record<string, unknown>>,
@@ -252,18 +252,15 @@ function render(
   mistakes: Mistake[],
 ): unknown {
   if (typeof value === "string") {
-    return value.replace(/\{\{-?\s*(.*?)\s*-?\}\}/gs, (token, expression: string) => {
-      const found = /^\.input((?:\.[A-Za-z_]\w*)+)$/.test(expression)
-        ? inputAt(input, expression.slice(".input.".length))
-        : undefined;
-      if (found !== undefined) return insertionText(found);
-      mistakes.push({
-        path,
-        message: `template of the custom action: ${token} has no value`,
-        remedy: "use {{ .input.NAME }}",
-      });
-      return token;
+    if (!value.includes("{{")) return value;
+    const rendered = renderTemplate(value, { input });
+    if (rendered.ok) return rendered.text;
+    mistakes.push({
+      path,
+      message: `template of the custom action: ${rendered.message}`,
+      remedy: "use {{ .input.NAME }}, and {{`{{`}} for braces that are meant to stay",
     });
+    return value;
   }
   if (Array.isArray(value)) return value.map((item: unknown) => render(item, input, path, mistakes));
   if (!isMapping(value)) return value;

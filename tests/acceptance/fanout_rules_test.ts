@@ -326,7 +326,27 @@ accept(
   `params: {WHO: ann}\n${GREET}steps: [{id: a, action: say.hello, with: {name: "\${params.WHO}"}}]`,
   [{ args: START, files: { o: "hello ann\nhello ann\n" } }],
 );
+accept(
+  "S-125 a custom action's text is a template: choices, loops, functions, and braces that stay",
+  `actions:
+  show.it:
+    input_schema:
+      type: object
+      properties: {loud: {type: boolean, default: false}, words: {type: array}, text: {type: string}}
+    template:
+      run: |
+        printf '%s\\n' '{{ if .input.loud }}{{ .input.text | upper }}{{ else }}{{ .input.text }}{{ end }}' >> @W/o
+        printf '%s\\n' {{ range .input.words }}'<{{ . }}>' {{ end }} '{{ "{{.Names}}" }}' >> @W/o
+steps:
+  - {id: a, action: show.it, with: {text: hi, loud: true, words: [x, 2]}}
+`,
+  [{ args: START, files: { o: "HI\n<x>\n<2>\n{{.Names}}\n" } }],
+);
 acceptEach("S-124 S-125 S-126 what a custom action refuses", [
+  [`${GREET.replace("input.times", "input.time")}steps: [{id: a, action: say.hello, with: {name: x}}]`, {
+    code: 1,
+    err: ['map has no entry for key "time"'],
+  }],
   [`${GREET}steps: [{id: a, action: say.hello}]`, { code: 1, err: ["name"] }],
   [`${GREET}steps: [{id: a, action: say.hello, with: {name: x, times: many}}]`, { code: 1, err: ["times"] }],
   [`${GREET}steps: [{id: a, action: say.hello, with: {name: x}, run: "true"}]`, { code: 1, err: ["run"] }],

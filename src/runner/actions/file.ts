@@ -122,6 +122,7 @@ async function copyFolder(
   above: readonly string[] = [],
 ): Promise<void> {
   const way = await enter(source, above);
+  const isNew = await look(destination, true) === null;
   if (way === null) throw new ActionError(`${source} leads back to a folder above it`, "remove the symlink");
   await Deno.mkdir(destination, { recursive: true });
   for await (const entry of Deno.readDir(source)) {
@@ -134,6 +135,8 @@ async function copyFolder(
       await Deno.symlink(await Deno.readLink(from), to);
     } else if (info !== null) await copyOne(from, to);
   }
+  // Last, since a folder may forbid what was just done in it.
+  if (isNew) await Deno.chmod(destination, ((await Deno.stat(source)).mode ?? 0o755) & 0o7777);
 }
 
 /** The folders down to this one; null: it is one of those above it, which only a symlink can bring about. */

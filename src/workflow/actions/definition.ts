@@ -1,5 +1,6 @@
 /** What an action's `with` may hold, and how its texts are resolved (workflow-language contract 6.1 and 2.6). */
 import * as v from "valibot";
+import { parseDuration } from "../duration.ts";
 import { complain, fields, isScalarValue, kindOf } from "../schema/fields.ts";
 
 export interface ActionDefinition<S extends v.GenericSchema = v.GenericSchema> {
@@ -59,6 +60,20 @@ export function anyNumber(minimum: number, maximum: number) {
     v.maxValue(maximum, complain(`must be from ${minimum} to ${maximum}`)),
   );
 }
+
+/** Seconds; text with a unit such as `1m30s` is turned into them. 0: no limit. */
+export const seconds = v.pipe(
+  v.unknown(),
+  v.transform((value): unknown => {
+    if (typeof value !== "string") return value;
+    const ms = parseDuration(value);
+    return ms === null ? (/^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value) : ms / 1000;
+  }),
+  v.custom<number>(
+    (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
+    (issue) => complain(`must be seconds or a duration such as 30s, got ${kindOf(issue.input)}`),
+  ),
+);
 
 /** A boolean, or text that reads as one. */
 export const bool = v.pipe(

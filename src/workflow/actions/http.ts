@@ -1,7 +1,7 @@
 /** `http.request` (workflow-language contract 6.5). */
 import * as v from "valibot";
 import { complain, fields, isScalarValue, kindOf, mapping, oneOf, text, textMap } from "../schema/fields.ts";
-import { anyNumber, bool, defineAction, filled } from "./definition.ts";
+import { bool, defineAction, filled, seconds } from "./definition.ts";
 
 const off = v.optional(bool, false);
 const TIMEOUT_MAX = 86_400;
@@ -47,7 +47,7 @@ export const httpRequest = defineAction(
       body: v.optional(v.unknown()),
       form: v.optional(manyTexts),
       files: v.optional(textMap),
-      timeout: v.optional(anyNumber(0, TIMEOUT_MAX), 0),
+      timeout: v.optional(v.pipe(seconds, v.maxValue(TIMEOUT_MAX, complain("must be one day at most"))), 0),
       format: v.optional(oneOf(["text", "json"]), "text"),
       json: off,
       silent: off,

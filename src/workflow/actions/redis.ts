@@ -1,25 +1,10 @@
 /** `redis.*`: the operations of a Redis server that have a name here (workflow-language contract 6.6). */
 import * as v from "valibot";
-import { parseDuration } from "../duration.ts";
 import { complain, fields, isScalarValue, kindOf, mapping, oneOf, text, texts } from "../schema/fields.ts";
-import { anyNumber, bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
+import { anyNumber, bool, defineAction, filled, rootDefaults, seconds, wholeNumber } from "./definition.ts";
 
 const off = v.optional(bool, false);
 const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
-
-/** Seconds; text with a unit such as `1m30s` is turned into them. */
-const seconds = v.pipe(
-  v.unknown(),
-  v.transform((value): unknown => {
-    if (typeof value !== "string") return value;
-    const ms = parseDuration(value);
-    return ms === null ? (/^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value) : ms / 1000;
-  }),
-  v.custom<number>(
-    (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
-    (issue) => complain(`must be seconds or a duration such as 30s, got ${kindOf(issue.input)}`),
-  ),
-);
 
 /** Text; a list or a mapping is stored as JSON. */
 const value = v.pipe(

@@ -2,26 +2,11 @@
 import * as v from "valibot";
 import { complain, fields, kindOf, oneOf, string, text, texts } from "../schema/fields.ts";
 import { isMapping } from "../json.ts";
-import { parseDuration } from "../duration.ts";
-import { bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { bool, defineAction, filled, seconds, wholeNumber } from "./definition.ts";
 
 const off = v.optional(bool, false);
 /** 0: no limit. */
 const count = v.optional(wholeNumber(0), 0);
-
-/** Seconds; text with a unit such as `1m30s` is turned into them. 0: no limit. */
-const seconds = v.pipe(
-  v.unknown(),
-  v.transform((value): unknown => {
-    if (typeof value !== "string") return value;
-    const ms = parseDuration(value);
-    return ms === null ? (/^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value) : ms / 1000;
-  }),
-  v.custom<number>(
-    (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
-    (issue) => complain(`must be seconds or a duration such as 30s, got ${kindOf(issue.input)}`),
-  ),
-);
 
 const query = {
   dsn: filled,

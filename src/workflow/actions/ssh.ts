@@ -1,24 +1,9 @@
 /** `ssh.run`, `sftp.upload`, `sftp.download` (workflow-language contract 6.5). */
 import * as v from "valibot";
-import { parseDuration } from "../duration.ts";
 import { complain, fields, kindOf, text, texts } from "../schema/fields.ts";
-import { bool, defineAction, filled, rootDefaults, wholeNumber } from "./definition.ts";
+import { bool, defineAction, filled, rootDefaults, seconds, wholeNumber } from "./definition.ts";
 
 const PORT_MAX = 65_535;
-
-/** Seconds; text with a unit such as `1m30s` is turned into them. */
-const seconds = v.pipe(
-  v.unknown(),
-  v.transform((value): unknown => {
-    if (typeof value !== "string") return value;
-    const ms = parseDuration(value);
-    return ms === null ? (/^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value) : ms / 1000;
-  }),
-  v.custom<number>(
-    (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
-    (issue) => complain(`must be seconds or a duration such as 30s, got ${kindOf(issue.input)}`),
-  ),
-);
 
 /** Text, or a list of words. */
 const words = v.pipe(

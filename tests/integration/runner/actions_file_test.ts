@@ -88,6 +88,10 @@ Deno.test("A-38 file actions: their results", async () => {
   assert.equal((await Deno.stat(join(bench.workspace.workDir, "x/y"))).mode! & 0o777, 0o644);
   const copied = await perform(bench, "file.copy", { source: "d", destination: "c", recursive: true });
   assert.equal(resultOf(copied.stdout)["copied"], true);
+  await Deno.chmod(join(bench.workspace.workDir, "d/e"), 0o700);
+  await perform(bench, "file.copy", { source: "d", destination: "closed", recursive: true });
+  const modeOf = async (name: string) => (await Deno.stat(join(bench.workspace.workDir, name))).mode! & 0o777;
+  assert.deepEqual([await modeOf("closed"), await modeOf("closed/e")], [await modeOf("d"), 0o700]);
   const moved = await perform(bench, "file.move", { source: "c", destination: "m" });
   assert.equal(resultOf(moved.stdout)["moved"], true);
   assert.equal(await Deno.readTextFile(join(bench.workspace.workDir, "m/e/h.log")), "h");
