@@ -15,6 +15,7 @@ import { codeOf, failureOf, type RunRow, statusOf, updateRun } from "../store/ru
 import { getSteps, listSteps, updateSteps } from "../store/steps.ts";
 import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { readDirectives } from "./claim.ts";
+import { endFromOutside } from "./end.ts";
 import { trimHistory } from "./history.ts";
 import { queueResumed } from "./resume.ts";
 import { retryFailed } from "./retry.ts";
@@ -27,12 +28,25 @@ export async function reportEvents(
   request: EventsRequest,
 ): Promise<Reported> {
   const outcome = await ports.db.transaction((tx) => store(tx, ports, caller, request));
-  if (!outcome.ok) return outcome;
+  if (!outcome.ok) {
+    if (outcome.code === "conflict") await endContradicted(ports, caller.attemptId, outcome.message);
+    return outcome;
+  }
   ports.wake.notify(`run:${outcome.runId}`);
   if (outcome.isEnd) ports.wake.notify("ready");
   if (outcome.endedRun !== null) ports.background(trimHistory(ports, outcome.endedRun));
   const directives = await readDirectives(ports.db, caller.runnerId);
   return { ok: true, reply: { ackSeq: outcome.ackSeq, runStatus: outcome.runStatus, directives } };
+}
+
+/** A runner that contradicts itself tells nothing more of the attempt: nobody else would end it (M6). */
+async function endContradicted(ports: ServerPorts, attemptId: string, message: string): Promise<void> {
+  const failure = {
+    code: "INTERNAL" as const,
+    message,
+    remedy: "look at the runner's log; start the run again",
+  };
+  await endFromOutside(ports, attemptId, { state: "failed", reason: "internal", failure });
 }
 
 type Stored =
