@@ -118,7 +118,8 @@ function readSettings(options: HostOptions, keys: Keyring): ServerSettings {
     publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
     auth: options.auth,
     keys,
-    runner: { ...SERVER_DEFAULTS.runner, artifactMax: readArtifactMax(env) },
+    runner: { ...SERVER_DEFAULTS.runner, ...readLease(env), artifactMax: readArtifactMax(env) },
+    retryGraceMs: readSeconds(env, "DAGU_RUNS_GRACE", [0, 3_600]) ?? SERVER_DEFAULTS.retryGraceMs,
     webhookMaxPayloadBytes: readBytes(
       env,
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
@@ -146,6 +147,29 @@ function readObjectStore(env: Readonly<Record<string, string>>): Bucket | null {
   });
   if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
   return bucket;
+}
+
+/** A runner renews a lease at least three times before it ends (5.6). */
+function readLease(env: Readonly<Record<string, string>>): Partial<ServerSettings["runner"]> {
+  const leaseMs = readSeconds(env, "DAGU_RUNS_LEASE", [30, 600]);
+  if (leaseMs === null) return {};
+  return { leaseMs, heartbeatMs: Math.min(SERVER_DEFAULTS.runner.heartbeatMs, Math.floor(leaseMs / 3)) };
+}
+
+/** `90s`, `5m`: in milliseconds; null: not set. */
+function readSeconds(
+  env: Readonly<Record<string, string>>,
+  name: string,
+  [least, most]: readonly [number, number],
+): number | null {
+  const text = env[name]?.trim() ?? "";
+  if (text === "") return null;
+  const [, count = "", unit = ""] = /^(\d{1,4})([sm])$/.exec(text) ?? [];
+  const seconds = count === "" ? -1 : Number(count) * (unit === "m" ? 60 : 1);
+  if (seconds < least || seconds > most) {
+    throw new UserError(`${name} must be from ${least}s to ${most}s, for example 90s or 5m; got "${text}"`);
+  }
+  return seconds * 1_000;
 }
 
 /** Three of them are for operators to set; 0: no limit. */

@@ -212,6 +212,11 @@ export const HeartbeatRequest = v.object({
   version: v.string(),
   attempts: v.array(v.object({ attemptId: Uuid, fence: Count, lastSeq: Count, ackSeq: Count })),
   ackDirectives: v.array(Uuid),
+  /**
+   * From 1, one more after each that was answered: so of two numbers the later was sent when the earlier had been heard, and
+   * `attempts` is all that the process holds. Absent: it may hold others.
+   */
+  beat: v.optional(v.pipe(Count, v.minValue(1))),
 });
 export type HeartbeatRequest = v.InferOutput<typeof HeartbeatRequest>;
 

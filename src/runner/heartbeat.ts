@@ -46,6 +46,7 @@ const WATCH_MS = 2_000;
 export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): Heartbeat {
   const acknowledged = new Set<string>();
   let wasReachable = true;
+  let answered = 0;
 
   async function beat(signal: AbortSignal): Promise<void> {
     const { attempts, ...view } = options.view();
@@ -59,6 +60,7 @@ export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): 
       version: view.version,
       attempts: held.map(({ attemptId, fence, lastSeq, ackSeq }) => ({ attemptId, fence, lastSeq, ackSeq })),
       ackDirectives: acks,
+      beat: answered + 1,
     }, { signal });
     if (!result.ok) {
       if (result.failure.kind === "aborted") return;
@@ -76,6 +78,7 @@ export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): 
       options.onContact();
     }
     wasReachable = true;
+    answered++;
     for (const id of acks) acknowledged.delete(id);
     for (const attempt of held) applyStatus(attempt, result.value, sentAt);
     options.onDirectives(result.value.directives);

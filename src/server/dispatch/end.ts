@@ -9,7 +9,7 @@ import { retryLost } from "./retry.ts";
 
 export interface OutsideEnd {
   /** Of the attempt; when it is lost the run fails, or goes on with another attempt if it is such a one. */
-  readonly state: "aborted" | "lost";
+  readonly state: "aborted" | "failed" | "lost";
   /** Of the run. */
   readonly reason: string;
   readonly failure: Failure;
@@ -27,7 +27,7 @@ export async function endFromOutside(
   alongside: (tx: Transaction) => Promise<void> = () => Promise.resolve(),
 ): Promise<boolean> {
   const now = new Date(ports.clock.now());
-  const status = end.state === "lost" ? "failed" : "aborted";
+  const status = end.state === "aborted" ? "aborted" : "failed";
   const runId = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, attemptId);
     if (held === null || !isLive(held.attempt) || !await isMeant(tx)) return null;

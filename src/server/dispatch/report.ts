@@ -14,6 +14,7 @@ import { holdReported, type ReportWrite, stepsOfReported, writeReports } from ".
 import { failureOf, lockRun, statusOf } from "../store/runs.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { toDirective } from "./directives.ts";
+import { endFromOutside } from "./end.ts";
 import { type Ends, newGather } from "./gather.ts";
 import { trimHistory } from "./history.ts";
 import { type Judged, judgeReport, namesOf, repeatedOf, tellsEnd } from "./judge-report.ts";
@@ -73,12 +74,26 @@ async function storeTogether(ports: ServerPorts, reports: readonly Report[]): Pr
     trimmed.add(rule);
   }
   if (isAnyOver) ports.wake.notify("ready");
+  for (const [index, one] of judged.entries()) {
+    const attemptId = reports[index]?.caller.attemptId ?? "";
+    if (!one.ok && one.code === "conflict") await endContradicted(ports, attemptId, one.message);
+  }
   return judged.map((one, index) => {
     if (!one.ok) return one;
     const mine = directives.get(reports[index]?.caller.runnerId ?? "") ?? [];
     const { ackSeq, runStatus } = one;
     return { ok: true, reply: { ackSeq, runStatus, directives: mine.map(toDirective) } };
   });
+}
+
+/** A runner that contradicts itself tells nothing more of the attempt: nobody else would end it (M6). */
+async function endContradicted(ports: ServerPorts, attemptId: string, message: string): Promise<void> {
+  const failure = {
+    code: "INTERNAL" as const,
+    message,
+    remedy: "look at the runner's log; start the run again",
+  };
+  await endFromOutside(ports, attemptId, { state: "failed", reason: "internal", failure });
 }
 
 interface Stored {

@@ -146,7 +146,7 @@ export function runnerRoutes(
   app.post("/heartbeat", async (c) => {
     const body = await read(c, HeartbeatRequest);
     if (body instanceof Response) return body;
-    return c.json(await heartbeat(ports, settings, c.var.runner, body));
+    return c.json(await heartbeat(ports, settings, c.var.runner, body, c.var.boot));
   });
 
   app.post("/reattach", async (c) => {

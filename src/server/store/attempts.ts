@@ -104,10 +104,36 @@ export async function renewLeases(
     eq(attemptLeases.runnerId, runnerId),
     inArray(attemptLeases.attemptId, held.map(({ attemptId }) => attemptId)),
   )).orderBy(asc(attemptLeases.attemptId)).for("no key update");
-  const rows = await db.update(attemptLeases).set({ expiresAt })
+  const rows = await db.update(attemptLeases).set({ expiresAt, missedBeat: 0 })
     .where(inArray(attemptLeases.attemptId, inOrder))
     .returning({ id: attemptLeases.attemptId, graceMs: attemptLeases.graceMs });
   return new Map(rows.map((row) => [row.id, row.graceMs]));
+}
+
+/**
+ * Attempts of the runner that have begun and that this heartbeat of it does not name, each with the beat that missed it before
+ * (0: none), which this one takes the place of.
+ */
+export async function missAttempts(
+  db: Executor,
+  runnerId: string,
+  named: readonly string[],
+  beat: number,
+): Promise<{ readonly attemptId: string; readonly before: number }[]> {
+  const rows = await query<{ id: string; before: string | number }>(
+    db,
+    sql`
+    with missed as (
+      select l.attempt_id as id, l.missed_beat as before from attempt_leases l
+      where l.runner_id = ${runnerId} and l.start_deadline is null and l.missed_beat < ${beat}
+        and l.attempt_id <> all(array(select jsonb_array_elements_text(${
+      JSON.stringify(named)
+    }::jsonb)::uuid))
+      for update)
+    update attempt_leases l set missed_beat = ${beat} from missed m where l.attempt_id = m.id
+    returning m.id, m.before`,
+  );
+  return rows.map((row) => ({ attemptId: row.id, before: Number(row.before) }));
 }
 
 /** In grace an attempt is still its runner's, but it is given nothing new. */

@@ -147,6 +147,14 @@ export async function markSeen(
     });
 }
 
+/** false: a newer heartbeat was heard before. */
+export async function isNewestBeat(db: Executor, runnerId: string, beat: number): Promise<boolean> {
+  const rows = await db.update(runnersLive).set({ beat })
+    .where(and(eq(runnersLive.runnerId, runnerId), lt(runnersLive.beat, beat)))
+    .returning({ id: runnersLive.runnerId });
+  return rows.length > 0;
+}
+
 export interface ListedRunner extends RunnerRow {
   readonly lastSeenAt: Date | null;
   readonly free: number | null;

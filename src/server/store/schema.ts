@@ -128,6 +128,8 @@ export const runnersLive = pgTable("runners_live", {
   lastSeenAt: at("last_seen_at").notNull(),
   free: integer().notNull(),
   spoolBytes: bigint("spool_bytes", { mode: "number" }).notNull(),
+  /** Of the newest heartbeat: the process's number in front, then the beat's. */
+  beat: bigint({ mode: "number" }).notNull().default(0),
 });
 
 // ---- runs -------------------------------------------------------------------------------------------------------
@@ -327,6 +329,8 @@ export const attemptLeases = pgTable("attempt_leases", {
   graceMs: bigint("grace_ms", { mode: "number" }).notNull(),
   /** Set until the attempt has started. */
   startDeadline: at("start_deadline"),
+  /** The newest heartbeat of its runner that did not name it, since one that did; 0: none. */
+  missedBeat: bigint("missed_beat", { mode: "number" }).notNull().default(0),
 });
 
 export const directives = pgTable("directives", {

@@ -227,6 +227,7 @@ onEveryDatabase("M4 a declined run goes elsewhere; one that breaks the rules fai
   });
   assert.deepEqual(declined, { ok: true, outcome: "requeued" });
   await bench.time.advance(60_000);
+  await claimNow(bench, other, { free: 0 });
   assert.equal((await claimNow(bench, runner)).attempts.length, 0);
   const next = await claimOne(bench, other);
   const failed = await declineAttempt(bench.ports, await callerOf(other, next), {

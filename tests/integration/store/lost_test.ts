@@ -6,6 +6,7 @@ import { startChild } from "../../../src/server/dispatch/children.ts";
 import { heartbeat } from "../../../src/server/dispatch/lease.ts";
 import { revokeRunner } from "../../../src/server/dispatch/leave.ts";
 import { getRun } from "../../../src/server/store/runs.ts";
+import type { RunnerRow } from "../../../src/server/store/runners.ts";
 import { listSteps } from "../../../src/server/store/steps.ts";
 import { suspendWorkflow } from "../../../src/server/store/workflows.ts";
 import { publish } from "../../../src/server/definitions/publish.ts";
@@ -241,5 +242,68 @@ onEveryDatabase(
     // Nobody confirms: the deadline of each ends it.
     await stayUp(bench, 2 * LEASE_AND_GRACE_MS);
     for (const { id } of [run, child, below]) assert.equal((await readRun(bench, id)).word, "aborted");
+  },
+);
+
+// ---- what its runner does not have any more --------------------------------------------------------------------
+
+async function beatOf(
+  { ports, settings }: DispatchBench,
+  runner: RunnerRow,
+  [boot, beat]: readonly [number, number],
+  held: readonly Grant[],
+): Promise<void> {
+  const attempts = held.map(({ attemptId, fence }) => ({ attemptId, fence, lastSeq: 4, ackSeq: 4 }));
+  const rest = { state: "active" as const, free: 0, spoolBytes: 0, version: "test", ackDirectives: [] };
+  await heartbeat(ports, settings, runner, { ...rest, attempts, beat }, boot);
+}
+
+onEveryDatabase("INV-11 a run that its runner has twice not named is given up", async (bench) => {
+  const { run, runner } = await openHalfDone(bench, TWO_STEPS.replace("retry", "fail"));
+  await beatOf(bench, runner, [3, 7], []);
+  await beatOf(bench, runner, [3, 7], []);
+  assert.equal(
+    (await readRun(bench, run.id)).word,
+    "running",
+    "one beat, however often, may be older than it",
+  );
+  await beatOf(bench, runner, [3, 8], []);
+  const ended = await readRun(bench, run.id);
+  assert.deepEqual([ended.word, ended.reason], ["failed", "runner_lost"]);
+});
+
+const KEPT: readonly [name: string, beats: readonly (readonly [number, number, boolean])[]][] = [
+  ["that is named in between", [[3, 7, false], [3, 8, true], [3, 9, false]]],
+  ["whose runner was started anew in between", [[3, 7, false], [4, 1, false]]],
+  ["that only late copies do not name", [[3, 7, true], [3, 5, false], [3, 6, false]]],
+];
+for (const [name, beats] of KEPT) {
+  onEveryDatabase(`INV-11 a run ${name} is kept`, async (bench) => {
+    const { run, runner, grant } = await openHalfDone(bench);
+    for (const [boot, beat, isNamed] of beats) {
+      await beatOf(bench, runner, [boot, beat], isNamed ? [grant] : []);
+    }
+    assert.equal((await readRun(bench, run.id)).word, "running");
+  });
+}
+
+onEveryDatabase("INV-11 what was claimed and has not begun has its own deadline", async (bench) => {
+  const run = await queueRun(bench);
+  const runner = await addRunner(bench);
+  await claimOne(bench, runner);
+  for (const beat of [1, 2, 3]) await beatOf(bench, runner, [1, beat], []);
+  assert.equal((await readRun(bench, run.id)).word, "not_started");
+});
+
+onEveryDatabase(
+  "RT-09 what a runner does not have any more goes on when nothing of it can run there",
+  async (bench) => {
+    const { run, runner } = await openHalfDone(bench);
+    await beatOf(bench, runner, [1, 1], []);
+    await beatOf(bench, runner, [1, 2], []);
+    assert.equal((await readRun(bench, run.id)).word, "queued");
+    assert.deepEqual((await claimNow(bench, runner)).attempts, []);
+    await bench.time.advance(LEASE_AND_GRACE_MS);
+    assert.equal((await claimOne(bench, runner)).fence, 2);
   },
 );

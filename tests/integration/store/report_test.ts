@@ -130,10 +130,12 @@ onEveryDatabase("M6 a gap is refused with the number that is expected", async (b
 });
 
 onEveryDatabase("M6 another story under a number that was told is a conflict", async (bench) => {
-  const { runner, grant } = await openAttempt(bench);
+  const { run, runner, grant } = await openAttempt(bench);
   await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);
   const told = await tell(bench, runner, grant, 2, [STEP_DONE]);
   assert.equal(!told.ok && told.code, "conflict");
+  const ended = await readRun(bench, run.id);
+  assert.deepEqual([ended.word, ended.reason], ["failed", "internal"], "nobody would tell its end");
 });
 
 onEveryDatabase("M6 after the end repeats are acknowledged and news are fenced", async (bench) => {
