@@ -36,6 +36,17 @@ steps:
     run: echo "$COUNTED" | tail -1
 `;
 
+/** Its steps share a container, and what the second does takes long enough to be killed in. */
+const SHARED = `
+container: {image: "alpine:3.20"}
+steps:
+  - {id: first, run: "hostname > /tmp/name; cat /tmp/name"}
+  - id: second
+    depends: [first]
+    retry_policy: {limit: 1, interval_sec: 1}
+    run: "hostname; cat /tmp/name; sleep 3; echo over"
+`;
+
 const numbers = Array.from({ length: LINES }, (_, index) => index + 1);
 const STDOUT = numbers.map((n) => `out ${n}\nend ${n}\n`).join("");
 const STDERR = numbers.map((n) => `err ${n}\n`).join("");
@@ -56,6 +67,7 @@ async function openBench(engine: EngineUnderTest): Promise<Bench> {
   for (let lane = 0; lane < LANES; lane++) {
     await Deno.writeTextFile(join(serverHome, "dags", `count-${lane}.yaml`), specOf(lane));
   }
+  await Deno.writeTextFile(join(serverHome, "dags", "shared.yaml"), SHARED);
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = spawnDagu({
@@ -92,6 +104,35 @@ for (const name of ENGINE_NAMES) {
   });
 }
 
+for (const name of ENGINE_NAMES) {
+  Deno.test(`B03 B04 a runner killed while the steps of a run share a container goes on in it (${name})`, async () => {
+    await using bench = await openBench(engineUnderTest(name));
+    const worker = { process: bench.startWorker(0) };
+    try {
+      await worker.process.said("runner ready");
+      const runId = `shared-${crypto.randomUUID().slice(0, 8)}`;
+      const run = `${bench.url}/api/v1/dag-runs/shared/${runId}`;
+      await postJson(`${bench.url}/api/v1/dags/shared/start`, { dagRunId: runId });
+      const log = async (step: string): Promise<string> =>
+        await (await fetch(`${run}/steps/${step}/log/download?stream=stdout`)).text();
+      while (!/^[0-9a-f]{12}\n[0-9a-f]{12}\n/.test(await log("second"))) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      await startAnew(bench, worker, 0);
+      const details = await followToEnd(run);
+      const about = `${JSON.stringify(details)}\n${worker.process.stderr()}`;
+      assert.equal(details["statusLabel"], "succeeded", about);
+      const id = (await log("first")).trim();
+      assert.match(id, /^[0-9a-f]{12}$/, about);
+      // What was killed had said so far; the new try finds the same container and its file.
+      assert.equal(await log("second"), `${id}\n${id}\n${id}\n${id}\nover\n`, about);
+      assert.deepEqual(await leftContainers(bench.engine, runId), [], about);
+    } finally {
+      await worker.process[Symbol.asyncDispose]();
+    }
+  });
+}
+
 /** Each moment is in a part of the span of its own, whichever lane has it. */
 async function playLane(bench: Bench, lane: number): Promise<void> {
   const worker = { process: bench.startWorker(lane) };
@@ -108,6 +149,12 @@ interface Worker {
   process: ReturnType<typeof spawnDagu>;
 }
 
+async function startAnew(bench: Bench, worker: Worker, lane: number): Promise<void> {
+  worker.process.kill("SIGKILL");
+  await worker.process[Symbol.asyncDispose]();
+  worker.process = bench.startWorker(lane);
+}
+
 async function killOnce(bench: Bench, worker: Worker, lane: number, afterMs: number): Promise<void> {
   await worker.process.said("runner ready");
   const name = `count-${lane}`;
@@ -116,9 +163,7 @@ async function killOnce(bench: Bench, worker: Worker, lane: number, afterMs: num
   await postJson(`${bench.url}/api/v1/dags/${name}/start`, { dagRunId: runId });
   await worker.process.said(runId);
   await new Promise((resolve) => setTimeout(resolve, afterMs));
-  worker.process.kill("SIGKILL");
-  await worker.process[Symbol.asyncDispose]();
-  worker.process = bench.startWorker(lane);
+  await startAnew(bench, worker, lane);
   const details = await followToEnd(run);
   const about = `killed after ${afterMs} ms: ${JSON.stringify(details)}\n${worker.process.stderr()}`;
   assert.equal(details["statusLabel"], "succeeded", about);
