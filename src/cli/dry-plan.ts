@@ -96,7 +96,12 @@ export async function openPlan(options: PlanOptions): Promise<Plan> {
       step: step ?? "",
     }),
     logFiles: () => ({ stdout: "", stderr: "" }),
-    past: { hasRoot: false, endOf: () => Promise.resolve(null), keepEnd: () => {} },
+    past: {
+      hasRoot: false,
+      retell: () => Promise.resolve(),
+      endOf: () => Promise.resolve(null),
+      keepEnd: () => {},
+    },
     knownLogFiles: () => null,
   });
   const actions: Actions = {

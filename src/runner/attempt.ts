@@ -39,6 +39,7 @@ import { newRunEngine } from "./run-engine.ts";
 import { newSecretFiles } from "./secret-files.ts";
 import { fetchSecrets } from "./managed-secrets.ts";
 import { readSecrets } from "./secrets.ts";
+import { newPast } from "./past.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
 import { newSurroundings } from "./surroundings.ts";
@@ -340,18 +341,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
       return { problem: got.failure.kind === "aborted" ? "the run was stopped" : got.failure.message };
     },
     labels,
-    past: {
-      hasRoot: progress !== null && progress.state.container !== null,
-      endOf: async (step, sink) => {
-        const end = spool.recovery.endOf(step);
-        if (end !== null) await spool.replay(step, sink);
-        return end;
-      },
-      keepEnd: (step, { exitCode, failure, outputFile }) => {
-        const end = mask.text(JSON.stringify({ exitCode, failure, outputFile }));
-        spool.recovery.keepEnd(step, JSON.parse(end));
-      },
-    },
+    past: newPast(workflow, spool, mask, progress),
     logFiles: (step) => spool.openStep(step),
     knownLogFiles: (step) => spool.logsOf(step),
   });

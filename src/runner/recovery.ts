@@ -14,6 +14,11 @@ const KnownEnd = v.object({
   exitCode: v.nullable(v.number()),
   failure: v.nullable(Failure),
   outputFile: v.nullable(v.string()),
+  /** Of its output, what is not in the log. */
+  dropped: v.optional(
+    v.array(v.object({ stream: v.picklist(["stdout", "stderr"]), bytes: v.number(), reason: v.string() })),
+    [],
+  ),
 });
 export type KnownEnd = v.InferOutput<typeof KnownEnd> & Outcome;
 
@@ -31,7 +36,7 @@ type Entry = v.InferOutput<typeof Entry>;
 export interface Recovery extends Disposable {
   /** A try of the step begins: what its log has by now is of others. */
   begin(step: string, logged: Sizes): void;
-  /** How the last try of the step ended, its output being in the log to the last byte. No secret may be in it. */
+  /** How the last try of the step ended, its output being in the log but for what was dropped. No secret may be in it. */
   keepEnd(step: string, end: KnownEnd): void;
   renewed(lease: LeaseRecord): void;
   /** Bytes in the log of the step before its last try. */

@@ -15,8 +15,8 @@ export interface StreamFile {
   /** No more bytes will come. */
   readonly isEnded: boolean;
   append(bytes: Uint8Array): Promise<void>;
-  /** From now on bytes are counted and thrown away. */
-  drop(reason: string): void;
+  /** From now on bytes are counted and thrown away; `bytes`: those that an earlier process threw away. */
+  drop(reason: string, bytes?: number): void;
   /** Up to `length` bytes from `offset`; shorter only at the end. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Fills up to `size` bytes what was lost: later bytes keep their places. */
@@ -70,8 +70,9 @@ export function openStreamFile(disk: Disk, path: string, step: string, stream: S
       return isEnded;
     },
     append: (bytes) => lane = lane.then(() => write(bytes)),
-    drop: (reason) => {
+    drop: (reason, bytes = 0) => {
       if (dropReason === "") dropReason = reason;
+      dropped += bytes;
     },
     read: (offset, length) => disk.readRange(path, offset, Math.min(length, size - offset)),
     pad: (wanted) =>

@@ -2,6 +2,7 @@
 import type * as v from "valibot";
 import { asksForArtifacts } from "./artifacts.ts";
 import type { Path } from "./document.ts";
+import { warnOfEngineNames } from "./engine-names.ts";
 import { resolveConsts, resolveConstsIn } from "./inputs.ts";
 import type { ProblemCode } from "./problem.ts";
 import { NO_SCHEDULE, type ScheduleEntry } from "./schedule.ts";
@@ -133,6 +134,8 @@ const IDLE = [
 
 function checkRoot(written: WrittenWorkflow, findings: Findings): void {
   checkSecretNames(written.container, written, [], findings);
+  warnOfEngineNames(written.env, ["env"], findings);
+  warnOfEngineNames(written.container?.env, ["container", "env"], findings);
   if (written.labels !== undefined && written.tags !== undefined) {
     findings.report(["tags"], "labels and deprecated tags cannot both be set", "keep labels");
   }

@@ -17,8 +17,15 @@ export function parsePort(text: string): Port | { readonly error: string } {
   if (match === null) return error;
   const [, ip = "0.0.0.0", host, container = "0", protocol = "tcp"] = match;
   if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp") return error;
+  if (!isAddress(ip)) return error;
   const containerPort = Number(container);
   const hostPort = host === undefined ? null : Number(host);
   if (containerPort < 1 || containerPort > 65_535 || (hostPort ?? 0) > 65_535) return error;
   return { containerPort, protocol, hostPort, hostIp: ip.replace(/^\[|\]$/g, "") };
+}
+
+/** Of the host: four numbers, or IPv6 in brackets. */
+function isAddress(text: string): boolean {
+  if (!text.startsWith("[")) return text.split(".").every((part) => Number(part) <= 255);
+  return URL.canParse(`http://${text}/`);
 }

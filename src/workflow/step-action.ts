@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
+import { warnOfEngineNames } from "./engine-names.ts";
 import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
 import { checkWith } from "./named-action.ts";
@@ -108,6 +109,8 @@ function checkOwnContainer(
   findings: Findings,
 ): void {
   const { container } = step;
+  warnOfEngineNames(step.env, [...path, "env"], findings);
+  warnOfEngineNames(container?.env, [...path, "container", "env"], findings);
   checkSecretNames(container, workflow, path, findings);
   if (container?.kind !== "image") return;
   const at = [...path, "container"];

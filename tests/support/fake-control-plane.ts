@@ -22,6 +22,8 @@ export interface FakeControlPlane {
   /** `step/stream` whose length was stated. */
   readonly finals: Map<string, number>;
   fence: number;
+  /** As which the runner is registered. */
+  runnerId: string;
   /** Handed out, one claim each. */
   readonly grants: Grant[];
   /** Those that were handed out. */
@@ -53,6 +55,7 @@ export function newFakeControlPlane(weather: Weather): FakeControlPlane {
     logs: new Map(),
     finals: new Map(),
     fence: 1,
+    runnerId: FAKE_RUNNER_ID,
     grants: [],
     claims: 0,
     granted: [],
@@ -113,7 +116,7 @@ export const FAKE_RUNNER_ID = "0199bbbb-0000-7000-8000-000000000001";
 function takeRegistration(plane: FakeControlPlane, json: unknown): Response {
   plane.registered.push(json);
   return Response.json({
-    runnerId: FAKE_RUNNER_ID,
+    runnerId: plane.runnerId,
     runnerToken: "dagu_rnr_fake",
     tokenExpiresAt: "2030-01-01T00:00:00Z",
     labels: {},
@@ -138,12 +141,16 @@ function takeClaim(plane: FakeControlPlane, json: unknown): Response {
 
 function takeReattach(plane: FakeControlPlane, json: unknown): Response {
   const request = v.parse(ReattachRequest, json);
+  const logs = [...plane.logs].map(([key, bytes]) => {
+    const [step = "", stream = ""] = key.split("/");
+    return { step, stream, nextOffset: bytes.length, isFinal: plane.finals.has(key) };
+  });
   const attempts = request.attempts.map(({ attemptId, fence }) => {
     const grant = plane.granted.find((one) => one.attemptId === attemptId);
     if (fence !== plane.fence) return { attemptId, verdict: "discard" };
     return grant === undefined
       ? { attemptId, verdict: "finish", status: "failed" }
-      : { attemptId, verdict: "continue", grant };
+      : { attemptId, verdict: "continue", grant, logs };
   });
   return Response.json({ attempts });
 }

@@ -67,7 +67,12 @@ export async function openHostBench(options: HostBenchOptions = {}): Promise<Hos
       throw new Error("a host step has no labels");
     },
     logFiles: (step) => ({ stdout: `${folder}/${step}.stdout`, stderr: `${folder}/${step}.stderr` }),
-    past: { hasRoot: false, endOf: () => Promise.resolve(null), keepEnd: () => {} },
+    past: {
+      hasRoot: false,
+      retell: () => Promise.resolve(),
+      endOf: () => Promise.resolve(null),
+      keepEnd: () => {},
+    },
     knownLogFiles: () => null,
   }).open(newScope(options.scope), SILENT, NEVER);
   if ("code" in opened) throw new Error(opened.message);

@@ -61,6 +61,8 @@ export interface ActionsOptions {
 export interface Past {
   /** They had opened the root container. */
   readonly hasRoot: boolean;
+  /** What the log has of the last try of the step goes to `sink` once more, as it is there. */
+  retell(step: string, sink: OutputSink): Promise<void>;
   /** How the last try of the step ended, when that is known; its output goes to `sink` once more. */
   endOf(step: string, sink: OutputSink): Promise<Outcome | null>;
   keepEnd(step: string, outcome: Outcome): void;
@@ -96,7 +98,7 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
         if (known !== null) return known;
         if (!canGoOn(call)) return failedWith(lostTry("what it printed cannot be listened to again"), null);
       }
-      const masked = maskSink(sink, options.mask);
+      const masked = maskSink(await resumed(options, call, sink, signal), options.mask);
       const settled = async (outcome: Outcome): Promise<void> => {
         await masked.end();
         options.past.keepEnd(call.step, outcome);
@@ -142,6 +144,38 @@ function canGoOn({ action, container, retry }: StepCall): boolean {
   const isAlone = action.name === "container" || action.name === "run" && action.texts.length === 1;
   return isAlone && container?.kind === "image" && (container.secrets ?? []).length === 0 &&
     (retry === 0 || !container.keepContainer);
+}
+
+/**
+ * Of a try that is taken over, an engine tells the output again; where its log is text, not to the byte. What is in ours
+ * already comes from there, and as much of the engine's is left out.
+ */
+async function resumed(
+  options: ActionsOptions,
+  call: StepCall,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<OutputSink> {
+  if (call.interrupted === null) return sink;
+  const engine = await options.engine();
+  if (isFailure(engine)) return sink;
+  const { keepsText, newTextLength } = await import("../containers/text-log.ts");
+  if (!await keepsText(engine, signal)) return sink;
+  const lengths = { stdout: newTextLength(), stderr: newTextLength() };
+  await options.past.retell(call.step, {
+    write: async (stream, bytes) => {
+      lengths[stream].add(bytes);
+      await sink.write(stream, bytes);
+    },
+  });
+  const left = { stdout: lengths.stdout.bytes, stderr: lengths.stderr.bytes };
+  return {
+    write: async (stream, bytes) => {
+      const known = Math.min(left[stream], bytes.length);
+      left[stream] -= known;
+      if (known < bytes.length) await sink.write(stream, bytes.subarray(known));
+    },
+  };
 }
 
 const ABANDON_MS = 30_000;

@@ -4,13 +4,13 @@ import type { Failure } from "../../run/failure.ts";
 import { SETUP_EXIT_CODE } from "../../run/outcome.ts";
 import type { Reporter } from "../../run/ports.ts";
 import type { ImageContainer } from "../../workflow/workflow.ts";
-import { type CreatedContainer, makeContainer, start } from "./created.ts";
+import { type CreatedContainer, makeContainer, start, type StartProblem } from "./created.ts";
 import type { Engine } from "./engine.ts";
 import { findHolder } from "./holder.ts";
 import type { Role } from "./labels.ts";
-import type { Diagnosis, Made } from "./outcome.ts";
+import type { Made } from "./outcome.ts";
 import { waitUntilReady } from "./readiness.ts";
-import { release, releaseBackground } from "./release.ts";
+import { release, releaseBackground, removeQuietly } from "./release.ts";
 import type { ContainerRequest } from "./spec.ts";
 
 /** Disposal stops it, and removes it unless it is to stay. Never throws. */
@@ -35,6 +35,10 @@ export async function openBackground(
   const made = await makeContainer(engine, { ...request, ...mainProcess(container) }, role, report, signal);
   if (!made.ok) return made;
   const problem = await bringUp(engine, made.value, container, report, signal);
+  if (problem?.isOfInit) {
+    await removeQuietly(engine, made.value.id, report);
+    return await openBackground(engine, request, role, report, signal);
+  }
   if (problem !== null) {
     await release(engine, made.value.id, container.keepContainer, report);
     return { ok: false, error: problem };
@@ -67,11 +71,11 @@ async function bringUp(
   container: ImageContainer,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Diagnosis | null> {
-  const refused = await start(engine, made, signal);
+): Promise<StartProblem | null> {
+  const refused = await start(engine, made, report, signal);
   if (refused !== null) return refused;
   const failure = await waitUntilReady(engine, made, container, report, signal);
-  return failure === null ? null : { failure, exitCode: exitCodeOf(failure) };
+  return failure === null ? null : { failure, exitCode: exitCodeOf(failure), isOfInit: false };
 }
 
 /** The same codes on both engines, although catatonit ends with 1 for everything (0.3). */

@@ -78,11 +78,7 @@ export async function makeContainer(
 
   if (signal.aborted) return unmade(stopFailure(signal));
   let created = await create(engine.init.isThere);
-  if (!("ok" in created) && engine.init.isThere && isInitMissing(created)) {
-    engine.init.isThere = false;
-    await report.note("warn", "the engine has no init binary: containers run without one (F45)");
-    created = await create(false);
-  }
+  if (!("ok" in created) && await lacksInit(engine, created, report)) created = await create(false);
   if (!("ok" in created)) {
     // Whether it was made is unknown then; ours have names that nobody else uses.
     if (isLost(created) && container.containerName === null) await removeQuietly(engine, name, report);
@@ -146,14 +142,30 @@ function inNetwork(body: CreateBody, name: string): CreateBody {
   return { ...body, HostConfig: { ...(isMapping(host) ? host : {}), NetworkMode: name } };
 }
 
+/** Found out by the first container, by Podman when it is made and by Docker when it is started. */
+async function lacksInit(engine: Engine, error: EngineError, report: Reporter): Promise<boolean> {
+  if (!engine.init.isThere || !isInitMissing(error)) return false;
+  engine.init.isThere = false;
+  await report.note("warn", "the engine has no init binary: containers run without one (F45)");
+  return true;
+}
+
+export interface StartProblem extends Diagnosis {
+  /** Made once more it can be started: the engine has no init binary. */
+  readonly isOfInit: boolean;
+}
+
 /** null: it runs, or has run already. */
 export async function start(
   engine: Engine,
   container: CreatedContainer,
+  report: Reporter,
   signal: AbortSignal,
-): Promise<Diagnosis | null> {
+): Promise<StartProblem | null> {
   const reply = await startContainer(engine.socket, container.id, signal);
-  return reply.ok ? null : diagnose(engine.runtime, reply.error, container.subject, signal);
+  if (reply.ok) return null;
+  const isOfInit = await lacksInit(engine, reply.error, report);
+  return { ...diagnose(engine.runtime, reply.error, container.subject, signal), isOfInit };
 }
 
 /** F36: whoever took the name meanwhile is shown with its state. */

@@ -274,7 +274,8 @@ export const ROWS: readonly Row[] = [
 
 /** The engine has no init binary to put into containers (F45). */
 export function isInitMissing(error: EngineError): boolean {
-  return /docker-init|init binary|container-init|stat \S*catatonit/i.test(`${error.cause} ${error.message}`);
+  return /docker-init": executable file not found|mounting .* at "?\/sbin\/docker-init|init binary|container-init|stat \S*catatonit/i
+    .test(`${error.cause} ${error.message}`);
 }
 
 export function diagnose(

@@ -9,7 +9,7 @@ import {
 } from "../../run/outcome.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import type { StopRules } from "../../run/stop.ts";
-import { inspectContainer } from "./api/container.ts";
+import { type ContainerState, inspectContainer } from "./api/container.ts";
 import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts";
 import { createExec, type ExecBody, type InspectedExec, inspectExec, startExec } from "./api/exec.ts";
 import type { ByteStream } from "./api/socket.ts";
@@ -148,7 +148,7 @@ async function readExec(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<Reply<InspectedExec>> {
-  const broken = await drain(stream, isTerminal, "exec start", sink, { stdout: 0, stderr: 0 });
+  const broken = await drain(stream, isTerminal, "exec start", sink);
   if (broken !== null) return { ok: false, error: broken };
   for (let turn = 0;; turn++) {
     await pause(SETTLE_MS[turn] ?? 250, signal);
@@ -232,7 +232,9 @@ async function judgeLost(
       : lostContainer(engine, subject, SETUP_EXIT_CODE);
   }
   const back = await reconnect(engine, id, signal);
-  if (back.ok && !back.value.State.Running) return lostContainer(engine, subject, SETUP_EXIT_CODE);
+  if (back.ok && !back.value.State.Running) {
+    return lostContainer(engine, subject, SETUP_EXIT_CODE, back.value.State);
+  }
   const isSwept = back.ok && await sweep();
   const message = `the connection to ${engine.runtime.kind} was lost while the command ran`;
   const remedy = isSwept
@@ -243,8 +245,14 @@ async function judgeLost(
   return failedWith(failure);
 }
 
-function lostContainer(engine: Engine, subject: Subject, exitCode: number): Outcome {
-  const message = `container ${subject.name ?? ""} was stopped or removed while the command ran in it`;
+function lostContainer(
+  engine: Engine,
+  subject: Subject,
+  exitCode: number,
+  state: ContainerState | null = null,
+): Outcome {
+  const end = state === null ? "" : `; it ended with code ${state.ExitCode} at ${state.FinishedAt}`;
+  const message = `container ${subject.name ?? ""} was stopped or removed while the command ran in it${end}`;
   const remedy = "find out who stopped it; later steps cannot use it";
   const failure = describe(engine.runtime, { code: "CONTAINER_LOST", message, remedy }, subject);
   return failedWith(failure, exitCode);

@@ -75,7 +75,7 @@ async function probe(
       return Promise.resolve();
     },
   };
-  await drain(started.value, false, "exec start", sink, { stdout: 0, stderr: 0 });
+  await drain(started.value, false, "exec start", sink);
   const ended = await inspectExec(engine.socket, created.value, signal);
   return { isHealthy: ended.ok && ended.value.ExitCode === 0, output };
 }

@@ -64,7 +64,7 @@ export async function killTree(
   const started = await startExec(engine.socket, created.value, deadline);
   if (!started.ok) return false;
   const nowhere = { write: () => Promise.resolve() };
-  const broken = await drain(started.value, false, "exec start", nowhere, { stdout: 0, stderr: 0 });
+  const broken = await drain(started.value, false, "exec start", nowhere);
   if (broken !== null) return false;
   const ended = await inspectExec(engine.socket, created.value, deadline);
   return ended.ok && ended.value.ExitCode === 0;

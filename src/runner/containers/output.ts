@@ -4,17 +4,20 @@ import { type EngineError, StreamError } from "./api/error.ts";
 import { rawPieces, splitFrames } from "./api/frames.ts";
 import type { ByteStream } from "./api/socket.ts";
 
-/** How much of each stream has been read, for going on after a lost connection. */
+/** Bytes of each stream. */
 export type Counts = Record<StreamName, number>;
 
-/** Reads to the end. `skip`: bytes at the beginning that were read before. The error that broke the stream; null: none. */
+/**
+ * Reads to the end. `onRead`: told of what the sink is given. `skip`: bytes at the beginning that were read before. The
+ * error that broke the stream; null: none.
+ */
 export async function drain(
   stream: ByteStream,
   isTerminal: boolean,
   operation: string,
   sink: OutputSink,
-  counts: Counts,
-  skip: Counts = { stdout: 0, stderr: 0 },
+  onRead: (stream: StreamName, bytes: Uint8Array) => void = () => {},
+  skip: Readonly<Counts> = { stdout: 0, stderr: 0 },
 ): Promise<EngineError | null> {
   using source = stream;
   const left = { ...skip };
@@ -23,8 +26,9 @@ export async function drain(
       const known = Math.min(left[piece.stream], piece.bytes.length);
       left[piece.stream] -= known;
       if (known === piece.bytes.length) continue;
-      counts[piece.stream] += piece.bytes.length - known;
-      await sink.write(piece.stream, piece.bytes.subarray(known));
+      const fresh = piece.bytes.subarray(known);
+      onRead(piece.stream, fresh);
+      await sink.write(piece.stream, fresh);
     }
     return null;
   } catch (thrown) {

@@ -43,5 +43,5 @@ export async function removeScript(engine: Engine, id: string, { path }: ScriptF
   const started = await startExec(engine.socket, created.value, deadline);
   if (!started.ok) return;
   const nowhere = { write: () => Promise.resolve() };
-  await drain(started.value, false, "exec start", nowhere, { stdout: 0, stderr: 0 });
+  await drain(started.value, false, "exec start", nowhere);
 }

@@ -16,14 +16,14 @@ import { type EngineError, isLost, isMissing, type Reply } from "./api/error.ts"
 import { openBackground } from "./background.ts";
 import { type CreatedContainer, makeContainer, start } from "./created.ts";
 import { describe, diagnose, diagnoseWords } from "./diagnose.ts";
-import { readToEnd, rereadToEnd } from "./ending.ts";
+import { type Ended, readToEnd, rereadToEnd } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { runExec } from "./exec.ts";
 import { factsOf } from "./foreign.ts";
 import { findHolder } from "./holder.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
-import { isVanishing, release } from "./release.ts";
+import { isVanishing, release, removeQuietly } from "./release.ts";
 import { putScript } from "./script-file.ts";
 import type { ShellCommand } from "./shell.ts";
 import type { ContainerRequest } from "./spec.ts";
@@ -56,15 +56,33 @@ export async function runStepContainer(
   if (holder.value !== null) {
     return await runInHolder(engine, request, holder.value, stop, sink, report, signal);
   }
+  return await runNew(engine, request, stop, sink, report, signal, turn) ??
+    await runNew(engine, request, stop, sink, report, signal, turn) ??
+    failedWith(stopFailure(signal));
+}
+
+/** null: it could not be started for want of an init binary; the next one is made without. */
+async function runNew(
+  engine: Engine,
+  request: ContainerRequest,
+  stop: StopRules,
+  sink: OutputSink,
+  report: Reporter,
+  signal: AbortSignal,
+  turn: Turn,
+): Promise<Outcome | null> {
   const made = await makeContainer(engine, request, "step", report, signal);
   if (!made.ok) return failedBy(made.error);
+  let isOver = true;
   try {
     await report.container(made.value.facts);
     const outcome = await runMade(engine, request, made.value, stop, sink, report, signal);
-    await turn.settled(outcome);
+    isOver = outcome !== null;
+    if (outcome !== null) await turn.settled(outcome);
     return outcome;
   } finally {
-    await release(engine, made.value.id, request.container.keepContainer, report);
+    if (isOver) await release(engine, made.value.id, request.container.keepContainer, report);
+    else await removeQuietly(engine, made.value.id, report);
   }
 }
 
@@ -135,7 +153,7 @@ async function goOnWith(
   const taken = { id: left.Id, facts, subject: { image, name, container: left.Id } };
   const listening = new AbortController();
   const read: ReadOutput = (output) =>
-    rereadToEnd(engine, left.Id, left.Config.Tty, output, listening.signal);
+    rereadToEnd(engine, left.Id, left.Config.Tty, output, report, listening.signal);
   try {
     if (turn.interrupted?.hasContainer === false) await report.container(facts);
     const outcome = await seeToItsEnd(engine, taken, read, listening, stop, sink, report, signal, tailed);
@@ -154,7 +172,7 @@ async function runMade(
   sink: OutputSink,
   report: Reporter,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<Outcome | null> {
   const { id, subject } = container;
   if (request.file !== undefined && request.file !== null) {
     const put = await putScript(engine, id, request.file, signal);
@@ -165,18 +183,18 @@ async function runMade(
   // Attached before the start, nothing is missed; headers come at once (engine notes 1).
   const attached = await attachContainer(engine.socket, id, listening.signal);
   if (!attached.ok) return failedBy(diagnose(engine.runtime, attached.error, subject, signal));
-  const refused = await start(engine, container, signal);
+  const refused = await start(engine, container, report, signal);
   if (refused !== null) {
     attached.value[Symbol.dispose]();
-    return failedBy(refused);
+    return refused.isOfInit ? null : failedBy(refused);
   }
   const isTerminal = request.raw?.container["Tty"] === true;
   const read: ReadOutput = (output) =>
-    readToEnd(engine, id, attached.value, isTerminal, output, listening.signal);
+    readToEnd(engine, id, attached.value, isTerminal, output, report, listening.signal);
   return await seeToItsEnd(engine, container, read, listening, stop, sink, report, signal, request.tailed);
 }
 
-type ReadOutput = (output: OutputSink) => Promise<Reply<Inspected>>;
+type ReadOutput = (output: OutputSink) => Promise<Reply<Ended>>;
 
 /** Of a container that was started: its output, its end, and what that means. */
 async function seeToItsEnd(
@@ -217,7 +235,7 @@ const SIGKILL_CODE = 137;
 async function judge(
   engine: Engine,
   { id, subject }: CreatedContainer,
-  { State, HostConfig }: Inspected,
+  { inspected: { State, HostConfig }, isByEngine }: Ended,
   { tails, guard, report, signal }: How,
 ): Promise<Outcome> {
   const exitCode = State.ExitCode;
@@ -226,6 +244,9 @@ async function judge(
     return failedBy(diagnoseWords(engine.runtime, "container start", words, subject));
   }
   if (signal.aborted) return failedWith(stopFailure(signal), exitCode);
+  if (isByEngine) {
+    return failedWith(describe(engine.runtime, restartFinding(engine, State), subject), exitCode);
+  }
   if (exitCode === 0) {
     if (State.OOMKilled) await report.note("warn", "a process in the container was killed for memory (F57)");
     return succeeded(null);
@@ -253,7 +274,7 @@ async function judge(
 async function judgeLost(
   engine: Engine,
   { subject }: CreatedContainer,
-  { error }: Extract<Reply<Inspected>, { ok: false }>,
+  { error }: Extract<Reply<Ended>, { ok: false }>,
   { guard, signal }: How,
 ): Promise<Outcome> {
   await guard.settle(SETUP_EXIT_CODE);
@@ -274,6 +295,14 @@ function removedFinding({ runtime }: Engine): Finding {
 function goneFinding({ runtime }: Engine): Finding {
   const message = "the container was taken away while the runner was not there";
   const remedy = `find out who removes containers of ${runtime.kind} on that machine`;
+  return { code: "CONTAINER_LOST", message, remedy };
+}
+
+/** F63: whatever its code is, nobody knows how it would have ended. */
+function restartFinding({ runtime }: Engine, { ExitCode, FinishedAt }: Inspected["State"]): Finding {
+  const message =
+    `${runtime.kind} was started anew and ended the container with it (code ${ExitCode} at ${FinishedAt})`;
+  const remedy = "start the step again; with live-restore containers outlive their engine";
   return { code: "CONTAINER_LOST", message, remedy };
 }
 

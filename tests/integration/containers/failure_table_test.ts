@@ -14,6 +14,7 @@ import {
   textOf,
   TIMEOUT,
 } from "./bench.ts";
+import { openRoot } from "./root.ts";
 
 interface Row {
   readonly id: string;
@@ -105,6 +106,27 @@ const ROWS: readonly Row[] = [
     only: "docker",
   },
   {
+    id: "F42",
+    request: (bench) => ({ ...bench.request(), ...raw({}, { Entrypoint: [""], Cmd: [] }) }),
+    end: "1 OCI_RUNTIME",
+    says: /"alpine:3\.20" has no command of its own, and none was given/,
+    remedy: /write run, container\.command/,
+  },
+  {
+    id: "F43 an argument",
+    request: (bench) => bench.request({}, { entrypoint: ["/bin/echo"], command: ["x".repeat(200_000)] }),
+    end: "1 OCI_RUNTIME",
+    says: /too long for the system/,
+    remedy: /128 KiB.*file/,
+  },
+  {
+    id: "F43 a variable",
+    request: (bench) => ({ ...bench.shell("true"), env: { X: "x".repeat(200_000) } }),
+    end: "1 OCI_RUNTIME",
+    says: /too long for the system/,
+    remedy: /128 KiB.*file/,
+  },
+  {
     id: "F44",
     request: (bench) => ({ ...bench.shell("true"), ...raw({ Sysctls: { "kernel.no_such_thing": "1" } }) }),
     end: "1 OCI_RUNTIME",
@@ -147,6 +169,34 @@ onEachEngine("F31 a mount that the engine's user may not reach", async (bench) =
   assert.equal(exitOf(outcome), "1 MOUNT_SOURCE_UNAVAILABLE", textOf(outcome));
   assert.match(outcome.failure?.remedy ?? "", /readable by the engine's user/);
 }, { only: "rootless" });
+
+onEachEngine("F40 the directory of an exec is not there", async (bench) => {
+  await using root = await openRoot(bench);
+  const request = { argv: ["pwd"], env: {}, workingDir: "/no/such", user: null };
+  const outcome = await root.exec(request, STOP, collect(), IDLE);
+  assert.equal(exitOf(outcome), "126 OCI_RUNTIME", textOf(outcome));
+  assert.match(outcome.failure?.message ?? "", /working directory "\/no\/such" does not exist/);
+  assert.match(outcome.failure?.remedy ?? "", /create it first, or correct working_dir/);
+});
+
+onEachEngine("F43 an argument of an exec that is too long", async (bench) => {
+  await using root = await openRoot(bench);
+  const request = { argv: ["echo", "x".repeat(200_000)], env: {}, workingDir: null, user: null };
+  const outcome = await root.exec(request, STOP, collect(), IDLE);
+  assert.equal(exitOf(outcome), "1 OCI_RUNTIME", textOf(outcome));
+  assert.match(outcome.failure?.remedy ?? "", /128 KiB/);
+});
+
+onEachEngine("F36 a name that is taken", async (bench) => {
+  const containerName = `taken-${crypto.randomUUID().slice(0, 8)}`;
+  const holder = { ...bench.request({ containerName }), labels: { ...bench.labels, workflow: "other" } };
+  await using _held = await openRoot(bench, holder);
+  const request = bench.shell("true", { containerName });
+  const outcome = await runStepContainer(bench.engine, request, STOP, collect(), reporter(), IDLE);
+  assert.equal(exitOf(outcome), "1 NAME_IN_USE", textOf(outcome));
+  assert.match(outcome.failure?.message ?? "", new RegExp(`"${containerName}" .*running`));
+  assert.match(outcome.failure?.remedy ?? "", /another name/);
+});
 
 onEachEngine("F33 a host port that is taken", async (bench) => {
   using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -16,8 +16,10 @@ import {
   onEachEngine,
   reporter,
   runtimeAt,
+  stateOf,
   STOP,
   textOf,
+  until,
 } from "./bench.ts";
 import { openProxy } from "./proxy.ts";
 
@@ -228,6 +230,59 @@ onEachEngine(
     const outcome = await running;
     assert.equal(out.text("stdout"), "1\n2\n3\n4\n5\n6\n7\n8\n");
     assert.equal(exitOf(outcome), "5 COMMAND_FAILED");
+  },
+);
+
+/** Bytes 0 to 255, a line that Docker logs in pieces which cut its characters, then a mark. */
+const BYTES = `i=0; while [ $i -lt 256 ]; do printf "\\\\$(printf %03o $i)"; i=$((i+1)); done
+printf a; yes é | tr -d '\\n' | head -c 40000; echo; echo MARK;`;
+
+onEachEngine(
+  "F65 bytes that are not UTF-8 before the line was cut stay as they are, and what follows is told once",
+  async (bench) => {
+    await using proxy = await openProxy(bench.socketPath);
+    await using engine = openEngine(runtimeAt(proxy.path, bench.isPodman));
+    const out = collect();
+    const report = reporter();
+    const text = `${BYTES} sleep 1; echo after; printf 'x\\377y'`;
+    const running = runStepContainer(engine, bench.shell(text), STOP, out, report, IDLE);
+    await out.seen("MARK\n");
+    await proxy.cut();
+    proxy.mend();
+    assert.equal(exitOf(await running), "0");
+    const first = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    const line = `a${"é".repeat(20_000)}\nMARK\nafter\n`;
+    // The log of Docker has lost what the byte was, and that is said.
+    const last = bench.isPodman ? [120, 255, 121] : [120, 0xef, 0xbf, 0xbd, 121];
+    assert.deepEqual(
+      out.bytes("stdout"),
+      new Uint8Array([...first, ...new TextEncoder().encode(line), ...last]),
+    );
+    const told = report.notes.filter((note) => note.includes("U+FFFD"));
+    assert.equal(told.length, bench.isPodman ? 0 : 1, report.notes.join("\n"));
+  },
+);
+
+onEachEngine(
+  "F62 F63 a container that ends by itself while the line is cut keeps its own end",
+  async (bench) => {
+    for (const [text, end] of [["exit 0", "0"], ["kill -KILL $$", "137 COMMAND_FAILED"]] as const) {
+      await using proxy = await openProxy(bench.socketPath);
+      await using engine = openEngine(runtimeAt(proxy.path, bench.isPodman));
+      const out = collect();
+      const request = bench.shell(`echo on; sleep 0.5; echo over; ${text}`);
+      const running = runStepContainer(engine, request, STOP, out, reporter(), IDLE);
+      await out.seen("on\n");
+      await proxy.cut();
+      const isOver = async (): Promise<boolean> => {
+        const [id = ""] = await bench.left();
+        return await stateOf(bench.engine, id) === "exited";
+      };
+      await until(isOver, "the container has ended");
+      proxy.mend();
+      assert.equal(exitOf(await running), end);
+      assert.equal(out.text("stdout"), "on\nover\n");
+    }
   },
 );
 

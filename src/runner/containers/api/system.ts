@@ -17,6 +17,9 @@ const Info = v.object({
   DockerRootDir: v.optional(v.string(), ""),
   Images: v.optional(v.number(), 0),
   KernelVersion: v.optional(v.string(), ""),
+  LoggingDriver: v.optional(v.string(), ""),
+  /** RFC 3339, by the engine's clock. */
+  SystemTime: v.optional(v.string(), ""),
 });
 export type SystemInfo = v.InferOutput<typeof Info>;
 
