@@ -166,6 +166,7 @@ const COMMANDS: Readonly<
   },
   config: { summary: "the settings of this call", load: () => import("./commands/config.ts") },
   example: { summary: "list or print example workflows", load: () => import("./commands/example.ts") },
+  profile: { summary: "refused: there are no profiles", load: () => import("./commands/profile.ts") },
   coordinator: {
     summary: "nothing: runners ask the server for work",
     load: () => import("./commands/coordinator.ts"),

@@ -1,6 +1,6 @@
 /** `dag.run` and `dag.enqueue`: one child, or one for each item of `parallel` (workflow-language contract 4.16, 4.21). */
 import { type CallerParams, readCallerParams } from "../workflow/inputs.ts";
-import { isMapping, parseJson } from "../workflow/json.ts";
+import { isLongInteger, isMapping, parseExactJson } from "../workflow/json.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText } from "../workflow/select.ts";
 import { FAN_OUT_MAX } from "../workflow/schema/fanout.ts";
@@ -54,7 +54,7 @@ function planItems(
   if (expanded.length > FAN_OUT_MAX) {
     return invalid(`parallel has ${expanded.length} items, more than ${FAN_OUT_MAX}`, "split the work");
   }
-  const unusual = expanded.find((item) => typeof item === "object" && (!isMapping(item) || !isFlat(item)));
+  const unusual = expanded.find((item) => !isScalar(item) && (!isMapping(item) || !isFlat(item)));
   if (unusual !== undefined) {
     return invalid(
       `a parallel item must be text, a number or a flat mapping, got ${JSON.stringify(unusual).slice(0, 80)}`,
@@ -67,7 +67,11 @@ function planItems(
 }
 
 function isFlat(item: Readonly<Record<string, unknown>>): boolean {
-  return Object.values(item).every((value) => typeof value !== "object" || value === null);
+  return Object.values(item).every((value) => isScalar(value) || value === null);
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value !== "object" || isLongInteger(value);
 }
 
 function plan(
@@ -210,7 +214,9 @@ function childJson(child: Done): Record<string, unknown> {
 }
 
 function outputValues(outputs: Readonly<Record<string, string>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(outputs).map(([name, text]) => [name, parseJson(text) ?? text]));
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, text]) => [name, parseExactJson(text) ?? text]),
+  );
 }
 
 function summary(total: number, done: readonly Done[]): Record<string, unknown> {

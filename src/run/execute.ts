@@ -3,6 +3,7 @@
  * runs the handlers and derives the status; it does no I/O of its own (DESIGN 3.3). Everything it knows, it tells by events.
  */
 import { findCycle } from "../workflow/graph.ts";
+import { unlimitedNote } from "../workflow/limits.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
 import { checkConditions, type ConditionsResult } from "./conditions.ts";
@@ -119,7 +120,7 @@ function newStory(workflow: Workflow, inputs: RunInputs, ports: RunPorts): Story
 async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): Promise<AttemptEnd> {
   const { workflow, ports, inputs } = attempt;
   const isUnderWay = inputs.progress !== null && hasBegun(inputs.progress);
-  for (const message of isUnderWay ? [] : attempt.warnings) {
+  for (const message of isUnderWay ? [] : [...attempt.warnings, ...unlimited(workflow)]) {
     await attempt.emit({ type: "note", data: { level: "warn", message } });
   }
   const cycle = findCycle(workflow.steps);
@@ -159,6 +160,11 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     return end;
   }
   return await runLastHandlers(attempt, end, actions);
+}
+
+function unlimited(workflow: Workflow): readonly string[] {
+  const note = unlimitedNote(workflow);
+  return note === null ? [] : [note];
 }
 
 function isInitOver({ progress }: RunInputs): boolean {

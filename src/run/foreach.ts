@@ -1,5 +1,5 @@
 /** `foreach`: the same steps once for each item, each item a small graph of its own (workflow-language contract 4.17). */
-import { isMapping, parseJson } from "../workflow/json.ts";
+import { isMapping, parseExactJson } from "../workflow/json.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText } from "../workflow/select.ts";
 import { FAN_OUT_MAX } from "../workflow/schema/fanout.ts";
@@ -55,7 +55,7 @@ export async function runForeach(
 
 function readItems(action: ForeachAction, scope: Scope): Item[] | Failure {
   const values = typeof action.items === "string"
-    ? parseJson(resolveText(action.items, scope, "scope"))
+    ? parseExactJson(resolveText(action.items, scope, "scope"))
     : action.items.map((item) => resolveValue(item, scope, "scope"));
   if (!Array.isArray(values)) {
     return invalid("foreach.items string must resolve to a JSON array", "give a JSON array");

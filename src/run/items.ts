@@ -1,11 +1,11 @@
 /** The items that a text stands for (S-103): a JSON array, one JSON object, or words between separators. */
-import { isMapping, parseJson } from "../workflow/json.ts";
+import { isMapping, parseExactJson } from "../workflow/json.ts";
 
 const SEPARATOR = /[\n\r,;|\t ]/;
 
 export function splitItems(text: string): unknown[] {
   const trimmed = text.trim();
-  const value = /^[[{]/.test(trimmed) ? parseJson(trimmed) : undefined;
+  const value = /^[[{]/.test(trimmed) ? parseExactJson(trimmed) : undefined;
   if (Array.isArray(value)) return value;
   if (isMapping(value)) return [value];
   const items: string[] = [];

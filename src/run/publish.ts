@@ -1,6 +1,6 @@
 /** What a succeeded try publishes: captured variables, declared outputs, structured outputs (4.7, 4.8, 4.9). */
 import { parse as parseYaml } from "yaml";
-import { isMapping, parseJson } from "../workflow/json.ts";
+import { isMapping, parseExactJson, parseJson } from "../workflow/json.ts";
 import { findViolations } from "../workflow/json-schema.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText, selectPath } from "../workflow/select.ts";
@@ -155,7 +155,7 @@ function decode(text: string, format: "text" | "json" | "yaml"): unknown {
     case "text":
       return text.trim();
     case "json":
-      return parseJson(text);
+      return parseExactJson(text);
     case "yaml":
       return readYaml(text);
     default:

@@ -14,6 +14,8 @@ import { peopleRoutes } from "./http/api/people.ts";
 import { logRoutes } from "./http/api/logs.ts";
 import { queueRoutes } from "./http/api/queues.ts";
 import { keyRoutes } from "./http/api/keys.ts";
+import { profileRoutes } from "./http/api/profiles.ts";
+import { subRunRoutes } from "./http/api/sub-runs.ts";
 import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
 import { limitCalls } from "./http/api-limit.ts";
@@ -52,7 +54,7 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
     c.header("Cache-Control", "public, max-age=3600");
     return c.json(languageSchema());
   });
-  app.route("/api/v1", apiRoutes(ports, settings));
+  app.route("/api/v1", apiRoutes(ports, settings, (request, env) => app.fetch(request, env)));
 
   app.use(secureHeaders({
     contentSecurityPolicy: {
@@ -71,7 +73,11 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
   return app;
 }
 
-function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variables: GuardVariables }> {
+function apiRoutes(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  ask: Parameters<typeof subRunRoutes>[1],
+): Hono<{ Variables: GuardVariables }> {
   const api = new Hono<{ Variables: GuardVariables }>();
   api.use(
     guard(
@@ -86,7 +92,9 @@ function apiRoutes(ports: ServerPorts, settings: ServerSettings): Hono<{ Variabl
     ),
   );
   api.use(limitCalls(ports, settings));
+  api.route("/", profileRoutes());
   api.route("/dags", dagRoutes(ports));
+  api.route("/dag-runs", subRunRoutes(ports, ask));
   api.route("/dag-runs", logRoutes(ports));
   api.route("/dag-runs", artifactRoutes(ports));
   api.route("/dag-runs", liveRoutes(ports));

@@ -4,12 +4,14 @@ import { asksForArtifacts } from "./artifacts.ts";
 import type { Path } from "./document.ts";
 import { warnOfEngineNames } from "./engine-names.ts";
 import { resolveConsts, resolveConstsIn } from "./inputs.ts";
+import { unlimitedNote } from "./limits.ts";
 import type { ProblemCode } from "./problem.ts";
 import { NO_SCHEDULE, type ScheduleEntry } from "./schedule.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { checkProviders, checkSecretNames } from "./step-action.ts";
 import { readHandlers, readSteps } from "./steps.ts";
 import type { MailEnvelope, MailOccasion, Step, Workflow } from "./workflow.ts";
+import { unsupported } from "./unsupported.ts";
 
 /** Where rules tell what they found. */
 export interface Findings {
@@ -27,6 +29,10 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
   checkRoot(written, findings);
   const steps = readSteps(written, findings);
   checkArtifacts(written, steps, findings);
+  const handlers = readHandlers(written, findings);
+  const resources = written.resources ?? { cpu: null, memoryBytes: null };
+  const unlimited = unlimitedNote({ resources, steps, handlers });
+  if (unlimited !== null) findings.warn(["resources"], unlimited);
   return {
     name: written.name ?? null,
     group: written.group ?? null,
@@ -38,12 +44,12 @@ export function assemble(written: WrittenWorkflow, findings: Findings): Workflow
     workingDir: written.working_dir ?? null,
     shell: written.shell === undefined ? null : [...written.shell, ...(written.shell_args ?? [])],
     container: written.container ?? null,
-    resources: written.resources ?? { cpu: null, memoryBytes: null },
+    resources,
     registryAuths: written.registry_auths ?? null,
     harnesses: written.harnesses ?? {},
     harness: written.harness ?? null,
     preconditions: written.preconditions ?? [],
-    handlers: readHandlers(written, findings),
+    handlers,
     steps,
     maxActiveSteps: written.max_active_steps ?? null,
     maxActiveRuns: written.max_active_runs ?? null,
@@ -126,11 +132,16 @@ function mailsOf(written: WrittenWorkflow): Workflow["mails"] {
   );
 }
 
-/** Accepted, and of no effect in this version: said where a person looks for it, in `validate`. */
-const IDLE = [
-  "kubernetes",
-  "otel",
-] as const;
+/** Of the language, and not of this version: what asks for it would be without it, so that it is refused. */
+function checkUnsupported({ kubernetes, otel }: WrittenWorkflow, findings: Findings): void {
+  if (kubernetes !== undefined) {
+    findings.report(["kubernetes"], unsupported("kubernetes"), "remove kubernetes");
+  }
+  // Switched off, it asks for nothing.
+  if (otel !== undefined && otel.enabled !== false) {
+    findings.report(["otel"], unsupported("otel"), "remove otel, or write enabled: false in it");
+  }
+}
 
 function checkRoot(written: WrittenWorkflow, findings: Findings): void {
   checkSecretNames(written.container, written, [], findings);
@@ -156,11 +167,7 @@ function checkRoot(written: WrittenWorkflow, findings: Findings): void {
       "move one of them to the steps",
     );
   }
-  for (const field of IDLE) {
-    if (written[field] !== undefined) {
-      findings.warn([field], `${field} has no effect in this version of dagu-edge`);
-    }
-  }
+  checkUnsupported(written, findings);
   for (
     const [key, envelope] of [["failure", "error_mail"], ["success", "info_mail"], [
       "wait",
@@ -176,12 +183,6 @@ function checkRoot(written: WrittenWorkflow, findings: Findings): void {
 }
 
 function warnOfEntry(entry: ScheduleEntry, findings: Findings): void {
-  if (entry.profile !== null) {
-    findings.warn(
-      ["schedule"],
-      `an entry of profile "${entry.profile}" never starts: profiles are not supported`,
-    );
-  }
   if (entry.kind === "cron" && entry.cron.unevenMinutes.length > 0) {
     const minutes = entry.cron.unevenMinutes.join(", ");
     findings.warn(

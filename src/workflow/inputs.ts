@@ -2,19 +2,12 @@
  * Values that a run starts from: constants, environment entries, parameters (workflow-language contract 3.1
  * to 3.3).
  */
-import { isMapping, parseJson } from "./json.ts";
+import { isMapping, parseExactJson, parseJson } from "./json.ts";
 import { applySchema } from "./param-schema.ts";
 import { checkParam } from "./param-value.ts";
 import { resolveText, type Scope, type Unqualified } from "./reference.ts";
 import { insertionText } from "./select.ts";
 import type { NamedText, ParamDeclaration, ParamDeclarations, ParamSchema } from "./workflow.ts";
-
-declare global {
-  interface JSON {
-    /** Of the language since 2025; the compiler's library does not name it yet. */
-    rawJSON(text: string): unknown;
-  }
-}
 
 const NO_SCOPE: Scope = {
   consts: {},
@@ -184,13 +177,13 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
     case "text":
       return fromTokens(splitParams(given.text));
     case "json": {
-      const value = parseJson(given.json);
+      const value = parseExactJson(given.json);
       if (Array.isArray(value)) return fromItems(value);
       if (!isMapping(value)) {
         return { message: "params must be a JSON object, a JSON array or a list of KEY=value" };
       }
       return {
-        named: Object.entries(withWholeIntegers(given.json))
+        named: Object.entries(value)
           .map(([name, item]) => [name, insertionText(item)] as const),
         positional: [],
         payload: { object: value, text: given.json.trim() },
@@ -199,16 +192,6 @@ function readGiven(given: CallerParams): Given | { readonly message: string } {
     default:
       return given satisfies never;
   }
-}
-
-/** An integer that a number cannot hold keeps the digits it was written with (V-21), at any depth. */
-function withWholeIntegers(json: string): Record<string, unknown> {
-  const value: unknown = JSON.parse(json, (_key, item: unknown, context?: { readonly source?: string }) => {
-    const source = context?.source ?? "";
-    const isLost = typeof item === "number" && !Number.isSafeInteger(item) && /^-?\d+$/.test(source);
-    return isLost ? JSON.rawJSON(source) : item;
-  });
-  return isMapping(value) ? value : {};
 }
 
 /** Texts are tokens, a mapping gives its keys by name. */
@@ -318,7 +301,7 @@ function payloadJson(values: Readonly<Record<string, unknown>>, payload: Payload
 
 /** The payload with values that were computed later. */
 export function completePayload(json: string, computed: Readonly<Record<string, string>>): string {
-  const payload = parseJson(json);
+  const payload = parseExactJson(json);
   return Object.keys(computed).length === 0
     ? json
     : sortedJson({ ...(isMapping(payload) ? payload : {}), ...computed });

@@ -1,6 +1,6 @@
 /** Parameters that a JSON Schema describes (workflow-language contract P-11, P-12). */
 import { compilePattern } from "./condition.ts";
-import { isMapping, parseJson } from "./json.ts";
+import { exactInteger, isMapping, parseExactJson, withPlainNumbers } from "./json.ts";
 import { findViolations, followReference } from "./json-schema.ts";
 import { coerceParam } from "./param-value.ts";
 import type { ParamSchema } from "./workflow.ts";
@@ -33,7 +33,7 @@ export function applySchema({ schema, defaults }: ParamSchema, given: GivenValue
     const accepted = [...properties.keys()].join(", ");
     messages.push(`unknown parameter(s): ${unknown.join(", ")}; accepted: ${accepted}`);
   }
-  for (const { path, message } of findViolations(schema, values)) {
+  for (const { path, message } of findViolations(schema, withPlainNumbers(values))) {
     const [name = "", ...below] = path.map(String);
     if (path.length === 1 && unknown.includes(name)) continue;
     const where = below.length === 0 ? "" : `${below.join(".")} `;
@@ -75,13 +75,15 @@ function readText(text: string, types: readonly string[]): { readonly value: unk
   if (types.length === 0 || types.includes("string")) return { value: text };
   for (const type of types) {
     if (type === "integer" || type === "number") {
-      if (coerceParam(type, text) !== null) return { value: Number(text) };
+      if (coerceParam(type, text) !== null) return { value: exactInteger(text) };
     } else if (type === "boolean") {
       const word = coerceParam("boolean", text);
       if (word !== null) return { value: word === "true" };
     } else {
-      const value = parseJson(text);
-      if (value !== undefined && findViolations({ type }, value).length === 0) return { value };
+      const value = parseExactJson(text);
+      if (value !== undefined && findViolations({ type }, withPlainNumbers(value)).length === 0) {
+        return { value };
+      }
     }
   }
   return null;

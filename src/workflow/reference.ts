@@ -2,7 +2,7 @@
  * References in a field's text: `${namespace.name}`, `$NAME`, `${NAME}` and its shell-style operators. One pass: what was
  * inserted is never looked at again, nothing is quoted, nothing is executed (workflow-language contract 2.2 to 2.7).
  */
-import { parseJson } from "./json.ts";
+import { parseExactJson } from "./json.ts";
 import { expandOperator, type OperatorResult } from "./operator.ts";
 import { insertionText, selectPath } from "./select.ts";
 
@@ -295,7 +295,7 @@ function selectInside(path: string, scope: Scope): string | null {
     const base = parts.slice(0, count).join("");
     const text = property(base, scope) ?? (count === 1 ? own(scope.variables ?? {}, base) : null);
     if (text === null) continue;
-    const found = selectPath(parseJson(text), parts.slice(count).join(""));
+    const found = selectPath(parseExactJson(text), parts.slice(count).join(""));
     return found === undefined ? null : insertionText(found);
   }
   return null;

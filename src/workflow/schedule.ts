@@ -6,8 +6,6 @@ export interface CronEntry {
   /** As written. */
   readonly expression: string;
   readonly cron: Cron;
-  /** Only when this profile is selected (CR-07). */
-  readonly profile: string | null;
 }
 
 /** Once. */
@@ -15,7 +13,6 @@ export interface AtEntry {
   readonly kind: "at";
   /** Epoch ms, a whole minute. */
   readonly at: number;
-  readonly profile: string | null;
 }
 
 export type ScheduleEntry = CronEntry | AtEntry;
@@ -42,15 +39,15 @@ export function hasEntries({ start, stop, restart }: Schedule): boolean {
   return start.length + stop.length + restart.length > 0;
 }
 
-/** Names an entry by what it means: another time is another entry (CR-06). */
+/** Names an entry by what it means: another time is another entry (CR-06). No entry has a profile in this version. */
 export function fingerprintOf(entry: ScheduleEntry): string {
   const when = entry.kind === "at" ? `at:${new Date(entry.at).toISOString()}` : `cron:${entry.expression}`;
-  return `${when}|profile:${entry.profile ?? ""}`;
+  return `${when}|profile:`;
 }
 
-/** The first moment after `after` at which one of the entries is due; null: never. Profiles are not selected by anybody yet. */
+/** The first moment after `after` at which one of the entries is due; null: never. */
 export function nextDue(entries: readonly ScheduleEntry[], after: number, zone: string): number | null {
-  const dues = entries.filter(isActive).flatMap((entry) => {
+  const dues = entries.flatMap((entry) => {
     const due = entry.kind === "cron"
       ? nextSlot(entry.cron, after, zone)
       : entry.at > after
@@ -59,9 +56,4 @@ export function nextDue(entries: readonly ScheduleEntry[], after: number, zone: 
     return due ?? [];
   });
   return dues.length === 0 ? null : Math.min(...dues);
-}
-
-/** An entry of a profile counts only where that profile is selected, which nobody does in this version. */
-export function isActive(entry: ScheduleEntry): boolean {
-  return entry.profile === null;
 }

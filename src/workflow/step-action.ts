@@ -15,6 +15,7 @@ import { placeOf, readRun, type Work } from "./step-run.ts";
 import { checkFanOut, readForeach, readSubRun } from "./step-fanout.ts";
 import { humanTaskWith } from "./schema/human-task.ts";
 import type { Container, HarnessConfig, HarnessStep, Step, StepAction } from "./workflow.ts";
+import { unsupported } from "./unsupported.ts";
 
 /** What stands in for a step whose work is wrong; never seen, since the workflow is refused. */
 const NOTHING: Work = { action: { name: "container" }, place: "own" };
@@ -170,7 +171,7 @@ function readNamed(
   else if (UNSUPPORTED_ACTIONS.test(name)) {
     findings.report(
       at,
-      `action "${name}" is not supported by this version of dagu-edge`,
+      unsupported(`action "${name}"`),
       "run the command line tool in a step instead",
     );
   } else if (name.includes("@")) {

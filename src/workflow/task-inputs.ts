@@ -1,4 +1,4 @@
-import { isMapping } from "./json.ts";
+import { exactInteger, isMapping } from "./json.ts";
 
 /** What a person has written, as texts, in the types of the form (C-14). */
 export function typedInputs(
@@ -16,6 +16,7 @@ export function typedInputs(
 
 function convert(type: unknown, word: string): unknown {
   if (type === "boolean" && /^(true|false)$/i.test(word)) return word.toLowerCase() === "true";
+  if (type === "integer" && /^[+-]?\d+$/.test(word)) return exactInteger(word);
   if ((type === "integer" || type === "number") && word.trim() !== "" && Number.isFinite(Number(word))) {
     return Number(word);
   }

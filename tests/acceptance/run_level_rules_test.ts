@@ -188,5 +188,10 @@ acceptEach("R-41 retention is by days or by runs", [
 ]);
 acceptEach("R-43 limits of resources", [
   [`resources: {limits: {cpu: 500m, memory: 512Mi}}\nsteps: [{id: a, run: x}]`, {}],
+  [`resources: {limits: {cpu: "1"}}\nsteps: [{id: far, run: x}, {id: c, run: x, container: {image: i}}]`, {
+    err: ["resources.limits are not supported for processes of the host, only for containers: far"],
+    notErr: ["far, c"],
+  }],
+  [`resources: {limits: {cpu: "1"}}\nsteps: [{id: c, run: x, container: {image: i}}]`, { isSilent: true }],
   [`resources: {limits: {cpu: lots}}\nsteps: [{id: a, run: x}]`, { code: 1, err: ["cpu"] }],
 ], VALIDATE);

@@ -138,6 +138,44 @@ acceptEach("A-06 names of actions", [
   ["steps: [{id: a, action: 'x@'}]", { code: 1, err: ["versioned action references must use", '"x@"'] }],
 ]);
 
+const LONG = "9007199254740993";
+
+accept(
+  "P-15 V-21 long integers keep their digits: an array, a schema, outputs, items, a sub-workflow",
+  `
+params: {schema: {type: object, properties: {id: {type: integer}, deep: {type: object}, rest: {type: string, default: r}}}}
+steps:
+  - {id: s, action: file.write, with: {path: "@W/o", content: "\${params.id} \${params.deep} \${params}"}}
+  - id: out
+    run: 'echo "{\\"n\\":${LONG}}"'
+    output: {N: {from: stdout, decode: json, select: .n}}
+  - {id: use, depends: out, action: file.write, with: {path: "@W/out", content: "\${steps.out.outputs.N}"}}
+  - {id: each, action: dag.run, parallel: ["${LONG}"], with: {dag: kid, params: {N: "\${ITEM}"}}}
+  - {id: all, depends: each, foreach: {items: "[${LONG}]", steps: [{id: f, run: "echo \${foreach.item} > @W/f"}]}}
+---
+name: kid
+params: {N: ""}
+steps: [{id: k, run: "echo $N > @W/k"}]
+`,
+  [
+    {
+      args: [...START, "--params", `{"id":${LONG},"deep":{"n":${LONG}}}`],
+      files: {
+        o: `${LONG} {"n":${LONG}} {"deep":{"n":${LONG}},"id":${LONG},"rest":"r"}`,
+        out: LONG,
+        k: `${LONG}\n`,
+        f: `${LONG}\n`,
+      },
+    },
+  ],
+);
+
+accept(
+  "P-15 V-21 long integers of a JSON array keep their digits",
+  'steps: [{id: s, action: file.write, with: {path: "@W/o", content: "${params}"}}]',
+  [{ args: [...START, "--params", `[${LONG}]`], files: { o: `{"1":"${LONG}"}` } }],
+);
+
 accept(
   "V-21 integers of a caller's JSON keep all their digits",
   `

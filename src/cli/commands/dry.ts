@@ -23,7 +23,7 @@ import { readBaseConfig } from "../base-config.ts";
 import { openHome } from "../home.ts";
 import type { Node, RunDetails } from "../run-json.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
-import { callerParamsOf } from "./submission.ts";
+import { callerParamsOf, PROFILE_OPTION, refuseProfile } from "./submission.ts";
 import { summarize } from "../summary.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
 
@@ -37,10 +37,12 @@ export const command: Command = {
     params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
     name: { type: "string", short: "N", value: "NAME", help: "workflow name for this run" },
     plan: { type: "boolean", help: "print the requests to the container engine; nothing is sent" },
+    ...PROFILE_OPTION,
     "no-reuse": { type: "boolean", help: "accepted for build workflows" },
   },
   arguments: [1, 1],
   run: async (context) => {
+    refuseProfile(context.flags);
     const home = await openHome(context.env);
     const file = await readWorkflowFile(context.positionals[0] ?? "", home.dagsDir);
     const text = withBase(file.text, await readBaseConfig(context.env));

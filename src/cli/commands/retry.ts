@@ -1,8 +1,8 @@
-import { UserError } from "../command.ts";
-import { type Command } from "../command.ts";
+import * as v from "valibot";
+import { type Command, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, tellEnd } from "../own-runner.ts";
-import { runPath } from "../run-json.ts";
+import { runPath, Started } from "../run-json.ts";
 
 export const command: Command = {
   usage: "retry NAME",
@@ -11,6 +11,12 @@ export const command: Command = {
     "Same run id, same parameters, same definition; results of other steps are kept.",
   options: {
     "run-id": { type: "string", short: "r", value: "ID", help: "run id (required)" },
+    "sub-run-id": {
+      type: "string",
+      short: "s",
+      value: "ID",
+      help: "with --step: a step of this run below it, whose parents keep their state",
+    },
     step: { type: "string", value: "STEP", help: "run this step only" },
     downstream: { type: "boolean", help: "with --step: everything that depends on it too" },
     quiet: { type: "boolean", short: "q", help: "no step output and no summary" },
@@ -23,15 +29,19 @@ export const command: Command = {
     if (dagRunId === null) throw new UserError("--run-id is required");
     const step = flags.text("step");
     if (flags.has("downstream") && step === null) throw new UserError("--downstream needs --step");
+    const subRunId = flags.text("sub-run-id");
+    if (subRunId !== null && step === null) throw new UserError("--sub-run-id needs --step");
     await using connection = await connect(context);
     const isQuiet = flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector) => {
-      await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
+      const answer = await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
         dagRunId,
         workerSelector,
         ...(step === null ? {} : { stepName: step, includeDownstream: flags.has("downstream") }),
+        ...(subRunId === null ? {} : { subDAGRunId: subRunId }),
       });
-      return { name, dagRunId };
+      const retried = v.parse(Started, answer);
+      return { name: retried.dagName, dagRunId: retried.dagRunId };
     }, isQuiet);
     return await tellEnd(context, connection, details);
   },

@@ -7,11 +7,16 @@ import { type Context, type Option, UserError } from "../command.ts";
 import type { RunName } from "../own-runner.ts";
 import { runPath, Started } from "../run-json.ts";
 import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
+import { UNSUPPORTED_PROFILES } from "../../workflow/unsupported.ts";
 import { isWorkflowName } from "../../workflow/names.ts";
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { readSignature } from "../signature-file.ts";
 import { readInstant } from "./time-flag.ts";
+
+export const PROFILE_OPTION: Readonly<Record<string, Option>> = {
+  profile: { type: "string", value: "NAME", help: "environment profile: refused, there are none" },
+};
 
 export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
@@ -24,7 +29,9 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "trigger-type": { type: "string", value: "TYPE", help: "what started it (default: manual)" },
   "schedule-time": { type: "string", value: "TIME", help: "planned time, RFC 3339" },
   priority: { type: "string", value: "0-9", help: "lower goes first (start: 1, enqueue: 5)" },
-  profile: { type: "string", value: "NAME", help: "environment profile" },
+  ...PROFILE_OPTION,
+  parent: { type: "string", value: "NAME:ID", help: "the run below which this one is" },
+  root: { type: "string", value: "NAME:ID", help: "with --parent: the outermost run, to be checked" },
   "no-reuse": { type: "boolean", help: "accepted for build workflows" },
 };
 
@@ -39,8 +46,9 @@ export interface Place {
 /** Asks for the run that the command line describes; returns when it is stored. */
 export async function submit(context: Context, connection: Connection, place: Place): Promise<RunName> {
   const { api } = connection;
-  const facts = { ...readFacts(context), ...place };
   const old = context.flags.text("from-run-id");
+  if (old !== null) refuseFamily(context);
+  const facts = { ...readFacts(context), ...place };
   const answer = old === null
     ? await startWorkflow(context, connection, facts)
     : await api.post(`${runPath(await oldRun(context, connection, old))}/reschedule`, {
@@ -49,6 +57,12 @@ export async function submit(context: Context, connection: Connection, place: Pl
     });
   const { dagRunId, dagName } = v.parse(Started, answer);
   return { name: dagName, dagRunId };
+}
+
+/** What an old run was below, a new one of it is not. */
+function refuseFamily({ flags }: Context): void {
+  const flag = ["parent", "root"].find((one) => flags.text(one) !== null);
+  if (flag !== undefined) throw new UserError(`--from-run-id cannot be used with --${flag}`);
 }
 
 async function oldRun(context: Context, connection: Connection, dagRunId: string): Promise<RunName> {
@@ -121,9 +135,10 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
   if (priority !== null && !/^\d$/.test(priority)) {
     throw new UserError(`--priority must be a number from 0 to 9, got "${priority}"`);
   }
-  if (flags.text("profile") !== null) {
-    throw new UserError("profiles are not supported by this version; set env in the workflow, or dotenv");
-  }
+  refuseProfile(flags);
+  const parent = readRun("parent", flags.text("parent"));
+  const root = readRun("root", flags.text("root"));
+  if (root !== null && parent === null) throw new UserError("--root needs --parent");
   const dir = flags.text("default-working-dir");
   const labels = [...flags.texts("labels"), ...flags.texts("tags")].flatMap((list) => list.split(","));
   const runId = flags.text("run-id");
@@ -131,10 +146,27 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     ...(runId === null ? {} : { dagRunId: runId }),
     ...(priority === null ? {} : { priority: Number(priority) }),
     ...(trigger === null ? {} : { triggerType: trigger }),
+    ...(parent === null ? {} : { parent, triggerType: trigger ?? "subdag" }),
+    ...(root === null ? {} : { root }),
     ...(time === null ? {} : { scheduleTime: time }),
     ...(dir === null ? {} : { defaultWorkingDir: resolve(dir) }),
     ...(labels.length === 0 ? {} : { labels: labels.map((label) => label.trim()).filter(Boolean) }),
   };
+}
+
+export function refuseProfile(flags: Context["flags"]): void {
+  const name = flags.text("profile");
+  if (name === null || name === "") return;
+  throw new UserError(
+    `--profile ${name}: ${UNSUPPORTED_PROFILES}; set env in the workflow, or use dotenv files`,
+  );
+}
+
+function readRun(flag: string, text: string | null): RunName | null {
+  if (text === null) return null;
+  const [name = "", dagRunId = "", ...more] = text.split(":");
+  if (name !== "" && dagRunId !== "" && more.length === 0) return { name, dagRunId };
+  throw new UserError(`--${flag} must be NAME:RUN_ID, got "${text}"`);
 }
 
 /** `--params TEXT`, or what came after `--`; not both. */

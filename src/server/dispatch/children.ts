@@ -35,11 +35,10 @@ import {
 import { stopRun } from "./cancel.ts";
 import { claimCandidates } from "./claim.ts";
 import { readGrants } from "./grants.ts";
+import { MAX_DEPTH } from "./parentage.ts";
 import { queueResumed } from "./resume.ts";
 import { planRun, PRIORITY } from "./start.ts";
 
-/** A workflow that calls itself without end is refused (S-135). */
-const MAX_DEPTH = 32;
 /** How long a look at a child waits for its end. */
 const VIEW_WAIT_MS = 20_000;
 

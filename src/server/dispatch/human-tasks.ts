@@ -1,5 +1,6 @@
 /** What people do for a run that waits for them: complete a task, approve, reject or send back a step (4.18, AP-74 to AP-78). */
 import { newStepState, type StepState } from "../../run/state.ts";
+import { withPlainNumbers } from "../../workflow/json.ts";
 import { checkField } from "../../workflow/schema/human-task.ts";
 import { insertionText } from "../../workflow/select.ts";
 import type { Step, TaskForm } from "../../workflow/workflow.ts";
@@ -251,7 +252,7 @@ function readInputs(form: TaskForm | null, given: Readonly<Record<string, unknow
       if (field.isRequired) return { message: `input "${field.name}" is required` };
       continue;
     }
-    const broken = checkField(field, value);
+    const broken = checkField(field, withPlainNumbers(value));
     if (broken !== null) return { message: `input "${field.name}" ${broken}` };
     outputs[field.name] = insertionText(value);
   }

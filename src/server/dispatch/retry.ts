@@ -17,22 +17,28 @@ export interface RetryRequest {
   readonly scope: RetryScope;
   /** Which runner may take it, beside the run's own selector. */
   readonly selector: Readonly<Record<string, string>>;
+  /** The run by which it was addressed: itself, or one above it, which must have ended too. */
+  readonly root: { readonly name: string; readonly dagRunId: string };
 }
 
 const ACTIVE = ["not_started", "queued", "running", "waiting"];
 
-export async function retryRun(ports: ServerPorts, request: RetryRequest): Promise<{ ok: true } | Refusal> {
-  const { name, dagRunId, scope } = request;
+export async function retryRun(
+  ports: ServerPorts,
+  request: RetryRequest,
+): Promise<{ readonly ok: true; readonly dagRunId: string } | Refusal> {
+  const { name, dagRunId, scope, root } = request;
   const found = await getRun(ports.db, name, dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${name}:${dagRunId}`);
+  const above = await getRun(ports.db, root.name, root.dagRunId);
+  if (above !== null && above.id !== found.id && ACTIVE.includes(statusOf(above.status))) {
+    return refuse("conflict", stillActive(above));
+  }
   const refusal = await ports.db.transaction(async (tx) => {
     const run = await lockRun(tx, found.id);
     const status = run === null ? null : statusOf(run.status);
     if (run === null || status === null || ACTIVE.includes(status)) {
-      return refuse(
-        "conflict",
-        `run ${name}:${found.dagRunId} is ${status}; only a run that ended can be retried`,
-      );
+      return refuse("conflict", stillActive(run ?? found));
     }
     const options = { triggerType: "retry", selector: selectorOf(run, request.selector) };
     const unknown = await queueResumed(tx, ports, run, scope, options);
@@ -43,7 +49,11 @@ export async function retryRun(ports: ServerPorts, request: RetryRequest): Promi
   if (refusal !== null) return refusal;
   ports.wake.notify("ready");
   ports.wake.notify(`run:${found.id}`);
-  return { ok: true };
+  return { ok: true, dagRunId: found.dagRunId };
+}
+
+function stillActive(run: RunRow): string {
+  return `run ${run.name}:${run.dagRunId} is ${statusOf(run.status)}; only a run that ended can be retried`;
 }
 
 const Selector = v.record(v.string(), v.string());

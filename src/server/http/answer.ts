@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { Refusal, RefusalCode } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
 import { describeError, isConnectionLost, reasonOf } from "../store/failure.ts";
+import { parseExactJson } from "../../workflow/json.ts";
 import { NOT_JSON, parseJson } from "../triggers/json.ts";
 import { readBody } from "./body.ts";
 
@@ -46,7 +47,8 @@ const BODY_MAX_BYTES = 4_194_304;
 export async function valid<S extends v.GenericSchema>(schema: S, c: Context): Promise<v.InferOutput<S>> {
   const body = await readBody(c.req.raw, BODY_MAX_BYTES);
   if (!body.ok) throw refused("payload_too_large", `the body is larger than ${BODY_MAX_BYTES} bytes`);
-  const value = body.bytes.length === 0 ? {} : parseJson(body.bytes);
+  // Parameters and inputs keep the digits of their numbers (V-21).
+  const value = body.bytes.length === 0 ? {} : parseJson(body.bytes, "refuse", parseExactJson);
   if (value === undefined) throw refused("bad_request", NOT_JSON);
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;

@@ -5,10 +5,10 @@ import type { Workflow } from "../../workflow/workflow.ts";
 import { workflowOf } from "../dispatch/run-workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listAttempts } from "../store/attempts.ts";
-import { getRun, type RunRow } from "../store/runs.ts";
+import { getRun, getRunById, type RunRow } from "../store/runs.ts";
 import { listSteps } from "../store/steps.ts";
 import { refused } from "./answer.ts";
-import { type RunDetails, toDetails, toSummary } from "./shapes.ts";
+import { type RunDetails, type RunsAbove, toDetails, toSummary } from "./shapes.ts";
 
 export async function findRun(ports: ServerPorts, name: string, dagRunId: string): Promise<RunRow> {
   const run = await getRun(ports.db, name, dagRunId);
@@ -23,11 +23,18 @@ export async function readDetails(ports: ServerPorts, run: RunRow): Promise<RunD
 /** For who looks at one run again and again: the definition of a run never changes, so it is parsed once. */
 export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<RunDetails> {
   let workflow: Promise<Workflow | null> | null = null;
+  let above: Promise<RunsAbove> | null = null;
   return async (run) => {
     workflow ??= workflowOf(ports.db, run);
-    const [steps, declared] = await Promise.all([listSteps(ports.db, run.id), workflow]);
-    return toDetails(run, steps, declared);
+    above ??= runsAbove(ports, run);
+    return toDetails(run, await listSteps(ports.db, run.id), await workflow, await above);
   };
+}
+
+async function runsAbove(ports: ServerPorts, { parentId, rootId }: RunRow): Promise<RunsAbove> {
+  const parent = parentId === null ? null : await getRunById(ports.db, parentId);
+  const isTop = rootId === null || rootId === parentId;
+  return { parent, root: isTop ? parent : await getRunById(ports.db, rootId) };
 }
 
 /** What the run has published so far (AP-72, S-57): the last writer of a name wins. */

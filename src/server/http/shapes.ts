@@ -82,6 +82,8 @@ export interface NodeShape extends DecisionShape {
 export interface RunDetails extends RunSummary {
   readonly rootDAGRunName: string;
   readonly rootDAGRunId: string;
+  readonly parentDAGRunName?: string;
+  readonly parentDAGRunId?: string;
   readonly log: string;
   readonly nodes: readonly NodeShape[];
   readonly onInit?: NodeShape;
@@ -97,16 +99,30 @@ export interface RunDetails extends RunSummary {
   readonly cancelRequested: boolean;
 }
 
+/** null: it is the outermost run itself, or the run above it is gone. */
+export interface RunsAbove {
+  readonly parent: RunRow | null;
+  readonly root: RunRow | null;
+}
+
 /** `workflow`: as the run executes it; null when its text cannot be read any more. */
-export function toDetails(run: RunRow, steps: readonly StepRow[], workflow: Workflow | null): RunDetails {
+export function toDetails(
+  run: RunRow,
+  steps: readonly StepRow[],
+  workflow: Workflow | null,
+  above: RunsAbove,
+): RunDetails {
   const declared = new Map((workflow?.steps ?? []).map((step) => [step.name, step]));
   const handlers = Object.fromEntries(
     steps.filter((step) => step.isHandler).map((step) => [step.name, toNode(step, undefined)]),
   );
   return {
     ...toSummary(run),
-    rootDAGRunName: run.name,
-    rootDAGRunId: run.dagRunId,
+    rootDAGRunName: above.root?.name ?? run.name,
+    rootDAGRunId: above.root?.dagRunId ?? run.dagRunId,
+    ...(above.parent === null
+      ? {}
+      : { parentDAGRunName: above.parent.name, parentDAGRunId: above.parent.dagRunId }),
     log: "",
     nodes: steps.filter((step) => !step.isHandler).map((step) => toNode(step, declared.get(step.name))),
     ...handlers,

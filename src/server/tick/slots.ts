@@ -3,7 +3,6 @@ import { previousSlot, slotsBetween } from "../../workflow/cron.ts";
 import {
   type CronEntry,
   fingerprintOf,
-  isActive,
   type Schedule,
   type ScheduleEntry,
   type ScheduleRules,
@@ -88,7 +87,7 @@ function startLive(
 }
 
 function dueOneOffs(entries: readonly ScheduleEntry[], facts: SlotFacts): Slot[] {
-  return entries.filter(isActive).flatMap((entry): Slot[] => {
+  return entries.flatMap((entry): Slot[] => {
     if (entry.kind !== "at" || entry.at > facts.now || entry.at <= facts.since) return [];
     const fingerprint = fingerprintOf(entry);
     return facts.doneOneOffs.has(fingerprint) ? [] : [{ at: entry.at, fingerprint, kind: "at" }];
@@ -157,7 +156,7 @@ function cronSlots(
   kind: "cron" | "catchup",
 ): Slot[] {
   const isCron = (entry: ScheduleEntry): entry is CronEntry => entry.kind === "cron";
-  const slots = entries.filter(isActive).filter(isCron).flatMap((entry) =>
+  const slots = entries.filter(isCron).flatMap((entry) =>
     slotsBetween(entry.cron, from, now, zone, MOST_REPLAYED).map((at): Slot => ({
       at,
       fingerprint: fingerprintOf(entry),

@@ -1,6 +1,6 @@
 /** `ssh.run`, `sftp.upload`, `sftp.download` (workflow-language contract 6.5). */
 import * as v from "valibot";
-import { complain, fields, kindOf, text, texts } from "../schema/fields.ts";
+import { fields, text, texts } from "../schema/fields.ts";
 import { bool, defineAction, filled, rootDefaults, seconds, wholeNumber } from "./definition.ts";
 
 const PORT_MAX = 65_535;

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import type { ProblemCode } from "../problem.ts";
 import { countSlips } from "../slips.ts";
+import { unsupported } from "../unsupported.ts";
 
 /** What travels in a valibot issue's message, which can only be text. */
 export interface Complaint {
@@ -164,7 +165,7 @@ function dropNulls(value: Record<string, unknown>, kept: readonly string[]): Rec
 /** Spelling mistakes from older versions get the right spelling (F-21 to F-23, 2.1.3). */
 function explainKey(key: string, known: readonly string[], rules: KeyRules): string {
   if (rules.unsupported?.includes(key) === true) {
-    return complain(`${key} is not supported by this version of dagu-edge`, `remove ${key}`);
+    return complain(unsupported(key), `remove ${key}`);
   }
   const hint = rules.hints?.[key] ?? COMMON_HINTS[key];
   const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { readCron } from "../cron.ts";
 import { isMapping } from "../json.ts";
+import { UNSUPPORTED_PROFILES } from "../unsupported.ts";
 import type { Schedule, ScheduleEntry } from "../schedule.ts";
 import { complain, isScalarValue, kindOf, string } from "./fields.ts";
 
@@ -43,7 +44,7 @@ function readLists(written: Readonly<Record<string, unknown>>): Schedule | strin
 }
 
 function readItem(item: unknown): ItemRead {
-  if (isScalarValue(item)) return readExpression(String(item), null);
+  if (isScalarValue(item)) return readExpression(String(item));
   if (!isMapping(item)) return { problem: `invalid schedule: ${kindOf(item)}` };
   const unknown = Object.keys(item).find((key) => !["expression", "at", "kind", "profile"].includes(key));
   if (unknown !== undefined) return { problem: `invalid schedule: unknown key "${unknown}"` };
@@ -60,23 +61,27 @@ function readItem(item: unknown): ItemRead {
   if (profile !== null && (typeof profile !== "string" || !/^[\w.-]{1,64}$/.test(profile))) {
     return { problem: "invalid profile name" };
   }
-  return expression === undefined ? readAt(String(at), profile) : readExpression(String(expression), profile);
+  // An entry that never starts would look like one that does.
+  if (profile !== null) {
+    return { problem: `profile "${profile}" of a schedule: ${UNSUPPORTED_PROFILES}` };
+  }
+  return expression === undefined ? readAt(String(at)) : readExpression(String(expression));
 }
 
-function readExpression(expression: string, profile: string | null): ItemRead {
+function readExpression(expression: string): ItemRead {
   const read = readCron(expression);
   return read.ok
-    ? { entry: { kind: "cron", expression: expression.trim(), cron: read.cron, profile } }
+    ? { entry: { kind: "cron", expression: expression.trim(), cron: read.cron } }
     : { problem: read.message };
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
 
-function readAt(text: string, profile: string | null): ItemRead {
+function readAt(text: string): ItemRead {
   const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at)
     ? { problem: "schedule at must be RFC 3339 with an explicit offset and minute precision" }
-    : { entry: { kind: "at", at, profile } };
+    : { entry: { kind: "at", at } };
 }
 
 /** `1d12h`: units in falling order, each at most once. */

@@ -39,6 +39,7 @@ import { rootSsh } from "../actions/ssh.ts";
 import { catchupWindow, schedule } from "./schedule.ts";
 import { signal, step, stepGroup, workerSelector } from "./step.ts";
 import { triggers, webhookRoot } from "./trigger.ts";
+import { unsupported } from "../unsupported.ts";
 
 /** Keys of the language that this version does not do yet: refused by name, never silently dropped. */
 const UNSUPPORTED = ["tools"];
@@ -84,7 +85,7 @@ const workflowName = v.pipe(
 function explainType(given: unknown): string {
   const isKnown = given === "build" || given === "agent" || given === "controller";
   return isKnown
-    ? `type: ${given} is not supported by this version of dagu-edge`
+    ? unsupported(`type: ${given}`)
     : `invalid type: ${typeof given === "string" ? given : kindOf(given)}`;
 }
 

@@ -424,3 +424,48 @@ Deno.test("inputs: 2.6 a worker selector knows consts, keys and values", () => {
   );
   assert.deepEqual(workflow?.workerSelector, { zone: "eu-${params.p} $HOME" });
 });
+
+// ---- integers beyond 2^53 ---------------------------------------------------------------------------------------
+
+const LONG = "9007199254740993";
+
+Deno.test("P-15 V-21 long integers of a JSON array and of a merged payload keep their digits", () => {
+  const array = bindParams(declare(), json(`[${LONG}, "N=-${LONG}", {"B": ${LONG}, "C": [${LONG}]}]`));
+  assert.deepEqual(array.ok && array.values, {
+    "1": LONG,
+    N: `-${LONG}`,
+    B: LONG,
+    C: `[${LONG}]`,
+  });
+  const merged = bindParams(
+    declare(param("A"), param("B", { default: "b" })),
+    json(`{"A": {"x": [${LONG}]}}`),
+  );
+  assert.equal(merged.ok && merged.json, `{"A":{"x":[${LONG}]},"B":"b"}`);
+  assert.equal(completePayload(`{"A":${LONG}}`, { B: "b" }), `{"A":${LONG},"B":"b"}`);
+});
+
+Deno.test("P-11 P-12 V-21 long integers pass a schema with all their digits", () => {
+  const { workflow } = parseWorkflow(
+    `
+params:
+  schema:
+    type: object
+    properties:
+      id: {type: integer, minimum: 1}
+      list: {type: array, items: {type: integer}}
+      other: {type: string, default: o}
+steps: [{id: a, run: x}]`,
+    "load",
+  );
+  assert.ok(workflow);
+  const given = bindParams(workflow.params, json(`{"id": ${LONG}, "list": [${LONG}, 1]}`));
+  assert.deepEqual(given.ok && [given.values, given.json], [
+    { id: LONG, list: `[${LONG},1]`, other: "o" },
+    `{"id":${LONG},"list":[${LONG},1],"other":"o"}`,
+  ]);
+  const words = bindParams(workflow.params, tokens(`id=+00${LONG}`, `list=[${LONG}]`));
+  assert.deepEqual(words.ok && words.values, { id: LONG, list: `[${LONG}]`, other: "o" });
+  const low = bindParams(workflow.params, json(`{"id": -${LONG}}`));
+  assert.match(low.ok ? "" : low.messages.join(), /"id" must be >= 1/);
+});

@@ -13,12 +13,13 @@ import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { getText } from "../../store/blobs.ts";
 import { listEvents } from "../../store/events.ts";
-import { childrenOf, descendantOf, listRuns, type RunFilter } from "../../store/runs.ts";
+import { listRuns, type RunFilter } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails, readOutputs } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
 import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
+import { findSubRun } from "./sub-runs.ts";
 
 const InlineBody = v.object({
   ...StartBody.entries,
@@ -36,10 +37,12 @@ const RetryBody = v.object({
   dagRunId: v.optional(v.string()),
   stepName: v.optional(v.string()),
   includeDownstream: v.optional(v.boolean(), false),
+  /** The step is one of this run below it. */
+  subDAGRunId: v.optional(v.string()),
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const RescheduleBody = v.object({
-  ...v.omit(StartBody, ["params"]).entries,
+  ...v.omit(StartBody, ["params", "parent", "root"]).entries,
   /** true: it waits for a slot of its queue; false: it does not; absent: as the old run. */
   enqueue: v.optional(v.boolean()),
 });
@@ -107,19 +110,6 @@ export function dagRunRoutes(
     return c.json({ dagRunDetails: await readDetails(ports, run) });
   });
 
-  app.get("/:name/:dagRunId/sub-dag-runs", async (c) => {
-    const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
-    return c.json({ subRuns: (await childrenOf(ports.db, run.id)).map(toSummary) });
-  });
-
-  app.get("/:name/:dagRunId/sub-dag-runs/:subRunId", async (c) => {
-    const { name, dagRunId, subRunId } = c.req.param();
-    const run = await findRun(ports, name, dagRunId);
-    const sub = await descendantOf(ports.db, run.id, subRunId);
-    if (sub === null) throw refused("not_found", `run ${name}:${run.dagRunId} has no sub-run ${subRunId}`);
-    return c.json({ dagRunDetails: await readDetails(ports, sub) });
-  });
-
   app.get("/:name/:dagRunId/outputs", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     return c.json(await readOutputs(ports, run));
@@ -142,14 +132,20 @@ export function dagRunRoutes(
     if (body.dagRunId !== undefined && body.dagRunId !== dagRunId) {
       throw refused("bad_request", "dagRunId of the body is not that of the path");
     }
-    if (body.includeDownstream && body.stepName === undefined) {
-      throw refused("bad_request", "includeDownstream needs stepName");
+    for (const key of ["includeDownstream", "subDAGRunId"] as const) {
+      if (body[key] && body.stepName === undefined) throw refused("bad_request", `${key} needs stepName`);
     }
     const scope = body.stepName === undefined
       ? { kind: "failed" } as const
       : { kind: "step", step: body.stepName, downstream: body.includeDownstream } as const;
-    unwrap(await retryRun(ports, { name, dagRunId, scope, selector: body.workerSelector }));
-    return c.json({});
+    const run = body.subDAGRunId === undefined
+      ? { name, dagRunId }
+      : await findSubRun(ports, { name, dagRunId, subRunId: body.subDAGRunId });
+    const { selector, root } = { selector: body.workerSelector, root: { name, dagRunId } };
+    const retried = unwrap(
+      await retryRun(ports, { name: run.name, dagRunId: run.dagRunId, scope, selector, root }),
+    );
+    return c.json({ dagName: run.name, dagRunId: retried.dagRunId });
   });
 
   app.post("/:name/:dagRunId/dequeue", async (c) => {
@@ -200,7 +196,7 @@ async function startInline(
       name: body.name ?? null,
       stem: body.fileStem ?? null,
     },
-    ...requestOf(body, c),
+    ...await requestOf(ports, body, c),
     sourceDir: body.sourceDir,
     needsSlot,
     priority: body.priority ?? (needsSlot ? PRIORITY.enqueue : PRIORITY.start),

@@ -3,10 +3,12 @@ import { withBase } from "../../../workflow/base.ts";
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts";
+import { UNSUPPORTED_PROFILES } from "../../../workflow/unsupported.ts";
 import { parseWorkflow } from "../../../workflow/parse.ts";
 import { errorLines, type Problem } from "../../../workflow/problem.ts";
 import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
+import { parentageOf } from "../../dispatch/parentage.ts";
 import { PRIORITY, type Started, type StartRequest, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import {
@@ -38,6 +40,8 @@ export const Time = v.pipe(
 /** Lower goes first (QU-13). */
 export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9));
 
+const RunRef = v.object({ name: v.string(), dagRunId: v.string() });
+
 export const StartBody = v.object({
   params: Params,
   dagRunId: v.optional(v.string()),
@@ -54,6 +58,11 @@ export const StartBody = v.object({
     "manual",
   ),
   scheduleTime: v.optional(Time),
+  /** "": none, which is what every run has. */
+  profile: v.optional(v.literal("", UNSUPPORTED_PROFILES)),
+  /** The run below which it is, and the outermost one. */
+  parent: v.optional(RunRef),
+  root: v.optional(RunRef),
   /** Which runner may take it, beside the workflow's own selector. */
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -180,16 +189,21 @@ async function startStored(
   const definition = body.dagName === undefined
     ? { fileName }
     : { text: (await find(ports, fileName)).text, name: body.dagName };
-  const started = await startRun(ports, { definition, ...requestOf(body, c), ...place });
+  const started = await startRun(ports, { definition, ...await requestOf(ports, body, c), ...place });
   return answerStarted(c, started);
 }
 
 /** What a start has of its caller, however the definition is given. */
-export function requestOf(
+export async function requestOf(
+  ports: ServerPorts,
   body: Omit<v.InferOutput<typeof StartBody>, "queue">,
   c: ApiContext,
-): Omit<StartRequest, "definition" | "needsSlot" | "priority" | "queue"> {
+): Promise<Omit<StartRequest, "definition" | "needsSlot" | "priority" | "queue">> {
+  const { parent, root = null } = body;
+  if (root !== null && parent === undefined) throw refused("bad_request", "root needs parent");
+  const place = parent === undefined ? null : unwrap(await parentageOf(ports, { parent, root }));
   return {
+    ...(place === null ? {} : { parent: place.parent, trust: place.trust }),
     params: toCallerParams(body.params),
     dagRunId: body.dagRunId ?? null,
     triggerType: body.triggerType,

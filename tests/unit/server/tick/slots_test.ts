@@ -103,10 +103,6 @@ const CASES: Readonly<Record<string, Case>> = {
     skipped: ["09:00 a run is active"],
     isWaiting: true,
   },
-  "CR-07 an entry of a profile that nobody selected": {
-    yaml: 'schedule: [{expression: "0 9 * * *", profile: prod}]',
-    start: null,
-  },
   "R-32 CU-05 a success since the slot before": {
     yaml: `${HOURLY}\nskip_if_successful: true`,
     facts: { lastSuccess: at("08:20:00") },
@@ -205,9 +201,9 @@ Deno.test("slots: CU-01 at most the newest thousand are made up for", () => {
   assert.equal(start?.at, at("09:00:00") - 1_000 * 60_000 + 60_000);
 });
 
-Deno.test("slots: CR-06 an entry is another when its time, expression or profile is", () => {
+Deno.test("slots: CR-06 an entry is another when its time or expression is", () => {
   const yaml = 'schedule: [{at: "2026-04-02T09:00:00Z"}, {at: "2026-04-02T11:00:00+02:00"}, "0 9 * * *", ' +
-    '{expression: "0 9 * * *", profile: p}]';
+    '{expression: "0 8 * * *"}]';
   const [first, same, ...others] = workflowOf(`${yaml}\nsteps: [{id: a, run: x}]`).schedule.start.map(
     fingerprintOf,
   );
