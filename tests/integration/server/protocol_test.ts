@@ -35,7 +35,8 @@ async function register(server: TestServer): Promise<Registered> {
     RegisterReply,
     await bodyOf(await server.request("POST", "/runner/v1/register", { body, headers })),
   );
-  await bodyOf(await server.request("POST", "/runner/v1/register", { body, headers }), 401);
+  const another = { ...body, machineId: "another" };
+  await bodyOf(await server.request("POST", "/runner/v1/register", { body: another, headers }), 401);
   return { runnerId: reply.runnerId, headers: { Authorization: `Bearer ${reply.runnerToken}` } };
 }
 
