@@ -257,7 +257,14 @@ export const runQueue = pgTable("run_queue", {
   availableAt: at("available_at").notNull(),
   /** Runner that gave it back; another one is preferred. */
   excluded: uuid().array().notNull(),
-}, (t) => [index("run_queue_order").on(t.priority, t.availableAt, t.runId)]);
+  /** Runs of one class may go to the same runners and wait for the same slots: who may not have one may have none. */
+  class: text().notNull().generatedAlwaysAs(
+    sql`md5((case when needs_slot then 's' || queue else '' end) || chr(10) || is_untrusted::text || selector::text)`,
+  ),
+}, (t) => [
+  index("run_queue_order").on(t.priority, t.availableAt, t.runId),
+  index("run_queue_classes").on(t.class, t.priority, t.availableAt, t.runId),
+]);
 
 /** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
 export const slots = pgTable("slots", {
