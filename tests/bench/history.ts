@@ -10,12 +10,18 @@ const BATCH = 100_000;
 export async function addHistory(
   { ports }: { readonly ports: ServerPorts },
   { id }: QueuedRun,
-  { finished, queued }: { readonly finished: number; readonly queued: number },
+  { finished, queued, elsewhere }: {
+    readonly finished: number;
+    readonly queued: number;
+    /** Of the queued ones, those that come first and are for other runners. */
+    readonly elsewhere: number;
+  },
 ): Promise<void> {
   for (let from = 0; from < finished; from += BATCH) {
     await addFinished(ports, id, Math.min(BATCH, finished - from));
   }
-  await addQueued(ports, id, queued);
+  await addQueued(ports, id, queued - elsewhere, {});
+  await addQueued(ports, id, elsewhere, { priority: 0, selector: { zone: "elsewhere" } });
   await query(ports.db, sql`analyze`);
 }
 
@@ -34,7 +40,12 @@ async function addFinished({ db }: ServerPorts, id: string, count: number): Prom
   );
 }
 
-async function addQueued({ db }: ServerPorts, id: string, count: number): Promise<void> {
+async function addQueued(
+  { db }: ServerPorts,
+  id: string,
+  count: number,
+  change: Readonly<Record<string, unknown>>,
+): Promise<void> {
   await query(
     db,
     sql`
@@ -43,7 +54,9 @@ async function addQueued({ db }: ServerPorts, id: string, count: number): Promis
           jsonb_populate_record(model, jsonb_build_object(
             'id', case when n > 0 then gen_random_uuid() end, 'dag_run_id', 'q' || gen_random_uuid())) c
         where model.id = ${id} returning id)
-    insert into run_queue select c.* from copies, run_queue place,
-      jsonb_populate_record(place, jsonb_build_object('run_id', copies.id)) c where place.run_id = ${id}`,
+    insert into run_queue (run_id, queue, needs_slot, selector, is_untrusted, priority, available_at, excluded)
+    select copies.id, c.queue, c.needs_slot, c.selector, c.is_untrusted, c.priority, c.available_at, c.excluded
+    from copies, run_queue place, jsonb_populate_record(place, ${JSON.stringify(change)}::jsonb) c
+    where place.run_id = ${id}`,
   );
 }

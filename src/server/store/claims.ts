@@ -72,12 +72,13 @@ export interface CandidateQuery {
 }
 
 /**
- * What was queued without a delay may be taken at once, also when our clock was set back since. The next runs that this
- * runner may take, held with their queue rows; rows that another claim holds are passed over, and runs
- * that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with the
- * queue row in hand would lock both up. A runner that gave the run back gets it again when no other is there that matches
- * (RT-08): waiting for one might have no end (INV-12). Every key of the
- * run's selector must equal the runner's label; a runner label written `!key` must be selected by the run (M3).
+ * The next runs that this runner may take, held with their queue rows; rows that another claim holds are passed over, and
+ * runs that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with
+ * the queue row in hand would lock both up. What was queued without a delay may be taken at once, also when our clock was
+ * set back since. A runner that gave the run back gets it again when no other is there that matches (RT-08): waiting for one
+ * might have no end (INV-12). Every key of the run's selector must equal the runner's label; a runner label written `!key`
+ * must be selected by the run (M3). The index is walked from class to class, and rows are read of those alone that are open
+ * to the runner: however many wait for others or for slots, they are passed over at once.
  */
 export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
   const entries = Object.entries(wanted.labels);
@@ -97,23 +98,38 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
   >(
     tx,
     sql`
-    select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost from run_queue q join runs r on r.id = q.run_id
-    where (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
-      and q.selector <@ ${JSON.stringify(offered)}::jsonb
-      and q.selector @> ${JSON.stringify(required)}::jsonb
-      and (not q.is_untrusted or ${offered["accept-untrusted"] === "true"})
-      and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
-        select 1 from runners o join runners_live l on l.runner_id = o.id
-        where o.state = 'active' and not o.held and o.id <> all(q.excluded) and o.labels @> q.selector
-          and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
-      and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
-      and (not q.needs_slot or (
-        q.queue <> all(array(select jsonb_array_elements_text(${JSON.stringify(wanted.fullQueues)}::jsonb)))
-        and exists (select 1 from slots s where s.queue = q.queue and s.attempt_id is null and ${isWithinWidth})
-        and not exists (select 1 from queues p where p.name = q.queue and p.paused)))
-    order by q.rank, q.run_id
-    limit ${wanted.limit}
-    for update of q skip locked for no key update of r skip locked ${PREPARED}`,
+    with recursive classes as (
+        (select class, queue, needs_slot, selector, is_untrusted from run_queue order by class limit 1)
+        union all
+        select n.* from classes c cross join lateral (
+          select q.class, q.queue, q.needs_slot, q.selector, q.is_untrusted from run_queue q
+          where q.class > c.class order by q.class limit 1) n),
+      open as (
+        select c.class from classes c
+        where c.selector <@ ${JSON.stringify(offered)}::jsonb
+          and c.selector @> ${JSON.stringify(required)}::jsonb
+          and (not c.is_untrusted or ${offered["accept-untrusted"] === "true"})
+          and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
+          and (not c.needs_slot or (
+            c.queue <> all(array(select jsonb_array_elements_text(${
+      JSON.stringify(wanted.fullQueues)
+    }::jsonb)))
+            and exists (select 1 from slots s where s.queue = c.queue and s.attempt_id is null and ${isWithinWidth})
+            and not exists (select 1 from queues p where p.name = c.queue and p.paused))))
+    select l.* from open o cross join lateral (
+      select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost, q.rank
+      from run_queue q join runs r on r.id = q.run_id
+      where q.class = o.class
+        and (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
+        and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
+          select 1 from runners o join runners_live l on l.runner_id = o.id
+          where o.state = 'active' and not o.held and o.id <> all(q.excluded) and o.labels @> q.selector
+            and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
+      order by q.rank, q.run_id
+      limit ${wanted.limit}
+      for update of q skip locked for no key update of r skip locked) l
+    order by l.rank, l.run_id
+    limit ${wanted.limit} ${PREPARED}`,
   );
   return rows.map((row) => ({
     runId: row.run_id,

@@ -268,7 +268,14 @@ export const runQueue = pgTable("run_queue", {
   rank: at("rank").notNull().defaultNow(),
   /** Runner that gave it back; another one is preferred. */
   excluded: uuid().array().notNull(),
-}, (t) => [index("run_queue_rank").on(t.rank, t.runId)]);
+  /** Runs of one class may go to the same runners and wait for the same slots: who may not have one may have none. */
+  class: text().notNull().generatedAlwaysAs(
+    sql`md5((case when needs_slot then 's' || queue else '' end) || chr(10) || is_untrusted::text || selector::text)`,
+  ),
+}, (t) => [
+  index("run_queue_rank").on(t.rank, t.runId),
+  index("run_queue_classes").on(t.class, t.rank, t.runId),
+]);
 
 /** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
 export const slots = pgTable("slots", {

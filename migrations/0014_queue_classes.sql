@@ -1,0 +1,2 @@
+ALTER TABLE "run_queue" ADD COLUMN "class" text GENERATED ALWAYS AS (md5((case when needs_slot then 's' || queue else '' end) || chr(10) || is_untrusted::text || selector::text)) STORED NOT NULL;--> statement-breakpoint
+CREATE INDEX "run_queue_classes" ON "run_queue" USING btree ("class","rank","run_id");
