@@ -50,6 +50,10 @@ calls(
 );
 
 acceptEach("A-11 what is refused at load", [
+  ["steps: [{id: a, action: harness.run, with: {provider: , prompt: x}}]", {
+    code: 1,
+    err: ["config.provider is required"],
+  }],
   ["steps: [{id: a, action: harness.run, with: {prompt: x}}]", {
     code: 1,
     err: ["config.provider is required"],

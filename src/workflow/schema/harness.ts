@@ -57,6 +57,7 @@ const provider = v.pipe(name, v.check((value) => !value.includes("\0"), complain
 function config(allowsFallback: boolean) {
   return v.pipe(
     mapping,
+    v.transform(withoutNulls),
     v.looseObject({ provider: v.optional(provider) }),
     v.rawCheck(({ dataset, addIssue }) => {
       const value: unknown = dataset.value;
@@ -67,6 +68,13 @@ function config(allowsFallback: boolean) {
         addIssue({ message: broken, path: [keyItem(key, item)] });
       }
     }),
+  );
+}
+
+/** A key without a value counts as absent, as everywhere; a flag without one keeps a default away. */
+function withoutNulls(given: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([key, value]) => value !== null || !RESERVED.includes(key)),
   );
 }
 
