@@ -39,7 +39,7 @@ export function filterHostEnv(env: Readonly<Record<string, string | undefined>>)
 export function withoutServiceEnv(env: Readonly<Record<string, string | undefined>>): Environment {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !/^(DAGU?_|DATABASE_URL$)/.test(name)) kept[name] = value;
+    if (value !== undefined && !/^(DAGU?_|DATABASE_URL$|DOCKER_AUTH_CONFIG$)/.test(name)) kept[name] = value;
   }
   return kept;
 }

@@ -44,29 +44,40 @@ export async function harnessRun(action: HarnessAction, work: Work): Promise<Out
   return last;
 }
 
-function runTry(action: HarnessAction, attempt: HarnessTry, work: Work, sink: OutputSink): Promise<Outcome> {
+async function runTry(
+  action: HarnessAction,
+  attempt: HarnessTry,
+  work: Work,
+  sink: OutputSink,
+): Promise<Outcome> {
   const provider = resolveProvider(attempt.provider, work.attempt.scope.harnesses);
   if (provider === null) {
     const known = providerNames(work.attempt.scope.harnesses).join(", ");
     if (attempt.provider.includes("${")) {
       const message = `unresolved provider template ${attempt.provider}; known providers: ${known}`;
-      return Promise.resolve(failed("SPEC_INVALID", message, "see that what it refers to is there by then"));
+      return failed("SPEC_INVALID", message, "see that what it refers to is there by then");
     }
     const message = `unknown harness provider "${attempt.provider}"; known: ${known}`;
-    return Promise.resolve(failed("SPEC_INVALID", message, "define it under harnesses:"));
+    return failed("SPEC_INVALID", message, "define it under harnesses:");
   }
   const invocation = renderInvocation(provider, attempt.flags, action.prompt, action.stdin);
   const inner = { ...work, sink };
-  if (work.call.place === "host") return runOnHost(invocation, inner);
-  if (invocation.stdin !== null) {
+  if (work.call.place !== "host" && invocation.stdin !== null) {
     const message = `harness provider "${attempt.provider}" in a container does not support stdin input`;
-    return Promise.resolve(
-      failed("SPEC_INVALID", message, "put the text into the prompt, or run the step on the host"),
-    );
+    return failed("SPEC_INVALID", message, "put the text into the prompt, or run the step on the host");
   }
+  await work.report.note("info", commandLine(attempt.provider, invocation));
+  if (work.call.place === "host") return await runOnHost(invocation, inner);
   const command = { argv: [invocation.binary, ...invocation.args], keepsEntrypoint: false };
   const place = work.call.place === "shared" ? runInShared : runInOwn;
-  return place(inner, "harness.run", [command]);
+  return await place(inner, "harness.run", [command]);
+}
+
+/** What is executed, for the record: secrets are masked in notes as everywhere, a long prompt is cut (7.9.3). */
+function commandLine(provider: string, { binary, args, stdin }: Invocation): string {
+  const words = [binary, ...args].map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word));
+  const input = stdin === null ? "" : ` <<< ${JSON.stringify(stdin)}`;
+  return `harness ${provider}: ${words.join(" ")}${input}`;
 }
 
 /** The only try: its stdout is the step's as it comes. */

@@ -5,6 +5,7 @@ import {
   HOST_PATH_NAMES,
   hostEnvironment,
   ownEnvironment,
+  withoutServiceEnv,
 } from "../../../src/runner/actions/environment.ts";
 import type { StepCall } from "../../../src/run/ports.ts";
 
@@ -76,4 +77,16 @@ Deno.test("X-08 on the host: a filtered process environment, the scope above it"
   });
   assert.deepEqual(host, { PATH: "/bin", HOME: "/h", LC_ALL: "C", https_proxy: "x" });
   assert.deepEqual(hostEnvironment(host, CALL), { ...host, ...SCOPE });
+});
+
+Deno.test("6.5.8 X-08 credentials of registries and what sets up the service are nobody's to name", () => {
+  const env = {
+    DOCKER_AUTH_CONFIG: "{}",
+    DAGU_HOME: "/d",
+    DATABASE_URL: "postgres:",
+    MINE: "m",
+    PATH: "/bin",
+  };
+  assert.deepEqual(withoutServiceEnv(env), { MINE: "m", PATH: "/bin" });
+  assert.deepEqual(filterHostEnv(env), { PATH: "/bin" });
 });
