@@ -20,6 +20,11 @@ const Node = v.object({
   /** What a person is asked for while the step waits. */
   prompt: v.optional(v.nullable(v.string()), null),
   form: v.optional(v.nullable(v.record(v.string(), v.unknown())), null),
+  /** How its work was sent back. */
+  pushBackHistory: v.optional(
+    v.array(v.object({ by: v.string(), inputs: v.record(v.string(), v.string()) })),
+    [],
+  ),
 });
 export type Node = v.InferOutput<typeof Node>;
 

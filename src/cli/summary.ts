@@ -49,6 +49,7 @@ function nodeLines(node: Node, extras: StepExtras | undefined, isLast: boolean):
   const below = [
     ...node.step.commands.flatMap(({ command }) => command.trimEnd().split("\n")).slice(0, 5),
     ...(node.reason === "" ? [] : [node.reason]),
+    ...pushBackLines(node),
     ...waitingLines(node),
     ...(extras?.logs ?? []).flatMap(({ stream, lines }) =>
       lines.length === 0 ? [] : [`${stream}:`, ...indent(lines)]
@@ -61,6 +62,13 @@ function nodeLines(node: Node, extras: StepExtras | undefined, isLast: boolean):
 
 function indent(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`);
+}
+
+function pushBackLines({ pushBackHistory }: Node): string[] {
+  return pushBackHistory.map(({ by, inputs }, index) => {
+    const words = Object.entries(inputs).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    return [`pushed back (${index + 1}) by ${by}`, ...words].join(" ");
+  });
 }
 
 /** Who completes the task needs to know its step, its question and its form (S-119). */

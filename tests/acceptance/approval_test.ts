@@ -39,7 +39,10 @@ accept("S-122 AP-76 push back rewinds to the step that it names, and tells it wh
       published: "draft 2 once more by ann; 2\n",
     },
   },
-  { args: ["status", "w"], out: ["Result: Succeeded"] },
+  {
+    args: ["status", "w"],
+    out: ["Result: Succeeded", 'pushed back (2) by local FEEDBACK="once more"'],
+  },
 ]);
 
 accept(

@@ -256,6 +256,7 @@ function toNode(step: StepState): Node {
     logSizes: step.logSizes,
     prompt: null,
     form: null,
+    pushBackHistory: [],
   };
 }
 
