@@ -88,7 +88,7 @@ function newCall(random: Random, kid: string): string {
 
 function newTry(random: Random): Try {
   return {
-    takesMs: random.chance(0.4) ? random.between(40_000, 150_000) : random.between(0, 10_000),
+    takesMs: random.chance(0.3) ? random.between(40_000, 150_000) : random.between(0, 10_000),
     printsBytes: random.chance(0.5) ? random.between(0, 2_000) : 0,
     exit: random.chance(0.25) ? 1 : 0,
     stubbornMs: random.chance(0.3) ? random.between(0, 20_000) : 0,

@@ -94,7 +94,7 @@ const DEFAULT_LEASE: Timing = {
 };
 /** The longest that it allows. */
 const LONG_LEASE: Timing = { ...DEFAULT_LEASE, leaseMs: 180_000, heartbeatMs: 60_000, claimWaitMs: 50_000 };
-const BRISK: Pace = { sweepMs: 10_000, laziness: 3 };
+const BRISK: Pace = { sweepMs: 10_000, laziness: 5 };
 const SLOW: Pace = { sweepMs: 20_000, laziness: 10 };
 /** From here on a world is long. */
 const LONG_MINUTES = 60;
@@ -106,7 +106,7 @@ const MAX_RATE_ERROR = 0.01;
 export function newPlan(random: Random, size: Size | null): Plan {
   const stormMs = size === null ? 90_000 : size.minutes * MINUTE_MS;
   const isLong = stormMs >= LONG_MINUTES * MINUTE_MS;
-  const count = size?.runs ?? random.between(2, 6);
+  const count = size?.runs ?? random.between(2, 5);
   // What people and bad luck do, in a small world at most; in a larger one as often in the same time.
   const share = stormMs / 90_000 / (isLong ? 4 : 1);
   const some = (most: number): number =>
