@@ -1,5 +1,4 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
-import type { Grant } from "../../protocol/grant.ts";
 import type { ClaimReply, ClaimRequest } from "../../protocol/messages.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
@@ -96,33 +95,28 @@ async function claim(
 
 const NOTHING: ClaimReply = { attempts: [], directives: [], claimAfterMs: 0 };
 
+/** One transaction; what it answers is read in it, and given out when it is over. */
 async function readReply(
   ports: ServerPorts,
   settings: ServerSettings,
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<ClaimReply> {
-  const attempts = request.free > 0 ? await claimOnce(ports, settings, runner, request) : [];
-  return { attempts, directives: await readDirectives(ports.db, runner.id), claimAfterMs: 0 };
+  if (request.free === 0) return { ...NOTHING, directives: await readDirectives(ports.db, runner.id) };
+  return await ports.db.transaction(async (tx) => {
+    const ids = await claimInside(tx, ports, settings, runner, request);
+    const [attempts, directives] = await Promise.all([
+      readGrants(tx, settings, ids),
+      readDirectives(tx, runner.id),
+    ]);
+    return { attempts, directives, claimAfterMs: 0 };
+  });
 }
 
 /** Milliseconds to the common moment that is next to `pollMs` from now. */
 function untilMoment(now: number, pollMs: number): number {
   const moment = Math.round((now + pollMs) / MOMENT_MS) * MOMENT_MS;
   return Math.max(1, moment - now);
-}
-
-/** One transaction; what it answers is read in it, and given out when it is over. */
-async function claimOnce(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  runner: RunnerRow,
-  request: ClaimRequest,
-): Promise<Grant[]> {
-  return await ports.db.transaction(async (tx) => {
-    const ids = await claimInside(tx, ports, settings, runner, request);
-    return await readGrants(tx, settings, ids);
-  });
 }
 
 async function claimInside(

@@ -1,9 +1,9 @@
 /** What the control plane wants of a runner, as it rides along with answers (M8). */
 import type { Directive } from "../../protocol/messages.ts";
 import { type OpenDirective, openDirectives } from "../store/attempts.ts";
-import type { Db } from "../store/db.ts";
+import type { Executor } from "../store/db.ts";
 
-export async function readDirectives(db: Db, runnerId: string): Promise<Directive[]> {
+export async function readDirectives(db: Executor, runnerId: string): Promise<Directive[]> {
   return ((await openDirectives(db, [runnerId])).get(runnerId) ?? []).map(toDirective);
 }
 
