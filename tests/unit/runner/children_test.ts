@@ -27,7 +27,7 @@ Deno.test("a parent keeps no place of its runner while it waits for a sub-run el
   };
   const client = newRunnerClient({ fetch, clock, ids }, {
     baseUrl: "http://test",
-    bootId: ids.uuid(),
+    boot: { number: 1, id: ids.uuid() },
     compress: false,
   });
   client.setCredential({ runnerId: ids.uuid(), token: "dagu_rnr_x" });
