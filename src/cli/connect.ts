@@ -30,7 +30,7 @@ export async function connect(context: Context, throughDoor = false): Promise<Co
     const running = await findRunning(home);
     if (running !== null) return remoteConnection(home, running.url, running.token);
     try {
-      return await inProcess(context, home);
+      return await inProcess(context, home, isFirst);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
       const door = throughDoor ? await findDoor(home) : null;
@@ -76,8 +76,9 @@ function remoteConnection(home: Home, url: string, token: string | null): Connec
   };
 }
 
-async function inProcess(context: Context, home: Home): Promise<Connection> {
-  if (databaseUrl(context.env) === null && !context.flags.has("quiet") && !await hasData(home)) {
+async function inProcess(context: Context, home: Home, isFirst: boolean): Promise<Connection> {
+  const isTold = isFirst && !context.flags.has("quiet") && databaseUrl(context.env) === null;
+  if (isTold && !await hasData(home)) {
     writeErr(`making the embedded database below ${home.dir}`);
   }
   const host = await openHost({ home, env: context.env, log: quietLog(context.env), auth: { kind: "none" } });

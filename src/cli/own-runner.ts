@@ -1,4 +1,5 @@
 /** Runs that this process starts, retries or resumes: executed by a runner of its own, or by those of a server. */
+import * as v from "valibot";
 import { systemIds } from "../runner/clock.ts";
 import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
@@ -6,7 +7,7 @@ import { writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
 import { quietLog } from "./host.ts";
-import { exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
+import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";
 import { summarize } from "./summary.ts";
@@ -35,11 +36,33 @@ export async function runAndFollow(
   const door = openDoor(connection.home, host).catch(() => null);
   const over = new AbortController();
   const running = serve(context, connection, host, mark, over.signal);
-  const details = await follow(context, connection, run, isQuiet);
+  let details = await follow(context, connection, run, isQuiet);
+  for (let above = await goesOnAbove(connection, details); above !== null;) {
+    details = await follow(context, connection, above, isQuiet);
+    above = await goesOnAbove(connection, details);
+  }
   over.abort();
   await running;
   await (await door)?.[Symbol.asyncDispose]();
   return details;
+}
+
+const LOOK_MS = 100;
+const LOOKS = 20;
+
+/** The run above one that is over, when it waited for nothing else and goes on now, which is decided beside it (S-132). */
+async function goesOnAbove({ api }: Connection, details: RunDetails): Promise<RunName | null> {
+  const { parentDAGRunName: name, parentDAGRunId: dagRunId } = details;
+  if (name === undefined || dagRunId === undefined || details.statusLabel === "waiting") return null;
+  for (let look = 0; look < LOOKS; look++) {
+    const { dagRunDetails } = v.parse(DetailsAnswer, await api.get(runPath({ name, dagRunId })));
+    if (dagRunDetails.statusLabel === "queued" || dagRunDetails.statusLabel === "running") {
+      return { name, dagRunId };
+    }
+    if (dagRunDetails.statusLabel !== "waiting") return null;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return null;
 }
 
 /** One attempt after the other, as long as automatic retries bring new ones. */

@@ -31,6 +31,9 @@ export type Node = v.InferOutput<typeof Node>;
 export const RunDetails = v.object({
   dagRunId: v.string(),
   name: v.string(),
+  /** Of a run that a step of another started. */
+  parentDAGRunName: v.optional(v.string()),
+  parentDAGRunId: v.optional(v.string()),
   params: v.optional(v.string(), ""),
   status: v.number(),
   statusLabel: v.string(),

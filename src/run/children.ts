@@ -12,6 +12,7 @@ import { failedWith, isFailure, succeeded } from "./outcome.ts";
 import type { ChildRequest, ChildResult, Outcome, OutputSink, QueuedChild } from "./ports.ts";
 import { resolveValue } from "./resolve.ts";
 import { splitItems } from "./items.ts";
+import type { ChildLink } from "./state.ts";
 import type { StepRun } from "./step.ts";
 
 /** A child to be, and what of its parameters is told in results. */
@@ -195,6 +196,9 @@ async function runAll(
     const result = results[at];
     return result === undefined || isFailure(result) ? [] : [{ ...result, params }];
   });
+  const waiting = run.canWait ? awaitedOf(results) : [];
+  // The step goes on when they are over, and tells of all children then.
+  if (waiting.length > 0) return { ...succeeded(null), awaits: waiting };
   const document = action.parallel === null ? done[0] && childJson(done[0]) : summary(planned.length, done);
   if (document !== undefined) await print(sink, document);
   return outcomeOf(results, action.parallel === null ? done[0]?.outputs ?? {} : {});
@@ -230,6 +234,16 @@ function summary(total: number, done: readonly Done[]): Record<string, unknown> 
 
 function isGood(status: RunStatus): boolean {
   return status === "succeeded" || status === "partially_succeeded";
+}
+
+/** Children that wait for a person; none when the step has failed anyway. */
+function awaitedOf(results: readonly (ChildResult | Failure)[]): ChildLink[] {
+  const children = results.flatMap((result) => result === undefined || isFailure(result) ? [] : [result]);
+  const isWell = children.length === results.length &&
+    children.every(({ status }) => isGood(status) || status === "waiting");
+  return isWell
+    ? children.filter(({ status }) => status === "waiting").map(({ name, dagRunId }) => ({ name, dagRunId }))
+    : [];
 }
 
 /** S-107, S-132. */

@@ -36,6 +36,10 @@ export const StepStatus = v.picklist(STEP_STATUSES);
 /** Tokens of 4.3; the index in `STEP_STATUSES` is the stored and API-visible code. */
 export type StepStatus = v.InferOutput<typeof StepStatus>;
 
+/** What a waiting step waits for: an answer, a word about its work, or the end of sub-runs that wait themselves (S-132). */
+export const WAITING_KINDS = ["human_task", "approval", "sub_run"] as const;
+export type WaitingKind = (typeof WAITING_KINDS)[number];
+
 /** The last millisecond of the year 9999: what later dates are written like, not everybody reads. */
 const FAR_MS = 253_402_300_799_999;
 /** Milliseconds since 1970. */
@@ -112,12 +116,12 @@ export const RunEventBody = v.variant("type", [
     step: v.string(),
     data: v.object({ childRunId: v.string(), name: v.string(), index: v.number() }),
   }),
-  /** A person has to act before the step is over. */
+  /** Somebody has to act before the step is over: upon it, or upon runs that it started. */
   v.object({
     type: v.literal("step.waiting"),
     step: v.string(),
     data: v.object({
-      kind: v.picklist(["human_task", "approval"]),
+      kind: v.picklist(WAITING_KINDS),
       prompt: v.string(),
       /** The form's schema, as written. */
       form: v.optional(v.record(v.string(), v.unknown())),

@@ -149,7 +149,7 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   if (isMet && init !== "failed" && !stop.signal.aborted) {
     const tries = inputs.progress?.tries ?? new Map();
     const previousStdout = (approval: string): string | null => inputs.previousStdout[approval] ?? null;
-    await runSteps({ ...attempt, tries, previousStdout }, actions, stop.signal);
+    await runSteps({ ...attempt, tries, previousStdout, canWait: true }, actions, stop.signal);
   }
 
   const reason = stopReason(stop.signal);
@@ -285,6 +285,7 @@ async function runHandler(
     emit: attempt.emit,
     slots: newSlots(0),
     order: 0,
+    canWait: false,
     kill: attempt.kill,
     mailFailure: () => Promise.resolve(),
     scope: () =>

@@ -112,6 +112,7 @@ async function runItem(
       state: () => state,
       kill: run.kill,
       tries: new Map(),
+      canWait: false,
       // What is told of a push-back is in the scope of the step that has the items.
       previousStdout: () => null,
       emit: async (body) => {

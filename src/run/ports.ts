@@ -62,6 +62,8 @@ export interface Outcome {
   readonly outputs?: Readonly<Record<string, string>>;
   /** Succeeded with allowed failures in it. */
   readonly isPartial?: boolean;
+  /** Nothing failed, but it cannot be over before these runs are, which wait for a person. */
+  readonly awaits?: readonly ChildLink[];
 }
 
 /** One try of one step, every reference resolved. */

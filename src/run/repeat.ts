@@ -3,12 +3,12 @@ import { resolveText } from "../workflow/reference.ts";
 import { checkConditions } from "./conditions.ts";
 import { delayMs, readNumber } from "./policy.ts";
 import type { StepRun } from "./step.ts";
-import type { TryResult } from "./try.ts";
+import type { EndedTry } from "./try.ts";
 
 /** Milliseconds until the next execution; null: this was the last. `repeat`: executions before the one that ended. */
 export async function wantsRepeat(
   run: StepRun,
-  result: TryResult,
+  result: EndedTry,
   repeat: number,
   signal: AbortSignal,
 ): Promise<number | null> {

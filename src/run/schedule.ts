@@ -25,6 +25,8 @@ export interface Scheduled {
   readonly previousStdout: (approval: string) => string | null;
   /** What a step is called where its author looks; absent: its name. */
   readonly titleOf?: (name: string) => string;
+  /** See `StepRun`. */
+  readonly canWait: boolean;
 }
 
 /**
@@ -120,6 +122,7 @@ async function start(
       emit,
       slots,
       order,
+      canWait: run.canWait,
       scope,
       kill: run.kill,
       mailFailure,

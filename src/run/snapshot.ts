@@ -1,6 +1,6 @@
 /** A step's state as data that travels: where a run goes on from (EV-02). */
 import * as v from "valibot";
-import { ContainerFacts, STEP_STATUSES } from "./event.ts";
+import { ContainerFacts, STEP_STATUSES, WAITING_KINDS } from "./event.ts";
 import { Failure } from "./failure.ts";
 import type { StepState } from "./state.ts";
 
@@ -23,7 +23,7 @@ export const StepSnapshot = v.object({
   object: Texts,
   children: v.array(v.object({ name: v.string(), dagRunId: v.string() })),
   waiting: v.nullable(v.object({
-    kind: v.picklist(["human_task", "approval"]),
+    kind: v.picklist(WAITING_KINDS),
     prompt: v.string(),
     form: v.nullable(v.record(v.string(), v.unknown())),
   })),

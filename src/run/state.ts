@@ -1,7 +1,7 @@
 /** What a run is at one moment: the fold of its events (DESIGN 3.2). Pure; the same on runner, control plane and page. */
 import type { HandlerName, Workflow } from "../workflow/workflow.ts";
 import { HANDLER_NODE_NAMES } from "../workflow/workflow.ts";
-import type { ContainerFacts, RunEventBody, RunStatus, StepStatus } from "./event.ts";
+import type { ContainerFacts, RunEventBody, RunStatus, StepStatus, WaitingKind } from "./event.ts";
 import type { Failure } from "./failure.ts";
 
 export interface StepState {
@@ -47,7 +47,7 @@ export interface ChildLink {
 }
 
 export interface Waiting {
-  readonly kind: "human_task" | "approval";
+  readonly kind: WaitingKind;
   readonly prompt: string;
   /** JSON Schema of what is to be filled in; null: nothing is. */
   readonly form: Readonly<Record<string, unknown>> | null;

@@ -14,7 +14,8 @@ import { wantsRepeat } from "./repeat.ts";
 import type { StepScope } from "./scope.ts";
 import type { Slot, Slots } from "./slots.ts";
 import type { Again } from "./state.ts";
-import { runTry, type Sizes, type TryResult } from "./try.ts";
+import type { ChildLink } from "./state.ts";
+import { type EndedTry, runTry, type Sizes } from "./try.ts";
 
 export interface StepRun {
   readonly workflow: Workflow;
@@ -28,6 +29,8 @@ export interface StepRun {
   readonly actions: OpenActions;
   readonly emit: (body: RunEventBody) => Promise<void>;
   readonly slots: Slots;
+  /** Whether the run can be left while it waits, and taken up again: not in the middle of a handler, or of an item. */
+  readonly canWait: boolean;
   /** Position in the declaration: who gets a free place first. */
   readonly order: number;
   /** Aborts when nothing is to be waited for any more. */
@@ -68,6 +71,7 @@ export async function runStep(run: StepRun, signal: AbortSignal): Promise<StepEn
       }
       const result = await runTry(run, { retry, repeat, sizes, taken }, signal);
       taken = null;
+      if (result.kind === "waiting") return await waitForChildren(run, result.awaits, sizes);
       const pauseMs = result.kind === "failed" ? retryDelay(run, retry, result) : null;
       if (pauseMs !== null && result.kind === "failed") {
         await run.emit({
@@ -182,13 +186,21 @@ async function openTask(run: StepRun, signal: AbortSignal): Promise<StepEnd> {
   return "waiting";
 }
 
+/** The run is left to itself until they are over: the step is tried again then, and finds their results (S-132). */
+async function waitForChildren(run: StepRun, awaits: readonly ChildLink[], sizes: Sizes): Promise<StepEnd> {
+  const runs = awaits.map(({ name, dagRunId }) => `${name}:${dagRunId}`).join(", ");
+  const data = { kind: "sub_run" as const, prompt: `waits for ${runs}`, logs: { ...sizes } };
+  await run.emit({ type: "step.waiting", step: run.step.name, data });
+  return "waiting";
+}
+
 // ---- after a try ------------------------------------------------------------------------------------------------
 
 /** Milliseconds to wait before the next try, or null when there is none (S-84, S-85). */
 function retryDelay(
   run: StepRun,
   retry: number,
-  result: Extract<TryResult, { kind: "failed" | "stopped" }>,
+  result: Extract<EndedTry, { kind: "failed" | "stopped" }>,
 ): number | null {
   const policy: RetryPolicy | null = run.step.retry;
   if (policy === null || !isRetryable(result.failure.code)) return null;
@@ -198,14 +210,14 @@ function retryDelay(
 }
 
 /** What a try published counts at once: the next execution and its condition may see it. */
-async function tell(run: StepRun, result: TryResult): Promise<void> {
+async function tell(run: StepRun, result: EndedTry): Promise<void> {
   if (result.kind !== "succeeded") return;
   for (const output of result.published) {
     await run.emit({ type: "step.output", step: run.step.name, data: output });
   }
 }
 
-async function finish(run: StepRun, result: TryResult, sizes: Sizes): Promise<StepEnd> {
+async function finish(run: StepRun, result: EndedTry, sizes: Sizes): Promise<StepEnd> {
   const step = run.step.name;
   const logs = { ...sizes };
   if (result.kind === "succeeded") {

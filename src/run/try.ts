@@ -21,6 +21,7 @@ import type {
 import type { OpenTry } from "./progress.ts";
 import { newCollector, publish, type Published } from "./publish.ts";
 import { resolveAction, resolveContainer } from "./resolve.ts";
+import type { ChildLink } from "./state.ts";
 import type { StepRun } from "./step.ts";
 import { wrongNumber } from "./policy.ts";
 import { openDeadline, openPatientStop, openStop, stopReason } from "./stop.ts";
@@ -33,12 +34,16 @@ export type TryResult =
     readonly published: readonly Published[];
     readonly isPartial: boolean;
   }
+  | { readonly kind: "waiting"; readonly awaits: readonly ChildLink[] }
   | {
     readonly kind: "failed" | "stopped";
     readonly exitCode: number | null;
     readonly failure: Failure;
     readonly hasWatched: boolean;
   };
+
+/** A try that nobody has to come back to. */
+export type EndedTry = Exclude<TryResult, { kind: "waiting" }>;
 
 export interface Sizes {
   stdout: number;
@@ -112,6 +117,7 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
   if (outcome.failure !== null) {
     return { ...failed(outcome.failure, outcome.exitCode), hasWatched: watch.hasMatched() };
   }
+  if (outcome.awaits !== undefined) return { kind: "waiting", awaits: outcome.awaits };
   const published = await publish(step, {
     collector,
     outcome,

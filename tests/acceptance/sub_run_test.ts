@@ -86,3 +86,45 @@ steps:
     },
   ],
 );
+
+const ASKING = `steps:
+  - {id: call, action: dag.run, with: {dag: kid, params: {N: "\${ITEM}"}}, parallel: [1, 2], retry_policy: {limit: 2, interval_sec: 0}}
+  - {id: after, depends: call, run: "touch @W/after"}
+  - {id: side, run: "touch @W/side"}
+---
+name: kid
+params: {N: ""}
+steps:
+  - {id: work, run: "echo $N >> @W/works", approval: {prompt: "is $N well?"}}
+`;
+
+Deno.test("S-107 S-132 a step whose sub-runs wait for people waits, and goes on when the last of them is over", async () => {
+  await using on = await openCase(ASKING);
+  const start = await on.run(["start", "-r", "p", "w.yaml"]);
+  assert.equal(start.code, 0, start.stderr);
+  assert.match(
+    start.stdout,
+    /^Waiting .*call \[waiting\].*prompt: waits for kid:\S+, kid:\S+.*side .*\[succeeded\]/s,
+  );
+  assert.deepEqual([await on.read("side"), await on.read("after")], ["", null]);
+  const [one = "", other = ""] = [...start.stdout.matchAll(/sub-run: kid:(\S+)/g)].map(([, id = ""]) => id);
+  const approve = (id: string) => on.run(["approve", "w", "-r", "p", "-s", id, "--step", "work"]);
+  assert.equal((await approve(one)).code, 0);
+  assert.match((await on.run(["status", "w"])).stdout, /call \[waiting\]/);
+  const last = await approve(other);
+  assert.equal(last.code, 0, last.stderr);
+  const { stdout } = await on.run(["status", "w", "-r", "p"]);
+  assert.match(stdout, /"succeeded": 2,.*after .*\[succeeded\].*Result: Succeeded/s);
+  assert.equal((await on.read("works"))?.split("\n").sort().join(), ",1,2");
+});
+
+Deno.test("S-107 S-132 a sub-run that is rejected while its parent waits fails the step, and is not tried again", async () => {
+  await using on = await openCase(ASKING.replace("[1, 2]", "[1]").replace("limit: 2", "limit: 0"));
+  const { stdout } = await on.run(["start", "-r", "p", "w.yaml"]);
+  const [, id = ""] = /sub-run: kid:(\S+)/.exec(stdout) ?? [];
+  const rejected = await on.run(["reject", "w", "-r", "p", "-s", id, "--step", "work"]);
+  assert.equal(rejected.code, 0, rejected.stderr);
+  const { stdout: end } = await on.run(["status", "w", "-r", "p"]);
+  assert.match(end, /call .*\[failed\].*kid:\S+ ended rejected.*after \[aborted\]/s);
+  assert.equal(await on.read("works"), "1\n");
+});

@@ -4,6 +4,9 @@ import { fileURLToPath } from "node:url";
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
+/** As `deno task dagu` has it (docs/contributing.md). */
+const FLAGS = "--v8-flags=--wasm-tiering-budget=1000000000";
+
 /** What a process of ours inherits from the test's environment: enough to run Deno, nothing that selects an engine. */
 const INHERITED = [
   "PATH",
@@ -29,7 +32,7 @@ function command(options: DaguOptions, output: "piped" | "null"): Deno.Command {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  const words = [...options.through ?? [], Deno.execPath(), "run", "-A", "--config", CONFIG, MAIN];
+  const words = [...options.through ?? [], Deno.execPath(), "run", "-A", FLAGS, "--config", CONFIG, MAIN];
   const [program = "", ...first] = words;
   return new Deno.Command(program, {
     args: [...first, ...options.args],

@@ -72,7 +72,10 @@ export async function say(
     return 0;
   }
   const details = await runAndFollow(context, connection, post, false);
-  return details.statusLabel === saying.end ? 0 : codeOf(details);
+  // What a run above makes of it is not what was asked for.
+  const isMeant = details.statusLabel === saying.end ||
+    (saying.end !== undefined && details.dagRunId !== run.dagRunId);
+  return isMeant ? 0 : codeOf(details);
 }
 
 function codeOf(details: RunDetails): number {

@@ -8,7 +8,7 @@ import { RunId, toBase62 } from "../../run/ids.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { isLive } from "../store/attempts.ts";
+import { type AttemptRow, isLive } from "../store/attempts.ts";
 import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import {
@@ -32,6 +32,7 @@ import {
   notFound,
   type ReportRefusal,
 } from "./caller.ts";
+import { endedMeanwhile } from "./awaited.ts";
 import { stopRun } from "./cancel.ts";
 import { claimCandidates } from "./claim.ts";
 import { readGrants } from "./grants.ts";
@@ -72,7 +73,7 @@ export async function startChild(
     const held = await admitHeld(tx, caller, request.fence);
     if (!held.ok) return held;
     if (!isLive(held.attempt)) return fenced();
-    const child = await openChild(tx, ports, parent, childKey, planned, request);
+    const child = await openChild(tx, ports, held.attempt, { parent, childKey, planned, request });
     if (child === null) {
       return {
         ok: false,
@@ -116,10 +117,13 @@ type Made = Opened & { readonly attemptId: string | null };
 async function openChild(
   tx: Transaction,
   ports: ServerPorts,
-  parent: RunRow,
-  childKey: string,
-  planned: NewRun | null,
-  request: ChildRequest,
+  caller: AttemptRow,
+  { parent, childKey, planned, request }: {
+    readonly parent: RunRow;
+    readonly childKey: string;
+    readonly planned: NewRun | null;
+    readonly request: ChildRequest;
+  },
 ): Promise<Opened | null> {
   const now = new Date(ports.clock.now());
   const known = await childOf(tx, parent.id, childKey);
@@ -132,7 +136,8 @@ async function openChild(
   if (run === null) return null;
   const status = statusOf(run.status);
   // the child of an earlier try that did not end well is tried again itself.
-  const isToRetry = request.mode === "run" && ["failed", "aborted", "rejected"].includes(status);
+  const isToRetry = request.mode === "run" && ["failed", "aborted", "rejected"].includes(status) &&
+    !await endedMeanwhile(tx, run, caller);
   if (!isToRetry) return { run, isKnown: true, isToClaim: false };
   await queueResumed(tx, ports, run, { kind: "failed" });
   const again = await lockRun(tx, run.id);

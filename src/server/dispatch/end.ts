@@ -1,6 +1,7 @@
 /** Ending an attempt without its runner: lost, not confirming a stop, or not trusted any more (4.9). */
 import type { Failure } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
+import { resumeAwaiting } from "./awaited.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { finishRun, type RunRow } from "../store/runs.ts";
@@ -28,19 +29,20 @@ export async function endFromOutside(
 ): Promise<boolean> {
   const now = new Date(ports.clock.now());
   const status = end.state === "aborted" ? "aborted" : "failed";
-  const runId = await ports.db.transaction(async (tx) => {
+  const ended = await ports.db.transaction(async (tx) => {
     const held = await lockRunAndAttempt(tx, attemptId);
     if (held === null || !isLive(held.attempt) || !await isMeant(tx)) return null;
     const { run, attempt } = held;
     await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
     await endOpenSteps(tx, run.id, status, now.getTime());
-    if (end.state === "lost" && await retryLost(tx, ports, run, end.retryAt?.(run) ?? now)) return run.id;
+    if (end.state === "lost" && await retryLost(tx, ports, run, end.retryAt?.(run) ?? now)) return run;
     await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });
     await alongside(tx);
-    return run.id;
+    return run;
   });
-  if (runId === null) return false;
+  if (ended === null) return false;
   ports.wake.notify("ready");
-  ports.wake.notify(`run:${runId}`);
+  ports.wake.notify(`run:${ended.id}`);
+  if (ended.parentId !== null) ports.background(resumeAwaiting(ports, ended.parentId));
   return true;
 }

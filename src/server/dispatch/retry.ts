@@ -58,7 +58,7 @@ function stillActive(run: RunRow): string {
 
 const Selector = v.record(v.string(), v.string());
 /** The key by which `dagu start` keeps a run for its own runner, which is gone by now. */
-const OWN_MARK = "dagu-start";
+export const OWN_MARK = "dagu-start";
 
 export function selectorOf(
   run: RunRow,

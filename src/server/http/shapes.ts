@@ -1,6 +1,6 @@
 /** Rows -> the JSON that clients of the original know (3.2), with our additions beside it. */
 import * as v from "valibot";
-import { ContainerFacts, RUN_STATUSES, STEP_STATUSES } from "../../run/event.ts";
+import { ContainerFacts, RUN_STATUSES, STEP_STATUSES, type WaitingKind } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { Approval, Step, Workflow } from "../../workflow/workflow.ts";
 import { failureOf, type RunRow, statusOf } from "../store/runs.ts";
@@ -72,7 +72,7 @@ export interface NodeShape extends DecisionShape {
   readonly outputs: Readonly<Record<string, string>>;
   /** What a person is asked for while the step waits. */
   readonly prompt: string | null;
-  readonly waitingFor: "human_task" | "approval" | null;
+  readonly waitingFor: WaitingKind | null;
   readonly form: Readonly<Record<string, unknown>> | null;
   readonly subRuns: readonly { readonly name: string; readonly dagRunId: string }[];
   readonly notes: readonly string[];

@@ -68,7 +68,7 @@ export const RunPage: FC<{
           </form>
         )
         : null}
-      {run.nodes.filter((node) => node.statusLabel === "waiting" && node.prompt !== null).map((node) => (
+      {run.nodes.filter((node) => asksPerson(node)).map((node) => (
         <Task
           node={node}
           action={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/task`}
@@ -168,6 +168,11 @@ const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, node
   </table>
 );
 
+/** A step that waits for sub-runs asks nobody: they do. */
+function asksPerson({ statusLabel, prompt, waitingFor }: NodeShape): boolean {
+  return statusLabel === "waiting" && prompt !== null && waitingFor !== "sub_run";
+}
+
 /** Who sent it back, approved or rejected it, and with which words. */
 const Decisions: FC<{ node: NodeShape }> = ({ node }) => (
   <>
@@ -203,5 +208,12 @@ const Why: FC<{ failure: Failure }> = ({ failure }) => (
 );
 
 const Container: FC<{ facts: ContainerFacts }> = ({ facts }) => (
-  <span class="muted">{`${facts.image} in ${facts.id} on ${facts.engine} (${facts.address})`}</span>
+  <span class="muted" title={facts.digest}>
+    {`${facts.image}${digestOf(facts)} in ${facts.id} on ${facts.engine} (${facts.address})`}
+  </span>
 );
+
+/** As much as tells two images apart; the whole is in the title. */
+function digestOf({ image, digest }: ContainerFacts): string {
+  return digest === "" || image.includes(digest) ? "" : ` (${digest.slice(0, 19)})`;
+}

@@ -231,6 +231,18 @@ export async function awaitedBy(db: Executor, id: string): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
+/** Runs that wait, and steps of which wait for sub-runs. */
+export async function awaitingChildren(db: Executor): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    sql`
+    select r.id from runs r where r.status = ${WAITING} and exists (
+      select 1 from run_steps s where s.run_id = r.id and s.state #>> '{waiting,kind}' = 'sub_run')
+    order by r.id limit 1000`,
+  );
+  return rows.map((row) => row.id);
+}
+
 export async function listRunInputs(
   db: Executor,
   runId: string,

@@ -2,6 +2,7 @@
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { describeError } from "../store/failure.ts";
+import { sweepAwaiting } from "../dispatch/awaited.ts";
 import { sweepUploads } from "./artifacts.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
@@ -9,6 +10,7 @@ import { tickSchedules } from "./schedules.ts";
 
 export const JOBS = {
   leases: sweepLeases,
+  awaiting: sweepAwaiting,
   deliveries: sweepDeliveries,
   artifacts: sweepUploads,
   schedule: tickSchedules,
