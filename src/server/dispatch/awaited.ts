@@ -7,13 +7,23 @@ import { type ChildLink, startOver, type StepState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import { type AttemptRow, listAttempts } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
+import { describeError } from "../store/failure.ts";
 import { awaitingChildren, childrenOf, lockRun, type RunRow, statusOf } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
 import { OWN_MARK, selectorOf } from "./retry.ts";
 
+/** Beside whatever ended what the run may wait for. What goes wrong is tried again by the periodic look. */
+export function resumeSoon(ports: ServerPorts, runId: string): void {
+  ports.background(
+    resumeAwaiting(ports, runId).catch((error: unknown) => {
+      ports.log.warn("a waiting run was not looked at", { run: runId, error: describeError(error) });
+    }),
+  );
+}
+
 /** Looks at the run under its lock; any number of callers may. */
-export async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> {
+async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> {
   const isQueued = await ports.db.transaction(async (tx) => {
     const run = await lockRun(tx, runId);
     if (run === null || statusOf(run.status) !== "waiting") return false;

@@ -5,7 +5,7 @@ import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attemp
 import { dequeueRun } from "../store/queue.ts";
 import type { Transaction } from "../store/db.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
-import { resumeAwaiting } from "./awaited.ts";
+import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 /**
@@ -36,7 +36,7 @@ export async function stopRun(
     );
   }
   notifyStopped(ports, stopped);
-  if (found.parentId !== null) ports.background(resumeAwaiting(ports, found.parentId));
+  if (found.parentId !== null) resumeSoon(ports, found.parentId);
   return { ok: true };
 }
 

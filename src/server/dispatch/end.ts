@@ -1,7 +1,7 @@
 /** Ending an attempt without its runner: lost, not confirming a stop, or not trusted any more (4.9). */
 import type { Failure } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
-import { resumeAwaiting } from "./awaited.ts";
+import { resumeSoon } from "./awaited.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { finishRun, type RunRow } from "../store/runs.ts";
@@ -43,6 +43,6 @@ export async function endFromOutside(
   if (ended === null) return false;
   ports.wake.notify("ready");
   ports.wake.notify(`run:${ended.id}`);
-  if (ended.parentId !== null) ports.background(resumeAwaiting(ports, ended.parentId));
+  if (ended.parentId !== null) resumeSoon(ports, ended.parentId);
   return true;
 }

@@ -12,7 +12,7 @@ import { isConnectionLost } from "../store/failure.ts";
 import { goByIndex } from "../store/query.ts";
 import { holdReported, type ReportWrite, stepsOfReported, writeReports } from "../store/reports.ts";
 import { failureOf, lockRun, statusOf } from "../store/runs.ts";
-import { resumeAwaiting } from "./awaited.ts";
+import { resumeSoon } from "./awaited.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { toDirective } from "./directives.ts";
 import { endFromOutside } from "./end.ts";
@@ -70,9 +70,9 @@ async function storeTogether(ports: ServerPorts, reports: readonly Report[]): Pr
     isAnyOver = true;
     // Only what nobody's step started; and once for all runs of a workflow that ended together.
     const { id, name, keepDays, keepRuns, parentId } = one.run;
-    if (parentId !== null) ports.background(resumeAwaiting(ports, parentId));
+    if (parentId !== null) resumeSoon(ports, parentId);
     // What it waits for may have ended before it did.
-    if (statusOf(one.write.run.status) === "waiting") ports.background(resumeAwaiting(ports, id));
+    if (statusOf(one.write.run.status) === "waiting") resumeSoon(ports, id);
     const rule = `${name} ${keepDays} ${keepRuns}`;
     if (parentId === null && !trimmed.has(rule)) ports.background(trimHistory(ports, one.run));
     trimmed.add(rule);
