@@ -31,7 +31,7 @@ import { type Attempt, type Control, holdAttempt, newControl } from "./control.t
 import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
 import { filingJournal } from "./log-files.ts";
-import { loggingJournal } from "./run-log.ts";
+import { openRunLog } from "./run-log.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
 import { fetchPreviousLogs } from "./previous-logs.ts";
@@ -239,7 +239,8 @@ async function perform(
   const guarded = guardedJournal(spool, control);
   const logDir = workflow.logDir ?? host.logDir;
   const filed = logDir === null ? guarded : filingJournal(spool, guarded, host, grant.run, workflow, logDir);
-  const masked = maskJournal(loggingJournal(filed, workspace.log, host.clock), mask);
+  using log = openRunLog(host.disk, workspace.logFile, host.clock);
+  const masked = maskJournal(log.journal(filed), mask);
   const kept = workspace.artifactsDir === null ? null : {
     folder: workspace.artifactsDir,
     attempt: spool.header,

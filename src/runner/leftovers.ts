@@ -118,11 +118,13 @@ async function reattach(
     return;
   }
   if (answer?.verdict === "continue") {
-    const past = await readPast(host, answer.grant, spool);
+    // Its token is as good as before; another control plane than the one that gave it could not tell it again.
+    const grant = { ...answer.grant, attemptToken: spool.header.attemptToken };
+    const past = await readPast(host, grant, spool);
     if (past !== null) {
       const { workflow, progress } = past;
       if (spool.header.bootId !== host.machine.bootId) await tellGaps(host, spool, answer.logs);
-      return await carryOut(host, answer.grant, workflow, spool, progress, control, abandon);
+      return await carryOut(host, grant, workflow, spool, progress, control, abandon);
     }
   }
   const isStopped = stopReason(control.stop.signal)?.kind === "cancelled";

@@ -1,11 +1,17 @@
 /** The run's own log on the machine (`DAG_RUN_LOG_FILE`): one line for each thing that happened, secrets masked. */
 import type { RunEventBody } from "../run/event.ts";
 import type { Clock, Journal } from "../run/ports.ts";
-import type { DiskFile } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { newLog } from "./log.ts";
 
+export interface RunLog extends Disposable {
+  /** The same journal, whose events are told in the log too. */
+  journal(told: Journal): Journal;
+}
+
 /** A log that cannot be written, as on a full disk, costs no run: the events themselves are in the spool. */
-export function loggingJournal(journal: Journal, file: DiskFile, clock: Clock): Journal {
+export function openRunLog(disk: Disk, path: string, clock: Clock): RunLog {
+  const file = disk.openAppend(path);
   const log = newLog("text", clock, (line) => {
     try {
       file.writeSync(new TextEncoder().encode(line + "\n"));
@@ -14,12 +20,15 @@ export function loggingJournal(journal: Journal, file: DiskFile, clock: Clock): 
     }
   });
   return {
-    event: (body) => {
-      const { level, facts } = entryOf(body);
-      log[level](body.type, facts);
-      return journal.event(body);
-    },
-    log: (step, stream, bytes) => journal.log(step, stream, bytes),
+    journal: (told) => ({
+      event: (body) => {
+        const { level, facts } = entryOf(body);
+        log[level](body.type, facts);
+        return told.event(body);
+      },
+      log: (step, stream, bytes) => told.log(step, stream, bytes),
+    }),
+    [Symbol.dispose]: () => file.close(),
   };
 }
 

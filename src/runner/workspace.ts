@@ -1,6 +1,6 @@
 /** The folders of one run on this machine (S-36, S-38, X-03): `runs/NAME/RUN_ID/work` is kept for its retries. */
 import { join, resolve } from "node:path";
-import type { Disk, DiskFile } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { runFolder } from "./run-folder.ts";
 
 /** Whose the work folder is, when that is not the runner's own user. */
@@ -16,7 +16,6 @@ export interface Workspace {
   readonly attemptDir: string;
   /** `DAG_RUN_LOG_FILE`. */
   readonly logFile: string;
-  readonly log: DiskFile;
   /** `DAG_RUN_ARTIFACTS_DIR`, existing; null: the run has no artifacts. */
   readonly artifactsDir: string | null;
   /** Removes what belongs to the attempt only. Never throws. */
@@ -42,22 +41,18 @@ export async function openWorkspace(
   await disk.makeFolder(workDir);
   if (owner !== null) await Deno.chown(workDir, owner.uid, owner.gid);
   await disk.makeFolder(attemptDir, 0o700);
+  disk.openAppend(logFile).close();
   const { isWanted, dir, nowMs } = artifacts;
   const inRun = join(runDir, "artifacts");
   const artifactsDir = !isWanted ? null : dir === null ? inRun : await runFolder(disk, dir, run, nowMs);
   if (artifactsDir === inRun) await disk.makeFolder(inRun);
   if (artifactsDir !== null && owner !== null) await Deno.chown(artifactsDir, owner.uid, owner.gid);
-  const log = disk.openAppend(logFile);
   return {
     workDir,
     attemptDir,
     logFile,
-    log,
     artifactsDir,
-    close: async () => {
-      log.close();
-      await disk.remove(attemptDir);
-    },
+    close: () => disk.remove(attemptDir),
   };
 }
 

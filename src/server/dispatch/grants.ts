@@ -9,26 +9,35 @@ import { listSteps, type StepRow } from "../store/steps.ts";
 import { attemptTokenOf } from "./attempt-token.ts";
 import { graceOf } from "./patience.ts";
 
-/** The grants of attempts that a runner holds, in the order of the ids: who was taken first begins first. */
+/**
+ * The grants of attempts that a runner holds, in the order of the ids: who was taken first begins first. `isKnown`: the runner
+ * has their tokens, which go on being good; they are not told again.
+ */
 export async function readGrants(
   db: Executor,
   settings: ServerSettings,
   attemptIds: readonly string[],
+  isKnown = false,
 ): Promise<Grant[]> {
   if (attemptIds.length === 0) return [];
   const claimed = await readClaimed(db, attemptIds);
   const place = new Map(attemptIds.map((id, index) => [id, index]));
   const inOrder = claimed.toSorted((a, b) => (place.get(a.attemptId) ?? 0) - (place.get(b.attemptId) ?? 0));
-  return await Promise.all(inOrder.map((one) => toGrant(db, settings, one)));
+  return await Promise.all(inOrder.map((one) => toGrant(db, settings, one, isKnown)));
 }
 
-async function toGrant(db: Executor, settings: ServerSettings, claimed: Claimed): Promise<Grant> {
+async function toGrant(
+  db: Executor,
+  settings: ServerSettings,
+  claimed: Claimed,
+  isKnown: boolean,
+): Promise<Grant> {
   const { attemptId, fence, definition, inputs, root, onLost } = claimed;
   const { runId, dagRunId, digest, document, resumes, params, env, ...run } = claimed.run;
   return {
     attemptId,
     fence,
-    attemptToken: await attemptTokenOf(db, settings.keys, claimed),
+    attemptToken: isKnown ? "" : await attemptTokenOf(db, settings.keys, claimed),
     leaseMs: settings.runner.leaseMs,
     graceMs: graceOf(settings, { onLost }),
     startDeadlineMs: settings.runner.startDeadlineMs,

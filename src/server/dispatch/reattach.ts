@@ -41,7 +41,7 @@ async function judge(
   // Of an attempt that is over, logs may still come for a while (EV-03).
   if (!isHeld || !isLive(attempt)) return { attemptId, verdict: "finish", status: "failed" };
   if (attempt.cancelRequestedAt !== null) return { attemptId, verdict: "finish", status: "aborted" };
-  const [grant] = await readGrants(ports.db, settings, [attemptId]);
+  const [grant] = await readGrants(ports.db, settings, [attemptId], true);
   if (grant === undefined) return { attemptId, verdict: "discard" };
   const logs = await ports.db.transaction((tx) => settledStreams(tx, attempt.runId, attempt.fence));
   return { attemptId, verdict: "continue", grant, logs };

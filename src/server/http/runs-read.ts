@@ -27,7 +27,9 @@ export function newDetailsReader(ports: ServerPorts): (run: RunRow) => Promise<R
   return async (run) => {
     workflow ??= workflowOf(ports.db, run);
     above ??= runsAbove(ports, run);
-    return toDetails(run, await listSteps(ports.db, run.id), await workflow, await above);
+    // Together: what is not awaited yet must not be the one that fails, with nobody to hear it.
+    const [steps, declared, runs] = await Promise.all([listSteps(ports.db, run.id), workflow, above]);
+    return toDetails(run, steps, declared, runs);
   };
 }
 
