@@ -43,8 +43,8 @@ import { newPast } from "./past.ts";
 import type { Policy, RunPolicy } from "./policy.ts";
 import { newSpool, type Spool, type SpoolBudget } from "./spool.ts";
 import { newSurroundings } from "./surroundings.ts";
+import { tellToTheEnd } from "./tell.ts";
 import { fetchTriggerEnv } from "./trigger-inputs.ts";
-import { openUplink } from "./uplink.ts";
 import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
 
 /** What the runner lends to each of its attempts. */
@@ -170,36 +170,6 @@ function noFolder(error: unknown): Failure {
     message: `the run's folders cannot be made: ${error instanceof Error ? error.message : String(error)}`,
     remedy: "see that artifacts.dir and the runner's state folder are places where it may write",
   };
-}
-
-/** Reports what `work` writes while it goes on, and what is left then. */
-export async function tellToTheEnd(
-  host: AttemptHost,
-  spool: Spool,
-  control: Control,
-  abandon: AbortSignal,
-  work: () => Promise<void>,
-): Promise<void> {
-  const silence = AbortSignal.any([control.silence.signal, abandon]);
-  const uplink = openUplink({ ...host, clock: host.retryClock }, spool, {
-    settings: host.settings,
-    onDirectives: host.onDirectives,
-    onFenced: () => {
-      control.isFenced = true;
-      control.endAtOnce();
-    },
-  }, silence);
-  control.spool = spool;
-  control.uplink = uplink;
-  await work();
-  const end = await uplink.end;
-  host.log.info("attempt ended", {
-    attempt: spool.header.attemptId,
-    run: spool.header.dagRunId,
-    end,
-    events: spool.lastSeq,
-  });
-  if (end !== "aborted" || control.isFenced) await spool.remove();
 }
 
 /** What an attempt goes on with when it is executed. */
