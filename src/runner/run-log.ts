@@ -1,7 +1,7 @@
 /** The run's own log on the machine (`DAG_RUN_LOG_FILE`): one line for each thing that happened, secrets masked. */
 import type { RunEventBody } from "../run/event.ts";
 import type { Clock, Journal } from "../run/ports.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import { newLog } from "./log.ts";
 
 export interface RunLog extends Disposable {
@@ -11,10 +11,10 @@ export interface RunLog extends Disposable {
 
 /** A log that cannot be written, as on a full disk, costs no run: the events themselves are in the spool. */
 export function openRunLog(disk: Disk, path: string, clock: Clock): RunLog {
-  const file = disk.openAppend(path);
+  const file = openOrNot(disk, path);
   const log = newLog("text", clock, (line) => {
     try {
-      file.writeSync(new TextEncoder().encode(line + "\n"));
+      file?.writeSync(new TextEncoder().encode(line + "\n"));
     } catch {
       // See above.
     }
@@ -28,8 +28,16 @@ export function openRunLog(disk: Disk, path: string, clock: Clock): RunLog {
       },
       log: (step, stream, bytes) => told.log(step, stream, bytes),
     }),
-    [Symbol.dispose]: () => file.close(),
+    [Symbol.dispose]: () => file?.close(),
   };
+}
+
+function openOrNot(disk: Disk, path: string): DiskFile | null {
+  try {
+    return disk.openAppend(path);
+  } catch {
+    return null;
+  }
 }
 
 interface Entry {

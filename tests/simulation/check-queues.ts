@@ -51,9 +51,14 @@ function checkClaim(seen: Seen, before: Past, attempt: SeenAttempt): void {
   }
 }
 
-/** QU-13: priority, then time. */
+const AGEING_MS = 600_000;
+const URGENT = 2;
+
+/** QU-13: what is urgent by its priority, then by time; of the others ten minutes of waiting are worth one step. */
 function rankOf({ waits, id }: SeenRun): readonly [number, number, string] | null {
-  return waits === null ? null : [waits.priority, waits.available_at, id];
+  if (waits === null) return null;
+  const { priority, available_at: at } = waits;
+  return priority < URGENT ? [priority, at, id] : [URGENT, at + (priority - URGENT) * AGEING_MS, id];
 }
 
 function isBefore(a: readonly [number, number, string], b: readonly [number, number, string]): boolean {

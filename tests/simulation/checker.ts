@@ -123,7 +123,8 @@ function checkStep(truth: Truth, attempt: SeenAttempt, before: ReadonlyMap<strin
   }
   if (attempt.state !== "lost" || old.state === "lost") return;
   const renewedAt = truth.renewedAt.get(attempt.id);
-  if (renewedAt === undefined) return;
+  // Who says that it does not have the attempt any more is believed at once.
+  if (renewedAt === undefined || truth.dropped.has(attempt.id)) return;
   const silentMs = truth.nowMs - renewedAt;
   const isPatient = silentMs >= truth.leaseMs + truth.graceMs - MARGIN_MS;
   ensure("INV-20", isPatient, `${label} was given up ${silentMs} ms after its runner was told "ok"`);

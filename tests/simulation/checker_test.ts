@@ -20,6 +20,7 @@ function newTruth(change: Partial<Truth> = {}): Truth {
     disturbedAt: 0,
     acknowledged: new Map(),
     renewedAt: new Map(),
+    dropped: new Set(),
     promised: new Set(),
     asked: new Map([["c", 1]]),
     given: new Set(),

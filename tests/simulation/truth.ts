@@ -18,6 +18,8 @@ export interface Truth {
   readonly acknowledged: Map<string, number>;
   /** True time at which the runner of an attempt was last told that it holds its lease. */
   readonly renewedAt: Map<string, number>;
+  /** Attempts that their runner let go, since it broke over them or its lease was over: it names them no more. */
+  readonly dropped: Set<string>;
   /** Runs that somebody was told of. */
   readonly promised: Set<string>;
   /** By claim: how many runs its runner had room for. */

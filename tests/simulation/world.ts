@@ -143,7 +143,9 @@ function newWorld({ seed, store, gate, size, mutate }: SimulationOptions): World
       stage,
       capacity: planned.capacity,
       labels: planned.isSpecial ? { kind: "special", "accept-untrusted": "true" } : { kind: "plain" },
-      log: logTo(note, `runner-${n}`),
+      log: logTo(note, `runner-${n}`, (message, facts) => {
+        if (DROPPED.test(message)) truth.dropped.add(String(facts["attempt"]));
+      }),
       registrationToken: () => admission.promise,
     })
   );
@@ -229,6 +231,7 @@ function newTruth(plan: Plan): Truth {
     disturbedAt: 0,
     acknowledged: new Map(),
     renewedAt: new Map(),
+    dropped: new Set(),
     promised: new Set(),
     asked: new Map(),
     given: new Set(),
@@ -285,6 +288,9 @@ function remember(truth: Truth, message: Message, answer: Answer, now: number): 
     truth.acknowledged.set(attempt, Math.max(ackSeq, truth.acknowledged.get(attempt) ?? 0));
   } else if (v.parse(SecretsReply, json).values.length > 0) truth.given.add(attempt);
 }
+
+/** What a runner says when it lets an attempt go: its disk was full or had too little left of it, or its lease was over. */
+const DROPPED = /attempt broke|spool removed|lease lost/;
 
 function logTo(
   note: (who: string, what: string) => void,
