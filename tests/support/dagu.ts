@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
-/** As `deno task dagu` has it (docs/contributing.md). */
-const FLAGS = "--v8-flags=--wasm-tiering-budget=1000000000";
+/** A test's process is over before compiling WebAssembly a second time pays (docs/contributing.md); a thousand of them wait. */
+const FLAGS = "--v8-flags=--liftoff-only";
 
 /** What a process of ours inherits from the test's environment: enough to run Deno, nothing that selects an engine. */
 const INHERITED = [
