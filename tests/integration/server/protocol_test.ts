@@ -172,7 +172,7 @@ onEveryServer("M16 a runner that was started anew learns what is still its own",
     attempts: [{
       attemptId,
       verdict: "continue",
-      grant: { ...grant },
+      grant: { ...grant, attemptToken: "" },
       logs: [{ step: "a", stream: "stderr", nextOffset: 4, isFinal: false }],
     }],
   });
