@@ -1,7 +1,5 @@
 import type { Clock } from "../run/ports.ts";
-
-/** Without a reason, an abort makes an exception with a stack each time. */
-const ENOUGH = "enough";
+import { openEither } from "./either.ts";
 
 /** Lets everybody who waits before a repetition try at once when the control plane answers again. */
 export interface Contact {
@@ -18,14 +16,8 @@ export function newContact(clock: Clock): Contact {
       mono: clock.mono,
       sleep: async (ms, signal) => {
         if (signal === undefined) return await clock.sleep(ms, waiting.signal);
-        if (signal.aborted) return;
-        // Not `AbortSignal.any`, which takes five times as long: every wait of an uplink comes through here.
-        const either = new AbortController();
-        const end = (): void => either.abort(ENOUGH);
-        const { signal: restored } = waiting;
-        for (const one of [restored, signal]) one.addEventListener("abort", end, { once: true });
+        using either = openEither(waiting.signal, signal);
         await clock.sleep(ms, either.signal);
-        for (const one of [restored, signal]) one.removeEventListener("abort", end);
       },
     },
     restored: () => {

@@ -21,7 +21,14 @@ export interface Machine {
 /** The one that this process is on. */
 export function thisMachine(): Machine {
   const disk = machineDisk();
-  return { hostName: Deno.hostname(), bootId: bootId(), disk, newActions, killLeftovers, removeOldRuns };
+  return {
+    hostName: Deno.hostname(),
+    bootId: bootId(),
+    disk,
+    newActions,
+    killLeftovers,
+    removeOldRuns: (keeping, nowMs) => removeOldRuns(disk, keeping, nowMs),
+  };
 }
 
 function bootId(): string {

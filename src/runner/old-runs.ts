@@ -2,7 +2,8 @@
  * Folders of runs that ended long ago: the control plane keeps their history, the machine keeps their work folders for
  * retries and their log files for who looks there, but not for ever.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { Disk } from "./disk.ts";
 
 export interface Keeping {
   /** `NAME/RUN_ID/run.log` and whatever else a run has. */
@@ -14,45 +15,40 @@ export interface Keeping {
 }
 
 /** Removes them once a day, whoever asks how often. Never throws: a folder that cannot be removed is tried another day. */
-export async function removeOldRuns({ runsDir, logDir, keepMs }: Keeping, nowMs: number): Promise<void> {
+export async function removeOldRuns(
+  disk: Disk,
+  { runsDir, logDir, keepMs }: Keeping,
+  nowMs: number,
+): Promise<void> {
   const mark = join(runsDir, ".swept");
   const sweptAt = await changedAt(mark);
   if (sweptAt !== null && nowMs - sweptAt < DAY_MS) return;
   await Deno.mkdir(runsDir, { recursive: true }).catch(() => {});
   await Deno.writeTextFile(mark, "").catch(() => {});
   const before = nowMs - keepMs;
-  for await (const folder of runFolders(runsDir)) {
+  for (const folder of await runFolders(disk, runsDir)) {
     const log = join(folder, "run.log");
     const at = await changedAt(log) ?? await changedAt(folder);
-    if (at !== null && at < before && await isOver(log)) await remove(folder);
+    if (at !== null && at < before && await isOver(log)) await remove(disk, folder);
   }
   if (logDir === null) return;
-  for await (const folder of runFolders(logDir)) {
+  for (const folder of await runFolders(disk, logDir)) {
     const at = await changedAt(folder);
-    if (/\/dag-run_\d{8}_\d{6}Z_[^/]+$/.test(folder) && at !== null && at < before) await remove(folder);
+    if (/\/dag-run_\d{8}_\d{6}Z_[^/]+$/.test(folder) && at !== null && at < before) {
+      await remove(disk, folder);
+    }
   }
 }
 
 const DAY_MS = 24 * 3_600_000;
 
 /** Those two levels down. */
-async function* runFolders(dir: string): AsyncGenerator<string> {
-  for (const name of await folders(dir)) {
-    const ofWorkflow = join(dir, name);
-    for (const run of await folders(ofWorkflow)) yield join(ofWorkflow, run);
-    // Gone when it is empty.
-    await Deno.remove(ofWorkflow).catch(() => {});
-  }
-}
-
-async function folders(dir: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(dir)) if (entry.isDirectory) names.push(entry.name);
-  } catch {
-    return [];
-  }
-  return names;
+async function runFolders(disk: Disk, dir: string): Promise<string[]> {
+  const ofWorkflows = (await disk.folders(dir)).map((name) => join(dir, name));
+  const runs = await Promise.all(
+    ofWorkflows.map(async (folder) => (await disk.folders(folder)).map((name) => join(folder, name))),
+  );
+  return runs.flat();
 }
 
 async function changedAt(path: string): Promise<number | null> {
@@ -74,6 +70,8 @@ async function isOver(log: string): Promise<boolean> {
   }
 }
 
-async function remove(folder: string): Promise<void> {
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
+/** With the workflow's folder, when it was the last one there. */
+async function remove(disk: Disk, folder: string): Promise<void> {
+  await disk.remove(folder);
+  await Deno.remove(dirname(folder)).catch(() => {});
 }

@@ -177,14 +177,16 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);
   const reaping = options.once === true
     ? Promise.resolve()
-    : reapNowAndThen(options, () => engine.reap(runnerId, isLive, options.log), over.signal);
+    : nowAndThen(options, REAP_EVERY_MS, () => engine.reap(runnerId, isLive, options.log), over.signal);
   options.log.info("runner ready", {
     runner: runnerId,
     capacity: options.capacity,
     engine: engine.name,
     policy: options.policy?.digest ?? "",
   });
-  const sweeping = options.once === true ? Promise.resolve() : sweepNowAndThen(options, over.signal);
+  const sweeping = options.once === true
+    ? Promise.resolve()
+    : nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);
   const end = await claimAll(options, host, ports, life, gate);
   over.abort();
   await Promise.all([beating, rotating, reaping, sweeping]);
@@ -197,29 +199,26 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
 
 const SWEEP_EVERY_MS = 3_600_000;
 
-async function sweepNowAndThen(options: RunnerOptions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await sweep(options);
-    await options.clock.sleep(SWEEP_EVERY_MS, signal);
-  }
-}
-
 async function sweep({ machine, clock, stateDir, logDir, keepRunsMs: keepMs }: RunnerOptions): Promise<void> {
   if (keepMs === null) return;
   await machine.removeOldRuns({ runsDir: join(stateDir, "runs"), logDir, keepMs }, clock.now());
 }
 
-/** Well below the minute within which what a lost attempt leaves is to be gone (AC-80). */
+/**
+ * Well below the minute within which what a lost attempt leaves is to be gone (AC-80). Also what could not be taken away when
+ * it should have been, such as while the engine did not answer.
+ */
 const REAP_EVERY_MS = 30_000;
 
-/** Also what could not be taken away when it should have been, such as while the engine did not answer. */
-async function reapNowAndThen(
+/** At once, and after each pause. */
+async function nowAndThen(
   { clock }: RunnerOptions,
-  reap: () => Promise<void>,
+  pauseMs: number,
+  work: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    await reap();
-    await clock.sleep(REAP_EVERY_MS, signal);
+    await work();
+    await clock.sleep(pauseMs, signal);
   }
 }

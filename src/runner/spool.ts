@@ -11,6 +11,7 @@ import type { Clock, Journal, OutputSink, StreamName } from "../run/ports.ts";
 import type { Logged } from "../run/progress.ts";
 import { parseJson } from "../workflow/json.ts";
 import { type Disk, type DiskFile, readText, writeText } from "./disk.ts";
+import { openEither } from "./either.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
 import { openRecovery, type Recovery } from "./recovery.ts";
 import { openStreamFile, type StreamFile } from "./stream-file.ts";
@@ -265,9 +266,6 @@ async function open(
   };
 }
 
-/** Without a reason, an abort makes an exception with a stack each time. */
-const ENOUGH = "enough";
-
 /** Resolves when the spool has grown beyond `revision`, after `waitMs`, or on abort. */
 export async function changedWithin(
   clock: Clock,
@@ -277,15 +275,11 @@ export async function changedWithin(
   stop: AbortSignal,
 ): Promise<void> {
   if (stop.aborted) return;
-  // A listener, not `AbortSignal.any`: this is called some times a step, and that takes five times as long.
-  const over = new AbortController();
-  const end = (): void => over.abort(ENOUGH);
-  stop.addEventListener("abort", end, { once: true });
+  using over = openEither(stop);
   const waits = [spool.changed(revision, over.signal)];
   if (Number.isFinite(waitMs)) waits.push(clock.sleep(waitMs, over.signal));
   await Promise.race(waits);
-  stop.removeEventListener("abort", end);
-  over.abort(ENOUGH);
+  over.abort();
   await Promise.all(waits);
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { machineDisk } from "../../../src/runner/disk.ts";
 import { removeOldRuns } from "../../../src/runner/old-runs.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -45,22 +46,24 @@ Deno.test("4.15 folders of runs go so long after the run's last event, those of 
   await files.write("logs/w/dag-run_20260101_000000Z_old/a.out", "", 31);
   await files.write("logs/w/dag-run_20260501_000000Z_young/a.out", "", 29);
   await files.write("logs/w/mine/a.out", "", 300);
+  await Deno.mkdir(join(files.dir, "logs", "of somebody else"));
 
   const keeping = { runsDir: join(files.dir, "runs"), logDir: join(files.dir, "logs"), keepMs: 30 * DAY_MS };
-  await removeOldRuns(keeping, NOW);
+  await removeOldRuns(machineDisk(), keeping, NOW);
   assert.deepEqual(await files.names("runs"), [".swept", "w"]);
   assert.deepEqual(await files.names("runs/w"), ["going", "waiting", "young"]);
+  assert.deepEqual(await files.names("logs"), ["of somebody else", "w"]);
   assert.deepEqual(await files.names("logs/w"), ["dag-run_20260501_000000Z_young", "mine"]);
 });
 
 Deno.test("4.15 whoever asks how often, folders are looked at once a day", async () => {
   await using files = await openFiles();
   const keeping = { runsDir: join(files.dir, "runs"), logDir: null, keepMs: 30 * DAY_MS };
-  await removeOldRuns(keeping, NOW);
+  await removeOldRuns(machineDisk(), keeping, NOW);
   await files.write("runs/.swept", "", 0);
   await files.write("runs/w/old/run.log", FINISHED, 31);
-  await removeOldRuns(keeping, NOW + DAY_MS - 1);
+  await removeOldRuns(machineDisk(), keeping, NOW + DAY_MS - 1);
   assert.deepEqual(await files.names("runs/w"), ["old"]);
-  await removeOldRuns(keeping, NOW + DAY_MS);
+  await removeOldRuns(machineDisk(), keeping, NOW + DAY_MS);
   assert.deepEqual(await files.names("runs"), [".swept"]);
 });
