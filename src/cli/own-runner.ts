@@ -37,9 +37,10 @@ export async function runAndFollow(
   const over = new AbortController();
   const running = serve(context, connection, host, mark, over.signal);
   let details = await follow(context, connection, run, isQuiet);
-  for (let above = await goesOnAbove(connection, details); above !== null;) {
+  for (;;) {
+    const above = await goesOnAbove(connection, details);
+    if (above === null) break;
     details = await follow(context, connection, above, isQuiet);
-    above = await goesOnAbove(connection, details);
   }
   over.abort();
   await running;

@@ -1,5 +1,6 @@
 /** What must be true of a world that has come to rest: logs and rows against what was printed and told. */
 import * as v from "valibot";
+import { concat } from "../../src/run/bytes.ts";
 import { RunEventBody } from "../../src/run/event.ts";
 import { newRunState, reduce } from "../../src/run/state.ts";
 import { ensure, statusOf } from "./violation.ts";
@@ -35,7 +36,7 @@ async function checkLogs(db: Query, stage: Stage): Promise<void> {
   for (const { attempt_id: attempt, name, step, stream, bytes, gaps } of rows) {
     // What calls a sub-workflow prints its result, which no play knows.
     if (!stage.plays.has(playKey(name, step))) continue;
-    const printed = joined(stage.printed.get(`${attempt}/${step}/${stream}`) ?? []);
+    const printed = concat(stage.printed.get(`${attempt}/${step}/${stream}`) ?? []);
     const stored = bytes ?? new Uint8Array();
     ensure(
       "INV-07",
@@ -91,14 +92,4 @@ async function checkFold(db: Query): Promise<void> {
       `${story.name}:${story.dag_run_id} is ${stored}, its events say ${folded.status}`,
     );
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -2,6 +2,7 @@
  * The embedded database with every statement prepared once: the same engine answers the same, in less than half of the time,
  * since it neither parses nor plans a statement again, and is entered once for each instead of five times.
  */
+import { concat } from "../../src/run/bytes.ts";
 import { type messages, type PGlite, protocol } from "@electric-sql/pglite";
 import type { Query, Store } from "./database.ts";
 
@@ -29,7 +30,7 @@ export async function openPrepared(client: PGlite): Promise<Store> {
   const send = (...parts: readonly Uint8Array[]): Message[] => {
     const answers: Message[] = [];
     let failure: Error | null = null;
-    new Parser().parse(client.execProtocolRawSync(joined(parts)), (message) => {
+    new Parser().parse(client.execProtocolRawSync(concat(parts)), (message) => {
       if (message instanceof Error) failure = message;
       answers.push(message);
     });
@@ -130,14 +131,4 @@ function isColumns(message: Message): message is messages.RowDescriptionMessage 
 
 function isRow(message: Message): message is messages.DataRowMessage {
   return message.name === "dataRow";
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

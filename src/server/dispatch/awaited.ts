@@ -2,16 +2,16 @@
  * A run whose step waits for sub-runs that wait for people themselves goes on when they are over (S-132): the step is tried
  * again, and finds their results.
  */
-import * as v from "valibot";
 import { type ChildLink, startOver, type StepState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import { type AttemptRow, listAttempts } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { describeError } from "../store/failure.ts";
-import { awaitingChildren, childrenOf, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { awaitingChildren, childrenOf, getRunById, lockRun, type RunRow, statusOf } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
-import { OWN_MARK, selectorOf } from "./retry.ts";
+import { ACTIVE, OWN_MARK, selectorOf } from "./retry.ts";
+import { readSelector } from "./selector.ts";
 
 /** Beside whatever ended what the run may wait for. What goes wrong is tried again by the periodic look. */
 export function resumeSoon(ports: ServerPorts, runId: string): void {
@@ -24,6 +24,9 @@ export function resumeSoon(ports: ServerPorts, runId: string): void {
 
 /** Looks at the run under its lock; any number of callers may. */
 async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> {
+  // Most parents run on while a child of theirs ends: they are not held up for the question.
+  const seen = await getRunById(ports.db, runId);
+  if (seen === null || statusOf(seen.status) !== "waiting") return;
   const isQueued = await ports.db.transaction(async (tx) => {
     const run = await lockRun(tx, runId);
     if (run === null || statusOf(run.status) !== "waiting") return false;
@@ -47,10 +50,8 @@ export async function sweepAwaiting(ports: ServerPorts): Promise<void> {
   for (const runId of await awaitingChildren(ports.db)) await resumeAwaiting(ports, runId);
 }
 
-const OPEN = ["not_started", "queued", "running", "waiting"];
-
 function areOver(links: readonly ChildLink[], children: ReadonlyMap<string, RunRow>): boolean {
-  return links.every(({ dagRunId }) => !OPEN.includes(statusOf(children.get(dagRunId)?.status ?? 0)));
+  return links.every(({ dagRunId }) => !ACTIVE.includes(statusOf(children.get(dagRunId)?.status ?? 0)));
 }
 
 function begunAnew(step: StepState): StepState {
@@ -63,12 +64,10 @@ function markOf(children: ReadonlyMap<string, RunRow>): Readonly<Record<string, 
     (a.finishedAt?.getTime() ?? 0) - (b.finishedAt?.getTime() ?? 0)
   );
   const last = byEnd.at(-1);
-  const selector = last === undefined ? {} : v.parse(Selector, last.selector);
+  const selector = last === undefined ? {} : readSelector(last);
   const mark = selector[OWN_MARK];
   return mark === undefined ? {} : { [OWN_MARK]: mark };
 }
-
-const Selector = v.record(v.string(), v.string());
 
 /**
  * Whether a child ended while its parent waited for it: between the attempt that began it and the one that goes on. Of the

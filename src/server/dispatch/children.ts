@@ -38,6 +38,7 @@ import { claimCandidates } from "./claim.ts";
 import { readGrants } from "./grants.ts";
 import { MAX_DEPTH } from "./parentage.ts";
 import { queueResumed } from "./resume.ts";
+import { readSelector } from "./selector.ts";
 import { planRun, PRIORITY } from "./start.ts";
 
 /** How long a look at a child waits for its end. */
@@ -145,11 +146,9 @@ async function openChild(
 }
 
 /** What asks for a certain runner, by its step or by itself, is for whoever claims it (INV-19). */
-function isForCaller({ selector }: RunRow, { mode }: ChildRequest): boolean {
-  return mode === "run" && Object.keys(v.parse(Selector, selector)).length === 0;
+function isForCaller(run: RunRow, { mode }: ChildRequest): boolean {
+  return mode === "run" && Object.keys(readSelector(run)).length === 0;
 }
-
-const Selector = v.record(v.string(), v.string());
 
 async function planChild(
   ports: ServerPorts,

@@ -1,11 +1,9 @@
 /** A person's word on a run that came from a fork (FK-02, FK-04, FK-08). */
-import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-
-const Selector = v.record(v.string(), v.string());
+import { readSelector } from "./selector.ts";
 
 export async function decideForkRun(
   ports: ServerPorts,
@@ -29,7 +27,7 @@ export async function decideForkRun(
       id: held.id,
       queue: held.queue,
       needsSlot: held.needsSlot,
-      selector: v.parse(Selector, held.selector),
+      selector: readSelector(held),
       trust: held.trust,
       priority: held.priority,
     }, now);

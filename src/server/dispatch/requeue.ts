@@ -1,15 +1,13 @@
 /** Giving a run back to the queue because its attempt never got going (RT-08), or giving it up. */
-import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, updateRun } from "../store/runs.ts";
+import { readSelector } from "./selector.ts";
 import { PRIORITY } from "./start.ts";
 
 const MAX_REQUEUES = 5;
 const DELAYS_MS = [1_000, 5_000, 15_000, 60_000, 60_000] as const;
-const Selector = v.record(v.string(), v.string());
-
 /** Nothing of the user's has run as far as anybody knows. Answers what became of the run; null: it was not ours to give back. */
 export async function requeueAttempt(
   ports: ServerPorts,
@@ -49,7 +47,7 @@ export async function requeueAttempt(
       id: run.id,
       queue: run.queue,
       needsSlot: run.needsSlot,
-      selector: v.parse(Selector, run.selector),
+      selector: readSelector(run),
       trust: run.trust,
       priority: Math.min(PRIORITY.retry, run.priority),
       excluded: options.excludeRunner ? [attempt.runnerId] : [],

@@ -1,5 +1,4 @@
 /** Giving a run that ended, or waits, back to the queue: it goes on from its steps as they are (5.14, TX-06, TX-07). */
-import * as v from "valibot";
 import { newStepState } from "../../run/state.ts";
 import { settlePushBacks } from "../../run/push-back.ts";
 import { resetForRetry, type RetryScope } from "../../run/retry.ts";
@@ -9,9 +8,8 @@ import { enqueueRun } from "../store/queue.ts";
 import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
 import { listSteps, type StepRow, updateSteps } from "../store/steps.ts";
 import { workflowOf } from "./run-workflow.ts";
+import { readSelector } from "./selector.ts";
 import { PRIORITY } from "./start.ts";
-
-const Selector = v.record(v.string(), v.string());
 
 export interface ResumeOptions {
   /** When the run may be claimed; default: now. */
@@ -55,7 +53,7 @@ export async function queueResumed(
     id: run.id,
     queue: run.queue,
     needsSlot: run.needsSlot,
-    selector: options.selector ?? v.parse(Selector, run.selector),
+    selector: options.selector ?? readSelector(run),
     trust: run.trust,
     // What people have just acted upon goes at once; a retry goes before what is new (QU-13).
     priority: Math.min(scope.kind === "rest" ? PRIORITY.start : PRIORITY.retry, run.priority),

@@ -1,5 +1,4 @@
 /** Trying a run again that ended (5.14, RT-02): same run id, same parameters, same snapshot, a new attempt. */
-import * as v from "valibot";
 import type { RetryScope } from "../../run/retry.ts";
 import type { FailureCode } from "../../run/failure.ts";
 import type { RunState } from "../../run/state.ts";
@@ -10,6 +9,7 @@ import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { workflowOf } from "./run-workflow.ts";
+import { readSelector } from "./selector.ts";
 
 export interface RetryRequest {
   readonly name: string;
@@ -21,7 +21,7 @@ export interface RetryRequest {
   readonly root: { readonly name: string; readonly dagRunId: string };
 }
 
-const ACTIVE = ["not_started", "queued", "running", "waiting"];
+export const ACTIVE = ["not_started", "queued", "running", "waiting"];
 
 export async function retryRun(
   ports: ServerPorts,
@@ -56,7 +56,6 @@ function stillActive(run: RunRow): string {
   return `run ${run.name}:${run.dagRunId} is ${statusOf(run.status)}; only a run that ended can be retried`;
 }
 
-const Selector = v.record(v.string(), v.string());
 /** The key by which `dagu start` keeps a run for its own runner, which is gone by now. */
 export const OWN_MARK = "dagu-start";
 
@@ -64,7 +63,7 @@ export function selectorOf(
   run: RunRow,
   given: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const kept = Object.entries(v.parse(Selector, run.selector)).filter(([key]) => key !== OWN_MARK);
+  const kept = Object.entries(readSelector(run)).filter(([key]) => key !== OWN_MARK);
   return { ...Object.fromEntries(kept), ...given };
 }
 

@@ -1,5 +1,5 @@
 /** The steps of a run as the fold of its latest attempt's events left them. */
-import { and, asc, eq, inArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import { STEP_STATUSES } from "../../run/event.ts";
 import {
   endIfOpen,
@@ -31,23 +31,6 @@ export async function insertSteps(tx: Transaction, runId: string, state: RunStat
 /** Declared order, handlers last. */
 export async function listSteps(db: Executor, runId: string): Promise<StepRow[]> {
   const rows = await db.select().from(runSteps).where(eq(runSteps.runId, runId)).orderBy(asc(runSteps.ord));
-  return rows.map(toStep);
-}
-
-/** The named ones, and with `andOpen` every step that is under way. */
-export async function getSteps(
-  db: Executor,
-  runId: string,
-  names: readonly string[],
-  andOpen: boolean,
-): Promise<StepRow[]> {
-  if (names.length === 0 && !andOpen) return [];
-  const rows = await db.select().from(runSteps)
-    .where(and(
-      eq(runSteps.runId, runId),
-      or(inArray(runSteps.step, [...names]), andOpen ? inArray(runSteps.status, OPEN) : undefined),
-    ))
-    .orderBy(asc(runSteps.ord));
   return rows.map(toStep);
 }
 
@@ -89,8 +72,9 @@ export async function endOpenSteps(
   end: "failed" | "aborted",
   at: number,
 ): Promise<void> {
-  const steps = await getSteps(tx, runId, [], true);
-  await updateSteps(tx, runId, steps.map((step) => endIfOpen(step, end, at)));
+  const rows = await tx.select().from(runSteps)
+    .where(and(eq(runSteps.runId, runId), inArray(runSteps.status, OPEN))).orderBy(asc(runSteps.ord));
+  await updateSteps(tx, runId, rows.map((row) => endIfOpen(toStep(row), end, at)));
 }
 
 type Columns = { status: number; state: Omit<StepState, "name" | "status"> };
