@@ -23,7 +23,6 @@ function unescapeXml(text: string): string {
 }
 
 export function escapeXml(text: string): string {
-  // Control characters would be lost on the way.
-  // deno-lint-ignore no-control-regex
+  // deno-lint-ignore no-control-regex -- control characters would be lost on the way
   return text.replace(/[&<>"'\x00-\x1f]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }

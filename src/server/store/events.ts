@@ -1,5 +1,5 @@
 /** The append-only record of each attempt. */
-import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { WireEvent } from "../../protocol/messages.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { runEvents } from "./schema.ts";
@@ -59,11 +59,4 @@ export async function listEvents(
   return await db.select().from(runEvents)
     .where(and(eq(runEvents.runId, at.runId), eq(runEvents.attempt, at.fence), gt(runEvents.seq, after)))
     .orderBy(asc(runEvents.seq)).limit(limit);
-}
-
-/** Number of the latest attempt that told anything; 0: none. */
-export async function latestAttempt(db: Executor, runId: string): Promise<number> {
-  const [row] = await db.select({ attempt: runEvents.attempt }).from(runEvents)
-    .where(eq(runEvents.runId, runId)).orderBy(desc(runEvents.attempt)).limit(1);
-  return row?.attempt ?? 0;
 }

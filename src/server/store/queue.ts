@@ -97,13 +97,3 @@ export async function ensureSlots(tx: Transaction, queue: string, limit: number)
     on conflict do nothing`,
   );
 }
-
-export async function countQueued(db: Executor): Promise<number> {
-  const [row] = await query<{ n: number }>(db, sql`select count(*)::int as n from run_queue`);
-  return row?.n ?? 0;
-}
-
-/** The next one first. */
-export async function listQueued(db: Executor, limit: number): Promise<(typeof runQueue.$inferSelect)[]> {
-  return await db.select().from(runQueue).orderBy(asc(runQueue.rank), asc(runQueue.runId)).limit(limit);
-}

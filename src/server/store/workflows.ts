@@ -1,5 +1,5 @@
 /** Definitions by file name; their texts are blobs, their history is the list of digests. */
-import { asc, desc, eq } from "drizzle-orm";
+import { asc, eq } from "drizzle-orm";
 import type { Problem } from "../../workflow/problem.ts";
 import { type Blob, getText, putBlob } from "./blobs.ts";
 import type { Db, Executor } from "./db.ts";
@@ -103,12 +103,4 @@ export async function suspendWorkflow(
     if (row.suspended && !suspended) await beginAnew(tx, row.id, now);
     return true;
   });
-}
-
-export async function listRevisions(
-  db: Executor,
-  workflowId: string,
-): Promise<(typeof workflowRevisions.$inferSelect)[]> {
-  return await db.select().from(workflowRevisions).where(eq(workflowRevisions.workflowId, workflowId))
-    .orderBy(desc(workflowRevisions.createdAt)).limit(100);
 }
