@@ -30,6 +30,8 @@ export function openSocketLine(
     try {
       const far = await connect(typeof target === "function" ? target() : target);
       sides.push(far);
+      // Cut while the far side was being reached: nobody would close it any more, and `cut` would wait for it for ever.
+      if (!open.has(caller)) return;
       open.add(far);
       await Promise.all([
         caller.readable.pipeThrough(newTap()).pipeTo(far.writable).catch(() => {}),
