@@ -1,9 +1,9 @@
 /** What `--help` prints. */
 import type { Command, Option } from "./command.ts";
 
-export function generalHelp(commands: Readonly<Record<string, { readonly summary: string }>>): string {
+export function generalHelp(commands: Readonly<Record<string, string>>): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  const lines = Object.entries(commands).map(([name, summary]) => `  ${name.padEnd(width)}${summary}`);
   return `dagu: workflows in sandboxes, driven by events
 
 Usage: dagu COMMAND [OPTIONS]

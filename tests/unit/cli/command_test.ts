@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeBytes } from "../../../src/cli/command.ts";
+import { type Command, writeBytes } from "../../../src/cli/command.ts";
+import { dagu } from "../../support/dagu.ts";
 
 const BYTES = new TextEncoder().encode("abcdef");
 
@@ -22,4 +23,15 @@ Deno.test("writeBytes: C-01 a reader that has gone is no failure, anything else 
   });
   writeBytes(failing(new Deno.errors.BrokenPipe("gone")), BYTES);
   assert.throws(() => writeBytes(failing(new Error("disk full")), BYTES), /disk full/);
+});
+
+Deno.test("commands: C-01 each that the help names has its file, and is the one that its file says it is", async () => {
+  const { stdout } = await dagu({ args: ["--help"], env: {} });
+  const [, list = ""] = stdout.split("Commands\n");
+  const names = (list.split("\n\n")[0] ?? "").split("\n").map((line) => line.trim().split(" ")[0] ?? "");
+  assert.ok(names.length > 30, stdout);
+  for (const name of names) {
+    const { command }: { command: Command } = await import(`../../../src/cli/commands/${name}.ts`);
+    assert.match(command.usage, new RegExp(`^${name}(?: |$)`));
+  }
 });
