@@ -2,9 +2,10 @@
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
 import { findDoor } from "./foreground.ts";
-import { type Home, openHome, readServerRecord } from "./home.ts";
+import { type Home, HomeInUseError, openHome, readServerRecord } from "./home.ts";
 import { databaseUrl } from "./database.ts";
-import { HomeInUseError, type Host, openHost, quietLog } from "./host.ts";
+import { type Host, openHost } from "./host.ts";
+import { quietLog } from "./log.ts";
 
 export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
   server: { type: "string", value: "URL", help: "control plane to use (DAGU_SERVER)" },

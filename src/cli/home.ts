@@ -44,11 +44,26 @@ export async function openHome(env: Readonly<Record<string, string>>): Promise<H
 
 // ---- the data folder's lock -------------------------------------------------------------------------------------
 
+/** The embedded database of this home is open in another process. */
+export class HomeInUseError extends UserError {}
+
+/** Throws `HomeInUseError`. */
+export async function takeHome(home: Home): Promise<Disposable> {
+  const lock = await lockHome(home);
+  if (lock !== null) return lock;
+  const running = await readServerRecord(home);
+  const where = running === null ? "" : ` (process ${running.pid}, ${running.url})`;
+  throw new HomeInUseError(
+    `the embedded database below ${home.dir} is in use by another dagu${where}\n` +
+      "Stop that one, set DAGU_HOME to another folder, or set DATABASE_URL to share a Postgres.",
+  );
+}
+
 /**
  * One process at a time may open the embedded database; nothing else guards it. The kernel gives the lock back when its
  * holder dies, however it dies. null: another process holds it.
  */
-export async function lockHome(home: Home): Promise<Disposable | null> {
+async function lockHome(home: Home): Promise<Disposable | null> {
   const file = await Deno.open(join(home.dir, "lock"), { create: true, write: true, mode: 0o600 });
   if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
   file.close();

@@ -6,7 +6,8 @@ import { tick } from "../server/tick/tick.ts";
 import { type Context, type Option, UserError } from "./command.ts";
 import { type DagsFolder, openDagsFolder } from "./dags-folder.ts";
 import { openHome, writeServerRecord } from "./home.ts";
-import { type Host, type HostOptions, openHost, openLog } from "./host.ts";
+import { type Host, type HostOptions, openHost } from "./host.ts";
+import { openLog } from "./log.ts";
 
 export const LISTEN_OPTIONS: Readonly<Record<string, Option>> = {
   host: {

@@ -6,7 +6,7 @@ import type { Context } from "./command.ts";
 import { writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
-import { quietLog } from "./host.ts";
+import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";

@@ -7,7 +7,7 @@ import { newApi } from "../api-client.ts";
 import { chooseEngine } from "../demo-engine.ts";
 import { followRun } from "../follow.ts";
 import { openHome } from "../home.ts";
-import { openLog } from "../host.ts";
+import { openLog } from "../log.ts";
 import { openControlPlane } from "../listen.ts";
 import { openLocalRunner } from "../local-runner.ts";
 import { Started } from "../run-json.ts";

@@ -5,7 +5,7 @@ import { thisMachine } from "../../runner/machine.ts";
 import { openRunner, type Runner } from "../../runner/runner.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
-import { openLog } from "../host.ts";
+import { openLog } from "../log.ts";
 import { readCapacity, readKeepMs, readLabels } from "../local-runner.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";

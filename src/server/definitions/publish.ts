@@ -7,7 +7,7 @@ import type { Problem } from "../../workflow/problem.ts";
 import { digestOfText, type Signature, withSignature } from "../../workflow/signature.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
-import { newBlob } from "../store/blobs.ts";
+import { newBlob } from "../store/blob.ts";
 import { saveRevision } from "../store/workflows.ts";
 
 export interface Published {

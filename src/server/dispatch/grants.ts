@@ -2,11 +2,14 @@
 import * as v from "valibot";
 import type { Grant } from "../../protocol/grant.ts";
 import { RunId } from "../../run/ids.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
+import { replaceTokenDigest } from "../store/attempts.ts";
 import type { Executor } from "../store/db.ts";
 import { type Claimed, readClaimed } from "../store/grants.ts";
 import { listSteps, type StepRow } from "../store/steps.ts";
-import { attemptTokenOf } from "./attempt-token.ts";
+import { attemptTokens, newAttemptToken } from "./attempt-token.ts";
 import { graceOf } from "./patience.ts";
 
 /**
@@ -48,6 +51,24 @@ async function toGrant(
     env: v.parse(TextRecord, env),
     inputs: [...inputs],
   };
+}
+
+/** The one that the attempt was given, or, when the key that it was made from is gone, another that takes its place. */
+async function attemptTokenOf(
+  db: Executor,
+  keys: Keyring,
+  { attemptId: id, fence, tokenDigest }: {
+    readonly attemptId: string;
+    readonly fence: number;
+    readonly tokenDigest: string;
+  },
+): Promise<string> {
+  for (const token of attemptTokens(keys, id, fence)) {
+    if (await digestToken(token) === tokenDigest) return token;
+  }
+  const token = newAttemptToken(keys, id, fence);
+  await replaceTokenDigest(db, id, tokenDigest, await digestToken(token));
+  return token;
 }
 
 /** As the wire has it: lists of its own. */

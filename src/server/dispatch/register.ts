@@ -5,7 +5,7 @@ import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { runnerToken, runnerTokens, TOKEN_LIFE_MS } from "./rotate.ts";
+import { runnerToken, runnerTokens, TOKEN_LIFE_MS } from "./runner-token.ts";
 import {
   insertRegistrationToken,
   insertRunner,

@@ -3,40 +3,16 @@ import type { RotateReply } from "../../protocol/messages.ts";
 import { PublicKey, sealTo } from "../../protocol/sealing.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
-import type { Key } from "../secrets/keyring.ts";
-import { derive } from "../secrets/seal.ts";
-import { digestToken, formatToken } from "../secrets/token.ts";
+import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { insertDirective } from "../store/attempts.ts";
 import { endPreviousToken, replaceToken, runnerByToken, type RunnerRow } from "../store/runners.ts";
 import type { ReportRefusal } from "./caller.ts";
+import { runnerToken, runnerTokens, TOKEN_LIFE_MS } from "./runner-token.ts";
 
-export const TOKEN_LIFE_MS = 30 * 24 * 3_600_000;
 const PREVIOUS_LIFE_MS = 3_600_000;
 /** What was sent with the old token before the new one was known may still be on its way. */
 const AFTERLIFE_MS = 300_000;
-
-/** Made from the key, so that the question can be repeated without the token being stored. */
-export async function runnerToken(
-  { keys }: Pick<ServerSettings, "keys">,
-  runnerId: string,
-  generation: number,
-): Promise<string> {
-  return await tokenUnder(keys[0], runnerId, generation);
-}
-
-/** The same under each of the operator's keys: it may have changed since the token was made. */
-export async function runnerTokens(
-  { keys }: Pick<ServerSettings, "keys">,
-  runnerId: string,
-  generation: number,
-): Promise<string[]> {
-  return await Promise.all(keys.map((key) => tokenUnder(key, runnerId, generation)));
-}
-
-async function tokenUnder(key: Key, runnerId: string, generation: number): Promise<string> {
-  return formatToken("dagu_rnr_", await derive(key, "runner token", `${runnerId}:${generation}`));
-}
 
 export interface KnownRunner {
   readonly runner: RunnerRow;

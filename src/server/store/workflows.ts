@@ -1,7 +1,8 @@
 /** Definitions by file name; their texts are blobs, their history is the list of digests. */
 import { asc, eq } from "drizzle-orm";
 import type { Problem } from "../../workflow/problem.ts";
-import { type Blob, getText, putBlob } from "./blobs.ts";
+import type { Blob } from "./blob.ts";
+import { getText, putBlob } from "./blobs.ts";
 import type { Db, Executor } from "./db.ts";
 import { beginAnew, removeSchedule, saveSchedule } from "./schedules.ts";
 import { workflowRevisions, workflows } from "./schema.ts";

@@ -3,12 +3,13 @@
  * what was decided. The order of the checks is observable and kept (1.2).
  */
 import { concat } from "../../run/bytes.ts";
-import { parseDefinition, planRun, PRIORITY, runExists } from "../dispatch/start.ts";
+import { parseDefinition } from "../dispatch/plan.ts";
+import { planRun, PRIORITY, runExists } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
 import { bearerOf, digestToken, isEqualConstantTime } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { newBlob } from "../store/blobs.ts";
+import { newBlob } from "../store/blob.ts";
 import { acceptDelivery, type NewDelivery } from "../store/deliveries.ts";
 import { getWebhook, updateWebhook, type WebhookRow } from "../store/endpoints.ts";
 import { currentDefinition } from "../store/workflows.ts";

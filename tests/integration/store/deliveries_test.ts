@@ -14,7 +14,7 @@ import { sweepDeliveries } from "../../../src/server/tick/deliveries.ts";
 import { getWorkflow, saveRevision } from "../../../src/server/store/workflows.ts";
 import { parseWorkflow } from "../../../src/workflow/parse.ts";
 import type { Problem } from "../../../src/workflow/problem.ts";
-import { newBlob } from "../../../src/server/store/blobs.ts";
+import { newBlob } from "../../../src/server/store/blob.ts";
 import { type DispatchBench, onEveryDatabase } from "../../support/dispatch.ts";
 
 function newDelivery(

@@ -1,0 +1,15 @@
+/** What this process tells of itself, on stderr. */
+import type { Log } from "../run/ports.ts";
+import { systemClock } from "../runner/clock.ts";
+import { newLog } from "../runner/log.ts";
+
+/** `DAGU_LOG_FORMAT`: text or json. */
+export function openLog(env: Readonly<Record<string, string>>): Log {
+  return newLog(env["DAGU_LOG_FORMAT"] === "json" ? "json" : "text", systemClock());
+}
+
+/** A log that only lets through what somebody must act on: for commands whose stderr is a person's terminal. */
+export function quietLog(env: Readonly<Record<string, string>>): Log {
+  const log = openLog(env);
+  return env["DAGU_DEBUG"] === "true" ? log : { ...log, info: () => {}, warn: () => {} };
+}

@@ -1,0 +1,103 @@
+/** What the environment sets of the control plane. */
+import type { Keyring } from "../server/secrets/keyring.ts";
+import {
+  ARTIFACT_MAX_OF_OBJECTS,
+  type AuthMode,
+  type Limits,
+  SERVER_DEFAULTS,
+  type ServerSettings,
+} from "../server/settings.ts";
+import { UserError } from "./command.ts";
+import { readTimeZone } from "./time-zone.ts";
+import { VERSION } from "./version.ts";
+
+export interface SettingsOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly auth: AuthMode;
+  readonly publicUrl?: string;
+}
+
+export function readSettings(options: SettingsOptions, keys: Keyring): ServerSettings {
+  const { env } = options;
+  return {
+    ...SERVER_DEFAULTS,
+    version: VERSION,
+    publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
+    auth: options.auth,
+    keys,
+    ...readPatience(env),
+    webhookMaxPayloadBytes: readBytes(
+      env,
+      "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
+      SERVER_DEFAULTS.webhookMaxPayloadBytes,
+    ),
+    timeZone: readTimeZone(env),
+    internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
+    limits: readLimits(env),
+  };
+}
+
+/** What runners are told of it. */
+export function readPatience(
+  env: Readonly<Record<string, string>>,
+): Pick<ServerSettings, "runner" | "retryGraceMs"> {
+  return {
+    runner: { ...SERVER_DEFAULTS.runner, ...readLease(env), artifactMax: readArtifactMax(env) },
+    retryGraceMs: readSeconds(env, "DAGU_RUNS_GRACE", [0, 3_600]) ?? SERVER_DEFAULTS.retryGraceMs,
+  };
+}
+
+/** A runner renews a lease at least three times before it ends (5.6). */
+function readLease(env: Readonly<Record<string, string>>): Partial<ServerSettings["runner"]> {
+  const leaseMs = readSeconds(env, "DAGU_RUNS_LEASE", [30, 600]);
+  if (leaseMs === null) return {};
+  return { leaseMs, heartbeatMs: Math.min(SERVER_DEFAULTS.runner.heartbeatMs, Math.floor(leaseMs / 3)) };
+}
+
+/** `90s`, `5m`: in milliseconds; null: not set. */
+function readSeconds(
+  env: Readonly<Record<string, string>>,
+  name: string,
+  [least, most]: readonly [number, number],
+): number | null {
+  const text = env[name]?.trim() ?? "";
+  if (text === "") return null;
+  const [, count = "", unit = ""] = /^(\d{1,4})([sm])$/.exec(text) ?? [];
+  const seconds = count === "" ? -1 : Number(count) * (unit === "m" ? 60 : 1);
+  if (seconds < least || seconds > most) {
+    throw new UserError(`${name} must be from ${least}s to ${most}s, for example 90s or 5m; got "${text}"`);
+  }
+  return seconds * 1_000;
+}
+
+/** Three of them are for operators to set; 0: no limit. */
+function readLimits(env: Readonly<Record<string, string>>): Limits {
+  const { limits } = SERVER_DEFAULTS;
+  const perMinute = (name: string, fallback: number): number => {
+    const text = env[name]?.trim() ?? "";
+    if (text === "") return fallback;
+    if (!/^\d{1,7}$/.test(text)) throw new UserError(`${name} must be a number per minute, got "${text}"`);
+    return Number(text);
+  };
+  const webhook = perMinute("DAGU_WEBHOOK_RATE_LIMIT", limits.webhook.perMinute);
+  const api = perMinute("DAGU_API_RATE_LIMIT", limits.api.perMinute);
+  return {
+    ...limits,
+    api: { perMinute: api, burst: Math.max(1, Math.ceil(api / 3)) },
+    changes: { perMinute: perMinute("DAGU_API_CHANGE_LIMIT", limits.changes.perMinute) },
+    webhook: { perMinute: webhook, burst: 2 * webhook },
+  };
+}
+
+function readArtifactMax(env: Readonly<Record<string, string>>): number {
+  const hasStore = (env["DAGU_BLOB_STORE_URL"]?.trim() ?? "") !== "";
+  const fallback = hasStore ? ARTIFACT_MAX_OF_OBJECTS : SERVER_DEFAULTS.runner.artifactMax;
+  return readBytes(env, "DAGU_ARTIFACT_MAX_SIZE", fallback);
+}
+
+function readBytes(env: Readonly<Record<string, string>>, name: string, fallback: number): number {
+  const text = env[name]?.trim() ?? "";
+  if (text === "") return fallback;
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UserError(`${name} must be a number of bytes, got "${text}"`);
+  return Number(text);
+}

@@ -1,0 +1,172 @@
+/** What a run would be at birth, decided without the database: its definition, its parameters, and where it is to run. */
+import { toBase62 } from "../../run/ids.ts";
+import { type Base, type Inheritance, withBase } from "../../workflow/base.ts";
+import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
+import { isRunId, isWorkflowName } from "../../workflow/names.ts";
+import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
+import { errorLines } from "../../workflow/problem.ts";
+import type { OnLost, Workflow } from "../../workflow/workflow.ts";
+import type { ServerPorts } from "../ports.ts";
+import { newBlob } from "../store/blob.ts";
+import type { NewRun, RunParent, Trust } from "../store/runs.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+
+/** Queues are keys of an index, which holds short texts only. */
+const QUEUE_MAX_LENGTH = 255;
+
+export interface StartRequest {
+  /** A stored definition, a text of its own, or one that the caller has read already. */
+  readonly definition: { readonly fileName: string } | {
+    readonly text: string;
+    readonly name: string | null;
+    /** Name of a workflow that is given none and gives itself none. */
+    readonly stem?: string | null;
+    /** Name of a later document of the stream; absent: the first. */
+    readonly document?: string;
+  } | Definition;
+  readonly params: CallerParams;
+  /** null: generated. */
+  readonly dagRunId: string | null;
+  readonly triggerType: "manual" | "webhook" | "scheduler" | "retry" | "subdag" | "catchup" | "unknown";
+  readonly triggerActor: string;
+  readonly needsSlot: boolean;
+  readonly priority: number;
+  readonly queue?: string | null;
+  readonly labels?: readonly string[];
+  /** Beside the workflow's own `worker_selector`. */
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  readonly trust?: Trust;
+  /** Default: as the workflow says. */
+  readonly onLost?: OnLost;
+  readonly deliveryId?: string | null;
+  /** Set: the run waits for approval of this commit. */
+  readonly approvalSha?: string | null;
+  readonly sourceDir?: string;
+  readonly defaultDir?: string;
+  readonly parent?: RunParent;
+  readonly scheduleTime?: Date | null;
+  /** Webhook runs have the plain UUID as id (ID-02). */
+  readonly plainId?: boolean;
+}
+
+export type Planned = { readonly ok: true; readonly run: NewRun } | Refusal;
+
+/** A run of the definition that could be stored, or why not. */
+export async function planRunOf(
+  { workflow, text, name, fileName, document }: Definition,
+  { ids }: Pick<ServerPorts, "ids">,
+  request: Omit<StartRequest, "definition">,
+): Promise<Planned> {
+  if (!isWorkflowName(name)) {
+    return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
+  }
+  if (request.dagRunId !== null && request.triggerType === "manual" && workflow.runConfig.disableRunIdEdit) {
+    return refuse("bad_request", "run_config.disable_run_id_edit: a run id cannot be chosen; leave it out");
+  }
+  const id = ids.uuid();
+  const dagRunId = request.dagRunId ?? (request.plainId === true ? id : toBase62(id));
+  if (!isRunId(dagRunId)) {
+    return refuse(
+      "bad_request",
+      `"${dagRunId}" is no run id: 1 to 64 of letters, digits, _ and -, not "latest"`,
+    );
+  }
+  const queue = request.queue ?? workflow.queue ?? name;
+  if (queue.length > QUEUE_MAX_LENGTH) {
+    return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
+  }
+  const bound = bindParams(workflow.params, request.params);
+  if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
+  const changed = request.triggerType === "manual" && workflow.runConfig.disableParamEdit
+    ? changedParams(workflow.params, bound)
+    : [];
+  if (changed.length > 0) {
+    const names = changed.join(", ");
+    return refuse(
+      "bad_request",
+      `run_config.disable_param_edit: the values of ${names} cannot be changed at a start`,
+    );
+  }
+
+  const inputs = await Promise.all(
+    (request.inputs ?? []).map(async ({ name, bytes }) => ({ name, ...await newBlob(bytes) })),
+  );
+  return {
+    ok: true,
+    run: {
+      id,
+      name,
+      dagRunId,
+      fileName,
+      workflow,
+      definition: await newBlob(new TextEncoder().encode(text)),
+      document,
+      sourceDir: request.sourceDir ?? "",
+      defaultDir: request.defaultDir ?? "",
+      parent: request.parent ?? null,
+      scheduleTime: request.scheduleTime ?? null,
+      triggerType: request.triggerType,
+      triggerActor: request.triggerActor,
+      trust: request.trust ?? "trusted",
+      onLost: request.onLost ?? workflow.onLost,
+      queue,
+      needsSlot: request.needsSlot,
+      priority: request.priority,
+      selector: { ...workflow.workerSelector, ...request.selector },
+      labels: [...new Set([...workflow.labels, ...(request.labels ?? [])])],
+      params: bound,
+      env: request.env ?? {},
+      inputs,
+      deliveryId: request.deliveryId ?? null,
+      approvalSha: request.approvalSha ?? null,
+    },
+  };
+}
+
+/** A text that can be executed. */
+export interface Definition {
+  readonly workflow: Workflow;
+  readonly text: string;
+  readonly name: string;
+  /** null: not a stored one. */
+  readonly fileName: string | null;
+  /** Name of the document that is executed; "": the first. */
+  readonly document: string;
+}
+
+export type DefinitionRead = { readonly ok: true; readonly definition: Definition } | Refusal;
+
+interface DefinitionOptions {
+  readonly stem?: string | null;
+  readonly document?: string;
+  readonly inheritance?: Inheritance;
+}
+
+/** With what it inherits from the service's base. */
+export function parseDefinition(
+  base: Base | null,
+  own: string,
+  name: string | null,
+  fileName: string | null,
+  { stem = null, document = "", inheritance = "whole" }: DefinitionOptions = {},
+): DefinitionRead {
+  const text = withBase(own, base, inheritance);
+  const { workflow: stream, problems } = parseWorkflow(text, "load");
+  const workflow = stream === null ? null : pickDocument(stream, document);
+  if (workflow === null) {
+    const errors = problems.filter((problem) => problem.severity === "error");
+    const file = fileName ?? stem ?? name ?? "workflow";
+    const message = errorLines(problems, file).join("\n");
+    return refuse("bad_request", message, { problems: errors });
+  }
+  const definition = {
+    workflow,
+    text,
+    name: name ?? workflow.name ?? fileName ?? stem ?? "workflow",
+    fileName,
+    document,
+  };
+  return { ok: true, definition };
+}

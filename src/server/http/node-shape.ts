@@ -1,0 +1,69 @@
+/** A step of a run as clients of the original know it (3.2), with our additions beside it. */
+import { type ContainerFacts, STEP_STATUSES, type WaitingKind } from "../../run/event.ts";
+import type { Failure } from "../../run/failure.ts";
+import type { StepState } from "../../run/state.ts";
+import type { Approval, Step } from "../../workflow/workflow.ts";
+import { type DecisionShape, toDecisions } from "./decisions.ts";
+
+export interface NodeShape extends DecisionShape {
+  readonly step: {
+    readonly name: string;
+    readonly id?: string;
+    readonly depends: readonly string[];
+    readonly commands: { command: string }[];
+    readonly action: string;
+    readonly approval?: Approval;
+  };
+  readonly status: number;
+  readonly statusLabel: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly retryCount: number;
+  readonly doneCount: number;
+  readonly exitCode: number | null;
+  readonly error: string;
+  readonly reason: string;
+  readonly failure: Failure | null;
+  readonly container: ContainerFacts | null;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** What a person is asked for while the step waits. */
+  readonly prompt: string | null;
+  readonly waitingFor: WaitingKind | null;
+  readonly form: Readonly<Record<string, unknown>> | null;
+  readonly subRuns: readonly { readonly name: string; readonly dagRunId: string }[];
+  readonly notes: readonly string[];
+  readonly logSizes: { readonly stdout: number; readonly stderr: number };
+}
+
+/** `declared`: as the workflow has it; absent: its text cannot be read any more, or it is a handler. */
+export function toNode(step: StepState, declared: Step | undefined): NodeShape {
+  return {
+    step: {
+      name: step.name,
+      ...(declared?.id == null ? {} : { id: declared.id }),
+      depends: declared?.depends ?? [],
+      commands: declared?.action.name === "run" ? declared.action.texts.map((command) => ({ command })) : [],
+      action: declared?.action.name ?? "",
+      ...(declared?.approval == null ? {} : { approval: declared.approval }),
+    },
+    status: STEP_STATUSES.indexOf(step.status),
+    statusLabel: step.status,
+    startedAt: step.startedAt === null ? "-" : new Date(step.startedAt).toISOString(),
+    finishedAt: step.finishedAt === null ? "-" : new Date(step.finishedAt).toISOString(),
+    retryCount: step.retryCount,
+    doneCount: step.finishedAt === null ? 0 : 1,
+    exitCode: step.exitCode,
+    error: step.failure?.message ?? "",
+    reason: step.reason,
+    failure: step.failure,
+    container: step.container,
+    outputs: { ...step.variables, ...step.outputs },
+    prompt: step.waiting?.prompt ?? null,
+    waitingFor: step.waiting?.kind ?? null,
+    form: step.waiting?.form ?? null,
+    ...toDecisions(step, declared),
+    subRuns: step.children,
+    notes: step.notes,
+    logSizes: step.logSizes,
+  };
+}
