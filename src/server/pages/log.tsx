@@ -1,5 +1,6 @@
 import type { FC } from "hono/jsx";
-import type { NodeShape, RunSummary } from "../http/shapes.ts";
+import type { NodeShape } from "../http/node-shape.ts";
+import type { RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Status } from "./parts/status.tsx";
 import { apiPath, runPath } from "./runs.tsx";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { RunEventBody } from "../../../src/run/event.ts";
 import { approveStep, completeTask, pushBackStep } from "../../../src/server/dispatch/human-tasks.ts";
 import { reportLog } from "../../../src/server/dispatch/logs.ts";
-import { runnerToken } from "../../../src/server/dispatch/rotate.ts";
+import { runnerToken } from "../../../src/server/dispatch/runner-token.ts";
 import { listEvents } from "../../../src/server/store/events.ts";
 import { listSteps } from "../../../src/server/store/steps.ts";
 import {

@@ -1,5 +1,5 @@
 import type { FC } from "hono/jsx";
-import type { NodeShape } from "../../http/shapes.ts";
+import type { NodeShape } from "../../http/node-shape.ts";
 
 const WIDTH = 168;
 const HEIGHT = 40;

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { isMapping } from "../../../workflow/json.ts";
-import type { NodeShape } from "../../http/shapes.ts";
+import type { NodeShape } from "../../http/node-shape.ts";
 
 /** What a waiting step asks of a person, by the form's schema: the same that the API takes. */
 export const Task: FC<{ node: NodeShape; action: string; problem: string | null }> = (
