@@ -13,6 +13,8 @@ export interface Disk {
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Puts the file in the other's place, at once or not at all. */
   rename(from: string, to: string): Promise<void>;
+  /** Empty, for the runner's user only; an existing one is left as it is. */
+  makeFile(path: string): void;
   /** For the runner's user only; made when it is not there. */
   openAppend(path: string): DiskFile;
   /** Names of the folders in a folder, sorted; none when it is not there. */
@@ -56,6 +58,7 @@ export function machineDisk(): Disk {
     readRange,
     write: (path, bytes) => Deno.writeFile(path, bytes, { mode: 0o600 }),
     rename: (from, to) => Deno.rename(from, to),
+    makeFile: (path) => Deno.writeFileSync(path, new Uint8Array(), { append: true, mode: 0o600 }),
     openAppend,
     folders: async (path) => {
       const names: string[] = [];

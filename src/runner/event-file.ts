@@ -36,6 +36,8 @@ interface Entry extends SpooledEvent {
   readonly kept: WireEvent | null;
 }
 
+const encoder = new TextEncoder();
+
 /** Goes on where the file ends; a line that a crash cut short is dropped. */
 export async function openEventFile(disk: Disk, path: string, clock: Clock): Promise<EventFile> {
   const entries = await readEntries(disk, path);
@@ -79,7 +81,7 @@ export async function openEventFile(disk: Disk, path: string, clock: Clock): Pro
         at: Math.round(clock.now()),
         mono: Math.round(clock.mono() - startedAt),
       };
-      const line = new TextEncoder().encode(JSON.stringify(event) + "\n");
+      const line = encoder.encode(JSON.stringify(event) + "\n");
       const kept = await write(event, line);
       const entry = { ...newEntry(event, size, line.length), kept };
       if (kept === null) size += line.length;

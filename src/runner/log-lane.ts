@@ -4,7 +4,8 @@ import type { RunnerClient } from "../protocol/client.ts";
 import { type CallFailure, isRefused } from "../protocol/exchange.ts";
 import type { Settings } from "../protocol/messages.ts";
 import { type Backoff, DEFAULT_CAP_MS, newBackoff, type ResendPorts } from "../protocol/resend.ts";
-import { changedWithin, type Spool } from "./spool.ts";
+import { untilDue } from "./due.ts";
+import type { Spool } from "./spool.ts";
 import type { StreamFile } from "./stream-file.ts";
 
 export interface ReportPorts extends ResendPorts {
@@ -42,8 +43,10 @@ export class LogLane {
   readonly #options: LogLaneOptions;
   readonly #backoff: Backoff;
   #pieceMax: number;
-  /** Streams before this one want nothing more: a run of thousands of steps has thousands of them. */
-  #firstOpen = 0;
+  /** In the order in which they were opened, without those that want nothing more: a run may have ten thousands of streams. */
+  readonly #open = new Set<StreamFile>();
+  /** How many of the spool's streams were looked at so far. */
+  #seen = 0;
 
   constructor(options: LogLaneOptions) {
     this.#options = options;
@@ -55,16 +58,14 @@ export class LogLane {
   async run(): Promise<void> {
     const { spool, ports, stop } = this.#options;
     while (!stop.aborted) {
-      const revision = spool.revision;
-      const next = this.#next();
-      if (next.stream === null) {
-        if (spool.isComplete && this.#allDelivered()) return;
-        await changedWithin(ports.clock, spool, revision, next.waitMs, stop);
-        continue;
-      }
-      const progress = this.#progress(next.stream);
+      await untilDue(ports.clock, spool, () => this.#isOver() ? 0 : this.#next().waitMs, stop);
+      if (stop.aborted || this.#isOver()) return;
+      const { stream } = this.#next();
+      // The other lane has taken it.
+      if (stream === null) continue;
+      const progress = this.#progress(stream);
       progress.isBusy = true;
-      await this.#sendPiece(next.stream, progress);
+      await this.#sendPiece(stream, progress);
       progress.isBusy = false;
       // The other lanes may have waited for this stream.
       spool.touch();
@@ -74,13 +75,9 @@ export class LogLane {
   #next(): { readonly stream: StreamFile | null; readonly waitMs: number } {
     let waitMs = Number.POSITIVE_INFINITY;
     const now = this.#options.ports.clock.mono();
-    const { streams } = this.#options.spool;
-    this.#skipDelivered();
-    for (let at = this.#firstOpen; at < streams.length; at++) {
-      const stream = streams[at];
-      if (stream === undefined) break;
+    for (const stream of this.#undelivered()) {
       const progress = this.#progress(stream);
-      if (progress.isBusy || progress.isDelivered) continue;
+      if (progress.isBusy) continue;
       const dueMs = dueInMs(stream, progress, now, this.#options.settings.logFlushMs);
       if (dueMs === 0) return { stream, waitMs: 0 };
       waitMs = Math.min(waitMs, dueMs);
@@ -134,17 +131,16 @@ export class LogLane {
     progress.isDelivered = true;
   }
 
-  #allDelivered(): boolean {
-    this.#skipDelivered();
-    return this.#options.spool.streams.slice(this.#firstOpen).every((stream) => this.#isDelivered(stream));
+  #isOver(): boolean {
+    return this.#options.spool.isComplete && this.#undelivered().size === 0;
   }
 
-  #skipDelivered(): void {
+  #undelivered(): ReadonlySet<StreamFile> {
     const { streams } = this.#options.spool;
-    for (let stream = streams[this.#firstOpen]; stream !== undefined; stream = streams[this.#firstOpen]) {
-      if (!this.#isDelivered(stream)) return;
-      this.#firstOpen++;
-    }
+    for (const stream of streams.slice(this.#seen)) this.#open.add(stream);
+    this.#seen = streams.length;
+    for (const stream of this.#open) if (this.#isDelivered(stream)) this.#open.delete(stream);
+    return this.#open;
   }
 
   #isDelivered(stream: StreamFile): boolean {

@@ -74,7 +74,11 @@ export async function openRecovery(disk: Disk, folder: string): Promise<Recovery
     write(file, `\n${JSON.stringify(entry)}\n`);
   };
   return {
-    begin: (step, logged) => add({ kind: "try", step, ...logged }),
+    begin: (step, logged) => {
+      // Of a first try there is nothing to be known.
+      const isFirst = !tries.has(step) && !ends.has(step) && logged.stdout === 0 && logged.stderr === 0;
+      if (!isFirst) add({ kind: "try", step, ...logged });
+    },
     keepEnd: (step, end) => add({ kind: "end", step, end }),
     renewed: (renewal) => add({ kind: "lease", lease: renewal }),
     before: (step) => tries.get(step) ?? NOTHING,

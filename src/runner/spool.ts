@@ -11,10 +11,9 @@ import type { Clock, Journal, OutputSink, StreamName } from "../run/ports.ts";
 import type { Logged } from "../run/progress.ts";
 import { parseJson } from "../workflow/json.ts";
 import { type Disk, type DiskFile, readText, writeText } from "./disk.ts";
-import { openEither } from "./either.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
 import { openRecovery, type Recovery } from "./recovery.ts";
-import { openStreamFile, type StreamFile } from "./stream-file.ts";
+import { newStreamFile, reopenStreamFile, type StreamFile } from "./stream-file.ts";
 
 const SpoolHeader = v.object({
   attemptId: Uuid,
@@ -68,9 +67,8 @@ export interface Spool extends Journal, AsyncDisposable {
   peek(seq: number): SpooledEvent | undefined;
   /** Events `from` to `to`, both included, flushed to the disk itself before they are given away. */
   read(from: number, to: number): Promise<WireEvent[]>;
-  /** Grows with everything worth looking at; `changed` resolves when it has grown beyond `since`, or on abort. */
-  readonly revision: number;
-  changed(since: number, signal: AbortSignal): Promise<void>;
+  /** Calls `look` after each change, until disposed. */
+  watch(look: () => void): Disposable;
   /** Something outside the spool changed that its watchers look at. */
   touch(): void;
   /** For processes that come after this one. */
@@ -111,7 +109,7 @@ export async function reopenSpool(
     const entry = v.safeParse(StreamEntry, parseJson(line));
     if (!entry.success) continue;
     const { file, step, stream } = entry.output;
-    streams.push(openStreamFile(ports.disk, join(folder, file), step, stream));
+    streams.push(reopenStreamFile(ports.disk, join(folder, file), step, stream));
   }
   const spool = await open(folder, header.output, ports, budget, streams);
   for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(spool, spool.peek(seq));
@@ -129,17 +127,15 @@ async function open(
   const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
   const events = await openEventFile(disk, join(folder, "events.jsonl"), clock);
   const recovery = await openRecovery(disk, folder);
-  const waiters = new Set<() => void>();
+  const watchers = new Set<() => void>();
   /** Of the streams; opened with the first. */
   let list: DiskFile | null = null;
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
-  let revision = 0;
   budget.usedBytes += sizeOf(streams);
 
   const touch = (): void => {
-    revision++;
-    for (const wake of [...waiters]) wake();
+    for (const look of watchers) look();
   };
 
   const append = async (body: RunEventBody): Promise<void> => {
@@ -163,7 +159,7 @@ async function open(
     const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
     list ??= disk.openAppend(join(folder, "streams.jsonl"));
     writeLine(list, JSON.stringify({ file: name, step, stream }));
-    const file = openStreamFile(disk, join(folder, name), step, stream);
+    const file = newStreamFile(disk, join(folder, name), step, stream);
     streams.push(file);
     byStep.set(step, [...streamsOf(step), file]);
     return file;
@@ -216,9 +212,6 @@ async function open(
     get brokenBy(): string | null {
       return events.brokenBy;
     },
-    get revision(): number {
-      return revision;
-    },
     peek: events.peek,
     read: events.read,
     touch,
@@ -246,17 +239,10 @@ async function open(
         ? null
         : { stdout: stdout.path, stderr: stderr.path };
     },
-    changed: (since, signal) =>
-      new Promise((resolve) => {
-        if (revision > since || signal.aborted) return resolve();
-        const wake = (): void => {
-          waiters.delete(wake);
-          signal.removeEventListener("abort", wake);
-          resolve();
-        };
-        waiters.add(wake);
-        signal.addEventListener("abort", wake, { once: true });
-      }),
+    watch: (look) => {
+      watchers.add(look);
+      return { [Symbol.dispose]: () => watchers.delete(look) };
+    },
     keepHeader: (changed) => writeText(disk, join(folder, HEADER), JSON.stringify(changed)),
     remove: async () => {
       await close();
@@ -264,23 +250,6 @@ async function open(
     },
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Resolves when the spool has grown beyond `revision`, after `waitMs`, or on abort. */
-export async function changedWithin(
-  clock: Clock,
-  spool: Spool,
-  revision: number,
-  waitMs: number,
-  stop: AbortSignal,
-): Promise<void> {
-  if (stop.aborted) return;
-  using over = openEither(stop);
-  const waits = [spool.changed(revision, over.signal)];
-  if (Number.isFinite(waitMs)) waits.push(clock.sleep(waitMs, over.signal));
-  await Promise.race(waits);
-  over.abort();
-  await Promise.all(waits);
 }
 
 /** A line that was cut short by a crash must not swallow this one. */

@@ -1,6 +1,6 @@
 /** One stream of one step on disk: appended by the step, read by the uplink (SP-01). */
 import type { StreamName } from "../run/ports.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 
 export interface StreamFile {
   readonly step: string;
@@ -26,9 +26,26 @@ export interface StreamFile {
 
 const LINE_FEED = 10;
 
-export function openStreamFile(disk: Disk, path: string, step: string, stream: StreamName): StreamFile {
-  const file = disk.openAppend(path);
-  let size = file.size;
+/** Its file is there from now on. Most streams of most steps are empty: it is opened when there is something to write. */
+export function newStreamFile(disk: Disk, path: string, step: string, stream: StreamName): StreamFile {
+  disk.makeFile(path);
+  return holdStream(disk, path, step, stream, null);
+}
+
+/** One that an earlier process made. */
+export function reopenStreamFile(disk: Disk, path: string, step: string, stream: StreamName): StreamFile {
+  return holdStream(disk, path, step, stream, disk.openAppend(path));
+}
+
+function holdStream(
+  disk: Disk,
+  path: string,
+  step: string,
+  stream: StreamName,
+  opened: DiskFile | null,
+): StreamFile {
+  let file = opened;
+  let size = opened?.size ?? 0;
   let dropped = 0;
   let dropReason = "";
   let isEnded = false;
@@ -41,6 +58,7 @@ export function openStreamFile(disk: Disk, path: string, step: string, stream: S
       return;
     }
     try {
+      file ??= disk.openAppend(path);
       for (let at = 0; at < bytes.length;) {
         const written = await file.write(bytes.subarray(at));
         at += written;
@@ -83,7 +101,7 @@ export function openStreamFile(disk: Disk, path: string, step: string, stream: S
       lane = lane.then(() => {
         if (isEnded) return;
         isEnded = true;
-        file.close();
+        file?.close();
       }),
   };
 }

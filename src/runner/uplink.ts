@@ -3,13 +3,14 @@
  * believes only the server about what has arrived. Three lanes (RP-08): one for events, two for logs. A step's
  * `step.finished` waits for the step's logs, so that who reads "finished" finds the whole log.
  */
-import { isTerminal } from "../run/event.ts";
 import type { AttemptCredential } from "../protocol/client.ts";
 import { type CallFailure, isRefused } from "../protocol/exchange.ts";
-import { type Directive, EVENT_BATCH_BYTES, type Settings } from "../protocol/messages.ts";
+import type { Directive, Settings } from "../protocol/messages.ts";
 import { type Backoff, canResend, DEFAULT_CAP_MS, newBackoff } from "../protocol/resend.ts";
 import { LogLane, type LogProgress, type ReportPorts } from "./log-lane.ts";
-import { changedWithin, type Spool } from "./spool.ts";
+import { untilDue } from "./due.ts";
+import { newEventBatch } from "./event-batch.ts";
+import type { Spool } from "./spool.ts";
 
 export interface UplinkOptions {
   readonly settings: Settings;
@@ -60,21 +61,20 @@ export function openUplink(
     const backoff = newBackoff(ports.random, DEFAULT_CAP_MS);
     let batchMax = options.settings.eventBatchMax;
     let sentAt = Number.NEGATIVE_INFINITY;
+    const isTold = (): boolean => spool.isComplete && ackSeq === spool.lastSeq;
     while (!stop.aborted) {
-      const revision = spool.revision;
-      const last = lastSendable(spool, logs, ackSeq + 1, batchMax);
-      const waitMs = dueInMs(spool, ackSeq + 1, last, {
-        now: ports.clock.now(),
-        sinceSentMs: ports.clock.mono() - sentAt,
-        flushMs: options.settings.eventFlushMs,
-      });
-      if (waitMs > 0) {
-        if (spool.isComplete && ackSeq === spool.lastSeq) return;
-        await changedWithin(ports.clock, spool, revision, waitMs, stop);
-        continue;
-      }
-      sentAt = ports.clock.mono();
       const firstSeq = ackSeq + 1;
+      const batch = newEventBatch(spool, logs, firstSeq, batchMax);
+      const dueInMs = (): number =>
+        batch.dueInMs({
+          now: ports.clock.now(),
+          sinceSentMs: ports.clock.mono() - sentAt,
+          flushMs: options.settings.eventFlushMs,
+        });
+      await untilDue(ports.clock, spool, () => isTold() ? 0 : dueInMs(), stop);
+      if (stop.aborted || isTold()) return;
+      sentAt = ports.clock.mono();
+      const { last } = batch;
       const events = await spool.read(firstSeq, last);
       const body = { fence: spool.header.fence, firstSeq, events };
       const result = await ports.client.sendEvents(attempt, body, { signal: stop });
@@ -138,62 +138,6 @@ export function openUplink(
     },
     end,
   };
-}
-
-/** The last event of the next batch; below `from` when there is none to send. */
-function lastSendable(spool: Spool, logs: LogProgress, from: number, batchMax: number): number {
-  let sizeBytes = 0;
-  let last = from - 1;
-  while (last - from + 1 < batchMax) {
-    const event = spool.peek(last + 1);
-    if (event === undefined) break;
-    sizeBytes += event.sizeBytes;
-    if (last >= from && sizeBytes > EVENT_BATCH_BYTES) break;
-    const waitsFor = event.type === "step.finished"
-      ? spool.streamsOf(event.step ?? "")
-      : isTerminal(event)
-      ? spool.streams
-      : [];
-    if (!waitsFor.every((stream) => logs.get(stream)?.isDelivered === true || isEmpty(stream))) break;
-    last++;
-  }
-  return last;
-}
-
-/** A stream without bytes is told by `step.finished` alone. */
-function isEmpty(stream: { readonly size: number; readonly isEnded: boolean }): boolean {
-  return stream.isEnded && stream.size === 0;
-}
-
-/** What happens in one breath, such as the end of a step and the start of the next, is told in one message. */
-const BREATH_MS = 10;
-
-/** Between two messages: each is flushed to the disk and is a transaction, and steps may come and go by the hundred a second. */
-const PACE_MS = 100;
-
-interface Timing {
-  readonly now: number;
-  readonly sinceSentMs: number;
-  readonly flushMs: number;
-}
-
-/** Boundaries of steps and of the attempt go at once; others wait for company until the oldest is `flushMs` old (M6). */
-function dueInMs(spool: Spool, from: number, last: number, { now, sinceSentMs, flushMs }: Timing): number {
-  const first = spool.peek(from);
-  if (first === undefined || last < from) return Number.POSITIVE_INFINITY;
-  let waitMs = flushMs;
-  for (let seq = from; seq <= last; seq++) {
-    const type = spool.peek(seq)?.type ?? "";
-    // Nothing happens before the beginning is acknowledged, and nothing after the end.
-    if (type === "attempt.started" || isTerminal({ type })) return 0;
-    if (type.startsWith("step.") || type.startsWith("attempt.") || type === "container.started") {
-      waitMs = BREATH_MS;
-    }
-  }
-  const ageMs = now - first.at;
-  // A clock that was set back must not hold anything up.
-  // Whole ms: what is left of one by rounding may be too short for a clock to move, and would be asked for again and again.
-  return ageMs < 0 ? 0 : Math.ceil(Math.max(0, waitMs - ageMs, PACE_MS - sinceSentMs));
 }
 
 function isBelow(value: number | undefined, limit: number): value is number {

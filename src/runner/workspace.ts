@@ -41,7 +41,7 @@ export async function openWorkspace(
   await disk.makeFolder(workDir);
   if (owner !== null) await Deno.chown(workDir, owner.uid, owner.gid);
   await disk.makeFolder(attemptDir, 0o700);
-  disk.openAppend(logFile).close();
+  disk.makeFile(logFile);
   const { isWanted, dir, nowMs } = artifacts;
   const inRun = join(runDir, "artifacts");
   const artifactsDir = !isWanted ? null : dir === null ? inRun : await runFolder(disk, dir, run, nowMs);

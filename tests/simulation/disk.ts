@@ -85,6 +85,7 @@ export function openDisk(platter: Platter, user: DiskUser): Disk {
         files.delete(from);
         files.set(to, file);
       }),
+    makeFile: (path) => void place(path),
     openAppend: (path) => {
       const file = place(path);
       return {
