@@ -43,7 +43,10 @@ export interface LineWatch {
   hasMatched(): boolean;
 }
 
+const NOTHING_WANTED: LineWatch = { add: () => {}, hasMatched: () => false };
+
 export function newLineWatch(wanted: readonly string[]): LineWatch {
+  if (wanted.length === 0) return NOTHING_WANTED;
   const tests = wanted.map((text): (line: string) => boolean => {
     if (!text.startsWith("re:")) return (line) => line.includes(text);
     const pattern = compilePattern(text.slice(3));
@@ -57,7 +60,7 @@ export function newLineWatch(wanted: readonly string[]): LineWatch {
   };
   return {
     add(bytes) {
-      if (isMatched || tests.length === 0) return;
+      if (isMatched) return;
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = (lines.pop() ?? "").slice(-MAX_LINE);
       lines.forEach(look);

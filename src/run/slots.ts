@@ -11,18 +11,21 @@ export interface Slot {
 
 interface Waiter {
   readonly order: number;
-  grant(): void;
+  readonly signal: AbortSignal;
+  readonly resolve: (slot: Slot | null) => void;
 }
 
 /** `limit` 0 means unlimited. */
 export function newSlots(limit: number): Slots {
   let free = limit === 0 ? Number.POSITIVE_INFINITY : limit;
-  const waiters: Waiter[] = [];
+  let waiters: Waiter[] = [];
+  /** One listener for all: thousands of steps may wait, and a signal goes through its listeners for each that comes or goes. */
+  const heard = new WeakSet<AbortSignal>();
 
   const release = (): void => {
     const next = waiters.shift();
     if (next === undefined) free++;
-    else next.grant();
+    else next.resolve(newSlot());
   };
   const newSlot = (): Slot => {
     let isHeld = true;
@@ -35,6 +38,17 @@ export function newSlots(limit: number): Slots {
     };
   };
 
+  const hear = (signal: AbortSignal): void => {
+    if (heard.has(signal)) return;
+    heard.add(signal);
+    const onAbort = (): void => {
+      const stopped = waiters.filter((waiter) => waiter.signal === signal);
+      waiters = waiters.filter((waiter) => waiter.signal !== signal);
+      for (const waiter of stopped) waiter.resolve(null);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  };
+
   return {
     take(order, signal) {
       if (signal.aborted) return Promise.resolve(null);
@@ -42,21 +56,11 @@ export function newSlots(limit: number): Slots {
         free--;
         return Promise.resolve(newSlot());
       }
+      hear(signal);
       return new Promise((resolve) => {
-        const onAbort = (): void => {
-          waiters.splice(waiters.indexOf(waiter), 1);
-          resolve(null);
-        };
-        const waiter: Waiter = {
-          order,
-          grant: () => {
-            signal.removeEventListener("abort", onAbort);
-            resolve(newSlot());
-          },
-        };
-        signal.addEventListener("abort", onAbort, { once: true });
-        const place = waiters.findIndex((other) => other.order > order);
-        waiters.splice(place === -1 ? waiters.length : place, 0, waiter);
+        // From behind: most come in the order of their declaration.
+        const place = waiters.findLastIndex((other) => other.order <= order) + 1;
+        waiters.splice(place, 0, { order, signal, resolve });
       });
     },
   };

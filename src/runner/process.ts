@@ -5,6 +5,7 @@ import { isAbsolute, join } from "node:path";
 import process from "node:process";
 import type { Clock, OutputSink, StreamName } from "../run/ports.ts";
 import type { StopRules } from "../run/stop.ts";
+import { openEither } from "./either.ts";
 
 export interface ProcessRequest {
   /** Never empty; the first word is looked up on the `PATH` of `env`. */
@@ -29,8 +30,6 @@ export type ProcessEnd =
 
 /** In the environment of every process: finds those that left the group (`setsid`, `nohup`) when a step is stopped. */
 const TOKEN_NAME = "DAGU_PROCESS_TOKEN";
-/** Without a reason, an abort makes an exception with a stack each time. */
-const OVER = "over";
 /** How long output may follow its process: pipes are empty long before, unless somebody else holds them. */
 const DRAIN_MS = 2_000;
 
@@ -54,8 +53,12 @@ export async function runProcess(
   const child = started;
 
   const family: Family = { leader: child.pid, token };
-  const ended = new AbortController();
-  const stopping = stopWhenAsked(clock, family, stop, signal, ended.signal);
+  let stopping: Promise<void> = Promise.resolve();
+  const onAbort = (): void => {
+    stopping = endFamily(clock, family, stop);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
   let isDrained = false;
   const output = Promise.all([
     feed(child, request.stdin),
@@ -70,12 +73,14 @@ export async function runProcess(
     return { error };
   });
   const status = await child.status;
+  // The ends of the pipes are mostly told together with the process's own, and only want their turns: no timer for that.
+  for (let turn = 0; turn < 10 && !isDrained; turn++) await Promise.resolve();
   if (!isDrained) {
-    const drained = new AbortController();
-    await Promise.race([output, clock.sleep(DRAIN_MS, AbortSignal.any([drained.signal, signal]))]);
-    drained.abort(OVER);
+    using over = openEither(signal);
+    await Promise.race([output, clock.sleep(DRAIN_MS, over.signal)]);
+    over.abort();
   }
-  ended.abort(OVER);
+  signal.removeEventListener("abort", onAbort);
   await stopping;
   signalGroup(family, "SIGKILL");
   const broken = await output;
@@ -179,12 +184,30 @@ async function feed(child: Deno.ChildProcess, text: string | null): Promise<void
   }
 }
 
+/** Most processes say little or nothing: the stream's own buffers, of 64 KiB each, would be made and cleared for that. */
+const FIRST_BYTES = 4_096;
+/** What a pipe holds. */
+const MOST_BYTES = 65_536;
+
+/** Not `for await`: it lets go of its reader at the end, which makes an exception with a stack each time. */
 async function pump(
   stream: ReadableStream<Uint8Array>,
   name: StreamName,
   sink: OutputSink,
 ): Promise<void> {
-  for await (const chunk of stream) await sink.write(name, chunk);
+  const reader = stream.getReader({ mode: "byob" });
+  let sizeBytes = FIRST_BYTES;
+  try {
+    while (true) {
+      const { done, value } = await reader.read(new Uint8Array(sizeBytes));
+      if (done) return;
+      if (value.length === sizeBytes) sizeBytes = MOST_BYTES;
+      await sink.write(name, value);
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    throw error;
+  }
 }
 
 interface Family {
@@ -192,15 +215,8 @@ interface Family {
   readonly token: string;
 }
 
-/** Returns at once when the process ends by itself; otherwise when nothing of the family is left. */
-async function stopWhenAsked(
-  clock: Clock,
-  family: Family,
-  stop: StopRules,
-  asked: AbortSignal,
-  ended: AbortSignal,
-): Promise<void> {
-  if (!(await aborted(asked, ended))) return;
+/** The first signal, the grace, SIGKILL; over when nothing of the family is left. */
+async function endFamily(clock: Clock, family: Family, stop: StopRules): Promise<void> {
   signalGroup(family, stop.signal);
   for (const pid of await strays(family)) sendSignal(pid, stop.signal);
   const deadline = clock.mono() + stop.graceMs;
@@ -216,30 +232,21 @@ async function stopWhenAsked(
   for (const pid of await strays(family)) sendSignal(pid, "SIGKILL");
 }
 
-/** True when the first signal aborts, false when the second one does before. */
-function aborted(asked: AbortSignal, ended: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      asked.removeEventListener("abort", settle);
-      ended.removeEventListener("abort", settle);
-      resolve(asked.aborted);
-    };
-    if (asked.aborted || ended.aborted) return settle();
-    asked.addEventListener("abort", settle, { once: true });
-    ended.addEventListener("abort", settle, { once: true });
-  });
-}
-
 function signalGroup(family: Family, signal: string): void {
   sendSignal(-family.leader, signal);
 }
 
 function sendSignal(pid: number, signal: string): void {
   if (!isSignal(signal)) return;
+  // Nobody is left of most groups, which is told by an exception: its stack, which nobody reads, takes most of the time.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
-    Deno.kill(pid, signal);
+    process.kill(pid, signal);
   } catch {
     // Nobody is left to hear it.
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -44,6 +44,7 @@ export function resolveEnv(
   unqualified: Unqualified,
 ): Record<string, string> {
   const values: Record<string, string> = {};
+  if (entries.length === 0) return values;
   const env: Record<string, string> = { ...scope.env };
   for (const { name, value } of entries) {
     const resolved = resolveText(value, { ...scope, env }, unqualified);

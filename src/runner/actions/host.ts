@@ -1,4 +1,5 @@
 /** Processes of a step on the runner's host: folder, output file, environment, and how their end reads. */
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
@@ -18,14 +19,17 @@ export function joinDir(base: string, dir: string | null): string {
   return resolve(base, expanded);
 }
 
+const NOTHING = new Uint8Array();
+
 /** Makes the step's folder and an empty output file for this try (S-33, S-42). */
 export async function openHostPlaces(work: Work): Promise<HostPlaces> {
   const cwd = stepDir(work);
   // The run's own folder is there unless a step removed it: at once is faster than a turn of the thread pool. A folder that
   // the author names may be on a disk that makes everybody wait.
-  if (cwd === work.attempt.workingDir) Deno.mkdirSync(cwd, { recursive: true });
-  else await Deno.mkdir(cwd, { recursive: true });
-  Deno.writeFileSync(work.call.files.output, new Uint8Array(), { mode: 0o600 });
+  if (cwd === work.attempt.workingDir) {
+    if (!existsSync(cwd)) Deno.mkdirSync(cwd, { recursive: true });
+  } else await Deno.mkdir(cwd, { recursive: true });
+  Deno.writeFileSync(work.call.files.output, NOTHING, { mode: 0o600 });
   return { cwd, outputFile: work.call.files.output };
 }
 
@@ -90,7 +94,8 @@ export async function withOutputFile(work: Work, places: HostPlaces): Promise<Ou
     const message = `output file exceeded maximum size limit of ${max} bytes (${size} bytes)`;
     return failed("OUTPUT_INVALID", message, "write less to DAGU_OUTPUT_FILE, or raise max_output_size");
   }
-  const bytes = size === 0 ? new Uint8Array() : await Deno.readFile(places.outputFile);
+  if (size === 0) return succeeded("");
+  const bytes = await Deno.readFile(places.outputFile);
   try {
     return succeeded(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {

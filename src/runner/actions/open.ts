@@ -90,6 +90,9 @@ export function newActions(options: ActionsOptions): Actions {
 }
 
 function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenActions {
+  // Another process of the runner may have named files of this attempt before.
+  const files = join(attempt.scratchDir, attempt.ids.uuid());
+  let tries = 0;
   return {
     perform: async (call, sink, report, signal) => {
       if (call.interrupted !== null) {
@@ -112,7 +115,7 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
     stepDir: (workingDir) => joinDir(attempt.workingDir, workingDir),
     files: (step) => ({
       ...attempt.logFiles(step),
-      output: join(attempt.scratchDir, `${attempt.ids.uuid()}.output`),
+      output: `${files}-${++tries}.output`,
     }),
     logsOf: (step) => options.knownLogFiles(step),
     redirect: async (target, stepDir) => {
