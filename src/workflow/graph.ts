@@ -53,6 +53,23 @@ export function ancestorsOf(
   return [...seen];
 }
 
+/** Whether `wanted` is upstream of `name`: looked for from near to far, as what a step refers to mostly is near. */
+export function isAncestor(wanted: string, name: string, steps: ReadonlyMap<string, Node>): boolean {
+  if (wanted === name) return false;
+  const queue = [...(steps.get(name)?.depends ?? [])];
+  const seen = new Set(queue);
+  for (let i = 0; i < queue.length; i++) {
+    const next = queue[i] ?? "";
+    if (next === wanted) return true;
+    for (const upstream of steps.get(next)?.depends ?? []) {
+      if (seen.has(upstream)) continue;
+      seen.add(upstream);
+      queue.push(upstream);
+    }
+  }
+  return false;
+}
+
 export function indexSteps<N extends Node>(steps: readonly N[]): ReadonlyMap<string, N> {
   return new Map(steps.map((step) => [step.name, step]));
 }

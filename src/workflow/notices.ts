@@ -3,7 +3,7 @@
  * resolved, and a run says nothing of it. The fields are those of the matrix in 2.6.
  */
 import type { Path } from "./document.ts";
-import { ancestorsOf, indexSteps } from "./graph.ts";
+import { indexSteps, isAncestor } from "./graph.ts";
 import { CONTEXT_FIELDS, listReferences, type Reference } from "./reference.ts";
 import { isMapping } from "./json.ts";
 import { publishedNames } from "./published.ts";
@@ -23,12 +23,12 @@ type Judged = Pick<Notice, "reason" | "kind"> | null;
 /** What references at one place can see. */
 interface Place {
   readonly phase: "root" | "step" | "handler";
-  /** Names that the environment is known to have. */
-  readonly env: ReadonlySet<string>;
+  /** Whether the environment is known to have that name. */
+  hasName(name: string): boolean;
   /** Steps by explicit id that outputs can be read from; null: none here, whatever they are. */
   readonly steps: ReadonlyMap<string, Step> | null;
-  /** Names of steps upstream of this one. */
-  readonly upstream: ReadonlySet<string>;
+  /** Whether the step of that name is upstream of this one. Asked, not listed: most steps refer to few of many. */
+  isUpstream(name: string): boolean;
   readonly step: Step | null;
   /** `index`, `key` and the alias; null: outside of a foreach body. */
   readonly foreach: string | null;
@@ -49,11 +49,12 @@ export function findNotices(workflow: Workflow): readonly Notice[] {
     }
   };
   notices.push(...constNotices(workflow));
+  const rootEnv = rootNames(workflow);
   const root: Place = {
     phase: "root",
-    env: rootNames(workflow),
+    hasName: (name) => rootEnv.has(name),
     steps: null,
-    upstream: new Set(),
+    isUpstream: () => false,
     step: null,
     foreach: null,
   };
@@ -62,18 +63,18 @@ export function findNotices(workflow: Workflow): readonly Notice[] {
       ...managedNames(workflow),
       ...workflow.env.slice(0, index).map(({ name }) => name),
     ]);
-    look([{ path: ["env", index], text: entry.value, ownsNames: true }], { ...root, env: earlier });
+    look([{ path: ["env", index], text: entry.value, ownsNames: true }], {
+      ...root,
+      hasName: (name) => earlier.has(name),
+    });
   });
   look(rootTexts(workflow), root);
   lookAtSteps(workflow.steps, ["steps"], root, look);
+  const ofAll = new Set([...allVariables(workflow.steps), "DAG_RUN_STATUS", "DAG_WAITING_STEPS"]);
   for (const [name, step] of Object.entries(workflow.handlers)) {
-    const env = new Set([
-      ...root.env,
-      ...allVariables(workflow.steps),
-      "DAG_RUN_STATUS",
-      "DAG_WAITING_STEPS",
-    ]);
-    look(stepTexts(step, ["handler_on", name]), { ...root, phase: "handler", env: withOwn(env, step), step });
+    const own = ownNames(step);
+    const hasName = (wanted: string): boolean => own.has(wanted) || ofAll.has(wanted) || rootEnv.has(wanted);
+    look(stepTexts(step, ["handler_on", name]), { ...root, phase: "handler", hasName, step });
   }
   return notices;
 }
@@ -88,11 +89,18 @@ function lookAtSteps(
   const own = steps.flatMap((step) => step.id === null ? [] : [[step.id, step] as const]);
   const byId = new Map([...outer.steps ?? [], ...own]);
   const positions = new Map(steps.map(({ name }, position) => [name, position]));
+  const givers = Map.groupBy(
+    steps.flatMap((step) => allVariables([step]).map((variable) => ({ variable, step: step.name }))),
+    ({ variable }) => variable,
+  );
   steps.forEach((step, position) => {
-    const upstream = new Set([...outer.upstream, ...ancestorsOf(step.name, index)]);
-    const above = steps.filter((other) => upstream.has(other.name));
-    const env = withOwn(new Set([...outer.env, ...allVariables(above)]), step);
-    const place: Place = { ...outer, phase: "step", env, steps: byId, upstream, step };
+    const own = ownNames(step);
+    const isUpstream = (name: string): boolean =>
+      outer.isUpstream(name) || isAncestor(name, step.name, index);
+    const hasName = (name: string): boolean =>
+      own.has(name) || outer.hasName(name) ||
+      (givers.get(name) ?? []).some((giver) => isUpstream(giver.step));
+    const place: Place = { ...outer, phase: "step", hasName, steps: byId, isUpstream, step };
     const path = [...at, position];
     look(stepTexts(step, path), place);
     for (const { router, condition } of step.preconditions.filter(isRouted)) {
@@ -104,12 +112,12 @@ function lookAtSteps(
     if (key !== null) look([{ path: [...path, "foreach", "key"], text: key }], inside);
     lookAtSteps(body, [...path, "foreach", "steps"], inside, look);
     const all = new Map([...byId, ...body.flatMap((one) => one.id === null ? [] : [[one.id, one] as const])]);
-    const everyone = new Set([...upstream, ...body.map((one) => one.name)]);
+    const inBody = new Set(body.map((one) => one.name));
     for (const [name, text] of Object.entries(collect)) {
       look([{ path: [...path, "foreach", "collect", name], text }], {
         ...inside,
         steps: all,
-        upstream: everyone,
+        isUpstream: (name) => isUpstream(name) || inBody.has(name),
       });
     }
   });
@@ -129,9 +137,9 @@ function judge(reference: Reference, place: Place, workflow: Workflow, ownsNames
     case "params":
       return judgeParam(reference.name, workflow);
     case "env":
-      return place.env.has(reference.name) ? null : later("unknown_env_binding");
+      return place.hasName(reference.name) ? null : later("unknown_env_binding");
     case "name":
-      return !ownsNames || place.env.has(reference.name) ? null : later("unknown_env_binding");
+      return !ownsNames || place.hasName(reference.name) ? null : later("unknown_env_binding");
     case "steps":
       return judgeOutput(reference.id, reference.name, place);
     case "foreach":
@@ -158,7 +166,7 @@ function judgeOutput(id: string, name: string, place: Place): Judged {
   if (step.name === place.step?.name && step.id === place.step.id) return defect("self_reference");
   const published = publishedNames(step);
   if (published !== "any" && !published.has(name)) return defect("unknown_output_name");
-  return place.upstream.has(step.name) ? null : defect("missing_dependency");
+  return place.isUpstream(step.name) ? null : defect("missing_dependency");
 }
 
 const STEP_FILES = ["paths.step_stdout_file", "paths.step_stderr_file", "paths.step_output_file"];
@@ -226,9 +234,9 @@ function rootNames(workflow: Workflow): ReadonlySet<string> {
   ]);
 }
 
-function withOwn(env: ReadonlySet<string>, step: Step): ReadonlySet<string> {
+function ownNames(step: Step): ReadonlySet<string> {
   const own: readonly NamedText[] = [...step.env, ...(step.container?.env ?? [])];
-  return new Set([...env, ...OF_STEPS, ...own.map(({ name }) => name)]);
+  return new Set([...OF_STEPS, ...own.map(({ name }) => name)]);
 }
 
 function allVariables(steps: readonly Step[]): string[] {

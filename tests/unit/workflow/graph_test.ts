@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ancestorsOf, findCycle, indexSteps } from "../../../src/workflow/graph.ts";
+import { ancestorsOf, findCycle, indexSteps, isAncestor } from "../../../src/workflow/graph.ts";
 
 type Node = { readonly name: string; readonly depends: readonly string[] };
 
@@ -39,6 +39,9 @@ for (const [name, of, steps, want] of ancestors) {
   Deno.test(`ancestorsOf: V-43 ${name}`, () => {
     assert.deepEqual(ancestorsOf(of, steps), want);
     assert.deepEqual(ancestorsOf(of, indexSteps(steps)), want);
+    for (const { name } of steps) {
+      assert.equal(isAncestor(name, of, indexSteps(steps)), want.includes(name), name);
+    }
   });
 }
 
