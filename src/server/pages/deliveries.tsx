@@ -1,26 +1,19 @@
 import type { FC } from "hono/jsx";
 import type { DecisionRow, DeliveryRow } from "../store/deliveries.ts";
 import { Layout } from "./layout.tsx";
+import { Table } from "./parts/table.tsx";
 import { Moment } from "./parts/time.tsx";
 
 /** `/deliveries`: every request at a webhook or an endpoint, and what came of it. */
 export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: string | null }> = (
   { deliveries, next },
 ) => (
-  <Layout title="Deliveries">
+  <Layout title="Deliveries" section="deliveries" isFresh>
     <h1>Deliveries</h1>
-    {deliveries.length === 0 ? <p class="empty">No request has come in at a webhook yet.</p> : (
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Received</th>
-            <th scope="col">Source</th>
-            <th scope="col">Event</th>
-            <th scope="col">Outcome</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
+    {deliveries.length === 0
+      ? <p class="empty">No request has come in at a webhook yet.</p>
+      : (
+        <Table columns={["Received", "Source", "Event", "Outcome", "Why"]}>
           {deliveries.map((row) => (
             <tr>
               <td>
@@ -36,9 +29,8 @@ export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: stri
               <td>{row.reason}</td>
             </tr>
           ))}
-        </tbody>
-      </table>
-    )}
+        </Table>
+      )}
     {next === null ? null : (
       <p>
         <a href={`/deliveries?cursor=${next}`}>Older deliveries</a>
@@ -51,7 +43,7 @@ export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: stri
 export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly DecisionRow[] }> = (
   { delivery, decisions },
 ) => (
-  <Layout title="Delivery">
+  <Layout title="Delivery" section="deliveries">
     <p class="crumbs">
       <a href="/deliveries">Deliveries</a> / {delivery.id}
     </p>
@@ -71,18 +63,10 @@ export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly Decis
       <dd>{delivery.outcome} (answered {delivery.httpStatus}) {delivery.reason}</dd>
     </dl>
     <h2>Decisions</h2>
-    {decisions.length === 0 ? <p class="empty">No workflow was looked at.</p> : (
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Workflow</th>
-            <th scope="col">Trigger</th>
-            <th scope="col">Matched</th>
-            <th scope="col">Condition that failed</th>
-            <th scope="col">Value seen</th>
-          </tr>
-        </thead>
-        <tbody>
+    {decisions.length === 0
+      ? <p class="empty">No workflow was looked at.</p>
+      : (
+        <Table columns={["Workflow", "Trigger", "Matched", "Condition that failed", "Value seen"]}>
           {decisions.map((row) => (
             <tr>
               <td>{row.workflow}</td>
@@ -92,8 +76,7 @@ export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly Decis
               <td>{row.detail}</td>
             </tr>
           ))}
-        </tbody>
-      </table>
-    )}
+        </Table>
+      )}
   </Layout>
 );

@@ -23,7 +23,7 @@ export const LogPage: FC<LogView> = ({ run, node, stream, text, offset, isCut, i
   const live = `${api}/stream?stream=${stream}&fromOffset=${offset}`;
   const here = `${runPath(run)}/steps/${step}/log`;
   return (
-    <Layout title={`${node.step.name} log`} {...(isOver ? {} : { live })}>
+    <Layout title={`${node.step.name} log`} section="runs" {...(isOver ? {} : { live })}>
       <p class="crumbs">
         <a href="/runs">Runs</a> / <a href={runPath(run)}>{run.name} {run.dagRunId}</a> / {node.step.name}
       </p>

@@ -17,11 +17,3 @@ export const LoginPage: FC<{ isWrong: boolean; next: string }> = ({ isWrong, nex
     </form>
   </Layout>
 );
-
-/** What a person sees whose request is not taken. */
-export const DeniedPage: FC<{ message: string }> = ({ message }) => (
-  <Layout title="Not allowed">
-    <h1>Not allowed</h1>
-    <p>{message}</p>
-  </Layout>
-);

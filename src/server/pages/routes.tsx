@@ -1,27 +1,32 @@
 /** Pages: read, render; forms: one call, back to the page. */
 import { type Context, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { deleteCookie, setCookie } from "hono/cookie";
 import * as v from "valibot";
 import { whoHolds } from "../access/tokens.ts";
 import { stopRun } from "../dispatch/cancel.ts";
 import { decideForkRun } from "../dispatch/fork-approval.ts";
-import { answerRefusal } from "../http/answer.ts";
+import { answerError, refused, unwrap } from "../http/answer.ts";
 import { guard, type GuardVariables, SESSION_COOKIE } from "../http/guard.ts";
 import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
-import { toSummary } from "../http/shapes.ts";
+import { statusesOf, toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getDelivery, listDeliveries } from "../store/deliveries.ts";
 import { readLog, viewLog } from "../store/logs.ts";
 import { listRuns, statusOf } from "../store/runs.ts";
+import { retryRun } from "../dispatch/retry.ts";
 import { DeliveriesPage, DeliveryPage } from "./deliveries.tsx";
+import { DeniedPage } from "./denied.tsx";
 import { LIVE_SCRIPT } from "./islands/live.ts";
 import { LogPage } from "./log.tsx";
-import { DeniedPage, LoginPage } from "./login.tsx";
+import { LoginPage } from "./login.tsx";
+import { machinePages } from "./machines-page.tsx";
 import { render } from "./render.ts";
 import { decideTask, showRun } from "./run-page.tsx";
 import { runPath, RunsPage } from "./runs.tsx";
 import { STYLE } from "./style.ts";
+import { workflowPages } from "./workflow-page.tsx";
 
 const PAGE_SIZE = 50;
 const TAIL_BYTES = 262_144;
@@ -32,6 +37,7 @@ export function pageRoutes(
   settings: ServerSettings,
 ): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
+  app.onError((error, c) => answerPerson(ports, c, error));
 
   app.get(
     "/assets/style.css",
@@ -57,16 +63,18 @@ export function pageRoutes(
   app.get("/", (c) => c.redirect("/runs"));
 
   app.get("/runs", async (c) => {
-    const cursor = c.req.query("cursor");
+    const { name = "", status = "", sub = "", cursor } = c.req.query();
+    const isOlder = v.is(Cursor, cursor);
     const rows = await listRuns(ports.db, {
       limit: PAGE_SIZE + 1,
-      ...(v.is(Cursor, cursor) ? { before: cursor } : {}),
+      ...(name === "" ? {} : { nameContains: name }),
+      statuses: statusesOf(status === "" ? [] : [status]) ?? [],
+      isRoot: sub !== "yes",
+      ...(isOlder ? { before: cursor } : {}),
     });
-    const page = rows.slice(0, PAGE_SIZE);
-    return render(
-      c,
-      <RunsPage runs={page.map(toSummary)} next={rows.length > PAGE_SIZE ? page.at(-1)?.id ?? null : null} />,
-    );
+    const next = rows.length > PAGE_SIZE ? rows[PAGE_SIZE - 1]?.id ?? null : null;
+    const runs = rows.slice(0, PAGE_SIZE).map(toSummary);
+    return render(c, <RunsPage runs={runs} query={{ name, status, sub }} isFirst={!isOlder} next={next} />);
   });
 
   app.get("/runs/:name/:dagRunId", (c) => showRun(ports, c, c.req.param()));
@@ -87,14 +95,20 @@ export function pageRoutes(
   });
 
   app.post("/runs/:name/:dagRunId/stop", async (c) => {
-    const stopped = await stopRun(ports, settings, c.req.param(), c.var.caller, false);
-    return stopped.ok ? c.redirect(runPath(c.req.param()), 303) : answerRefusal(stopped);
+    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, false));
+    return c.redirect(runPath(c.req.param()), 303);
+  });
+
+  app.post("/runs/:name/:dagRunId/retry", async (c) => {
+    const run = c.req.param();
+    unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, selector: {}, root: run }));
+    return c.redirect(runPath(run), 303);
   });
 
   app.post("/runs/:name/:dagRunId/approval", async (c) => {
     const decision = (await c.req.formData()).get("decision") === "approve" ? "approve" : "reject";
-    const decided = await decideForkRun(ports, c.req.param(), decision, c.var.caller);
-    return decided.ok ? c.redirect(runPath(c.req.param()), 303) : answerRefusal(decided);
+    unwrap(await decideForkRun(ports, c.req.param(), decision, c.var.caller));
+    return c.redirect(runPath(c.req.param()), 303);
   });
 
   app.get("/runs/:name/:dagRunId/steps/:step/log", async (c) => {
@@ -102,7 +116,9 @@ export function pageRoutes(
     const details = await readDetails(ports, run);
     const handlers = [details.onInit, details.onSuccess, details.onFailure, details.onAbort, details.onExit];
     const node = [...details.nodes, ...handlers].find((one) => one?.step.name === c.req.param("step"));
-    if (node === undefined) return await c.notFound();
+    if (node === undefined) {
+      throw refused("not_found", `the run has no step "${c.req.param("step")}"`);
+    }
     const stream = c.req.query("stream") === "stderr" ? "stderr" as const : "stdout" as const;
     const tail = await readTail(ports, run.id, node.step.name, stream);
     const isOver = isFinal(statusOf(run.status)) ||
@@ -126,10 +142,31 @@ export function pageRoutes(
   app.get("/deliveries/:id", async (c) => {
     const id = c.req.param("id");
     const found = v.is(Cursor, id) ? await getDelivery(ports.db, id) : null;
-    return found === null ? await c.notFound() : render(c, <DeliveryPage {...found} />);
+    if (found === null) throw refused("not_found", `there is no delivery ${id}`);
+    return render(c, <DeliveryPage {...found} />);
+  });
+
+  app.route("/workflows", workflowPages(ports));
+  app.route("/", machinePages(ports));
+  app.all("*", (c) => {
+    throw refused("not_found", `there is nothing at ${c.req.method} ${c.req.path}`);
   });
 
   return app;
+}
+
+/** What a refusal or a bug tells, as a page for who asks for pages. */
+async function answerPerson(ports: ServerPorts, c: Context, error: unknown): Promise<Response> {
+  const answer = answerError(ports, error);
+  if (!(c.req.header("Accept") ?? "").includes("text/html")) return answer;
+  const { message } = v.parse(v.object({ message: v.string() }), await answer.json());
+  const title = answer.status === 404
+    ? "Not found"
+    : answer.status < 500
+    ? "Not done"
+    : "Something went wrong";
+  // Its statuses are those of refusals, all of which have a body.
+  return render(c, <DeniedPage title={title} message={message} />, answer.status as ContentfulStatusCode);
 }
 
 async function readTail(
@@ -183,7 +220,9 @@ function deny(
   c: Context,
   why: "credentials" | "origin",
 ): Response | Promise<Response> {
-  if (why === "origin") return render(c, <DeniedPage message="This request came from another site." />, 403);
+  if (why === "origin") {
+    return render(c, <DeniedPage title="Not allowed" message="This request came from another site." />, 403);
+  }
   switch (settings.auth.kind) {
     case "token":
       return c.redirect(`/login?next=${encodeURIComponent(new URL(c.req.url).pathname)}`, 303);
@@ -192,7 +231,10 @@ function deny(
     case "none":
       return render(
         c,
-        <DeniedPage message="Without credentials this server only answers under a loopback name." />,
+        <DeniedPage
+          title="Not allowed"
+          message="Without credentials this server only answers under a loopback name."
+        />,
         401,
       );
     default:

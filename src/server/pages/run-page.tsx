@@ -11,11 +11,15 @@ import {
 } from "../dispatch/human-tasks.ts";
 import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
+import { readSelector } from "../dispatch/selector.ts";
+import { healthOf } from "../http/api/access.ts";
 import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
-import { statusOf } from "../store/runs.ts";
-import { INPUT_PREFIX } from "./parts/task.tsx";
+import { listQueues } from "../store/queue-settings.ts";
+import { getRunner, listRunners } from "../store/runners.ts";
+import { type RunRow, statusOf } from "../store/runs.ts";
+import { wordsIn } from "./parts/fields.tsx";
 import { render } from "./render.ts";
 import { RunPage } from "./run.tsx";
 
@@ -33,6 +37,8 @@ export async function showRun(
     <RunPage
       run={await readDetails(ports, run)}
       isFinal={isFinal(status)}
+      runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
+      waits={status === "queued" ? await whyQueued(ports, run) : []}
       needsApproval={status === "waiting" && run.approvalSha !== null}
       artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}
       {...(problem === undefined ? {} : { problem })}
@@ -41,19 +47,12 @@ export async function showRun(
   );
 }
 
-/** Fields that were left empty are left out. */
 export async function decideTask(
   ports: ServerPorts,
   request: TaskRequest,
   sent: FormData,
 ): Promise<TaskDone | Refusal> {
-  const words = Object.fromEntries(
-    [...sent].flatMap(([key, value]) =>
-      key.startsWith(INPUT_PREFIX) && typeof value === "string" && value !== ""
-        ? [[key.slice(INPUT_PREFIX.length), value]]
-        : []
-    ),
-  );
+  const words = wordsIn(sent);
   const decision = sent.get("decision");
   if (decision === "approve") return await approveStep(ports, request, words);
   if (decision === "push-back") return await pushBackStep(ports, request, words);
@@ -62,4 +61,24 @@ export async function decideTask(
   const { nodes } = await readDetails(ports, run);
   const form = nodes.find((node) => node.step.name === request.step)?.form ?? null;
   return await completeTask(ports, request, typedInputs(form, words));
+}
+
+/** What a queued run waits for, as far as it can be told; empty: its turn comes. */
+async function whyQueued(ports: ServerPorts, run: RunRow): Promise<string[]> {
+  const [queue] = run.needsSlot ? await listQueues(ports.db, run.queue) : [];
+  const selector = Object.entries(readSelector(run));
+  const there = (await listRunners(ports.db)).filter((runner) =>
+    runner.state === "active" && !runner.held && healthOf(runner, ports.clock.now()) !== "unhealthy"
+  );
+  const isFull = queue?.maxConcurrency != null && queue.running >= queue.maxConcurrency;
+  return [
+    ...(queue?.paused ? [`queue ${queue.name} is paused`] : []),
+    ...(isFull
+      ? [`${queue.running} of ${queue.maxConcurrency} runs of queue ${queue.name} are running`]
+      : []),
+    ...(there.length === 0 ? ["no runner is connected that takes runs"] : []),
+    ...(selector.length === 0
+      ? []
+      : [`it wants a runner with ${selector.map(([key, value]) => `${key}=${value}`).join(", ")}`]),
+  ];
 }

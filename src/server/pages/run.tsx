@@ -7,29 +7,39 @@ import type { RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Graph } from "./parts/graph.tsx";
 import { Status } from "./parts/status.tsx";
+import { Table } from "./parts/table.tsx";
 import { Task } from "./parts/task.tsx";
 import { Moment } from "./parts/time.tsx";
-import { apiPath, runPath } from "./runs.tsx";
+import { apiPath, runPath, triggerOf } from "./runs.tsx";
+import { workflowPath } from "./workflows.tsx";
+
+/** Of an output, in characters; the log has all of it. */
+const OUTPUT_SHOWN = 200;
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
 export const RunPage: FC<{
   run: RunDetails;
   isFinal: boolean;
   needsApproval: boolean;
+  /** Name of the runner that has it; null: none has, or it is gone. */
+  runner: string | null;
+  /** Why it is still queued. */
+  waits: readonly string[];
   artifacts: readonly { readonly path: string; readonly size: number }[];
   /** Why what a person sent for a step was not taken. */
   problem?: { readonly step: string; readonly message: string };
 }> = (
-  { run, isFinal, needsApproval, artifacts, problem },
+  { run, isFinal, runner, waits, needsApproval, artifacts, problem },
 ) => {
   const live = `${apiPath(run)}/stream`;
   const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
     node !== undefined
   );
   return (
-    <Layout title={`${run.name} ${run.dagRunId}`} {...(isFinal ? {} : { live })}>
+    <Layout title={`${run.name} ${run.dagRunId}`} section="runs" {...(isFinal ? {} : { live })}>
       <p class="crumbs">
-        <a href="/runs">Runs</a> / {run.name}
+        <a href="/runs">Runs</a> / {run.parentDAGRunName === undefined ? null : <Above run={run} />}
+        {run.sourceFileName === "" ? run.name : <a href={workflowPath(run.sourceFileName)}>{run.name}</a>}
       </p>
       <h1>
         {run.name} <small>{run.dagRunId}</small>
@@ -39,9 +49,24 @@ export const RunPage: FC<{
         <dd>
           <Status status={run.statusLabel} />
           {run.cancelRequested && !isFinal ? " (stopping)" : ""}
+          {waits.length === 0 ? "" : `: ${waits.join("; ")}`}
         </dd>
         <dt>Trigger</dt>
-        <dd>{run.triggerType}{run.triggerActor === "" ? "" : ` · ${run.triggerActor}`}</dd>
+        <dd>{triggerOf(run)}</dd>
+        {run.params === "" || run.params === "{}" ? null : (
+          <>
+            <dt>Parameters</dt>
+            <dd>
+              <code>{run.params}</code>
+            </dd>
+          </>
+        )}
+        {runner === null ? null : (
+          <>
+            <dt>Runner</dt>
+            <dd>{runner}</dd>
+          </>
+        )}
         <dt>Started</dt>
         <dd>
           <Moment at={run.startedAt} />
@@ -76,13 +101,19 @@ export const RunPage: FC<{
           problem={problem?.step === node.step.name ? problem.message : null}
         />
       ))}
-      {isFinal ? null : (
-        <form method="post" action={`${runPath(run)}/stop`}>
-          <button type="submit">Stop the run</button>
-        </form>
-      )}
+      {isFinal
+        ? run.statusLabel === "succeeded" ? null : (
+          <form method="post" action={`${runPath(run)}/retry`}>
+            <button type="submit">Retry what did not succeed</button>
+          </form>
+        )
+        : (
+          <form method="post" action={`${runPath(run)}/stop`}>
+            <button type="submit">Stop the run</button>
+          </form>
+        )}
       <div class="scroll">
-        <Graph nodes={run.nodes} />
+        <Graph nodes={run.nodes} pathOf={(step) => logPath(run, step)} />
       </div>
       <h2>Steps</h2>
       <Steps run={run} nodes={run.nodes} />
@@ -114,6 +145,19 @@ export const RunPage: FC<{
   );
 };
 
+/** The run that a step of started this one. */
+const Above: FC<{ run: RunDetails }> = (
+  { run: { parentDAGRunName: name = "", parentDAGRunId: dagRunId = "" } },
+) => (
+  <>
+    <a href={runPath({ name, dagRunId })}>{`${name} ${dagRunId}`}</a> {"/ "}
+  </>
+);
+
+function logPath(run: RunDetails, step: string): string {
+  return `${runPath(run)}/steps/${encodeURIComponent(step)}/log`;
+}
+
 function artifactPath(run: RunDetails, path: string): string {
   return `${apiPath(run)}/artifacts/download?${new URLSearchParams({ path })}`;
 }
@@ -125,48 +169,42 @@ function sizeText(bytes: number): string {
 }
 
 const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, nodes }) => (
-  <table>
-    <thead>
+  <Table columns={["Status", "Step", "Took", "Exit", "What happened"]}>
+    {nodes.map((node) => (
       <tr>
-        <th scope="col">Status</th>
-        <th scope="col">Step</th>
-        <th scope="col">Took</th>
-        <th scope="col">Exit</th>
-        <th scope="col">What happened</th>
+        <td>
+          <Status status={node.statusLabel} />
+        </td>
+        <td>
+          <a href={logPath(run, node.step.name)}>{node.step.name}</a>
+          {node.retryCount > 0 ? <span class="muted">{` try ${node.retryCount + 1}`}</span> : null}
+        </td>
+        <td class="number">{elapsed(node.startedAt, node.finishedAt)}</td>
+        <td class="number">{node.exitCode ?? ""}</td>
+        <td>
+          {node.reason}
+          {node.failure === null ? null : <Why failure={node.failure} />}
+          <Decisions node={node} />
+          {node.subRuns.length === 0 ? null : (
+            <ul>
+              {node.subRuns.map((sub) => (
+                <li>
+                  <a href={runPath(sub)}>{`${sub.name} ${sub.dagRunId}`}</a>
+                </li>
+              ))}
+            </ul>
+          )}
+          {Object.entries(node.outputs).map(([name, value]) => (
+            <p class="muted output">
+              {name} = {value.length > OUTPUT_SHOWN ? `${value.slice(0, OUTPUT_SHOWN)}…` : value}
+            </p>
+          ))}
+          {node.notes.map((note) => <p class="muted">{note}</p>)}
+          {node.container === null ? null : <Container facts={node.container} />}
+        </td>
       </tr>
-    </thead>
-    <tbody>
-      {nodes.map((node) => (
-        <tr>
-          <td>
-            <Status status={node.statusLabel} />
-          </td>
-          <td>
-            <a href={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/log`}>{node.step.name}</a>
-            {node.retryCount > 0 ? <span class="muted">{` try ${node.retryCount + 1}`}</span> : null}
-          </td>
-          <td class="number">{elapsed(node.startedAt, node.finishedAt)}</td>
-          <td class="number">{node.exitCode ?? ""}</td>
-          <td>
-            {node.reason}
-            {node.failure === null ? null : <Why failure={node.failure} />}
-            <Decisions node={node} />
-            {node.subRuns.length === 0 ? null : (
-              <ul>
-                {node.subRuns.map((sub) => (
-                  <li>
-                    <a href={runPath(sub)}>{`${sub.name} ${sub.dagRunId}`}</a>
-                  </li>
-                ))}
-              </ul>
-            )}
-            {node.notes.map((note) => <p class="muted">{note}</p>)}
-            {node.container === null ? null : <Container facts={node.container} />}
-          </td>
-        </tr>
-      ))}
-    </tbody>
-  </table>
+    ))}
+  </Table>
 );
 
 /** A step that waits for sub-runs asks nobody: they do. */

@@ -1,18 +1,28 @@
 /**
  * The browser's part, served as /assets/live.js: follows the stream named on the body. A run's page is fetched anew on
- * each change, its main part replaced; a log grows by text, never by HTML.
+ * each change, its main part replaced; a log grows by text, never by HTML. Lists are fetched anew now and then, but not
+ * under somebody's pointer or fingers. What a terminal takes for colours is colours here, and other such sequences nothing.
  */
 export const LIVE_SCRIPT = `
 const path = document.body.dataset.live;
+const log = document.getElementById("log");
+const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+let colour = "";
+let weight = "";
+let begun = "";
+if (log) {
+  const text = log.textContent;
+  log.textContent = "";
+  grow(text);
+}
 if (path) {
-  const log = document.getElementById("log");
   const source = new EventSource(path);
   if (log) {
     const decoder = new TextDecoder();
     source.addEventListener("chunk", (event) => {
       const bytes = Uint8Array.from(atob(event.data), (char) => char.charCodeAt(0));
       const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-      log.append(decoder.decode(bytes, { stream: true }));
+      grow(decoder.decode(bytes, { stream: true }));
       if (isAtEnd) log.scrollTop = log.scrollHeight;
     });
     source.addEventListener("end", () => { source.close(); refresh(false); });
@@ -29,6 +39,48 @@ if (path) {
       if (run.finishedAt !== "") { source.close(); await refresh(true); }
     });
   }
+}
+if (document.body.dataset.fresh) {
+  setInterval(() => {
+    if (!document.hidden && !document.querySelector("main :focus, main .scroll:hover")) refresh(true).catch(() => {});
+  }, 3000);
+}
+
+function grow(text) {
+  text = begun + text;
+  // A sequence may be cut by the end of a piece.
+  begun = /\\x1b(?:\\[[0-9;:?]{0,64}|\\][^\\x07\\x1b]{0,1024}\\x1b?)?$/.exec(text)?.[0] ?? "";
+  text = text.slice(0, text.length - begun.length);
+  let at = 0;
+  for (const found of text.matchAll(/\\x1b(?:\\[([0-9;:?]*)[ -\\/]*([@-~])|\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)|[@-Z\\\\^_])/g)) {
+    put(text.slice(at, found.index));
+    at = found.index + found[0].length;
+    if (found[2] === "m") paint(found[1].split(";").map(Number));
+  }
+  put(text.slice(at));
+}
+
+function paint(codes) {
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i];
+    if (code === 0) colour = weight = "";
+    else if (code === 1) weight = "bold";
+    else if (code === 2) weight = "dim";
+    else if (code === 22) weight = "";
+    else if (code === 39) colour = "";
+    else if (code === 38 || code === 48) i += codes[i + 1] === 2 ? 4 : 2;
+    else if (code >= 30 && code <= 37) colour = COLOURS[code - 30];
+    else if (code >= 90 && code <= 97) colour = COLOURS[code - 90];
+  }
+}
+
+function put(text) {
+  if (text === "") return;
+  if (colour === "" && weight === "") return log.append(text);
+  const span = document.createElement("span");
+  span.className = (colour + " " + weight).trim();
+  span.textContent = text;
+  log.append(span);
 }
 
 function isWriting() {

@@ -14,8 +14,13 @@ interface Placed {
   readonly y: number;
 }
 
-/** The steps as a graph from left to right: a column for each distance from the start. */
-export const Graph: FC<{ nodes: readonly NodeShape[] }> = ({ nodes }) => {
+/**
+ * The steps as a graph from left to right: a column for each distance from the start. Its links are for the pointer:
+ * the table has the same ones for who has none.
+ */
+export const Graph: FC<{ nodes: readonly NodeShape[]; pathOf: (step: string) => string }> = (
+  { nodes, pathOf },
+) => {
   if (nodes.length > MAX_NODES) return null;
   const placed = place(nodes);
   const byName = new Map(placed.map((one) => [one.node.step.name, one]));
@@ -45,11 +50,13 @@ export const Graph: FC<{ nodes: readonly NodeShape[] }> = ({ nodes }) => {
         />
       ))}
       {placed.map(({ node, x, y }) => (
-        <g class={`node ${node.statusLabel}`} transform={`translate(${x} ${y})`}>
-          <title>{`${node.step.name}: ${node.statusLabel}`}</title>
-          <rect width={WIDTH} height={HEIGHT} rx="6" />
-          <text x="12" y="25">{shorten(node.step.name)}</text>
-        </g>
+        <a href={pathOf(node.step.name)} tabindex={-1}>
+          <g class={`node ${node.statusLabel}`} transform={`translate(${x} ${y})`}>
+            <title>{`${node.step.name}: ${node.statusLabel}`}</title>
+            <rect width={WIDTH} height={HEIGHT} rx="6" />
+            <text x="12" y="25">{shorten(node.step.name)}</text>
+          </g>
+        </a>
       ))}
     </svg>
   );

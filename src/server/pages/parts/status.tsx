@@ -8,7 +8,7 @@ const MARKS: Readonly<Record<string, string>> = {
   rejected: "✗",
   running: "▶",
   retrying: "↻",
-  waiting: "⏸",
+  waiting: "‖",
   queued: "…",
   skipped: "–",
   not_started: "·",

@@ -1,0 +1,154 @@
+import type { FC } from "hono/jsx";
+import type { EngineFacts } from "../../protocol/messages.ts";
+import type { RunSummary } from "../http/shapes.ts";
+import type { QueueFacts } from "../store/queue-settings.ts";
+import { Layout } from "./layout.tsx";
+import { Table } from "./parts/table.tsx";
+import { Moment } from "./parts/time.tsx";
+import { runPath } from "./runs.tsx";
+
+export interface ShownQueue extends QueueFacts {
+  readonly holding: readonly RunSummary[];
+  /** The next ones first, not all of them. */
+  readonly waiting: readonly RunSummary[];
+}
+
+/** `/queues`: what runs, what waits, and for what. */
+export const QueuesPage: FC<{ queues: readonly ShownQueue[] }> = ({ queues }) => (
+  <Layout title="Queues" section="queues" isFresh>
+    <h1>Queues</h1>
+    {queues.length === 0
+      ? (
+        <p class="empty">
+          Nothing waits or runs in a queue. <code>dagu enqueue NAME</code> puts a run into one.
+        </p>
+      )
+      : (
+        <Table columns={["Queue", "Running", "Waiting", "Longest since", ""]}>
+          {queues.map((queue) => (
+            <tr>
+              <td>
+                {queue.name}
+                {queue.paused ? <span class="status waiting beside">‖ paused</span> : null}
+              </td>
+              <td>
+                {queue.running} of {queue.maxConcurrency ?? "any number"}
+                <Runs runs={queue.holding} more={0} />
+              </td>
+              <td>
+                {queue.queued}
+                <Runs runs={queue.waiting} more={queue.queued - queue.waiting.length} />
+              </td>
+              <td>
+                <Moment at={queue.oldestAt?.toISOString() ?? ""} />
+              </td>
+              <td>
+                <form method="post" action={`/queues/${encodeURIComponent(queue.name)}`}>
+                  <button type="submit" name="paused" value={queue.paused ? "no" : "yes"}>
+                    {queue.paused ? `Resume ${queue.name}` : `Pause ${queue.name}`}
+                  </button>
+                </form>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+  </Layout>
+);
+
+const Runs: FC<{ runs: readonly RunSummary[]; more: number }> = ({ runs, more }) =>
+  runs.length === 0 ? null : (
+    <ul>
+      {runs.map((run) => (
+        <li>
+          <a href={runPath(run)}>{`${run.name} ${run.dagRunId}`}</a>
+        </li>
+      ))}
+      {more > 0 ? <li class="muted">{`and ${more} more`}</li> : null}
+    </ul>
+  );
+
+export interface ShownRunner {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly health: "healthy" | "warning" | "unhealthy";
+  readonly held: boolean;
+  readonly labels: readonly string[];
+  readonly version: string;
+  readonly busy: number;
+  readonly capacity: number;
+  readonly lastSeenAt: string;
+  /** null: it has told none. */
+  readonly engine: EngineFacts | null;
+}
+
+const HEALTH = {
+  healthy: ["succeeded", "✓ connected"],
+  warning: ["waiting", "‖ late"],
+  unhealthy: ["failed", "✗ not heard of"],
+} as const;
+
+/** `/runners`: who executes, on what, and whether it is still there. */
+export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }) => (
+  <Layout title="Runners" section="runners" isFresh>
+    <h1>Runners</h1>
+    {runners.length === 0
+      ? <p class="empty">No runner has registered, so that runs stay queued.</p>
+      : (
+        <Table columns={["Runner", "Health", "Busy", "Labels", "Engine", "Last heard", ""]}>
+          {runners.map((runner) => (
+            <tr>
+              <td>
+                {runner.name} <span class="muted">{runner.version}</span>
+              </td>
+              <td>
+                <span class={`status ${HEALTH[runner.health][0]}`}>{HEALTH[runner.health][1]}</span>
+                {runner.state === "active"
+                  ? null
+                  : <span class="status waiting">{` · ${runner.state}`}</span>}
+                {runner.held ? <span class="status waiting beside">· takes no runs</span> : null}
+              </td>
+              <td class="number">{runner.busy} of {runner.capacity}</td>
+              <td>{runner.labels.join(", ")}</td>
+              <td>
+                <Engine facts={runner.engine} />
+              </td>
+              <td>
+                <Moment at={runner.lastSeenAt} />
+              </td>
+              <td>
+                {runner.state === "active"
+                  ? (
+                    <form method="post" action={`/runners/${runner.id}`}>
+                      <button type="submit" name="held" value={runner.held ? "no" : "yes"}>
+                        {runner.held ? `Resume ${runner.name}` : `Drain ${runner.name}`}
+                      </button>
+                    </form>
+                  )
+                  : null}
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    <p class="muted">
+      Another one: <code>dagu token runner</code> here, and with what that prints{" "}
+      <code>DAGU_RUNNER_REGISTRATION_TOKEN=... dagu worker --url URL</code> on its machine.
+    </p>
+  </Layout>
+);
+
+const Engine: FC<{ facts: EngineFacts | null }> = ({ facts }) => {
+  if (facts === null) return <span class="muted">none</span>;
+  const { engine, engineVersion = "", rootless = false, address, problem } = facts;
+  return (
+    <>
+      {[engine, engineVersion, rootless ? "rootless" : ""].filter((part) => part !== "").join(" ")}
+      <p class="muted">{address}</p>
+      {problem === undefined
+        ? null
+        : <p class="failure">{`${problem.code}: ${problem.message}. ${problem.remedy}`}</p>}
+    </>
+  );
+};
