@@ -18,6 +18,8 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+const PATIENCE_MS = 120_000;
+
 export async function openPage(): Promise<TestPage> {
   const browser: Browser = await chromium.launch({
     executablePath: required("CHROMIUM"),
@@ -25,6 +27,8 @@ export async function openPage(): Promise<TestPage> {
     args: FLAGS,
   });
   const page = await browser.newPage();
+  // A busy machine is slow, not wrong.
+  page.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
