@@ -196,7 +196,7 @@ function checkNames(documents: readonly DocumentPlace[], level: Level): readonly
       const remedy = "the file's name is the workflow's name";
       problems.push(place.problem(["name"], "entrypoint document must not define name", remedy));
     }
-    if (!isEntry && (name === undefined || name === null || name === "")) {
+    if (!isEntry && (typeof name !== "string" || name === "")) {
       const message = `document ${place.index + 1} must define name`;
       problems.push(place.problem([], message, "steps call it by this name"));
     }

@@ -335,9 +335,9 @@ function expandUnqualified(
 
 // ---- inspection -------------------------------------------------------------------------------------------------
 
-/** Facts that exist under `context.`. */
+/** Facts that exist under `context.`; the start of the attempt is the only one whose alias has another name. */
 export const CONTEXT_FIELDS: ReadonlySet<string> = new Set(
-  [...CONTEXT_ALIASES].filter((field) => field !== "run.started_at"),
+  [...CONTEXT_ALIASES].map((field) => field === "run.started_at" ? "attempt.started_at" : field),
 );
 
 /** A live reference as written. `name`: of the environment, without namespace. */

@@ -65,6 +65,12 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    title: "the start of the attempt is a fact under its own name, the alias has none under context",
+    yaml:
+      'steps: [{id: s, run: "echo ${context.attempt.started_at} ${run.started_at} ${context.run.started_at}"}]\n',
+    defects: [["steps[0].run", "${context.run.started_at}", "unknown_context_field"]],
+  },
+  {
     title: "namespace_unavailable for steps, in root env and handlers, whatever the id",
     yaml: `env: [{A: "\${steps.p.outputs.v}"}, {B: "\${steps.ghost.outputs.v}"}]
 handler_on: {exit: {run: "echo \${steps.p.outputs.v}"}}

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
+import { insertionText } from "../select.ts";
 import type { NamedText } from "../workflow.ts";
-import { complain, isScalarValue, keyItem, kindOf, quote } from "./fields.ts";
+import { complain, isScalarValue, issuePath, kindOf, quote } from "./fields.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -13,14 +14,14 @@ export const env = v.pipe(
     const complaints: { readonly at: (string | number)[]; readonly message: string }[] = [];
     const add = (at: (string | number)[], name: string, value: unknown): void => {
       const broken = checkEntry(name, value);
-      if (broken === null) entries.push({ name, value: value === null ? "" : String(value) });
+      if (broken === null) entries.push({ name, value: value === null ? "" : insertionText(value) });
       else complaints.push({ at, message: broken });
     };
     const root: unknown = dataset.value;
     if (Array.isArray(root)) root.forEach((item: unknown, index) => readItem(item, index, add, complaints));
     else if (isMapping(root)) { for (const [name, value] of Object.entries(root)) add([name], name, value); }
     else complaints.push({ at: [], message: complain(`env must be map or array, got ${kindOf(root)}`) });
-    for (const { at, message } of complaints) addIssue({ message, ...pathOf(at) });
+    for (const { at, message } of complaints) addIssue({ message, ...issuePath(at) });
     return complaints.length > 0 ? NEVER : entries;
   }),
 );
@@ -54,9 +55,4 @@ function checkEntry(name: string, value: unknown): string | null {
   return value === null || isScalarValue(value)
     ? null
     : complain(`env value of ${name} must be a scalar, got ${kindOf(value)}`);
-}
-
-function pathOf(at: readonly (string | number)[]): { path?: [v.IssuePathItem, ...v.IssuePathItem[]] } {
-  const [first, ...rest] = at.map((key) => keyItem(key, undefined));
-  return first === undefined ? {} : { path: [first, ...rest] };
 }

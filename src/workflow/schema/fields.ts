@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import type { ProblemCode } from "../problem.ts";
+import { insertionText } from "../select.ts";
 import { countSlips } from "../slips.ts";
 import { unsupported } from "../unsupported.ts";
 
@@ -61,8 +62,11 @@ function mustBe(what: string): (issue: { readonly input: unknown }) => string {
 /** Text, exactly. */
 export const string = v.string(mustBe("a string"));
 
-/** Text; numbers and booleans take their plain form (2.1.4). */
-export const text = v.pipe(v.custom<Scalar>(isScalarValue, mustBe("a string")), v.transform(String));
+/** Text; numbers and booleans take their plain form (2.1.4, V-21). */
+export const text = v.pipe(
+  v.custom<Scalar>(isScalarValue, mustBe("a string")),
+  v.transform((value) => insertionText(value)),
+);
 
 /** Text with surrounding whitespace removed, not blank. */
 export const name = v.pipe(text, v.trim(), v.nonEmpty(complain("must not be blank")));
@@ -124,6 +128,8 @@ export interface KeyRules {
   readonly says?: (key: string) => string;
   /** Keys that the language knows and this version does not do. */
   readonly unsupported?: readonly string[];
+  /** Keys that the language knows and whoever comes before the schema has taken out: their older spellings are told too. */
+  readonly readBefore?: readonly string[];
   /** Keys of which null is a value like any other. */
   readonly nullable?: readonly string[];
   /** Words of advice for keys that people write by mistake. */
@@ -156,6 +162,14 @@ export function keyItem(key: string | number, value: unknown): v.IssuePathItem {
   return { type: "unknown", origin: "key", input: undefined, key, value };
 }
 
+/** The path of an issue below what a schema reads by itself; none for the whole of it. */
+export function issuePath(
+  at: readonly (string | number)[],
+): { path?: [v.IssuePathItem, ...v.IssuePathItem[]] } {
+  const [first, ...rest] = at.map((key) => keyItem(key, undefined));
+  return first === undefined ? {} : { path: [first, ...rest] };
+}
+
 function dropNulls(value: Record<string, unknown>, kept: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value).filter(([key, item]) => item !== null || kept.includes(key)),
@@ -169,7 +183,7 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
   }
   const hint = rules.hints?.[key] ?? COMMON_HINTS[key];
   const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const all = [...known, ...(rules.unsupported ?? [])];
+  const all = [...known, ...(rules.unsupported ?? []), ...(rules.readBefore ?? [])];
   const advice = hint ??
     (snake !== key && all.includes(snake) ? `use snake_case keys: ${key} -> ${snake}` : null);
   const message = rules.says?.(key.slice(0, 80)) ??

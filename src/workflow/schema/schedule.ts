@@ -4,43 +4,63 @@ import { readCron } from "../cron.ts";
 import { isMapping } from "../json.ts";
 import { UNSUPPORTED_PROFILES } from "../unsupported.ts";
 import type { Schedule, ScheduleEntry } from "../schedule.ts";
-import { complain, isScalarValue, kindOf, string } from "./fields.ts";
+import { complain, isScalarValue, issuePath, kindOf, string } from "./fields.ts";
 
 type ItemRead = { readonly entry: ScheduleEntry } | { readonly problem: string };
 
 export const schedule = v.pipe(
   v.unknown(),
   v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
-    const read = readSchedule(dataset.value);
-    if (typeof read !== "string") return read;
-    addIssue({ message: complain(read, 'for example "0 3 * * *"') });
-    return NEVER;
+    const { schedule, faults } = readSchedule(dataset.value);
+    for (const { at, problem } of faults) {
+      addIssue({ message: complain(problem, 'for example "0 3 * * *"'), ...issuePath(at) });
+    }
+    return faults.length === 0 ? schedule : NEVER;
   }),
 );
 
-/** What is wrong is told as a text. */
-function readSchedule(value: unknown): Schedule | string {
-  const isPurposes = isMapping(value) && !("expression" in value || "at" in value || "kind" in value);
-  if (!isPurposes) return readLists({ start: value });
-  const unknown = Object.keys(value).find((key) => !["start", "stop", "restart"].includes(key));
-  return unknown === undefined ? readLists(value) : `invalid schedule: unknown key "${unknown}"`;
+/** What is wrong, and where below the field (F-16, F-29). */
+interface Fault {
+  readonly at: readonly (string | number)[];
+  readonly problem: string;
 }
 
-function readLists(written: Readonly<Record<string, unknown>>): Schedule | string {
-  const lists = { start: [] as ScheduleEntry[], stop: [] as ScheduleEntry[], restart: [] as ScheduleEntry[] };
-  for (const purpose of ["start", "stop", "restart"] as const) {
-    const given = written[purpose];
-    const items = given === undefined ? [] : Array.isArray(given) ? given : [given];
-    for (const item of items) {
+interface ScheduleRead {
+  readonly schedule: Schedule;
+  readonly faults: readonly Fault[];
+}
+
+const PURPOSES = ["start", "stop", "restart"] as const;
+
+function readSchedule(value: unknown): ScheduleRead {
+  const schedule = {
+    start: [] as ScheduleEntry[],
+    stop: [] as ScheduleEntry[],
+    restart: [] as ScheduleEntry[],
+  };
+  const faults: Fault[] = [];
+  const readList = (purpose: typeof PURPOSES[number], given: unknown, at: Fault["at"]): void => {
+    const items: readonly unknown[] = Array.isArray(given) ? given : given === null ? [] : [given];
+    items.forEach((item, index) => {
+      const place = Array.isArray(given) ? [...at, index] : at;
       const read = readItem(item);
-      if ("problem" in read) return read.problem;
-      if (read.entry.kind === "at" && purpose !== "start") {
-        return "one-off schedules are only supported for start schedules";
-      }
-      lists[purpose].push(read.entry);
+      if ("problem" in read) faults.push({ at: place, problem: read.problem });
+      else if (read.entry.kind === "at" && purpose !== "start") {
+        faults.push({ at: place, problem: "one-off schedules are only supported for start schedules" });
+      } else schedule[purpose].push(read.entry);
+    });
+  };
+  const isPurposes = isMapping(value) && !("expression" in value || "at" in value || "kind" in value);
+  if (!isPurposes) readList("start", value, []);
+  else {
+    for (const [key, given] of Object.entries(value)) {
+      const purpose = PURPOSES.find((one) => one === key);
+      if (purpose === undefined) {
+        faults.push({ at: [key], problem: `invalid schedule: unknown key "${key}"` });
+      } else readList(purpose, given, [key]);
     }
   }
-  return lists;
+  return { schedule, faults };
 }
 
 function readItem(item: unknown): ItemRead {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { modernize } from "../deprecated.ts";
+import { insertionText } from "../select.ts";
 import type {
   Approval,
   Condition,
@@ -135,8 +136,8 @@ const runList = v.pipe(
     ),
     v.transform((item) =>
       isOneKey(item)
-        ? `${Object.keys(item)[0]}: ${String(Object.values(item)[0] ?? "")}`.trimEnd()
-        : String(item ?? "")
+        ? `${Object.keys(item)[0]}: ${insertionText(Object.values(item)[0] ?? "")}`.trimEnd()
+        : insertionText(item ?? "")
     ),
   )),
   v.transform((items) => items.filter((item) => item.trim() !== "")),
@@ -220,7 +221,7 @@ export const stepFields = fields({
   worker_selector: v.optional(workerSelector),
   approval: v.optional(approval),
   dependencies: v.optional(dependencies),
-}, { of: "step", unsupported: ["inputs"] });
+}, { of: "step", unsupported: ["inputs"], readBefore: ["shell_args", "shell_packages"] });
 
 const NOTHING: Omit<WrittenStep, "run" | "deprecated"> = {
   id: null,

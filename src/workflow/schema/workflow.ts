@@ -117,7 +117,7 @@ export const workflow = fields({
     v.minLength(1, complain("steps must be a non-empty sequence")),
   )),
   max_active_steps: v.optional(integer(0, "max_active_steps")),
-  max_active_runs: v.optional(integer(0, "max_active_runs")),
+  max_active_runs: v.optional(integer(Number.MIN_SAFE_INTEGER, "max_active_runs")),
   queue: v.optional(string),
   labels: v.optional(labels),
   tags: v.optional(labels),
@@ -156,6 +156,6 @@ export const workflow = fields({
   llm: v.optional(rootChat),
   registry_auths: v.optional(registryAuths),
   otel: v.optional(otel),
-}, { of: "workflow", unsupported: UNSUPPORTED });
+}, { of: "workflow", unsupported: UNSUPPORTED, readBefore: ["actions", "step_types"] });
 
 export type WrittenWorkflow = v.InferOutput<typeof workflow>;

@@ -229,6 +229,15 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     "steps: [{id: a, run: x, retry_policy: {interval_sec: 1}}]",
     "limit is required",
   ],
+  [
+    "F-05 a number is no name of a later document",
+    `steps: [{id: a, run: x}]\n---\nname: 5${STEP}`,
+    "document 2 must define name",
+  ],
+  ["F-21 a root key that is read before the others", `stepTypes: {}${STEP}`, "stepTypes -> step_types"],
+  ["F-21 a step's older key", "steps: [{id: a, run: x, shellArgs: [-x]}]", "shellArgs -> shell_args"],
+  ["F-29 R-26 the second schedule", `schedule: ["0 3 * * *", "x"]${STEP}`, "schedule[1]", "invalid cron"],
+  ["F-29 R-26 a stop", `schedule: {start: "0 3 * * *", stop: [""]}${STEP}`, "schedule.stop[0]", "empty"],
   ["WH-14 a credential header", `webhook: {forward_headers: [Authorization]}${STEP}`, "authorization"],
   ["TR-01 two sources", `triggers: [{git: {event: push}, webhook: {}}]${STEP}`, "exactly one source"],
 ];
@@ -264,6 +273,22 @@ steps:
     problems.map(({ path, position }) => `${position?.line}:${position?.column} ${path}`).sort(),
     ["10:5 steps[1].retry_policy", "3:3 container.runtime", "7:5 steps[0].tiemout_sec"],
   );
+});
+
+Deno.test("F-16 R-26 every wrong time of a schedule is told at its place", () => {
+  const { problems } = parseWorkflow(`schedule: {start: ["", {at: x}], restart: {}, foo: x}${STEP}`);
+  assert.deepEqual(problems.map(({ path }) => path), [
+    "schedule.start[0]",
+    "schedule.start[1]",
+    "schedule.restart",
+    "schedule.foo",
+  ]);
+});
+
+Deno.test("F-27 any max_active_runs loads, also the one that once meant no limit", () => {
+  const { workflow, problems } = parseWorkflow(`max_active_runs: -1${STEP}`, "validate");
+  assert.notEqual(workflow, null);
+  assert.deepEqual(problems.map(({ severity, path }) => [severity, path]), [["warning", "max_active_runs"]]);
 });
 
 Deno.test("F-04 validate refuses a name in the entry document, start accepts it", () => {
