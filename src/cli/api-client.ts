@@ -80,7 +80,7 @@ async function reach(options: ApiOptions, request: Request): Promise<Response> {
   try {
     return await options.fetch(request);
   } catch (error) {
-    if (request.signal.aborted) throw error;
+    if (request.signal.aborted || error instanceof UserError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError(`no answer from ${options.url}: ${reason}`);
   }
@@ -119,7 +119,7 @@ async function* follow(
       return;
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof ApiError) throw error;
+      if (error instanceof UserError) throw error;
       failures++;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }

@@ -2,10 +2,23 @@
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
 import { findDoor } from "./foreground.ts";
-import { type Home, HomeInUseError, openHome, readServerRecord } from "./home.ts";
-import { databaseUrl } from "./database.ts";
-import { type Host, openHost } from "./host.ts";
+import {
+  databaseUrl,
+  type Home,
+  HomeInUseError,
+  openHome,
+  readKeyring,
+  readServerRecord,
+  takeHome,
+} from "./home.ts";
+import { systemClock, systemIds } from "../runner/clock.ts";
+import { openAhead } from "./ahead/plane.ts";
+import { listRecords } from "./ahead/record.ts";
+import { readBaseConfig } from "./base-config.ts";
+import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
+import { readPatience } from "./server-settings.ts";
+import { newMemoryWake } from "./wake.ts";
 
 export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
   server: { type: "string", value: "URL", help: "control plane to use (DAGU_SERVER)" },
@@ -16,14 +29,19 @@ export interface Connection extends AsyncDisposable {
   readonly api: Api;
   readonly home: Home;
   /** The control plane in this process; null: it is another process, with runners of its own. */
-  readonly host: Host | null;
+  readonly plane: LocalPlane | null;
 }
 
 /** Not an address: requests to it go to the control plane in this process. */
 const IN_PROCESS_URL = "http://localhost";
 
-/** `throughDoor`: a command that needs no runner may go through the door of one that runs a workflow on this home. */
-export async function connect(context: Context, throughDoor = false): Promise<Connection> {
+/**
+ * What a command may do with less than a control plane of its own. `door`: it needs no runner, so it may go through the door
+ * of one that runs a workflow on this home. `ahead`: it runs one workflow, whose steps need not wait for the database.
+ */
+export type Reach = "own" | "door" | "ahead";
+
+export async function connect(context: Context, reach: Reach = "own"): Promise<Connection> {
   const home = await openHome(context.env);
   const remote = readRemote(context);
   if (remote !== null) return remoteConnection(home, remote.url, remote.token);
@@ -31,10 +49,10 @@ export async function connect(context: Context, throughDoor = false): Promise<Co
     const running = await findRunning(home);
     if (running !== null) return remoteConnection(home, running.url, running.token);
     try {
-      return await inProcess(context, home, isFirst);
+      return await inProcess(context, home, isFirst, reach);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
-      const door = throughDoor ? await findDoor(home) : null;
+      const door = reach === "door" ? await findDoor(home) : null;
       if (door !== null) return remoteConnection(home, door.url, door.token);
       if (isFirst && !context.flags.has("quiet")) {
         writeErr("waiting for another dagu on this DAGU_HOME to end");
@@ -72,23 +90,77 @@ function remoteConnection(home: Home, url: string, token: string | null): Connec
   return {
     api: newApi({ url, token, fetch }),
     home,
-    host: null,
+    plane: null,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
-async function inProcess(context: Context, home: Home, isFirst: boolean): Promise<Connection> {
-  const isTold = isFirst && !context.flags.has("quiet") && databaseUrl(context.env) === null;
-  if (isTold && !await hasData(home)) {
-    writeErr(`making the embedded database below ${home.dir}`);
-  }
-  const host = await openHost({ home, env: context.env, log: quietLog(context.env), auth: { kind: "none" } });
+async function inProcess(
+  context: Context,
+  home: Home,
+  isFirst: boolean,
+  reach: Reach,
+): Promise<Connection> {
+  const plane = reach === "ahead" && await mayGoAhead(context, home)
+    ? await goAhead(context, home)
+    : await openPlane(context, home, isFirst, false);
   return {
-    api: newApi({ url: IN_PROCESS_URL, token: null, fetch: (request) => host.fetch(request) }),
+    api: newApi({ url: IN_PROCESS_URL, token: null, fetch: (request) => plane.fetch(request) }),
     home,
-    host,
-    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+    plane,
+    [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
   };
+}
+
+/** So many starts share the time that the database needs to take their runs in. */
+const AHEAD_MAX = 50;
+
+async function mayGoAhead({ env }: Context, home: Home): Promise<boolean> {
+  return databaseUrl(env) === null && (await listRecords(home)).length < AHEAD_MAX;
+}
+
+async function isFresh(home: Home): Promise<boolean> {
+  return !await hasData(home) && (await listRecords(home)).length === 0;
+}
+
+/** Throws `HomeInUseError`. */
+async function goAhead(context: Context, home: Home): Promise<LocalPlane> {
+  const { env } = context;
+  const lock = await takeHome(home);
+  const clock = systemClock();
+  const plane = openAhead({
+    home,
+    keys: await readKeyring(home, env),
+    base: await readBaseConfig(env),
+    patience: readPatience(env),
+    isFresh: await isFresh(home),
+    clock,
+    ids: systemIds(),
+    wake: newMemoryWake(clock),
+    open: () => openPlane(context, home, true, true),
+  });
+  return {
+    ...plane,
+    [Symbol.asyncDispose]: async () => {
+      await plane[Symbol.asyncDispose]();
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+/** Throws `HomeInUseError`. `isHeld`: not then. */
+async function openPlane(
+  context: Context,
+  home: Home,
+  isFirst: boolean,
+  isHeld: boolean,
+): Promise<LocalPlane> {
+  const { env } = context;
+  const isTold = isFirst && !context.flags.has("quiet") && databaseUrl(env) === null;
+  if (isTold && !await hasData(home)) writeErr(`making the embedded database below ${home.dir}`);
+  // Much of the product, and a database: loaded by who needs it.
+  const { openHost } = await import("./host.ts");
+  return await openHost({ home, env, log: quietLog(env), auth: { kind: "none" }, isHeld });
 }
 
 async function hasData(home: Home): Promise<boolean> {

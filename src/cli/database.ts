@@ -29,11 +29,6 @@ const CHANNEL = "dagu_wake";
 const MIGRATION_LOCK = 4_201_995;
 const Journal = v.object({ entries: v.array(v.object({ when: v.number() })) });
 
-export function databaseUrl(env: Readonly<Record<string, string>>): string | null {
-  const url = (env["DAGU_DATABASE_URL"] ?? env["DATABASE_URL"] ?? "").trim();
-  return url === "" ? null : url;
-}
-
 export async function openPostgres(url: string): Promise<Database> {
   const [{ default: postgres }, { drizzle }, schema] = await Promise.all([
     import("postgres"),

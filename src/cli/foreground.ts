@@ -6,12 +6,12 @@ import * as v from "valibot";
 import { parseJson } from "../workflow/json.ts";
 import { join } from "node:path";
 import type { Home } from "./home.ts";
-import type { Host } from "./host.ts";
+import type { LocalPlane } from "./local-plane.ts";
 
 const Door = v.object({ url: v.string(), token: v.string() });
 export type Door = v.InferOutput<typeof Door>;
 
-export async function openDoor(home: Home, host: Host): Promise<AsyncDisposable> {
+export async function openDoor(home: Home, plane: LocalPlane): Promise<AsyncDisposable> {
   const token = crypto.getRandomValues(new Uint8Array(24)).toHex();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     if (request.headers.get("Authorization") !== `Bearer ${token}`) {
@@ -19,7 +19,7 @@ export async function openDoor(home: Home, host: Host): Promise<AsyncDisposable>
     }
     const inside = new Headers(request.headers);
     inside.delete("Authorization");
-    return await host.fetch(new Request(request, { headers: inside }));
+    return await plane.fetch(new Request(request, { headers: inside }));
   });
   const path = pathOf(home);
   const door: Door = { url: `http://127.0.0.1:${server.addr.port}`, token };

@@ -42,6 +42,12 @@ export async function openHome(env: Readonly<Record<string, string>>): Promise<H
   return home;
 }
 
+/** Of a Postgres that the environment names; null: the database is embedded, below the home. */
+export function databaseUrl(env: Readonly<Record<string, string>>): string | null {
+  const url = (env["DAGU_DATABASE_URL"] ?? env["DATABASE_URL"] ?? "").trim();
+  return url === "" ? null : url;
+}
+
 // ---- the data folder's lock -------------------------------------------------------------------------------------
 
 /** The embedded database of this home is open in another process. */

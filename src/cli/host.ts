@@ -4,32 +4,37 @@ import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
 import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
 import type { ServerSettings } from "../server/settings.ts";
+import { createRegistrationToken } from "../server/dispatch/register.ts";
+import { adoptRecords } from "./ahead/adoption.ts";
 import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
-import { type Channel, databaseUrl, openEmbedded, openPostgres } from "./database.ts";
-import { type Home, readKeyring, takeHome } from "./home.ts";
+import { type Channel, openEmbedded, openPostgres } from "./database.ts";
+import { databaseUrl, type Home, readKeyring, takeHome } from "./home.ts";
+import type { LocalPlane } from "./local-plane.ts";
 import { readSettings, type SettingsOptions } from "./server-settings.ts";
 import { takeTurn } from "./turn.ts";
 import { newMemoryWake } from "./wake.ts";
 
-export interface Host extends AsyncDisposable {
+export interface Host extends LocalPlane {
   readonly ports: ServerPorts;
   readonly settings: ServerSettings;
-  /** The control plane, without any socket between (DESIGN 3.4). */
-  fetch(request: Request): Promise<Response>;
 }
 
 export interface HostOptions extends SettingsOptions {
   readonly home: Home;
   readonly log: Log;
+  /** The caller holds the home already. */
+  readonly isHeld?: boolean;
 }
+
+const ADMISSION_MS = 60_000;
 
 /** Throws `HomeInUseError`. */
 export async function openHost(options: HostOptions): Promise<Host> {
   await using built = new AsyncDisposableStack();
   const url = databaseUrl(options.env);
-  if (url === null) built.use(await takeHome(options.home));
+  if (url === null && options.isHeld !== true) built.use(await takeHome(options.home));
   const cache = url === null ? await openCache(options.env) : null;
   using _turn = cache === null ? null : await takeTurn(cache);
   const base = await readBaseConfig(options.env);
@@ -57,12 +62,15 @@ export async function openHost(options: HostOptions): Promise<Host> {
     },
   };
   const settings = readSettings(options, keys);
+  if (url === null) await adoptRecords(options.home, ports, settings);
   const app = createApp(ports, settings);
   const kept = built.move();
   return {
     ports,
     settings,
     fetch: async (request) => await app.fetch(request),
+    admission: async () =>
+      (await createRegistrationToken(ports, { lifeMs: ADMISSION_MS, uses: 1, labels: {} })).token,
     [Symbol.asyncDispose]: async () => {
       await Promise.allSettled(background);
       await kept.disposeAsync();

@@ -5,19 +5,17 @@ import { readRuntime } from "../runner/containers/runtime.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import { thisMachine } from "../runner/machine.ts";
 import type { Log } from "../run/ports.ts";
-import { createRegistrationToken } from "../server/dispatch/register.ts";
 import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
-import type { Host } from "./host.ts";
+import type { LocalPlane } from "./local-plane.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
 
 /** Not an address: it names the control plane of this home in the runner's identity. */
 const LOCAL_URL = "http://local.dagu";
-const MINUTE_MS = 60_000;
 
 export interface LocalRunnerOptions {
-  readonly host: Host;
+  readonly plane: LocalPlane;
   readonly home: Home;
   readonly env: Readonly<Record<string, string>>;
   readonly log: Log;
@@ -29,16 +27,13 @@ export interface LocalRunnerOptions {
 }
 
 export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runner> {
-  const { host, home, env } = options;
+  const { plane, home, env } = options;
   await Deno.mkdir(home.runnerDir, { recursive: true, mode: 0o755 });
   const policy = await readRunnerPolicy(env);
   return openRunner({
-    fetch: (request) => host.fetch(request),
+    fetch: (request) => plane.fetch(request),
     baseUrl: LOCAL_URL,
-    registrationToken: async () => {
-      const made = await createRegistrationToken(host.ports, { lifeMs: MINUTE_MS, uses: 1, labels: {} });
-      return made.token;
-    },
+    registrationToken: () => plane.admission(),
     stateDir: home.runnerDir,
     logDir: env["DAGU_LOG_DIR"]?.trim() || join(home.dir, "logs"),
     keepRunsMs: readKeepMs(env),
@@ -70,7 +65,7 @@ export function readLabels(env: Readonly<Record<string, string>>): Record<string
   return labels;
 }
 
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const DAY_MS = 86_400_000;
 const KEEP_DAYS = 30;
 
 /** `DAGU_RUNNER_KEEP_DAYS`: how long folders of runs that ended stay on the machine. 0: null, for ever. */

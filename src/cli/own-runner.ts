@@ -6,6 +6,7 @@ import type { Context } from "./command.ts";
 import { writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
+import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
@@ -27,15 +28,15 @@ export async function runAndFollow(
   submit: (selector: Readonly<Record<string, string>>) => Promise<RunName>,
   isQuiet: boolean,
 ): Promise<RunDetails> {
-  const { host } = connection;
-  if (host === null) return await follow(context, connection, await submit({}), isQuiet);
+  const { plane } = connection;
+  if (plane === null) return await follow(context, connection, await submit({}), isQuiet);
   await readRunnerPolicy(context.env);
   const mark = systemIds().uuid();
   const run = await submit({ "dagu-start": mark });
   // Nobody waits for the door: it is for other terminals, while the run goes on.
-  const door = openDoor(connection.home, host).catch(() => null);
+  const door = openDoor(connection.home, plane).catch(() => null);
   const over = new AbortController();
-  const running = serve(context, connection, host, mark, over.signal);
+  const running = serve(context, connection, plane, mark, over.signal);
   let details = await follow(context, connection, run, isQuiet);
   for (;;) {
     const above = await goesOnAbove(connection, details);
@@ -70,14 +71,14 @@ async function goesOnAbove({ api }: Connection, details: RunDetails): Promise<Ru
 async function serve(
   context: Context,
   connection: Connection,
-  host: NonNullable<Connection["host"]>,
+  plane: LocalPlane,
   mark: string,
   over: AbortSignal,
 ): Promise<void> {
   const { openLocalRunner } = await import("./local-runner.ts");
   while (!over.aborted) {
     const runner = await openLocalRunner({
-      host,
+      plane,
       home: connection.home,
       env: context.env,
       log: quietLog(context.env),

@@ -24,7 +24,7 @@ export const command: Command = {
     const { flags, positionals: [argument = ""] } = context;
     const days = readDays(flags);
     const isDryRun = flags.has("dry-run");
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     if (!isDryRun && !flags.has("yes")) {
       confirm(

@@ -1,5 +1,5 @@
 import { type Command, type Context, writeOut } from "../command.ts";
-import { databaseUrl } from "../database.ts";
+import { databaseUrl } from "../home.ts";
 import { locateHome, readServerRecord } from "../home.ts";
 import { formatTable } from "./table.ts";
 

@@ -67,7 +67,7 @@ export async function say(
     writeOut(saying.tell(await connection.api.post(`${runPath(run)}${saying.path}?${query}`, saying.body)));
     return run;
   };
-  if (connection.host === null) {
+  if (connection.plane === null) {
     await post({});
     return 0;
   }

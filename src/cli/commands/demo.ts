@@ -47,7 +47,14 @@ export const command: Command = {
     const { host, url } = plane;
     writeErr(`   ${url}, with the workflows ${plane.folder.names.join(", ")}`);
     writeErr(`2. A runner in the same process. ${env.sentence}`);
-    const runner = await openLocalRunner({ host, home, env: env.variables, log, capacity: 2, once: false });
+    const runner = await openLocalRunner({
+      plane: host,
+      home,
+      env: env.variables,
+      log,
+      capacity: 2,
+      once: false,
+    });
     const running = runner.run(context.interrupts.first);
     const isGood = await fireWebhook(
       context,

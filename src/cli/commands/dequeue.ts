@@ -17,7 +17,7 @@ export const command: Command = {
     const { flags, positionals: [queue = ""] } = context;
     const wanted = flags.text("dag-run");
     const dagRun = wanted === null ? null : readRunName(wanted);
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const answer = await connection.api.post("/dag-runs/dequeue", { queue, dagRun });
     const { dagName, dagRunId } = v.parse(Started, answer);
     writeOut(`dequeued ${dagName}:${dagRunId}`);

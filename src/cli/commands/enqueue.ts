@@ -14,13 +14,13 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     const queue = context.flags.text("queue");
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const run = await submit(context, connection, {
       enqueue: true,
       ...(queue === null ? {} : { queue }),
     });
     writeOut(`enqueued ${run.name}:${run.dagRunId}`);
-    if (connection.host !== null && !context.flags.has("quiet")) {
+    if (connection.plane !== null && !context.flags.has("quiet")) {
       writeErr("no server is running here; it will be run when one is: dagu start-all");
     }
     return 0;

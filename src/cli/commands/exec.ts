@@ -37,7 +37,7 @@ export const command: Command = {
     const written = JSON.stringify(toWorkflow(context));
     const spec = base === null ? written : withBase(written, await readBaseFile(base));
     const facts = readFacts(context);
-    await using connection = await connect(context);
+    await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector): Promise<RunName> => {
       const answer = await connection.api.post("/dag-runs", { spec, ...facts, workerSelector });

@@ -33,7 +33,7 @@ export const command: Command = {
     const format = readFormat(flags);
     const limit = readLimit(flags);
     const search = { ...readTimes(flags, Date.now()), ...readFilters(context) };
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const name = argument === undefined ? null : await workflowNameOf(argument, connection.home.dagsDir);
     const runs = await listRuns(connection.api, { name, search, limit });
     if (runs.length === 0 && format === "table") {

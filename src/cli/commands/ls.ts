@@ -22,7 +22,7 @@ export const command: Command = {
   run: async (context) => {
     const { flags, positionals: [pattern = ""] } = context;
     const columns = { last: flags.has("last"), history: flags.has("history"), next: flags.has("next") };
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const definitions = (await listDefinitions(context, connection)).filter(({ name }) =>
       fits(name, pattern)
     );

@@ -15,7 +15,7 @@ export const command: Command = {
   run: async (context) => {
     const { flags } = context;
     const id = flags.text("run-id");
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const runs = await listRuns(connection.api, {
       name: flags.text("dag"),
       search: { status: ["running"], ...(id === null ? {} : { dagRunId: [id] }) },

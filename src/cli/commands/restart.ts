@@ -33,7 +33,7 @@ export const command: Command = {
 
 /** Asks for the end of the run, if it has none, and waits for it. */
 async function stopAndWait(context: Context): Promise<RunName> {
-  await using connection = await connect(context, true);
+  await using connection = await connect(context, "door");
   const { api } = connection;
   const name = await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir);
   const run = await look(api, { name, dagRunId: context.flags.text("run-id") ?? "latest" });

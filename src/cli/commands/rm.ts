@@ -31,7 +31,7 @@ export const command: Command = {
     const age = flags.text("older-than");
     const before = age === null ? null : new Date(Date.now() - readDuration("older-than", age));
     const isDryRun = flags.has("dry-run");
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     const definition = what.definition ? await findDefinition(context, connection, argument, name) : null;
     if (!isDryRun && !flags.has("force")) confirm(`Delete ${what.words} of ${name}?`, "--force");

@@ -15,7 +15,7 @@ export const command: Command = {
     await using plane = await openControlPlane(options);
     const { home, env, log } = options;
     const capacity = readCapacity(env);
-    const runner = await openLocalRunner({ host: plane.host, home, env, log, capacity, once: false });
+    const runner = await openLocalRunner({ plane: plane.host, home, env, log, capacity, once: false });
     writeErr(`dagu start-all on ${plane.url}`);
     return await runUntilInterrupted(runner, context);
   },

@@ -15,7 +15,7 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async (context) => {
-    await using connection = await connect(context);
+    await using connection = await connect(context, "ahead");
     const details = await runAndFollow(
       context,
       connection,

@@ -33,7 +33,7 @@ export const command: Command = {
     if (output !== "text" && output !== "json") {
       throw new UserError(`invalid --output "${output}"; use text, json`);
     }
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const { api, home } = connection;
     const run = { name: await workflowNameOf(argument, home.dagsDir), dagRunId: runId ?? "latest" };
     const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;

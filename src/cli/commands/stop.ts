@@ -23,7 +23,7 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
-    await using connection = await connect(context, true);
+    await using connection = await connect(context, "door");
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     const dagRunId = flags.text("run-id") ?? await newestActive(connection.api, name) ?? "latest";
     const run = { name, dagRunId };

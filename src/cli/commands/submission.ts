@@ -101,12 +101,12 @@ async function readOrExplain(context: Context, { home }: Connection): Promise<Wo
 /** `noFile`: what is told when the server keeps nothing of that name either. */
 async function startStored(
   context: Context,
-  { api, host }: Connection,
+  { api, plane }: Connection,
   facts: Facts,
   noFile: UserError,
 ): Promise<unknown> {
   const argument = context.positionals[0] ?? "";
-  if (host !== null || !isWorkflowName(argument)) throw noFile;
+  if (plane !== null || !isWorkflowName(argument)) throw noFile;
   try {
     const path = `/dags/${encodeURIComponent(argument)}/${facts.enqueue ? "enqueue" : "start"}`;
     return await api.post(path, { ...nameOf(context, "dagName"), ...paramsOf(context), ...facts });

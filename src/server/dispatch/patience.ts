@@ -3,7 +3,10 @@ import type { ServerSettings } from "../settings.ts";
 import type { RunRow } from "../store/runs.ts";
 
 /** After the lease. Short for a run that another runner is to take over, which may begin only when it has passed. */
-export function graceOf(settings: ServerSettings, { onLost }: Pick<RunRow, "onLost">): number {
+export function graceOf(
+  settings: Pick<ServerSettings, "runner" | "retryGraceMs">,
+  { onLost }: Pick<RunRow, "onLost">,
+): number {
   const { graceMs } = settings.runner;
   return onLost === "retry" ? Math.min(settings.retryGraceMs, graceMs) : graceMs;
 }

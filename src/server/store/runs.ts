@@ -47,7 +47,12 @@ export interface NewRun {
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
-  readonly params: { readonly values: Readonly<Record<string, string>>; readonly json: string };
+  readonly params: {
+    readonly values: Readonly<Record<string, string>>;
+    readonly json: string;
+    /** Names whose value the caller gave. */
+    readonly given?: readonly string[];
+  };
   readonly env: Readonly<Record<string, string>>;
   readonly inputs: readonly (Blob & { readonly name: string })[];
   readonly deliveryId: string | null;

@@ -1,0 +1,116 @@
+/**
+ * What the API answers about the run that is ahead, in the words of the real one (AP-54, AP-66, AP-68): its details as they
+ * change, and its logs. A stream goes on at the real control plane when that takes over.
+ */
+import * as v from "valibot";
+import type { StreamName } from "../../run/ports.ts";
+import type { Wake } from "../../server/ports.ts";
+import type { LocalPlane } from "../local-plane.ts";
+import type { RunAhead } from "./run.ts";
+
+export interface ReadPorts {
+  readonly wake: Wake;
+  /** The real control plane, once it is asked for. */
+  opened(): Promise<LocalPlane> | null;
+  /** Why it could not be opened; null: it could, or nobody needs it. */
+  broken(): unknown;
+}
+
+/** Topic: more is known of the run, or the real control plane takes over. */
+export const CHANGED = "ahead";
+
+const StreamNames = v.optional(v.picklist(["stdout", "stderr"]), "stdout");
+const FINAL = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
+const POLL_MS = 1_000;
+
+/** null: the real control plane knows what to say. `path`: what follows the run's own. */
+export function answerRead(
+  ports: ReadPorts,
+  run: RunAhead,
+  path: readonly string[],
+  request: Request,
+): Response | null {
+  const [kind, step = "", log, stream] = path;
+  const query = new URL(request.url).searchParams;
+  if (kind === undefined) return Response.json({ dagRunDetails: run.details() });
+  if (kind === "stream" && path.length === 1) return toResponse(runFrames(ports, run, request));
+  const name = v.safeParse(StreamNames, query.get("stream") ?? undefined);
+  if (kind !== "steps" || log !== "log" || !name.success || nodeOf(run, step) === undefined) return null;
+  if (stream === "stream") return toResponse(logFrames(ports, run, { step, stream: name.output }, request));
+  const tail = Number(query.get("tail") ?? "0");
+  return stream === undefined && Number.isSafeInteger(tail) && tail > 0
+    ? Response.json(lastLines(run.log(step, name.output).bytes(0), tail))
+    : null;
+}
+
+function nodeOf({ state }: RunAhead, step: string): RunAhead["state"]["steps"][number] | undefined {
+  return [...state.steps, ...state.handlers].find(({ name }) => name === step);
+}
+
+/** A last line without its end counts too. */
+function lastLines(bytes: Uint8Array, count: number): Record<string, unknown> {
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  const last = lines.slice(-count);
+  return { content: last.join("\n"), lineCount: last.length, totalLines: lines.length, hasMore: false };
+}
+
+async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): AsyncGenerator<Uint8Array> {
+  for (let shown: RunAhead["state"] | null = null;;) {
+    if (ports.broken() !== null) throw ports.broken();
+    if (ports.opened() !== null) return yield* goOn(ports, request, null);
+    if (shown !== run.state) {
+      shown = run.state;
+      yield frame("run", JSON.stringify(run.details()), String(run.ackSeq));
+      if (FINAL.includes(shown.status)) return;
+      continue;
+    }
+    await ports.wake.wait([CHANGED], POLL_MS, request.signal);
+    if (request.signal.aborted) return;
+  }
+}
+
+async function* logFrames(
+  ports: ReadPorts,
+  run: RunAhead,
+  { step, stream }: { readonly step: string; readonly stream: StreamName },
+  request: Request,
+): AsyncGenerator<Uint8Array> {
+  for (let offset = 0;;) {
+    if (ports.opened() !== null) return yield* goOn(ports, request, String(offset));
+    const node = nodeOf(run, step);
+    const isOver = FINAL.includes(run.state.status) ||
+      (node !== undefined && node.finishedAt !== null && node.status !== "retrying");
+    const log = run.log(step, stream);
+    if (log.length > offset) {
+      const bytes = log.bytes(offset);
+      offset = log.length;
+      yield frame("chunk", bytes.toBase64(), String(offset));
+      continue;
+    }
+    if (isOver) return yield frame("end", "", String(offset));
+    await ports.wake.wait([CHANGED], POLL_MS, request.signal);
+    if (request.signal.aborted) return;
+  }
+}
+
+/** The same question to the real control plane, from where this stream has got to. */
+async function* goOn(
+  ports: ReadPorts,
+  request: Request,
+  lastId: string | null,
+): AsyncGenerator<Uint8Array> {
+  const headers = new Headers(request.headers);
+  if (lastId !== null) headers.set("Last-Event-ID", lastId);
+  const plane = await ports.opened();
+  const response = await plane?.fetch(new Request(request.url, { headers, signal: request.signal }));
+  if (response?.body) yield* response.body;
+}
+
+function frame(event: string, data: string, id: string): Uint8Array {
+  return new TextEncoder().encode(`event: ${event}\nid: ${id}\ndata: ${data}\n\n`);
+}
+
+function toResponse(frames: AsyncGenerator<Uint8Array>): Response {
+  return new Response(ReadableStream.from(frames), { headers: { "Content-Type": "text/event-stream" } });
+}

@@ -1,0 +1,7 @@
+/** A control plane in this process, as the commands and the runner beside it use it. */
+export interface LocalPlane extends AsyncDisposable {
+  /** Without any socket between (DESIGN 3.4). */
+  fetch(request: Request): Promise<Response>;
+  /** A token with which the runner of this process may register, once. */
+  admission(): Promise<string>;
+}
