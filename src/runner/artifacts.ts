@@ -2,7 +2,7 @@
  * The run's artifact folder and the control plane's copy of it (M10): sent before the attempt's end is told, fetched when the
  * run goes on where the folder is not. Contents are not masked (MK-04).
  */
-import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { isArtifactPath } from "../protocol/artifacts.ts";
 import type { AttemptCredential, RunnerClient } from "../protocol/client.ts";
@@ -68,7 +68,7 @@ async function sendArtifact(ports: Ports, place: ArtifactPlace, path: string): P
     const urls = reply.mode === "inline" ? [reply.url] : reply.urls;
     const partSize = reply.mode === "inline" ? size : reply.partSize;
     const parts: { n: number; etag: string }[] = [];
-    const sent = createHash("sha256");
+    const sent = await newHash();
     for (const [at, url] of urls.entries()) {
       const bytes = await ports.disk.readRange(file, at * partSize, Math.min(partSize, size - at * partSize));
       const put = await tell((call) => ports.client.putArtifact(attempt, url, bytes, call));
@@ -114,7 +114,7 @@ async function fetchArtifact(
 ): Promise<string | null> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const partial = `${path}.part`;
-  const hash = createHash("sha256");
+  const hash = await newHash();
   let size = 0;
   {
     using file = await Deno.open(partial, { write: true, create: true, truncate: true });
@@ -161,7 +161,7 @@ async function filesIn(folder: string, below = ""): Promise<string[]> {
 }
 
 async function measure(path: string): Promise<{ readonly size: number; readonly sha256: string }> {
-  const hash = createHash("sha256");
+  const hash = await newHash();
   let size = 0;
   using file = await Deno.open(path);
   for await (const bytes of file.readable) {
@@ -173,4 +173,10 @@ async function measure(path: string): Promise<{ readonly size: number; readonly 
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** Loaded by who sends or fetches something: most runs do not, and are over in a few times what it takes. */
+async function newHash(): Promise<Hash> {
+  const { createHash } = await import("node:crypto");
+  return createHash("sha256");
 }
