@@ -17,7 +17,9 @@ import { listRecords } from "./ahead/record.ts";
 import { readBaseConfig } from "./base-config.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
+import { runnerName } from "./runner-name.ts";
 import { readPatience } from "./server-settings.ts";
+import { VERSION } from "./version.ts";
 import { newMemoryWake } from "./wake.ts";
 
 export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
@@ -126,7 +128,8 @@ async function isFresh(home: Home): Promise<boolean> {
 /** Throws `HomeInUseError`. */
 async function goAhead(context: Context, home: Home): Promise<LocalPlane> {
   const { env } = context;
-  const lock = await takeHome(home);
+  await using built = new AsyncDisposableStack();
+  built.use(await takeHome(home));
   const clock = systemClock();
   const plane = openAhead({
     home,
@@ -137,15 +140,12 @@ async function goAhead(context: Context, home: Home): Promise<LocalPlane> {
     clock,
     ids: systemIds(),
     wake: newMemoryWake(clock),
+    runner: { name: runnerName(env), version: VERSION, os: Deno.build.os, arch: Deno.build.arch },
     open: () => openPlane(context, home, true, true),
   });
-  return {
-    ...plane,
-    [Symbol.asyncDispose]: async () => {
-      await plane[Symbol.asyncDispose]();
-      lock[Symbol.dispose]();
-    },
-  };
+  built.use(plane);
+  const kept = built.move();
+  return { ...plane, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Throws `HomeInUseError`. `isHeld`: not then. */

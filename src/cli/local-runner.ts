@@ -8,6 +8,7 @@ import type { Log } from "../run/ports.ts";
 import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
+import { runnerName } from "./runner-name.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
 
@@ -37,7 +38,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     stateDir: home.runnerDir,
     logDir: env["DAGU_LOG_DIR"]?.trim() || join(home.dir, "logs"),
     keepRunsMs: readKeepMs(env),
-    name: env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname(),
+    name: runnerName(env),
     labels: { ...readLabels(env), ...options.labels },
     capacity: options.capacity,
     runtime: readRuntime(env),

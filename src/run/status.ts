@@ -1,4 +1,5 @@
 /** The run's final status from its steps (workflow-language contract 5.3, first rule that applies). */
+import type { RunStatus } from "./event.ts";
 import type { StepState } from "./state.ts";
 
 /** How an attempt ends. `waiting`: the run goes on once a person has acted. */
@@ -28,4 +29,9 @@ export function deriveStatus(steps: readonly StepState[], facts: StatusFacts): F
   if (hasSuccess && hasAllowed && !hasFailed) return "partially_succeeded";
 
   return hasFailed || steps.some((step) => step.status === "failed") ? "failed" : "succeeded";
+}
+
+/** No event will change a run in this status any more, short of a retry. */
+export function isFinal(status: RunStatus): boolean {
+  return ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"].includes(status);
 }

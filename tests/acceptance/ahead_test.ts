@@ -186,6 +186,70 @@ Deno.test("C-02: what cannot be taken in is put aside and told, and stands in no
   assert.deepEqual(await records(on), ["0.jsonl.refused", `${name}.refused`]);
 });
 
+Deno.test("C-02: what the database does not take is put aside", async () => {
+  await using on = await openCase('steps: [{id: s, run: "echo said"}]\n');
+  assert.equal((await on.run(["start", "w.yaml"])).code, 0);
+  const [name = ""] = await records(on);
+  const path = join(on.home, "ahead", name);
+  await Deno.writeTextFile(
+    path,
+    (await Deno.readTextFile(path)).replaceAll('"step":"s"', '"step":"s\\u0000"'),
+  );
+  const { code, stderr } = await on.run(["history", "--format", "json"]);
+  assert.equal(code, 0);
+  assert.match(stderr, /a run was not taken into the database/);
+  assert.deepEqual(await records(on), [`${name}.refused`]);
+});
+
+Deno.test("M6 C-15: NUL and half a character are told as the database can keep them", async () => {
+  await using on = await openCase(`steps:
+  - {id: nul, run: "printf 'a\\\\0b'", output: X}
+  - {id: half, run: "printf '%s' '{\\"k\\":\\"\\\\ud83d\\"}'", output: Y}
+`);
+  const started = await on.run(["start", "w.yaml"]);
+  assert.equal(started.code, 0, started.stderr);
+  assert.deepEqual((await history(on)).map(({ statusLabel }) => statusLabel), ["succeeded"]);
+  const refused = await on.run(["start", "--params", '{"a":"\\u0000"}', "w.yaml"]);
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /^dagu start: parameter validation failed: a: the value holds a NUL character/,
+  );
+});
+
+Deno.test("CL-06: a run that this runner may not take waits in the queue, where others see it", async () => {
+  await using on = await openCase('worker_selector: {gpu: "yes"}\nsteps: [{id: s, run: "true"}]\n');
+  await using running = on.spawn(["start", "w.yaml"]);
+  await until("the run is known", async () => {
+    const { stdout } = await on.run(["history", "--status", "queued", "--format", "json"]);
+    return JSON.parse(stdout).length === 1 ? true : null;
+  });
+  assert.equal((await on.run(["stop", "w"])).code, 0);
+  assert.equal((await running.status).code, 1);
+});
+
+Deno.test("M1: a runner whose token is no good any more is admitted again with its run", async () => {
+  await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 3; echo late"}]\n');
+  assert.equal((await on.run(["start", "w.yaml"])).code, 0);
+  const path = join(on.home, "runner", "runner.json");
+  const identity: Record<string, unknown> = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...identity, runnerToken: "dagu_rnr_another" }));
+  const { code, stderr } = await on.run(["start", "w.yaml"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /late/);
+});
+
+Deno.test("C-02: a database that cannot be opened is no matter to a run that does without", async () => {
+  await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 3; echo late"}]\n');
+  await Deno.writeTextFile(join(on.home, "data"), "in the way");
+  const { code, stdout, stderr } = await on.run(["start", "w.yaml"]);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(stderr.match(/s │ .*/g), ["s │ under way", "s │ late"]);
+  assert.match(stdout, /Result: Succeeded/);
+  await Deno.remove(join(on.home, "data"));
+  assert.deepEqual((await history(on)).map(({ statusLabel }) => statusLabel), ["succeeded"]);
+});
+
 Deno.test("C-02: a home in which nothing can be kept is told, not waited for", async () => {
   await using on = await openCase('steps: [{id: s, run: "true"}]\n');
   await Deno.writeTextFile(join(on.home, "ahead"), "in the way");

@@ -1,6 +1,6 @@
 /** People and their machines: they start, stop, retry and answer, and ask again until they are answered. */
-import { parseDefinition } from "../../src/server/dispatch/plan.ts";
-import { PRIORITY, startRun } from "../../src/server/dispatch/start.ts";
+import { parseDefinition, PRIORITY } from "../../src/server/dispatch/plan.ts";
+import { startRun } from "../../src/server/dispatch/start.ts";
 import { tick } from "../../src/server/tick/tick.ts";
 import * as v from "valibot";
 import type { Cast } from "./cast.ts";

@@ -2,13 +2,14 @@
 import { type Adopted, adoptRun } from "../../server/dispatch/adopt.ts";
 import type { ServerPorts } from "../../server/ports.ts";
 import type { ServerSettings } from "../../server/settings.ts";
+import { reasonOf } from "../../server/store/failure.ts";
 import type { Home } from "../home.ts";
-import { type AheadRecord, listRecords, readRecord } from "./record.ts";
+import { listRecords, readRecord } from "./record.ts";
 
 /** The caller holds the home. A record that cannot be adopted is put aside, and told: it must not stand in the way for ever. */
 export async function adoptRecords(home: Home, ports: ServerPorts, settings: ServerSettings): Promise<void> {
   for (const path of await listRecords(home)) {
-    const adopted = await adopt(ports, settings, await readRecord(path));
+    const adopted = await adopt(ports, settings, path);
     if (adopted.ok) await Deno.remove(path);
     else {
       await Deno.rename(path, `${path}.refused`);
@@ -17,14 +18,13 @@ export async function adoptRecords(home: Home, ports: ServerPorts, settings: Ser
   }
 }
 
-async function adopt(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  record: AheadRecord | "empty" | null,
-): Promise<Adopted> {
+async function adopt(ports: ServerPorts, settings: ServerSettings, path: string): Promise<Adopted> {
+  const record = await readRecord(path);
   if (record === "empty") return { ok: true };
   if (record === null) return { ok: false, message: "this version cannot read it" };
-  const { run, attempt, reports } = record;
-  // Who submitted it was killed before any of it was executed: there is nobody who waits for it.
-  return attempt === null ? { ok: true } : await adoptRun(ports, settings, run, attempt, reports);
+  try {
+    return await adoptRun(ports, settings, record.run, record.entries);
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? reasonOf(error) : String(error) };
+  }
 }

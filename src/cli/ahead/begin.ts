@@ -1,21 +1,21 @@
 /** What a run that is ahead of its database begins with: the plan from its submission, and what its runner is given. */
 import * as v from "valibot";
 import type { Grant } from "../../protocol/grant.ts";
-import { HEADERS, RegisterRequest } from "../../protocol/messages.ts";
-import { RunId, Uuid } from "../../run/ids.ts";
+import { RunId } from "../../run/ids.ts";
 import type { Clock, Ids } from "../../run/ports.ts";
 import type { AheadAttempt, AheadRun } from "../../server/dispatch/adopt.ts";
 import { newAttemptToken } from "../../server/dispatch/attempt-token.ts";
 import { graceOf } from "../../server/dispatch/patience.ts";
-import { parseDefinition, planRunOf } from "../../server/dispatch/plan.ts";
+import { parseDefinition, planRunOf, PRIORITY } from "../../server/dispatch/plan.ts";
 import type { Refusal } from "../../server/dispatch/refusal.ts";
 import type { Keyring } from "../../server/secrets/keyring.ts";
-import { bearerOf, digestToken } from "../../server/secrets/token.ts";
+import { digestToken } from "../../server/secrets/token.ts";
 import type { ServerSettings } from "../../server/settings.ts";
 import type { NewRun } from "../../server/store/runs.ts";
+import { parseJson } from "../../server/triggers/json.ts";
 import type { Base } from "../../workflow/base.ts";
 import { readCallerParams } from "../../workflow/inputs.ts";
-import { parseJson } from "../../workflow/json.ts";
+import { parseExactJson } from "../../workflow/json.ts";
 import { Signature, withSignature } from "../../workflow/signature.ts";
 
 export interface BeginPorts {
@@ -53,9 +53,9 @@ export interface Submitted {
 /** null: only the database can tell. */
 export async function readSubmission(
   ports: BeginPorts,
-  body: string,
+  body: Uint8Array,
 ): Promise<Submitted | Refusal | null> {
-  const read = v.safeParse(Submission, parseJson(body));
+  const read = v.safeParse(Submission, parseJson(body, "refuse", parseExactJson));
   if (!read.success) return null;
   const { dagRunId = null } = read.output;
   if (dagRunId !== null && !ports.isFresh) return null;
@@ -75,7 +75,7 @@ export async function readSubmission(
     dagRunId,
     triggerType: "manual",
     needsSlot: false,
-    priority: START_PRIORITY,
+    priority: PRIORITY.start,
   });
   if (!plan.ok) return plan;
   const { id } = plan.run;
@@ -91,41 +91,25 @@ export async function readSubmission(
   return { ok: true, planned: plan.run, kept };
 }
 
-/** Nobody waits behind it. */
-const START_PRIORITY = 1;
+export interface Claimed {
+  readonly attempt: AheadAttempt;
+  readonly grant: Grant;
+}
 
-/** null: the runner is not one that may take it. */
-export async function beginRun(
+/** null: it is not for a runner with these labels. */
+export async function claimAhead(
   ports: BeginPorts,
   planned: NewRun,
-  request: Request,
+  runnerId: string,
   labels: Readonly<Record<string, string>>,
-  facts: RegisterRequest | null,
-): Promise<{ readonly attempt: AheadAttempt; readonly grant: Grant } | null> {
-  const id = request.headers.get(HEADERS.runner);
-  const token = bearerOf(request.headers.get("Authorization"));
-  if (!v.is(Uuid, id) || token === null || !isOpenTo(planned.selector, labels)) return null;
-  const attemptId = ports.ids.uuid();
-  const attemptToken = newAttemptToken(ports.keys, attemptId, FENCE);
-  const unknown = {
-    name: id,
-    machineId: id,
-    version: "",
-    os: "",
-    arch: "",
-    labels: {},
-    capacity: 1,
-    features: [],
-  };
+): Promise<Claimed | null> {
+  if (!isOpenTo(planned.selector, labels)) return null;
+  const id = ports.ids.uuid();
+  const token = newAttemptToken(ports.keys, id, FENCE);
+  const [at, claimId, tokenDigest] = [ports.clock.now(), ports.ids.uuid(), await digestToken(token)];
   return {
-    attempt: {
-      at: ports.clock.now(),
-      id: attemptId,
-      claimId: ports.ids.uuid(),
-      tokenDigest: await digestToken(attemptToken),
-      runner: { id, tokenDigest: await digestToken(token), facts: facts ?? unknown },
-    },
-    grant: toGrant(ports, planned, { attemptId, attemptToken }),
+    attempt: { kind: "attempt", at, id, runnerId, claimId, tokenDigest },
+    grant: toGrant(ports, planned, { attemptId: id, attemptToken: token }),
   };
 }
 

@@ -8,6 +8,7 @@ import * as v from "valibot";
 import {
   ClaimRequest,
   EventsRequest,
+  HEADERS,
   HeartbeatRequest,
   LogQuery,
   RegisterRequest,
@@ -20,14 +21,15 @@ import type {
   LogReply,
   RegisterReply,
 } from "../../protocol/messages.ts";
-import type { AheadAttempt, AheadReport } from "../../server/dispatch/adopt.ts";
+import { Uuid } from "../../run/ids.ts";
+import type { AheadEntry } from "../../server/dispatch/adopt.ts";
 import { runnerToken, TOKEN_LIFE_MS } from "../../server/dispatch/runner-token.ts";
 import type { Wake } from "../../server/ports.ts";
-import type { NewRun } from "../../server/store/runs.ts";
-import { parseJson } from "../../workflow/json.ts";
+import { bearerOf, digestToken } from "../../server/secrets/token.ts";
+import { parseJson } from "../../server/triggers/json.ts";
 import type { Home } from "../home.ts";
 import type { LocalPlane } from "../local-plane.ts";
-import { type BeginPorts, beginRun, FENCE, readSubmission } from "./begin.ts";
+import { type BeginPorts, claimAhead, FENCE, readSubmission } from "./begin.ts";
 import { answerRead, CHANGED } from "./read.ts";
 import { createRecord, type RecordFile } from "./record.ts";
 import { newRunAhead, type RunAhead } from "./run.ts";
@@ -35,6 +37,8 @@ import { newRunAhead, type RunAhead } from "./run.ts";
 export interface AheadOptions extends BeginPorts {
   readonly home: Home;
   readonly wake: Wake;
+  /** What is known of this process's runner when it has registered before. */
+  readonly runner: Pick<RegisterRequest, "name" | "version" | "os" | "arch">;
   /** The real control plane, which has adopted what this home's records hold. */
   open(): Promise<LocalPlane>;
 }
@@ -43,15 +47,16 @@ export interface AheadOptions extends BeginPorts {
 const OPEN_AFTER_MS = 2_000;
 /** What is told is kept in memory too, for who follows the run. */
 const RECORD_MAX_BYTES = 4_194_304;
+/** A database that cannot be opened is not tried again at every report. */
+const RETRY_AFTER_MS = 5_000;
 
 const API = "/api/v1/dag-runs";
-/** The one answer that a submission is refused with. */
+/** Every refusal of a submission is one (AP-05). */
 const BAD_REQUEST = 400;
 /** Topic: the real control plane takes over. */
 const OPENED = "opened";
 
 interface Ahead {
-  readonly planned: NewRun;
   readonly run: RunAhead;
   readonly record: RecordFile;
 }
@@ -59,73 +64,101 @@ interface Ahead {
 export function openAhead(options: AheadOptions): LocalPlane {
   const { clock, ids, keys, patience, wake } = options;
   const over = new AbortController();
-  let opened: Promise<LocalPlane> | null = null;
+  let opening: Promise<LocalPlane> | null = null;
+  let failed: { readonly at: number; readonly error: unknown } | null = null;
   /** Why the real control plane could not be opened when the run could not do without it. */
   let broken: unknown = null;
-  let facts: RegisterRequest | null = null;
   let ahead: Ahead | null = null;
+  let hasRunner = false;
   let attemptId: string | null = null;
-  /** Reports are kept one after the other. */
+  /** Entries are kept one after the other. */
   let keeping: Promise<unknown> = Promise.resolve();
 
   const open = (): Promise<LocalPlane> => {
-    if (opened === null) {
-      opened = keeping.catch(() => {}).then(() => options.open());
-      // Whoever asks next tries again; the record goes on being kept.
-      opened.catch(() => opened = null);
-      for (const topic of [CHANGED, OPENED]) wake.notify(topic);
-    }
-    return opened;
+    if (failed !== null && clock.mono() - failed.at < RETRY_AFTER_MS) return Promise.reject(failed.error);
+    opening ??= (async () => {
+      await keeping;
+      try {
+        return await options.open();
+      } catch (error) {
+        failed = { at: clock.mono(), error };
+        // The record goes on being kept.
+        opening = null;
+        throw error;
+      }
+    })();
+    for (const topic of [CHANGED, OPENED]) wake.notify(topic);
+    return opening;
   };
 
-  /** When it would survive a loss of power. false: the real control plane is to hear it. */
-  const keep = async (record: RecordFile, line: AheadAttempt | AheadReport): Promise<boolean> => {
-    if (opened !== null) return false;
-    const kept = keeping.catch(() => {}).then(() => record.add(line));
-    keeping = kept;
-    await kept;
-    if (record.sizeBytes > RECORD_MAX_BYTES) void open().catch(() => {});
-    return true;
-  };
+  const openSoon = (): void => void open().catch(() => {});
 
-  const tell = async ({ run, record }: Ahead, report: AheadReport): Promise<boolean> => {
-    const isKept = await keep(record, report);
-    if (!isKept) return false;
-    run.tell(report);
+  /** `isNext`: asked when it is its turn. false: the real control plane is to hear of it. */
+  const keep = async (entry: AheadEntry, isNext: () => boolean): Promise<boolean> => {
+    if (ahead === null || opening !== null) return false;
+    const { run, record } = ahead;
+    const kept = keeping.then(async () => {
+      if (!isNext()) return false;
+      await record.add(entry);
+      if (entry.kind === "events" || entry.kind === "log") run.tell(entry);
+      if (entry.kind === "attempt") attemptId = entry.id;
+      return true;
+    });
+    keeping = kept.catch(() => {});
+    const isKept = await kept;
     wake.notify(CHANGED);
-    return true;
+    if (record.sizeBytes > RECORD_MAX_BYTES) openSoon();
+    return isKept;
   };
 
   // ---- what the runner tells: null is for the real control plane to answer ----------------------------------------
 
+  const keepRunner = async (id: string, token: string, facts: RegisterRequest): Promise<boolean> => {
+    const tokenDigest = await digestToken(token);
+    hasRunner = await keep({ kind: "runner", at: clock.now(), id, tokenDigest, facts }, () => true);
+    return hasRunner;
+  };
+
   const register = async (body: unknown): Promise<RegisterReply | null> => {
-    const request = v.safeParse(RegisterRequest, body);
-    if (!request.success) return null;
-    facts = request.output;
-    const { labels, capacity } = facts;
-    const runnerId = ids.uuid();
+    const facts = v.safeParse(RegisterRequest, body);
+    if (!facts.success) return null;
+    const id = ids.uuid();
+    const token = await runnerToken({ keys }, id, 0);
+    if (!await keepRunner(id, token, facts.output)) return null;
+    const { labels, capacity } = facts.output;
     const tokenExpiresAt = new Date(clock.now() + TOKEN_LIFE_MS).toISOString();
-    const token = await runnerToken({ keys }, runnerId, 0);
-    return { runnerId, runnerToken: token, tokenExpiresAt, labels, capacity, settings: patience.runner };
+    return { runnerId: id, runnerToken: token, tokenExpiresAt, labels, capacity, settings: patience.runner };
   };
 
   const claim = async (request: Request, body: unknown): Promise<ClaimReply | null> => {
     const read = v.safeParse(ClaimRequest, body);
     if (!read.success) return null;
     if (read.output.free > 0 && ahead !== null && attemptId === null) {
-      const first = await beginRun(options, ahead.planned, request, read.output.labels, facts);
-      if (first === null || !await keep(ahead.record, first.attempt)) return null;
-      attemptId = first.attempt.id;
-      void openLater(ahead.run);
-      return { attempts: [first.grant], directives: [], claimAfterMs: 0 };
+      return await begin(ahead.run, request, read.output.labels);
     }
     await wake.wait([OPENED], read.output.waitMs, AbortSignal.any([request.signal, over.signal]));
-    return opened === null ? { attempts: [], directives: [], claimAfterMs: 0 } : null;
+    return opening === null ? { attempts: [], directives: [], claimAfterMs: 0 } : null;
+  };
+
+  const begin = async (
+    run: RunAhead,
+    { headers }: Request,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<ClaimReply | null> => {
+    const id = headers.get(HEADERS.runner);
+    const token = bearerOf(headers.get("Authorization"));
+    if (!v.is(Uuid, id) || token === null) return null;
+    const facts = { ...options.runner, machineId: id, labels, capacity: 1, features: [] };
+    if (!hasRunner && !await keepRunner(id, token, facts)) return null;
+    const claimed = await claimAhead(options, run.planned, id, labels);
+    if (claimed === null || !await keep(claimed.attempt, () => attemptId === null)) return null;
+    void openLater(run);
+    return { attempts: [claimed.grant], directives: [], claimAfterMs: 0 };
   };
 
   const openLater = async (run: RunAhead): Promise<void> => {
     await clock.sleep(OPEN_AFTER_MS, over.signal);
-    if (!over.signal.aborted && run.state.finishedAt === null) await open().catch(() => {});
+    if (!over.signal.aborted && run.state.finishedAt === null) openSoon();
   };
 
   const heartbeat = (body: unknown): HeartbeatReply | null => {
@@ -138,29 +171,33 @@ export function openAhead(options: AheadOptions): LocalPlane {
     return { attempts, directives: [] };
   };
 
-  const events = async (mine: Ahead, body: unknown): Promise<EventsReply | null> => {
-    const { run } = mine;
+  const events = async (run: RunAhead, body: unknown): Promise<EventsReply | null> => {
     const read = v.safeParse(EventsRequest, body);
-    if (!read.success || read.output.firstSeq !== run.ackSeq + 1) return null;
+    if (!read.success) return null;
+    const { firstSeq, events } = read.output;
     // People answer what it waits for through the database.
-    if (read.output.events.some(({ type }) => type === "attempt.waiting")) return null;
-    const isKept = await tell(mine, { kind: "events", at: clock.now(), request: read.output });
+    if (events.some(({ type }) => type === "attempt.waiting")) return null;
+    const entry = { kind: "events", at: clock.now(), request: read.output } as const;
+    const isKept = await keep(entry, () => firstSeq === run.ackSeq + 1);
     return isKept ? { ackSeq: run.ackSeq, runStatus: run.state.status, directives: [] } : null;
   };
 
-  const logs = async (mine: Ahead, request: Request, url: URL): Promise<LogReply | null> => {
+  const logs = async (run: RunAhead, request: Request, url: URL): Promise<LogReply | null> => {
     const query = v.safeParse(LogQuery, Object.fromEntries(url.searchParams));
     if (!query.success || request.headers.has("Content-Encoding")) return null;
     const { step, stream, offset, final } = query.output;
-    if (offset !== mine.run.log(step, stream).length) return null;
     const bytes = new Uint8Array(await request.arrayBuffer());
     const piece = { step, stream, offset, fence: FENCE, isFinal: final === "1", bytes };
-    const isKept = await tell(mine, { kind: "log", at: clock.now(), piece });
+    const isKept = await keep(
+      { kind: "log", at: clock.now(), piece },
+      () => offset === run.log(step, stream).length,
+    );
     return isKept ? { nextOffset: offset + bytes.length, limitReached: false } : null;
   };
 
   const runner = async (path: string, request: Request, url: URL): Promise<object | null> => {
-    const body = async (): Promise<unknown> => parseJson(await request.text());
+    const body = async (): Promise<unknown> => parseJson(await request.bytes(), "replace");
+    const isOver = ahead !== null && ahead.run.state.finishedAt !== null;
     switch (path) {
       case "/register":
         return await register(await body());
@@ -168,13 +205,15 @@ export function openAhead(options: AheadOptions): LocalPlane {
         return await claim(request, await body());
       case "/heartbeat":
         return heartbeat(await body());
+      case "/drain":
+        return isOver ? {} : null;
       case "/leave":
         return {};
     }
     if (ahead === null || attemptId === null) return null;
-    if (path === `/attempts/${attemptId}/events`) return await events(ahead, await body());
+    if (path === `/attempts/${attemptId}/events`) return await events(ahead.run, await body());
     return path === `/attempts/${attemptId}/logs` && request.method === "POST"
-      ? await logs(ahead, request, url)
+      ? await logs(ahead.run, request, url)
       : null;
   };
 
@@ -182,55 +221,64 @@ export function openAhead(options: AheadOptions): LocalPlane {
 
   const submit = async (request: Request): Promise<Response | null> => {
     if (ahead !== null) return null;
-    const submitted = await readSubmission(options, await request.text());
+    const submitted = await readSubmission(options, await request.bytes());
     if (submitted === null) return null;
     if (!submitted.ok) {
       return Response.json({ code: submitted.code, message: submitted.message }, { status: BAD_REQUEST });
     }
     const { planned, kept } = submitted;
-    ahead = { planned, run: newRunAhead(planned, kept.at), record: await createRecord(options.home, kept) };
+    ahead = { run: newRunAhead(planned, kept.at), record: await createRecord(options.home, kept) };
     return Response.json({ dagRunId: planned.dagRunId, dagName: planned.name });
   };
 
   const api = async (request: Request, url: URL): Promise<Response | null> => {
+    // Who looks for this door only wants to know that it is one.
+    if (url.pathname === "/livez") return Response.json({});
     if (url.pathname === API && request.method === "POST") return await submit(request);
     if (ahead === null || request.method !== "GET") return null;
-    const { name, dagRunId } = ahead.planned;
+    const { name, dagRunId } = ahead.run.planned;
     const own = `${API}/${encodeURIComponent(name)}/${encodeURIComponent(dagRunId)}`;
     if (url.pathname !== own && !url.pathname.startsWith(`${own}/`)) return null;
     const path = url.pathname.slice(own.length).split("/").slice(1).map(decodeURIComponent);
-    return answerRead({ wake, opened: () => opened, broken: () => broken }, ahead.run, path, request);
+    return answerRead({ wake, opening: () => opening, broken: () => broken }, ahead.run, path, request);
   };
 
+  /** null: it is for the real control plane. */
   const answer = async (request: Request): Promise<Response | null> => {
+    if (opening !== null) return null;
     const url = new URL(request.url);
-    if (!url.pathname.startsWith(`${RUNNER_BASE_PATH}/`)) return await api(request, url);
-    const reply = await runner(url.pathname.slice(RUNNER_BASE_PATH.length), request, url);
+    // What is not answered here is read again there.
+    const copy = request.clone();
+    if (!url.pathname.startsWith(`${RUNNER_BASE_PATH}/`)) return await api(copy, url);
+    const reply = await runner(url.pathname.slice(RUNNER_BASE_PATH.length), copy, url);
     return reply === null ? null : Response.json(reply);
   };
 
-  const passOn = async (request: Request): Promise<Response> => {
+  const takeOver = async (request: Request): Promise<LocalPlane | Response> => {
+    const isWaiting = opening !== null;
     try {
-      return await (await open()).fetch(request);
+      return await open();
     } catch (error) {
-      broken = error;
+      // It waited for what others wanted, and can do without.
+      const own = isWaiting ? await answer(request) : null;
+      if (own !== null) return own;
+      if (new URL(request.url).pathname.startsWith(`${RUNNER_BASE_PATH}/attempts/`)) broken = error;
       wake.notify(CHANGED);
       throw error;
     }
   };
 
   return {
-    admission: async () => opened === null ? "" : await (await opened).admission(),
+    admission: async () => await (await opening)?.admission() ?? "",
     fetch: async (request) => {
-      // What is not answered here is read again there.
-      const own = opened === null ? await answer(request.clone()) : null;
-      return own ?? await passOn(request);
+      const own = await answer(request) ?? await takeOver(request);
+      return own instanceof Response ? own : await own.fetch(request);
     },
     [Symbol.asyncDispose]: async () => {
       over.abort();
-      await keeping.catch(() => {});
+      await keeping;
       ahead?.record[Symbol.dispose]();
-      await (await opened?.catch(() => null))?.[Symbol.asyncDispose]();
+      await (await opening?.catch(() => null))?.[Symbol.asyncDispose]();
     },
   };
 }

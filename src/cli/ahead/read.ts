@@ -4,15 +4,16 @@
  */
 import * as v from "valibot";
 import type { StreamName } from "../../run/ports.ts";
+import { isFinal } from "../../run/status.ts";
 import type { Wake } from "../../server/ports.ts";
 import type { LocalPlane } from "../local-plane.ts";
 import type { RunAhead } from "./run.ts";
 
 export interface ReadPorts {
   readonly wake: Wake;
-  /** The real control plane, once it is asked for. */
-  opened(): Promise<LocalPlane> | null;
-  /** Why it could not be opened; null: it could, or nobody needs it. */
+  /** The real control plane; null: nobody asks for it, or it could not be opened. */
+  opening(): Promise<LocalPlane> | null;
+  /** Why it could not be opened although the run needs it; null: it does not. */
   broken(): unknown;
 }
 
@@ -20,7 +21,6 @@ export interface ReadPorts {
 export const CHANGED = "ahead";
 
 const StreamNames = v.optional(v.picklist(["stdout", "stderr"]), "stdout");
-const FINAL = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
 const POLL_MS = 1_000;
 
 /** null: the real control plane knows what to say. `path`: what follows the run's own. */
@@ -47,26 +47,26 @@ function nodeOf({ state }: RunAhead, step: string): RunAhead["state"]["steps"][n
   return [...state.steps, ...state.handlers].find(({ name }) => name === step);
 }
 
-/** A last line without its end counts too. */
+/** A last line without its end counts too; a last character that is cut does not. */
 function lastLines(bytes: Uint8Array, count: number): Record<string, unknown> {
-  const lines = new TextDecoder().decode(bytes).split("\n");
+  const lines = new TextDecoder().decode(bytes, { stream: true }).split("\n");
   if (lines.at(-1) === "") lines.pop();
   const last = lines.slice(-count);
   return { content: last.join("\n"), lineCount: last.length, totalLines: lines.length, hasMore: false };
 }
 
 async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): AsyncGenerator<Uint8Array> {
-  for (let shown: RunAhead["state"] | null = null;;) {
+  for (let shown: RunAhead["state"] | null = null; !request.signal.aborted;) {
     if (ports.broken() !== null) throw ports.broken();
-    if (ports.opened() !== null) return yield* goOn(ports, request, null);
+    const real = await openedOf(ports);
+    if (real !== null) return yield* goOn(real, request, null);
     if (shown !== run.state) {
       shown = run.state;
       yield frame("run", JSON.stringify(run.details()), String(run.ackSeq));
-      if (FINAL.includes(shown.status)) return;
+      if (isFinal(shown.status)) return;
       continue;
     }
     await ports.wake.wait([CHANGED], POLL_MS, request.signal);
-    if (request.signal.aborted) return;
   }
 }
 
@@ -76,10 +76,11 @@ async function* logFrames(
   { step, stream }: { readonly step: string; readonly stream: StreamName },
   request: Request,
 ): AsyncGenerator<Uint8Array> {
-  for (let offset = 0;;) {
-    if (ports.opened() !== null) return yield* goOn(ports, request, String(offset));
+  for (let offset = Number(request.headers.get("Last-Event-ID") ?? "0"); !request.signal.aborted;) {
+    const real = await openedOf(ports);
+    if (real !== null) return yield* goOn(real, request, String(offset));
     const node = nodeOf(run, step);
-    const isOver = FINAL.includes(run.state.status) ||
+    const isOver = isFinal(run.state.status) ||
       (node !== undefined && node.finishedAt !== null && node.status !== "retrying");
     const log = run.log(step, stream);
     if (log.length > offset) {
@@ -90,21 +91,23 @@ async function* logFrames(
     }
     if (isOver) return yield frame("end", "", String(offset));
     await ports.wake.wait([CHANGED], POLL_MS, request.signal);
-    if (request.signal.aborted) return;
   }
 }
 
+/** null: it is not open, or could not be opened. */
+async function openedOf(ports: ReadPorts): Promise<LocalPlane | null> {
+  return await ports.opening()?.catch(() => null) ?? null;
+}
+
 /** The same question to the real control plane, from where this stream has got to. */
-async function* goOn(
-  ports: ReadPorts,
-  request: Request,
-  lastId: string | null,
-): AsyncGenerator<Uint8Array> {
+async function* goOn(real: LocalPlane, request: Request, lastId: string | null): AsyncGenerator<Uint8Array> {
   const headers = new Headers(request.headers);
   if (lastId !== null) headers.set("Last-Event-ID", lastId);
-  const plane = await ports.opened();
-  const response = await plane?.fetch(new Request(request.url, { headers, signal: request.signal }));
-  if (response?.body) yield* response.body;
+  const response = await real.fetch(new Request(request.url, { headers, signal: request.signal }));
+  if (!response.ok) {
+    throw new Error(`the control plane answered ${response.status}: ${await response.text()}`);
+  }
+  if (response.body !== null) yield* response.body;
 }
 
 function frame(event: string, data: string, id: string): Uint8Array {

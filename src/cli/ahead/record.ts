@@ -1,19 +1,16 @@
 /**
- * What is kept of a run while the database is not open: the run as it was submitted, its attempt, and every report that was
- * acknowledged, in order, a line of JSON each. A line is on the disk before its report is answered: nothing is told twice or
- * lost.
+ * What is kept of a run while the database is not open: the run as it was submitted, and everything that was acknowledged of
+ * it, in order, a line of JSON each. A line is on the disk before its answer is given: nothing is told twice or lost.
  */
 import { join } from "node:path";
 import * as v from "valibot";
 import { EventsRequest, LogQuery, RegisterRequest } from "../../protocol/messages.ts";
 import { EpochMs } from "../../run/event.ts";
 import { RunId, Uuid } from "../../run/ids.ts";
-import type { AheadAttempt, AheadReport, AheadRun } from "../../server/dispatch/adopt.ts";
+import type { AheadEntry, AheadRun } from "../../server/dispatch/adopt.ts";
 import { parseJson } from "../../workflow/json.ts";
 import { UserError } from "../command.ts";
 import type { Home } from "../home.ts";
-
-const Texts = v.record(v.string(), v.string());
 
 const Run = v.object({
   at: EpochMs,
@@ -28,21 +25,28 @@ const Run = v.object({
     v.object({ kind: v.literal("json"), json: v.string() }),
   ]),
   labels: v.array(v.string()),
-  selector: Texts,
+  selector: v.record(v.string(), v.string()),
   sourceDir: v.string(),
   defaultDir: v.string(),
   triggerActor: v.string(),
 });
 
-const Attempt = v.object({
-  at: EpochMs,
-  id: Uuid,
-  claimId: Uuid,
-  tokenDigest: v.string(),
-  runner: v.object({ id: Uuid, tokenDigest: v.string(), facts: RegisterRequest }),
-});
-
-const Report = v.variant("kind", [
+const Entry = v.variant("kind", [
+  v.object({
+    kind: v.literal("runner"),
+    at: EpochMs,
+    id: Uuid,
+    tokenDigest: v.string(),
+    facts: RegisterRequest,
+  }),
+  v.object({
+    kind: v.literal("attempt"),
+    at: EpochMs,
+    id: Uuid,
+    runnerId: Uuid,
+    claimId: Uuid,
+    tokenDigest: v.string(),
+  }),
   v.object({ kind: v.literal("events"), at: EpochMs, request: EventsRequest }),
   v.object({
     kind: v.literal("log"),
@@ -59,15 +63,13 @@ const Report = v.variant("kind", [
 
 export interface AheadRecord {
   readonly run: AheadRun;
-  /** null: nothing of it was executed. */
-  readonly attempt: AheadAttempt | null;
-  readonly reports: readonly AheadReport[];
+  readonly entries: readonly AheadEntry[];
 }
 
 export interface RecordFile extends Disposable {
   readonly sizeBytes: number;
-  /** Returns when it would survive a loss of power; throws when the disk does not take it, and may be repeated then. */
-  add(line: AheadAttempt | AheadReport): Promise<void>;
+  /** Returns when the disk has it; throws when the disk does not take it, and may be repeated then. */
+  add(entry: AheadEntry): Promise<void>;
 }
 
 function folderOf(home: Home): string {
@@ -77,25 +79,28 @@ function folderOf(home: Home): string {
 export async function createRecord(home: Home, run: AheadRun): Promise<RecordFile> {
   const folder = folderOf(home);
   // Ids begin with the time: names in order are runs in order.
-  const file = await openFile(folder, `${run.id}.jsonl`);
+  const path = join(folder, `${run.id}.jsonl`);
+  const file = await openFile(folder, path);
   let sizeBytes = 0;
+  let isTorn = false;
   const write = async (line: unknown): Promise<void> => {
     const bytes = new TextEncoder().encode(JSON.stringify(line, asText) + "\n");
-    try {
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      await file.syncData();
-    } catch (error) {
-      // No half of a line may be in the way of the next.
+    // No half of a line may be in the way of the next.
+    if (isTorn) {
       await file.truncate(sizeBytes);
       await file.seek(sizeBytes, Deno.SeekMode.Start);
-      throw error;
     }
+    isTorn = true;
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.syncData();
+    isTorn = false;
     sizeBytes += bytes.length;
   };
   try {
     await write(run);
   } catch (error) {
     file.close();
+    await Deno.remove(path).catch(() => {});
     throw unwritable(folder, error);
   }
   return {
@@ -107,10 +112,10 @@ export async function createRecord(home: Home, run: AheadRun): Promise<RecordFil
   };
 }
 
-async function openFile(folder: string, name: string): Promise<Deno.FsFile> {
+async function openFile(folder: string, path: string): Promise<Deno.FsFile> {
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    return await Deno.open(join(folder, name), { createNew: true, write: true, mode: 0o600 });
+    return await Deno.open(path, { createNew: true, write: true, mode: 0o600 });
   } catch (error) {
     throw unwritable(folder, error);
   }
@@ -147,9 +152,6 @@ export async function readRecord(path: string): Promise<AheadRecord | "empty" | 
   const lines = (await Deno.readTextFile(path)).split("\n").slice(0, -1).map(parseJson);
   if (lines.length === 0) return "empty";
   const run = v.safeParse(Run, lines[0]);
-  const attempt = v.safeParse(v.nullable(Attempt), lines[1] ?? null);
-  const reports = v.safeParse(v.array(Report), lines.slice(2));
-  return run.success && attempt.success && reports.success
-    ? { run: run.output, attempt: attempt.output, reports: reports.output }
-    : null;
+  const entries = v.safeParse(v.array(Entry), lines.slice(1));
+  return run.success && entries.success ? { run: run.output, entries: entries.output } : null;
 }

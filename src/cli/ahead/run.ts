@@ -63,11 +63,17 @@ export function newRunAhead(planned: NewRun, at: number): RunAhead {
       }
     },
     log: (step, stream) => {
-      const { parts, length, isFinal } = logOf(step, stream);
-      return { length, isFinal, bytes: (from) => concat(parts).subarray(from) };
+      const log = logOf(step, stream);
+      return { length: log.length, isFinal: log.isFinal, bytes: (from) => joined(log).subarray(from) };
     },
     details: () => toDetails(planned, at, state),
   };
+}
+
+/** Joined once, not at each look. */
+function joined(log: { parts: Uint8Array[] }): Uint8Array {
+  if (log.parts.length > 1) log.parts = [concat(log.parts)];
+  return log.parts[0] ?? new Uint8Array();
 }
 
 function toDetails(planned: NewRun, at: number, state: RunState): RunDetails {

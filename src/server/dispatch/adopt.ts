@@ -8,15 +8,14 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { beginAttempts } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
-import { getRunner, insertRunner } from "../store/runners.ts";
+import { getRunner, insertRunner, type RunnerRow, updateRunner } from "../store/runners.ts";
 import { insertRun, type NewRun } from "../store/runs.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { type LogPiece, reportLog } from "./logs.ts";
 import { graceOf } from "./patience.ts";
-import { parseDefinition, planRunOf } from "./plan.ts";
+import { parseDefinition, type Planned, planRunOf, PRIORITY } from "./plan.ts";
 import { newReports } from "./report.ts";
 import { TOKEN_LIFE_MS } from "./runner-token.ts";
-import { PRIORITY } from "./start.ts";
 
 /** A run as it was submitted. Times are epoch ms. */
 export interface AheadRun {
@@ -35,20 +34,28 @@ export interface AheadRun {
   readonly triggerActor: string;
 }
 
-/** Its only attempt, and the runner that began it: the one of the home. */
-export interface AheadAttempt {
+/** What became of it, in the order in which it was acknowledged. */
+export type AheadEntry = AheadRunner | AheadAttempt | AheadReport;
+
+/** The home's own runner, which was taken at its word. */
+export interface AheadRunner {
+  readonly kind: "runner";
   readonly at: number;
   readonly id: string;
-  readonly claimId: string;
   readonly tokenDigest: string;
-  readonly runner: {
-    readonly id: string;
-    readonly tokenDigest: string;
-    readonly facts: RegisterRequest;
-  };
+  readonly facts: RegisterRequest;
 }
 
-/** What its runner told, in the order in which it was acknowledged. */
+/** The run's only attempt. */
+export interface AheadAttempt {
+  readonly kind: "attempt";
+  readonly at: number;
+  readonly id: string;
+  readonly runnerId: string;
+  readonly claimId: string;
+  readonly tokenDigest: string;
+}
+
 export type AheadReport =
   | { readonly kind: "events"; readonly at: number; readonly request: EventsRequest }
   | { readonly kind: "log"; readonly at: number; readonly piece: LogPiece };
@@ -59,26 +66,29 @@ export async function adoptRun(
   ports: ServerPorts,
   settings: ServerSettings,
   run: AheadRun,
-  attempt: AheadAttempt,
-  reports: readonly AheadReport[],
+  entries: readonly AheadEntry[],
 ): Promise<Adopted> {
   const planned = await planAgain(run);
   if (!planned.ok) return planned;
+  const runners = entries.filter((entry) => entry.kind === "runner");
+  const attempt = entries.find((entry) => entry.kind === "attempt") ?? null;
   await ports.db.transaction(async (tx) => {
-    await insertUnknown(tx, attempt);
+    for (const runner of runners) await admitRunner(tx, runner, new Date(ports.clock.now()));
     const isNew = await insertRun(tx, planned.run, new Date(run.at));
-    if (isNew) await begin(tx, settings, planned.run, attempt);
+    if (isNew && attempt !== null) await begin(tx, settings, planned.run, attempt);
   });
-  const { id: attemptId, tokenDigest, runner } = attempt;
-  const caller = { runnerId: runner.id, attemptId, tokenDigest };
-  for (const report of reports) {
-    const answer = await tell(portsAt(ports, report.at), settings, caller, report);
-    if (!answer.ok) return { ok: false, message: answer.message };
+  // Submitted, and not begun: it waits for its runner, as every other.
+  if (attempt === null) return { ok: true };
+  const { id: attemptId, runnerId, tokenDigest } = attempt;
+  for (const entry of entries) {
+    if (entry.kind === "runner" || entry.kind === "attempt") continue;
+    const told = await tell(portsAt(ports, entry.at), settings, { runnerId, attemptId, tokenDigest }, entry);
+    if (!told.ok) return { ok: false, message: told.message };
   }
   return { ok: true };
 }
 
-async function planAgain(run: AheadRun): Promise<Awaited<ReturnType<typeof planRunOf>>> {
+async function planAgain(run: AheadRun): Promise<Planned> {
   const read = parseDefinition(null, run.text, run.name, null);
   if (!read.ok) return read;
   return await planRunOf(read.definition, { ids: { uuid: () => run.id } }, {
@@ -99,35 +109,31 @@ async function begin(
   tx: Transaction,
   settings: ServerSettings,
   run: NewRun,
-  { at, runner, ...attempt }: AheadAttempt,
+  { at, kind: _kind, ...attempt }: AheadAttempt,
 ): Promise<void> {
   const { leaseMs, startDeadlineMs } = settings.runner;
   const times = { leaseMs, graceMs: graceOf(settings, run), startDeadlineMs };
-  const begun = { ...attempt, ...times, runId: run.id, runnerId: runner.id, slot: null, fence: 1 };
-  await beginAttempts(tx, [begun], new Date(at));
+  await beginAttempts(tx, [{ ...attempt, ...times, runId: run.id, slot: null, fence: 1 }], new Date(at));
 }
 
-/** A runner whose registration the database has not seen. */
-async function insertUnknown(tx: Transaction, { at, runner }: AheadAttempt): Promise<void> {
-  if (await getRunner(tx, runner.id) !== null) return;
-  const { name, machineId, labels, capacity, features, version, os, arch, publicKey = null } = runner.facts;
-  await insertRunner(tx, {
-    id: runner.id,
-    name,
-    machineId,
-    labels,
-    fixedLabels: {},
-    capacity,
-    features,
-    version,
-    os,
-    arch,
-    publicKey,
-    tokenDigest: runner.tokenDigest,
-    tokenExpiresAt: new Date(at + TOKEN_LIFE_MS),
-    state: "active",
-    createdAt: new Date(at),
-  });
+/** As if it had registered: nobody was there to tell it that its token is unknown, or no good any more. */
+async function admitRunner(tx: Transaction, runner: AheadRunner, now: Date): Promise<void> {
+  const { at, id, tokenDigest, facts } = runner;
+  const token = { tokenDigest, tokenExpiresAt: new Date(at + TOKEN_LIFE_MS), state: "active" as const };
+  const known = await getRunner(tx, id);
+  if (known !== null) {
+    if (!isGood(known, tokenDigest, now)) await updateRunner(tx, id, token);
+    return;
+  }
+  const { name, machineId, labels, capacity, features, version, os, arch, publicKey = null } = facts;
+  const described = { name, machineId, labels, capacity, features, version, os, arch, publicKey };
+  await insertRunner(tx, { id, ...described, ...token, fixedLabels: {}, createdAt: new Date(at) });
+}
+
+function isGood(runner: RunnerRow, tokenDigest: string, now: Date): boolean {
+  if (runner.state === "revoked" || runner.state === "gone") return false;
+  if (runner.tokenDigest === tokenDigest) return runner.tokenExpiresAt > now;
+  return runner.previousDigest === tokenDigest && runner.previousUntil !== null && runner.previousUntil > now;
 }
 
 /** With a clock that stands at the moment at which it was told. */

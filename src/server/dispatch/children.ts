@@ -32,6 +32,7 @@ import {
   notFound,
   type ReportRefusal,
 } from "./caller.ts";
+import { PRIORITY } from "./plan.ts";
 import { endedMeanwhile } from "./awaited.ts";
 import { stopRun } from "./cancel.ts";
 import { claimCandidates } from "./claim.ts";
@@ -39,7 +40,7 @@ import { readGrants } from "./grants.ts";
 import { MAX_DEPTH } from "./parentage.ts";
 import { queueResumed } from "./resume.ts";
 import { readSelector } from "./selector.ts";
-import { planRun, PRIORITY } from "./start.ts";
+import { planRun } from "./start.ts";
 
 /** How long a look at a child waits for its end. */
 const VIEW_WAIT_MS = 20_000;

@@ -11,6 +11,9 @@ import { newBlob } from "../store/blob.ts";
 import type { NewRun, RunParent, Trust } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
+/** Lower goes first (QU-13). */
+export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
+
 /** Queues are keys of an index, which holds short texts only. */
 const QUEUE_MAX_LENGTH = 255;
 
@@ -79,6 +82,13 @@ export async function planRunOf(
   }
   const bound = bindParams(workflow.params, request.params);
   if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
+  const unstorable = Object.entries(bound.values).find(([, value]) => !isStorable(value));
+  if (unstorable !== undefined) {
+    return refuse(
+      "bad_request",
+      `parameter validation failed: ${unstorable[0]}: the value holds a NUL character or half a character`,
+    );
+  }
   const changed = request.triggerType === "manual" && workflow.runConfig.disableParamEdit
     ? changedParams(workflow.params, bound)
     : [];
@@ -123,6 +133,11 @@ export async function planRunOf(
       approvalSha: request.approvalSha ?? null,
     },
   };
+}
+
+/** No environment variable and no text of the database holds anything else. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
 }
 
 /** A text that can be executed. */

@@ -3,8 +3,8 @@ import type { ServerPorts } from "../ports.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, updateRun } from "../store/runs.ts";
+import { PRIORITY } from "./plan.ts";
 import { readSelector } from "./selector.ts";
-import { PRIORITY } from "./start.ts";
 
 const MAX_REQUEUES = 5;
 const DELAYS_MS = [1_000, 5_000, 15_000, 60_000, 60_000] as const;

@@ -6,8 +6,8 @@ import { getBlob, getText } from "../store/blobs.ts";
 import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { selectorOf } from "./retry.ts";
-import type { StartRequest } from "./plan.ts";
-import { PRIORITY, type Started, startRun } from "./start.ts";
+import { PRIORITY, type StartRequest } from "./plan.ts";
+import { type Started, startRun } from "./start.ts";
 
 export interface RescheduleRequest {
   readonly name: string;

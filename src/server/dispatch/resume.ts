@@ -7,9 +7,9 @@ import type { Transaction } from "../store/db.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
 import { listSteps, type StepRow, updateSteps } from "../store/steps.ts";
+import { PRIORITY } from "./plan.ts";
 import { workflowOf } from "./run-workflow.ts";
 import { readSelector } from "./selector.ts";
-import { PRIORITY } from "./start.ts";
 
 export interface ResumeOptions {
   /** When the run may be claimed; default: now. */

@@ -7,9 +7,6 @@ import { currentDefinition } from "../store/workflows.ts";
 import { type DefinitionRead, parseDefinition, type Planned, planRunOf, type StartRequest } from "./plan.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
-/** Lower goes first (QU-13). */
-export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
-
 export type Started =
   | { readonly ok: true; readonly id: string; readonly name: string; readonly dagRunId: string }
   | Refusal;

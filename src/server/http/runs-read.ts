@@ -1,6 +1,5 @@
 /** One run as API, live stream and pages show it. */
 import { outputsOf } from "../../run/collected.ts";
-import type { RunStatus } from "../../run/event.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import { workflowOf } from "../dispatch/run-workflow.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -61,9 +60,4 @@ export interface RunOutputs {
     readonly params: string;
   };
   readonly outputs: Readonly<Record<string, string>>;
-}
-
-/** No event will change a run in this status any more, short of a retry. */
-export function isFinal(status: RunStatus): boolean {
-  return ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"].includes(status);
 }

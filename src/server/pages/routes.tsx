@@ -1,4 +1,5 @@
 /** Pages: read, render; forms: one call, back to the page. */
+import { isFinal } from "../../run/status.ts";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { deleteCookie, setCookie } from "hono/cookie";
@@ -8,7 +9,7 @@ import { stopRun } from "../dispatch/cancel.ts";
 import { decideForkRun } from "../dispatch/fork-approval.ts";
 import { answerError, refused, unwrap } from "../http/answer.ts";
 import { guard, type GuardVariables, SESSION_COOKIE } from "../http/guard.ts";
-import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
+import { findRun, readDetails } from "../http/runs-read.ts";
 import { statusesOf, toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";

@@ -1,4 +1,5 @@
 /** The page of one run, and what people send from it for a step that waits for them. */
+import { isFinal } from "../../run/status.ts";
 import type { Context } from "hono";
 import { typedInputs } from "../../workflow/task-inputs.ts";
 import {
@@ -13,7 +14,7 @@ import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
 import { readSelector } from "../dispatch/selector.ts";
 import { healthOf } from "../http/api/access.ts";
-import { findRun, isFinal, readDetails } from "../http/runs-read.ts";
+import { findRun, readDetails } from "../http/runs-read.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
 import { listQueues } from "../store/queue-settings.ts";

@@ -1,8 +1,8 @@
 /** Starts, stops and restarts what its schedule says (CR-08 to CR-13). */
 import { sha256 } from "../../workflow/digest.ts";
 import { nextDue, type Schedule } from "../../workflow/schedule.ts";
-import { type Definition, parseDefinition } from "../dispatch/plan.ts";
-import { planRun, PRIORITY } from "../dispatch/start.ts";
+import { type Definition, parseDefinition, PRIORITY } from "../dispatch/plan.ts";
+import { planRun } from "../dispatch/start.ts";
 import { stopRun } from "../dispatch/cancel.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";

@@ -5,8 +5,8 @@
 import { isMapping } from "../../workflow/json.ts";
 import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
 import type { ForgeEvent, GitTrigger, TriggerBlock } from "../../workflow/trigger.ts";
-import { type Definition, parseDefinition } from "../dispatch/plan.ts";
-import { planRun, PRIORITY } from "../dispatch/start.ts";
+import { type Definition, parseDefinition, PRIORITY } from "../dispatch/plan.ts";
+import { planRun } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
 import type { ServerSettings } from "../settings.ts";

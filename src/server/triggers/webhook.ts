@@ -3,8 +3,8 @@
  * what was decided. The order of the checks is observable and kept (1.2).
  */
 import { concat } from "../../run/bytes.ts";
-import { parseDefinition } from "../dispatch/plan.ts";
-import { planRun, PRIORITY, runExists } from "../dispatch/start.ts";
+import { parseDefinition, PRIORITY } from "../dispatch/plan.ts";
+import { planRun, runExists } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
 import { bearerOf, digestToken, isEqualConstantTime } from "../secrets/token.ts";

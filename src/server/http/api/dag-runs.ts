@@ -2,13 +2,14 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { Signature, withSignature } from "../../../workflow/signature.ts";
+import { PRIORITY } from "../../dispatch/plan.ts";
 import { decideForkRun } from "../../dispatch/fork-approval.ts";
 import { stopRun } from "../../dispatch/cancel.ts";
 import { dequeueFirst, dequeueNamed } from "../../dispatch/dequeue.ts";
 import { removeRun, removeRuns } from "../../dispatch/remove.ts";
 import { type RescheduleChanges, rescheduleRun } from "../../dispatch/reschedule.ts";
 import { retryRun } from "../../dispatch/retry.ts";
-import { PRIORITY, startRun } from "../../dispatch/start.ts";
+import { startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { getText } from "../../store/blobs.ts";

@@ -9,8 +9,8 @@ import { errorLines, type Problem } from "../../../workflow/problem.ts";
 import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
 import { parentageOf } from "../../dispatch/parentage.ts";
-import type { StartRequest } from "../../dispatch/plan.ts";
-import { PRIORITY, type Started, startRun } from "../../dispatch/start.ts";
+import { PRIORITY, type StartRequest } from "../../dispatch/plan.ts";
+import { type Started, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import {
   currentDefinition,

@@ -1,9 +1,10 @@
 /** A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. */
+import { isFinal } from "../../../run/status.ts";
 import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
 import { getRunById, type RunRow, statusOf } from "../../store/runs.ts";
 import type { GuardVariables } from "../guard.ts";
-import { findRun, isFinal, newDetailsReader } from "../runs-read.ts";
+import { findRun, newDetailsReader } from "../runs-read.ts";
 import { sse } from "../sse.ts";
 
 const POLL_MS = 1_000;

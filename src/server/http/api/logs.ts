@@ -1,4 +1,5 @@
 /** Step logs (AP-66 to AP-68): by lines, as raw bytes, followed live. Read from the store in bounded pieces. */
+import { isFinal } from "../../../run/status.ts";
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { ServerPorts } from "../../ports.ts";
@@ -6,7 +7,7 @@ import { findLine, type LogStream, type LogView, readLog, viewLog } from "../../
 import type { StreamName } from "../../../run/ports.ts";
 import { refused } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
-import { findRun, isFinal } from "../runs-read.ts";
+import { findRun } from "../runs-read.ts";
 import { sse, type SseWriter } from "../sse.ts";
 import { naturalOf } from "./dag-runs.ts";
 
