@@ -58,7 +58,7 @@ export class LogLane {
   async run(): Promise<void> {
     const { spool, ports, stop } = this.#options;
     while (!stop.aborted) {
-      await untilDue(ports.clock, spool, () => this.#isOver() ? 0 : this.#next().waitMs, stop);
+      await untilDue(ports.clock, spool, "logs", () => this.#isOver() ? 0 : this.#next().waitMs, stop);
       if (stop.aborted || this.#isOver()) return;
       const { stream } = this.#next();
       // The other lane has taken it.
@@ -67,8 +67,9 @@ export class LogLane {
       progress.isBusy = true;
       await this.#sendPiece(stream, progress);
       progress.isBusy = false;
-      // The other lanes may have waited for this stream.
-      spool.touch();
+      // The other lane, or an event, may have waited for this stream.
+      spool.touch("logs");
+      spool.touch("events");
     }
   }
 
@@ -137,8 +138,10 @@ export class LogLane {
 
   #undelivered(): ReadonlySet<StreamFile> {
     const { streams } = this.#options.spool;
-    for (const stream of streams.slice(this.#seen)) this.#open.add(stream);
-    this.#seen = streams.length;
+    for (; this.#seen < streams.length; this.#seen++) {
+      const stream = streams[this.#seen];
+      if (stream !== undefined) this.#open.add(stream);
+    }
     for (const stream of this.#open) if (this.#isDelivered(stream)) this.#open.delete(stream);
     return this.#open;
   }

@@ -42,6 +42,9 @@ export interface SpoolBudget {
   usedBytes: number;
 }
 
+/** What a watcher of the spool cares for: `logs` are bytes, and the ends of streams that have some. */
+export type Topic = "events" | "logs";
+
 export interface Spool extends Journal, AsyncDisposable {
   readonly header: SpoolHeader;
   readonly lastSeq: number;
@@ -67,10 +70,10 @@ export interface Spool extends Journal, AsyncDisposable {
   peek(seq: number): SpooledEvent | undefined;
   /** Events `from` to `to`, both included, flushed to the disk itself before they are given away. */
   read(from: number, to: number): Promise<WireEvent[]>;
-  /** Calls `look` after each change, until disposed. */
-  watch(look: () => void): Disposable;
+  /** Calls `look` after each change of that topic, until disposed. */
+  watch(topic: Topic, look: () => void): Disposable;
   /** Something outside the spool changed that its watchers look at. */
-  touch(): void;
+  touch(topic: Topic): void;
   /** For processes that come after this one. */
   keepHeader(header: SpoolHeader): Promise<void>;
   /** Deletes everything. Nothing may be written afterwards. */
@@ -127,15 +130,15 @@ async function open(
   const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
   const events = await openEventFile(disk, join(folder, "events.jsonl"), clock);
   const recovery = await openRecovery(disk, folder);
-  const watchers = new Set<() => void>();
+  const watchers: Readonly<Record<Topic, Set<() => void>>> = { events: new Set(), logs: new Set() };
   /** Of the streams; opened with the first. */
   let list: DiskFile | null = null;
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   budget.usedBytes += sizeOf(streams);
 
-  const touch = (): void => {
-    for (const look of watchers) look();
+  const touch = (topic: Topic): void => {
+    for (const look of watchers[topic]) look();
   };
 
   const append = async (body: RunEventBody): Promise<void> => {
@@ -145,12 +148,11 @@ async function open(
     }
     if (body.type === "step.started") recovery.begin(body.step, sizesOf(streamsOf(body.step)));
     // Ended first: who sees the event must see that its streams have their length.
-    await endStreams({ streams, streamsOf }, {
-      type: body.type,
-      step: "step" in body ? body.step : undefined,
-    });
+    const step = "step" in body ? body.step : undefined;
+    await endStreams({ streams, streamsOf }, { type: body.type, step });
     await events.append(body);
-    touch();
+    touch("events");
+    if (isTerminal(body) || streamsOf(step ?? "").some(hasBytes)) touch("logs");
   };
 
   const openStream = (step: string, stream: StreamName): StreamFile => {
@@ -226,7 +228,7 @@ async function open(
       const before = stream.size;
       await stream.append(bytes);
       budget.usedBytes += stream.size - before;
-      touch();
+      touch("logs");
     },
     openStep: (step) => {
       const files = { stdout: openStream(step, "stdout"), stderr: openStream(step, "stderr") };
@@ -239,9 +241,9 @@ async function open(
         ? null
         : { stdout: stdout.path, stderr: stderr.path };
     },
-    watch: (look) => {
-      watchers.add(look);
-      return { [Symbol.dispose]: () => watchers.delete(look) };
+    watch: (topic, look) => {
+      watchers[topic].add(look);
+      return { [Symbol.dispose]: () => watchers[topic].delete(look) };
     },
     keepHeader: (changed) => writeText(disk, join(folder, HEADER), JSON.stringify(changed)),
     remove: async () => {
@@ -277,6 +279,10 @@ const REPLAY_BYTES = 65_536;
 function sizesOf(streams: readonly StreamFile[]): Record<StreamName, number> {
   const of = (name: StreamName): number => sizeOf(streams.filter(({ stream }) => stream === name));
   return { stdout: of("stdout"), stderr: of("stderr") };
+}
+
+function hasBytes(stream: StreamFile): boolean {
+  return stream.size > 0;
 }
 
 function sizeOf(streams: readonly StreamFile[]): number {

@@ -71,7 +71,7 @@ export function openUplink(
           sinceSentMs: ports.clock.mono() - sentAt,
           flushMs: options.settings.eventFlushMs,
         });
-      await untilDue(ports.clock, spool, () => isTold() ? 0 : dueInMs(), stop);
+      await untilDue(ports.clock, spool, "events", () => isTold() ? 0 : dueInMs(), stop);
       if (stop.aborted || isTold()) return;
       sentAt = ports.clock.mono();
       const { last } = batch;

@@ -16,7 +16,11 @@ function newStillClock(): Clock & { readonly sleeps: number[] } {
   };
 }
 
-function newWatched(): { change(): void; watch(look: () => void): Disposable; readonly watchers: number } {
+function newWatched(): {
+  change(): void;
+  watch(topic: string, look: () => void): Disposable;
+  readonly watchers: number;
+} {
   const watchers = new Set<() => void>();
   return {
     get watchers(): number {
@@ -25,7 +29,7 @@ function newWatched(): { change(): void; watch(look: () => void): Disposable; re
     change: () => {
       for (const look of watchers) look();
     },
-    watch: (look) => {
+    watch: (_topic, look) => {
       watchers.add(look);
       return { [Symbol.dispose]: () => watchers.delete(look) };
     },
@@ -36,7 +40,7 @@ Deno.test("M6 a change wakes who waits only when it brings forward what is due",
   const clock = newStillClock();
   const spool = newWatched();
   let due = 100;
-  const waiting = untilDue(clock, spool, () => due, new AbortController().signal);
+  const waiting = untilDue(clock, spool, "events", () => due, new AbortController().signal);
   spool.change();
   due = 99;
   spool.change();
@@ -56,7 +60,7 @@ Deno.test("M6 what nothing is known of is waited for without a timer, and an abo
   const clock = newStillClock();
   const spool = newWatched();
   const stop = new AbortController();
-  const waiting = untilDue(clock, spool, () => Number.POSITIVE_INFINITY, stop.signal);
+  const waiting = untilDue(clock, spool, "events", () => Number.POSITIVE_INFINITY, stop.signal);
   stop.abort();
   await waiting;
   assert.deepEqual(clock.sleeps, []);
