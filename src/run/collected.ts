@@ -1,16 +1,20 @@
-/** The string outputs of a whole run (S-57): what a parent sees of its child. */
+/** The string outputs of a whole run: what a parent sees of its child (S-131), and what is kept of the run (S-57). */
 import type { RunState, StepState } from "./state.ts";
 
-/** Variables under their lowerCamel names, declared outputs under their own; the last writer wins. */
-export function collectOutputs(
-  steps: readonly Pick<StepState, "variables" | "outputs">[],
-): Record<string, string> {
-  const collected: Record<string, string> = {};
-  for (const step of steps) {
-    for (const [name, value] of Object.entries(step.variables)) collected[lowerCamel(name)] = value;
-    Object.assign(collected, step.outputs);
-  }
-  return collected;
+type Publisher = Pick<StepState, "variables" | "outputs">;
+
+/** Under the names that the workflow gives them, by which a parent asks for them; the last writer wins. */
+export function publishedBy(steps: readonly Publisher[]): Record<string, string> {
+  const published: Record<string, string> = {};
+  for (const { variables, outputs } of steps) Object.assign(published, variables, outputs);
+  return published;
+}
+
+/** The same as they are kept: `BUILD_TAG` as `buildTag`. */
+export function collectOutputs(steps: readonly Publisher[]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(publishedBy(steps)).map(([name, value]) => [lowerCamel(name), value]),
+  );
 }
 
 /** Init handler, steps, other handlers. */
@@ -22,17 +26,17 @@ export function inOutputOrder(state: Pick<RunState, "steps" | "handlers">): read
   return [...init, ...state.steps, ...others];
 }
 
-/** `BUILD_TAG` becomes `buildTag`; other spellings stay. */
+/** Other spellings stay. */
 function lowerCamel(name: string): string {
   if (!/^[A-Z][A-Z0-9_]*$/.test(name)) return name;
   return name.toLowerCase().replace(/_+([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
 }
 
-/** The same of rows, each of which knows whether it is a handler. */
-export function outputsOf(
+/** Rows, each of which knows whether it is a handler, in that order. */
+export function rowsInOutputOrder(
   rows: readonly (StepState & { readonly isHandler: boolean })[],
-): Record<string, string> {
+): readonly StepState[] {
   const handlers = rows.filter((row) => row.isHandler);
   const steps = rows.filter((row) => !row.isHandler);
-  return collectOutputs(inOutputOrder({ steps, handlers }));
+  return inOutputOrder({ steps, handlers });
 }

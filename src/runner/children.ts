@@ -5,7 +5,7 @@ import type { AttemptCredential, RunnerClient } from "../protocol/client.ts";
 import type { CallFailure } from "../protocol/exchange.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
-import { collectOutputs, inOutputOrder } from "../run/collected.ts";
+import { inOutputOrder, publishedBy } from "../run/collected.ts";
 import type { RunStatus } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Children, ChildRequest, ChildResult } from "../run/ports.ts";
@@ -134,7 +134,7 @@ async function execute(
     dagRunId,
     status: state.status,
     failure: state.failure,
-    outputs: collectOutputs(inOutputOrder(state)),
+    outputs: publishedBy(inOutputOrder(state)),
   };
 }
 

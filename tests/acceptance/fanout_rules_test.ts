@@ -282,24 +282,29 @@ accept(
   `name: top
 steps:
   - {id: call, action: dag.run, with: {dag: kid}, stdout: @W/json}
-  - {id: use, depends: call, run: 'printf "%s %s" "\${steps.call.outputs.v}" "\${call.outputs.v}" > @W/use'}
+  - {id: use, depends: call, run: 'printf "%s %s" "\${steps.call.outputs.v}" "\${call.outputs.BUILD_TAG}" > @W/use'}
 ---
 name: kid
 steps:
   - id: k
+    output: BUILD_TAG
     run: |
+      echo 1.2
       echo "\${context.trigger.type} \${context.run.root_name} \${context.run.root_id} \${context.run.id}" > @W/o
       echo "v=7" >> "$DAGU_OUTPUT_FILE"
     outputs: [{name: v}]
 `,
   [{
     args: [...START, "-r", "r9"],
-    files: { use: "7 7" },
+    files: { use: "7 1.2" },
     check: async (_result, folder) => {
       const text = await Deno.readTextFile(`${folder}/json`);
       const value = JSON.parse(text);
       assert.equal(text, `${JSON.stringify(value, null, 2)}\n`);
-      assert.deepEqual([value.name, value.status, value.outputs], ["kid", "succeeded", { v: "7" }]);
+      assert.deepEqual([value.name, value.status, value.outputs], ["kid", "succeeded", {
+        BUILD_TAG: "1.2",
+        v: "7",
+      }]);
       assert.equal(await Deno.readTextFile(`${folder}/o`), `subdag top r9 ${value.dagRunId}\n`);
     },
   }],

@@ -2,7 +2,7 @@
 import { sha256 } from "../../workflow/digest.ts";
 import type { ChildReply, ChildRequest, ChildView } from "../../protocol/children.ts";
 import type { ProtocolErrorCode } from "../../protocol/messages.ts";
-import { outputsOf } from "../../run/collected.ts";
+import { publishedBy, rowsInOutputOrder } from "../../run/collected.ts";
 import type { RunStatus } from "../../run/event.ts";
 import { RunId, toBase62 } from "../../run/ids.ts";
 import * as v from "valibot";
@@ -266,6 +266,6 @@ async function viewOf(ports: ServerPorts, run: RunRow): Promise<ChildView> {
     status,
     queue: run.queue,
     failure: failureOf(run),
-    outputs: outputsOf(rows),
+    outputs: publishedBy(rowsInOutputOrder(rows)),
   };
 }

@@ -1,5 +1,5 @@
 /** One run as API, live stream and pages show it. */
-import { outputsOf } from "../../run/collected.ts";
+import { collectOutputs, rowsInOutputOrder } from "../../run/collected.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
 import { workflowOf } from "../dispatch/run-workflow.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -45,7 +45,7 @@ export async function readOutputs(ports: ServerPorts, run: RunRow): Promise<RunO
   const attemptId = attempts.at(-1)?.id ?? "";
   return {
     metadata: { dagName: name, dagRunId, attemptId, status, completedAt: finishedAt, params },
-    outputs: outputsOf(steps),
+    outputs: collectOutputs(rowsInOutputOrder(steps)),
   };
 }
 
