@@ -93,6 +93,8 @@ export interface StepCall {
   readonly graceMs: number;
   /** Cap of one captured output and of the output file, bytes. */
   readonly maxOutputSize: number;
+  /** Both streams go into one log and nowhere else: a process on the host may write both to one pipe, which keeps their order. */
+  readonly isOneStream: boolean;
   readonly files: StepFiles;
 }
 

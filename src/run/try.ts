@@ -180,8 +180,17 @@ function newCall(run: StepRun, { retry, taken }: TryNumber, resolved: Resolved):
     signalOnStop: step.signalOnStop ?? "SIGTERM",
     graceMs: workflow.maxCleanUpTimeSec * 1000,
     maxOutputSize: workflow.maxOutputSize,
+    isOneStream: step.logOutput === "merged" && !tellsStreamsApart(step),
     files,
   };
+}
+
+/** Whether it matters to somebody beside the log what went to stdout and what to stderr. */
+function tellsStreamsApart(step: Step): boolean {
+  const isTarget = ({ file, artifact, outputs }: StreamTarget): boolean =>
+    file !== null || artifact !== null || Object.keys(outputs).length > 0;
+  return isTarget(step.stdout) || isTarget(step.stderr) || step.output !== null ||
+    step.outputObject !== null || step.outputSchema !== null || step.continueOn.output.length > 0;
 }
 
 // ---- streams ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ export interface ProcessRequest {
   readonly cwd: string;
   /** null: the null device (S-32). */
   readonly stdin: string | null;
+  /** stderr goes where stdout goes, so that what is written to both keeps its order; all of it is told as stdout. */
+  readonly isOneStream?: boolean;
   /** Attempt for which it runs: `killLeftovers` finds it again after a crash of the runner. */
   readonly owner: string;
 }
@@ -122,7 +124,10 @@ function lookUp(name: string, path: string, cwd: string): Program {
 }
 
 function start(path: string, request: ProcessRequest, token: string): Deno.ChildProcess | ProcessEnd {
-  const leader = groupLeader(path, request.argv.slice(1));
+  const [program, args] = request.isOneStream === true
+    ? [SHELL, ["-c", JOIN_STREAMS, path, ...request.argv.slice(1)]]
+    : [path, request.argv.slice(1)];
+  const leader = groupLeader(program, args);
   try {
     return new Deno.Command(leader.program, {
       args: leader.args,
@@ -148,6 +153,10 @@ interface Leader {
   readonly args: string[];
   readonly isDetached: boolean;
 }
+
+/** The shell is replaced by the program: it is no process more, and the exit code is the program's. */
+const SHELL = "/bin/sh";
+const JOIN_STREAMS = 'exec "$0" "$@" 2>&1';
 
 const SETSID = "/usr/bin/setsid";
 let hasSetsid: boolean | null = null;

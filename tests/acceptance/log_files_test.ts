@@ -47,6 +47,31 @@ steps:
   }],
 );
 
+const TURNS = Array.from({ length: 40 }, (_, at) => at);
+accept(
+  "S-60 a merged log has the lines in the order of their writing; a failure quotes its end",
+  `
+log_dir: "@W/logs"
+log_output: merged
+steps:
+  - {id: turns, run: '${TURNS.map((at) => `echo ${at}${at % 2 === 0 ? "" : " >&2"}`).join("; ")}; exit 3'}
+  - {id: apart, run: 'echo out; echo err >&2', stdout: "@W/out"}
+  - {id: exec, action: exec, with: {command: sh, args: [-c, 'echo 1; echo 2 >&2; echo 3']}}
+`,
+  [{
+    args: [...START, "--run-id", "kept7"],
+    code: 1,
+    err: ["exit status 3", "recent stdout:; 0; 1; 2; 3"],
+    files: { out: "out\n" },
+    check: async (_result, folder) => {
+      const files = await filesOf(join(folder, "logs", "w"));
+      assert.deepEqual(files["turns.log"], [`${TURNS.join("\n")}\n`]);
+      assert.deepEqual(files["exec.log"], ["1\n2\n3\n"]);
+      assert.deepEqual(files["apart.log"]?.map((text) => text.split("\n").sort()), [["", "err", "out"]]);
+    },
+  }],
+);
+
 accept(
   "S-60 1.3 without log_dir the files are where DAGU_LOG_DIR says, and the run's own log tells what happened",
   `

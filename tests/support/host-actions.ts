@@ -122,6 +122,7 @@ const PLAIN: Omit<StepCall, "action" | "files"> = {
   signalOnStop: "SIGTERM",
   graceMs: 5_000,
   maxOutputSize: 1_048_576,
+  isOneStream: false,
 };
 
 export function newScope(scope: Partial<RunScope> = {}): RunScope {

@@ -44,7 +44,8 @@ export interface HostProcess {
 /** Runs one process of the step. A missing program is told apart from a program that ends with 127. */
 export async function runHostProcess(work: Work, places: HostPlaces, process: HostProcess): Promise<Outcome> {
   const { attempt, call } = work;
-  const tails = newTails(process.tailed);
+  const { isOneStream } = call;
+  const tails = newTails(isOneStream ? ["stdout"] : process.tailed);
   const end = await runProcess(
     attempt.clock,
     {
@@ -52,6 +53,7 @@ export async function runHostProcess(work: Work, places: HostPlaces, process: Ho
       env: hostEnvironment(attempt.hostEnv, call),
       cwd: places.cwd,
       stdin: process.stdin,
+      isOneStream,
       owner: attempt.attemptId,
     },
     stopRules(work),

@@ -32,6 +32,7 @@ const CALL: StepCall = {
   workingDir: null,
   signalOnStop: "SIGTERM",
   graceMs: 5_000,
+  isOneStream: false,
   maxOutputSize: 1_048_576,
   files: { stdout: "/1", stderr: "/2", output: "/o" },
 };
