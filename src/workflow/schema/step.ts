@@ -174,6 +174,13 @@ const dependencies = v.pipe(
     (paths) => !paths.some((path) => path.includes("${")),
     complain("dependencies must not hold references", "write the paths out"),
   ),
+  v.check(
+    (paths) => !paths.some((path) => path.startsWith("/") || /(^|\/)(\.\.|\.git)(\/|$)/.test(path)),
+    complain(
+      "dependencies must be relative paths without .. and .git",
+      "for example data/*.csv beside the workflow's file",
+    ),
+  ),
 );
 
 /** A map of labels, or `local` (R-38). */
