@@ -192,7 +192,7 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
       ...(option.short === undefined ? {} : { short: option.short }),
     }]),
   );
-  const parsed = parseOrExplain(command, own, options);
+  const parsed = parseOrExplain(command, joinValues(own, options), options);
   if (parsed.values["help"] === true) return "help";
   const [least, most] = command.arguments;
   if (parsed.positionals.length < least) {
@@ -200,7 +200,9 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
   }
   if (parsed.positionals.length > most) {
     const extra = parsed.positionals.slice(most).join(" ");
-    const hint = takesWords(command)
+    const hint = most === 0 && takesWords(command)
+      ? `unexpected arguments ${extra}; the command comes after '--'`
+      : takesWords(command)
       ? `unexpected arguments after DAG definition: ${extra}; parameters come after '--'`
       : `unexpected argument ${extra}`;
     throw new UserError(`${hint}\nUsage: dagu ${command.usage}`);
@@ -234,10 +236,31 @@ function takesWords(command: Command): boolean {
   return command.usage.includes("-- ");
 }
 
+type ParseOptions = Record<string, { type: "string" | "boolean"; multiple: boolean; short?: string }>;
+
+/** A value may begin with a dash, `--params -1`, when it is no option itself: the parser wants it in one word then. */
+function joinValues(args: readonly string[], options: ParseOptions): readonly string[] {
+  const words = Object.entries(options).flatMap(([name, { type, short }]) => [
+    { word: `--${name}`, join: `--${name}=`, type },
+    ...(short === undefined ? [] : [{ word: `-${short}`, join: `-${short}`, type }]),
+  ]);
+  const known = new Map(words.map((one) => [one.word, one]));
+  const isOption = (word: string): boolean => known.has(word.split("=", 1)[0] ?? "");
+  const joined: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const [word = "", next = ""] = args.slice(at, at + 2);
+    const option = known.get(word);
+    if (option?.type !== "string" || at + 1 === args.length) joined.push(word);
+    else if (next.startsWith("-") && !isOption(next)) joined.push(`${option.join}${args[++at]}`);
+    else joined.push(word, args[++at] ?? "");
+  }
+  return joined;
+}
+
 function parseOrExplain(
   command: Command,
   args: readonly string[],
-  options: Record<string, { type: "string" | "boolean"; multiple: boolean; short?: string }>,
+  options: ParseOptions,
 ): { values: Record<string, unknown>; positionals: string[] } {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { systemIds } from "../runner/clock.ts";
 import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
-import { writeErr, writeOut } from "./command.ts";
+import { UserError, writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
 import { openDoor } from "./foreground.ts";
 import type { LocalPlane } from "./local-plane.ts";
@@ -31,6 +31,7 @@ export async function runAndFollow(
   const { plane } = connection;
   if (plane === null) return await follow(context, connection, await submit({}), isQuiet);
   await readRunnerPolicy(context.env);
+  if (context.interrupts.first.aborted) throw new UserError("interrupted; nothing was started");
   const mark = systemIds().uuid();
   const run = await submit({ "dagu-start": mark });
   // Nobody waits for the door: it is for other terminals, while the run goes on.
@@ -106,6 +107,8 @@ async function follow(
   const force = (): void => void connection.api.post(`${runPath(run)}/stop`, { force: true }).catch(() => {});
   const onFirst = (): void => void stop();
   context.interrupts.first.addEventListener("abort", onFirst, { once: true });
+  // It may have come while the run was made ready.
+  if (context.interrupts.first.aborted) onFirst();
   context.interrupts.second.addEventListener("abort", force, { once: true });
   return await followRun(connection.api, run, { isQuiet, signal: new AbortController().signal });
 }

@@ -60,6 +60,10 @@ export function nodesOf(run: RunDetails): Node[] {
   return [...run.nodes, ...handlers.filter((node) => node !== undefined)];
 }
 
+export function isOver(run: RunDetails): boolean {
+  return !["not_started", "queued", "running", "waiting"].includes(run.statusLabel);
+}
+
 /** The path of a run below `/api/v1`. */
 export function runPath(run: { readonly name: string; readonly dagRunId: string }): string {
   return `/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;

@@ -88,6 +88,27 @@ accept("R-19 R-46 S-97 what is over can be neither stopped nor found under way",
   { args: ["stop", "over", "--run-id", "r46"], code: 1 },
   { args: ["status", "over", "--run-id", "none"], code: 1 },
 ]);
+accept("C-04 8.4 a run is retried by the file of its workflow as well", ONE, [
+  { args: [...START, "--run-id", "by-file"] },
+  { args: ["retry", "w.yaml", "--run-id", "by-file", "--step", "a"], out: ["Result: Succeeded"] },
+]);
+accept(
+  "C-10 8.4 the summary of a dry run has the command lines too",
+  "steps: [{id: a, run: [echo one, echo two]}]",
+  [
+    {
+      args: ["dry", "w.yaml"],
+      out: [" [succeeded]\n    echo one\n    echo two\nResult: Succeeded"],
+    },
+  ],
+);
+accept("8.3 8.4 a value may begin with a dash, an option is none", "params: x\n" + ONE, [
+  { args: ["dry", "-p", "-1", "w.yaml"] },
+  { args: ["dry", "--params", "--one=two", "w.yaml"] },
+  { args: ["dry", "--params", "--name", "w.yaml"], code: 1, err: ["--params"] },
+  { args: ["cleanup", "w", "--retention-days", "-1"], code: 1, err: ["--retention-days", '"-1"'] },
+  { args: ["exec", "ls"], code: 1, err: ["unexpected arguments ls; the command comes after '--'"] },
+]);
 accept("R-20 R-37 a queued run that is stopped is aborted; its id is taken", ONE, [
   { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], out: ["r20"] },
   { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], code: 1, err: ["r20"] },

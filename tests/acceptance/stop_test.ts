@@ -50,6 +50,18 @@ Deno.test("9.71 O-10: a signal ends the step with its children", async () => {
   assert.equal(await isAlive((await on.read("pid") ?? "").trim()), false, "the step's child lives on");
 });
 
+Deno.test("R-46: the retry of a run that is active is refused at once, whoever executes it", async () => {
+  await using on = await openCase(YAML);
+  let told = "";
+  const code = await stopped(on, async (pid) => {
+    const { code, stderr } = await on.run(["retry", "w", "--run-id", "r71"]);
+    told = `${code} ${stderr}`;
+    Deno.kill(pid, "SIGTERM");
+  });
+  assert.equal(code, 1, "it is stopped by the signal");
+  assert.equal(told, "1 dagu retry: run w:r71 is running; only a run that ended can be retried\n");
+});
+
 Deno.test("5.5: stop with nothing running is an error", async () => {
   await using on = await openCase('steps: [{id: s, run: "true"}]\n');
   assert.equal((await on.run(["start", "w.yaml"])).code, 0);

@@ -69,7 +69,9 @@ export const command: Command = {
     });
     const isPlan = runtime !== null;
     writeOut(
-      isPlan ? planText(runtime, addressText(runtime.address), planned) : summarize(toDetails(name, state)),
+      isPlan
+        ? planText(runtime, addressText(runtime.address), planned)
+        : summarize(toDetails(name, workflow, state)),
     );
     if (state.status !== "failed") return 0;
     writeErr(`failed to execute dag-run ${name}: ${state.failure?.message ?? state.status}`);
@@ -229,7 +231,7 @@ function hollowStep(step: Step): Step {
   };
 }
 
-function toDetails(name: string, state: RunState): RunDetails {
+function toDetails(name: string, workflow: Workflow, state: RunState): RunDetails {
   return {
     dagRunId: "",
     name,
@@ -238,15 +240,18 @@ function toDetails(name: string, state: RunState): RunDetails {
     statusLabel: state.status,
     startedAt: timeOf(state.startedAt),
     finishedAt: timeOf(state.finishedAt),
-    nodes: [...state.steps, ...state.handlers.filter((node) => node.status !== "not_started")].map(toNode),
+    nodes: [...state.steps, ...state.handlers.filter((node) => node.status !== "not_started")].map((node) =>
+      toNode(node, workflow.steps.find(({ name }) => name === node.name))
+    ),
     failure: state.failure,
     notes: [...state.notes],
   };
 }
 
-function toNode(step: StepState): Node {
+function toNode(step: StepState, declared: Step | undefined): Node {
+  const texts = declared?.action.name === "run" ? declared.action.texts : [];
   return {
-    step: { name: step.name, commands: [] },
+    step: { name: step.name, commands: texts.map((command) => ({ command })) },
     statusLabel: step.status,
     startedAt: timeOf(step.startedAt),
     finishedAt: timeOf(step.finishedAt),

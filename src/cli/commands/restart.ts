@@ -3,7 +3,7 @@ import { type Api, ApiError } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
-import { DetailsAnswer, RunDetails, runPath, Started } from "../run-json.ts";
+import { DetailsAnswer, isOver, RunDetails, runPath, Started } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
@@ -51,10 +51,6 @@ async function stopAndWait(context: Context): Promise<RunName> {
 
 async function look(api: Api, run: RunName): Promise<RunDetails> {
   return v.parse(DetailsAnswer, await api.get(runPath(run))).dagRunDetails;
-}
-
-function isOver(run: RunDetails): boolean {
-  return !["not_started", "queued", "running", "waiting"].includes(run.statusLabel);
 }
 
 /** Returns at its last event: the process that tells it may be gone right after. */

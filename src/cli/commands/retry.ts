@@ -1,8 +1,10 @@
 import * as v from "valibot";
-import { type Command, UserError } from "../command.ts";
-import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { runAndFollow, tellEnd } from "../own-runner.ts";
-import { runPath, Started } from "../run-json.ts";
+import { type Command, type Context, UserError } from "../command.ts";
+import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
+import { openHome } from "../home.ts";
+import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { DetailsAnswer, isOver, runPath, Started } from "../run-json.ts";
+import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "retry NAME",
@@ -24,14 +26,15 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async (context) => {
-    const { flags, positionals: [name = ""] } = context;
+    const { flags, positionals: [argument = ""] } = context;
     const dagRunId = flags.text("run-id");
     if (dagRunId === null) throw new UserError("--run-id is required");
     const step = flags.text("step");
     if (flags.has("downstream") && step === null) throw new UserError("--downstream needs --step");
     const subRunId = flags.text("sub-run-id");
     if (subRunId !== null && step === null) throw new UserError("--sub-run-id needs --step");
-    await using connection = await connect(context);
+    const name = await workflowNameOf(argument, (await openHome(context.env)).dagsDir);
+    await using connection = await connectToRetry(context, { name, dagRunId });
     const isQuiet = flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector) => {
       const answer = await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
@@ -46,3 +49,14 @@ export const command: Command = {
     return await tellEnd(context, connection, details);
   },
 };
+
+/** A run that is active is refused at once (R-46), not when the command that executes it here has ended and so has the run. */
+async function connectToRetry(context: Context, run: RunName): Promise<Connection> {
+  const looking = await connect(context, true);
+  if (looking.host !== null) return looking;
+  const { dagRunDetails } = v.parse(DetailsAnswer, await looking.api.get(runPath(run)));
+  if (isOver(dagRunDetails)) return await connect(context);
+  throw new UserError(
+    `run ${run.name}:${run.dagRunId} is ${dagRunDetails.statusLabel}; only a run that ended can be retried`,
+  );
+}
