@@ -15,6 +15,8 @@ accept(
   - {id: i, run: "x\\ny", with: {shell: bash -es}}
   - {id: j, run: x, with: {shell: bash, shell_args: [-lc]}}
   - {id: k, run: x, stdout: f.txt, stderr: ./f.txt}
+  - {id: l, action: dag.run, with: {dag: kid}, dependencies: [ok.csv, data/../../x]}
+  - {id: m, action: dag.run, with: {dag: kid}, dependencies: /etc/passwd}
 `,
   [{
     args: VALIDATE,
@@ -31,6 +33,8 @@ accept(
       "steps[8].with.shell: script form cannot be used with shell argument -es",
       "steps[9].with.shell: shell argument -lc combines",
       "steps[10].stderr: stdout and stderr must not name the same file (write log_output: merged",
+      "steps[11].dependencies: dependencies must be relative paths without .. and .git",
+      "steps[12].dependencies: dependencies must be relative paths without .. and .git",
     ],
   }],
 );
