@@ -52,8 +52,8 @@ export const command: Command = {
 
 /** A run that is active is refused at once, not when the command that executes it here has ended and so has the run. */
 async function connectToRetry(context: Context, run: RunName): Promise<Connection> {
-  const looking = await connect(context, true);
-  if (looking.host !== null) return looking;
+  const looking = await connect(context, "door");
+  if (looking.plane !== null) return looking;
   const { dagRunDetails } = v.parse(DetailsAnswer, await looking.api.get(runPath(run)));
   if (isOver(dagRunDetails)) return await connect(context);
   throw new UserError(

@@ -9,11 +9,11 @@ Deno.test("R-19: an interrupt that comes before the run is made ready leaves non
     env: {},
     interrupts: { first, second: new AbortController().signal, [Symbol.dispose]: () => {} },
   };
-  const host: Pick<NonNullable<Connection["host"]>, "fetch"> = {
+  const plane: Pick<NonNullable<Connection["plane"]>, "fetch"> = {
     fetch: () => Promise.reject(new Error("nothing is asked of the control plane")),
   };
   let isSubmitted = false;
-  const following = runAndFollow(context as Context, { host } as Connection, () => {
+  const following = runAndFollow(context as Context, { plane } as Connection, () => {
     isSubmitted = true;
     return Promise.reject(new Error("submitted"));
   }, true);
