@@ -1,8 +1,8 @@
 /**
  * `deno task contract FILE...`: the ids of the contract's rules in these files, each with the tests that name it, and which of
- * them no test names. With `--write` the ids become the list that `tests/unit/contract_test.ts` asks for.
+ * them no test names. With `--write=NAME` the ids become the list of that name that `tests/unit/contract_test.ts` asks for.
  */
-import { citations, IDS_FILE, idsOf } from "../../tests/support/contract.ts";
+import { citations, idsFile, idsOf } from "../../tests/support/contract.ts";
 
 const files = Deno.args.filter((word) => !word.startsWith("--"));
 const ids = [...new Set((await Promise.all(files.map((file) => Deno.readTextFile(file)))).flatMap(idsOf))];
@@ -12,5 +12,6 @@ const holes = ids.filter((id) => (cited.get(id) ?? []).length === 0);
 console.error(
   `${ids.length} rules, ${holes.length} without a test${holes.length === 0 ? "" : `: ${holes.join(" ")}`}`,
 );
-if (Deno.args.includes("--write")) await Deno.writeTextFile(IDS_FILE, ids.map((id) => `${id}\n`).join(""));
+const list = Deno.args.find((word) => word.startsWith("--write="))?.slice("--write=".length);
+if (list !== undefined) await Deno.writeTextFile(idsFile(list), ids.map((id) => `${id}\n`).join(""));
 Deno.exitCode = holes.length === 0 ? 0 : 1;

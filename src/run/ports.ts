@@ -64,6 +64,8 @@ export interface Outcome {
   readonly isPartial?: boolean;
   /** Nothing failed, but it cannot be over before these runs are, which wait for a person. */
   readonly awaits?: readonly ChildLink[];
+  /** Of one that was stopped: what that took, or could not do. Said with the stop. */
+  readonly aftermath?: string;
 }
 
 /** One try of one step, every reference resolved. */

@@ -1,4 +1,5 @@
 /** Replaces the references in what an author wrote, field by field as the matrix says (workflow-language contract 2.6). */
+import { readBoolean } from "../workflow/boolean.ts";
 import { convertFlag, harnessTries } from "../workflow/harness.ts";
 import { resolveEnv } from "../workflow/inputs.ts";
 import { NAMED_ACTIONS } from "../workflow/actions/names.ts";
@@ -7,6 +8,7 @@ import { listReferences, resolveText, type Scope, type Unqualified } from "../wo
 import type {
   Container,
   DockerRun,
+  FlagValue,
   HarnessConfig,
   NamedStepAction,
   NamedText,
@@ -174,14 +176,19 @@ function resolveContainerCommand(text: string, container: Container, scope: Scop
 function resolveDockerRun(docker: DockerRun, scope: Scope): ResolvedAction | Failure {
   const text = (value: string): string => resolveText(value, scope, "scope");
   const optional = (value: string | null): string | null => value === null ? null : text(value);
-  const autoRemove = typeof docker.autoRemove === "string"
-    ? readBoolean(text(docker.autoRemove))
-    : docker.autoRemove;
+  const isRemoved = typeof docker.autoRemove === "string" ? text(docker.autoRemove) : docker.autoRemove;
+  // Nothing is the default, as everywhere.
+  const autoRemove = isRemoved === ""
+    ? false
+    : typeof isRemoved === "string"
+    ? readBoolean(isRemoved)
+    : isRemoved;
   if (autoRemove === null) {
-    return invalid(
-      `auto_remove must be a boolean, got "${docker.autoRemove}"`,
-      'write true or false, or a reference whose value is "true" or "false"',
-    );
+    return {
+      code: "SPEC_INVALID",
+      message: `auto_remove must be a boolean, got "${isRemoved}"`,
+      remedy: 'write true or false, or a reference whose value is "true" or "false"',
+    };
   }
   return {
     name: "docker.run",
@@ -217,13 +224,14 @@ function resolveHarness(
   config: HarnessConfig & { readonly provider: string },
   scope: Scope,
 ): HarnessConfig & { readonly provider: string } {
-  const flags = Object.fromEntries(
-    Object.entries(config.flags).map(([name, value]) => [
-      name,
-      typeof value === "string" ? convertFlag(resolveText(value, scope, "scope")) : value,
-    ]),
-  );
-  return { ...config, provider: resolveText(config.provider, scope, "scope"), flags };
+  const text = (value: string): string => resolveText(value, scope, "scope");
+  const flag = (value: FlagValue): FlagValue => {
+    if (typeof value === "string") return convertFlag(text(value));
+    // What is in a list stays text: that is how a literal "true" is written (7.4.4).
+    return Array.isArray(value) ? value.map((item) => typeof item === "string" ? text(item) : item) : value;
+  };
+  const flags = Object.fromEntries(Object.entries(config.flags).map(([name, value]) => [name, flag(value)]));
+  return { ...config, provider: text(config.provider), flags };
 }
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -250,12 +258,6 @@ function resolveAll(texts: readonly string[], scope: Scope): string[] {
 
 function namedTexts(values: Readonly<Record<string, string>>): NamedText[] {
   return Object.entries(values).map(([name, value]) => ({ name, value }));
-}
-
-function readBoolean(text: string): boolean | null {
-  if (["true", "1"].includes(text)) return true;
-  if (["false", "0", ""].includes(text)) return false;
-  return null;
 }
 
 function invalid(message: string, remedy: string): Failure {

@@ -103,16 +103,13 @@ export async function runTry(run: StepRun, number: TryNumber, signal: AbortSigna
     if (stopped.kind === "timeout" && stopped.scope === "step") {
       const elapsed = ((ports.clock.mono() - startedAt) / 1000).toFixed(1);
       const message = `step timed out after ${elapsed} s (timeout_sec is ${stopped.limitMs / 1000})`;
-      return {
-        ...failed(
-          { code: "STEP_TIMEOUT", message, remedy: "raise timeout_sec, or make the step faster" },
-          124,
-        ),
-        hasWatched: watch.hasMatched(),
-      };
+      const remedy = "raise timeout_sec, or make the step faster";
+      const failure = asStopped(outcome, { code: "STEP_TIMEOUT", message, remedy });
+      return { ...failed(failure, 124), hasWatched: watch.hasMatched() };
     }
     const exitCode = step.action.name === "harness.run" ? 124 : outcome.exitCode;
-    return { kind: "stopped", exitCode, failure: stopFailure(stopped), hasWatched: false };
+    const failure = asStopped(outcome, stopFailure(stopped));
+    return { kind: "stopped", exitCode, failure, hasWatched: false };
   }
   if (outcome.failure !== null) {
     return { ...failed(outcome.failure, outcome.exitCode), hasWatched: watch.hasMatched() };
@@ -289,6 +286,12 @@ function stopFailure(reason: NonNullable<ReturnType<typeof stopReason>>): Failur
   }
   const by = reason.kind === "cancelled" ? reason.by : "a newer attempt";
   return { code: "CANCELLED", message: `stopped by ${by}`, remedy: "" };
+}
+
+/** Where it was stopped, and what that took, is known to who stopped it (containers contract 0.4.1, 3.7.4). */
+function asStopped({ failure, aftermath }: Outcome, stop: Failure): Failure {
+  const message = aftermath === undefined ? stop.message : `${stop.message}; ${aftermath}`;
+  return { ...failure, ...stop, message };
 }
 
 function failed(

@@ -206,7 +206,8 @@ function decimal(value: number): string {
 export function convertFlag(text: string): FlagValue {
   if (/^(true|True|TRUE)$/.test(text)) return true;
   if (/^(false|False|FALSE)$/.test(text)) return false;
-  if (/^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(text)) {
+  const isDecimal = /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(text);
+  if (isDecimal || /^0(x[0-9a-fA-F]+|o[0-7]+)$/.test(text)) {
     const number = Number(text);
     if (Number.isSafeInteger(number) || !Number.isInteger(number)) return number;
   }

@@ -42,13 +42,13 @@ inherits(
   { files: { a: "own\nown\n" } },
 );
 inherits(
-  "F-35 a null harness takes the inherited one away",
+  "7.3.1 F-35 a null harness takes the inherited one away",
   "harnesses: {mine: {binary: echo, prompt_mode: arg}}",
   "harnesses: {mine: null}\nsteps: [{id: a, action: harness.run, with: {provider: mine, prompt: hi}}]",
   { code: 1, err: ["mine"] },
 );
 inherits(
-  "F-35 an inherited harness serves",
+  "7.3.1 F-35 an inherited harness serves",
   "harnesses: {mine: {binary: echo, prompt_mode: arg}}",
   "steps: [{id: a, action: harness.run, with: {provider: mine, prompt: hi}, stdout: '@W/a'}]",
   { files: { a: "hi\n" } },

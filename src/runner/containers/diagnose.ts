@@ -9,7 +9,7 @@ import { fullImage, imageText as fullImageText } from "../../workflow/image.ts";
 import type { EngineError } from "./api/error.ts";
 import { explainConnection } from "./diagnose-connection.ts";
 import { type Diagnosis, stopFailure } from "./outcome.ts";
-import { addressText, type Runtime } from "./runtime.ts";
+import { addressText, type Runtime, type RuntimeKind } from "./runtime.ts";
 
 /** What was being done, as far as messages want to name it. */
 export interface Subject {
@@ -92,12 +92,14 @@ export const ROWS: readonly Row[] = [
     id: "F22",
     phases: ["pull"],
     words:
-      /unauthorized|no basic auth|authentication required|access to the resource is denied|access denied/i,
+      // A file that an engine may not open is no registry's refusal.
+      /unauthorized|no basic auth|authentication required|(?<!permission )denied/i,
     code: "IMAGE_AUTH_FAILED",
     message: ({ image, credentials }) =>
       `the registry refused to give image "${image ?? ""}" (credentials used: ${credentials ?? "none"})`,
-    remedy: () =>
-      "give credentials that may pull it: registry_auths of the workflow, or DOCKER_AUTH_CONFIG of the runner",
+    remedy: ({ image }, { kind }) =>
+      "give credentials that may pull it: registry_auths of the workflow, or DOCKER_AUTH_CONFIG of the runner" +
+      localHint(image, kind),
   },
   {
     id: "F25",
@@ -113,13 +115,16 @@ export const ROWS: readonly Row[] = [
     id: "F21",
     phases: ["pull"],
     words:
-      /manifest unknown|name unknown|manifest .*not found|repository .*not found|not found: manifest|404 \(not found\)/i,
+      // A host, a file or a program that is not found is no image.
+      /manifest unknown|name unknown|(?<!(?:host|file|directory|executable|helper) )not found/i,
     code: "IMAGE_MISSING",
     message: ({ image, policy }, runtime) =>
       `image ${inFull(image)} is neither in ${store(runtime)} nor in its registry (pull_policy ${
         policy ?? "missing"
       })`,
-    remedy: () => "check the spelling of name and tag, and whether the registry wants credentials",
+    remedy: ({ image }, { kind }) =>
+      "check the spelling of name and tag, that the engine reaches the registry, and whether it wants credentials" +
+      localHint(image, kind),
   },
   {
     id: "F20",
@@ -129,7 +134,7 @@ export const ROWS: readonly Row[] = [
     message: ({ image, policy }, runtime) =>
       `image ${inFull(image)} is not in ${store(runtime)} (pull_policy ${policy ?? "missing"})`,
     remedy: ({ image }, { kind }) =>
-      `${kind} pull ${image ?? "IMAGE"} into this engine, or pull_policy: missing`,
+      `${kind} pull ${image ?? "IMAGE"} into this engine, or pull_policy: missing${localHint(image, kind)}`,
   },
   {
     id: "F26",
@@ -137,7 +142,7 @@ export const ROWS: readonly Row[] = [
     words: /no space left on device/i,
     code: "IMAGE_PULL_FAILED",
     message: ({ image }, { kind }) => `no room for image "${image ?? ""}" in the storage of ${kind}`,
-    remedy: (_, { kind }) => `${kind} system df shows what fills it; ${kind} image prune makes room`,
+    remedy: (_, { kind }) => fullHint(kind, "image prune"),
   },
   {
     id: "F23",
@@ -154,7 +159,7 @@ export const ROWS: readonly Row[] = [
     words: /no space left on device/i,
     code: "OCI_RUNTIME",
     message: (_, { kind }) => `the storage of ${kind} is full`,
-    remedy: (_, { kind }) => `${kind} system df shows what fills it; ${kind} system prune makes room`,
+    remedy: (_, { kind }) => fullHint(kind, "system prune"),
   },
   {
     id: "F34",
@@ -346,6 +351,18 @@ function imageText(image: string | undefined): string {
 
 function store(runtime: Runtime): string {
   return `the store of ${runtime.kind} at ${addressText(runtime.address)}`;
+}
+
+/** Podman keeps what was built on the machine under a name that people do not write (6.3). */
+export function localHint(image: string | undefined, kind: RuntimeKind): string {
+  return kind === "podman" && image !== undefined && !image.includes("/")
+    ? `; a locally built one may be called localhost/${image}`
+    : "";
+}
+
+function fullHint(kind: RuntimeKind, prune: string): string {
+  const folder = kind === "docker" ? "{{.DockerRootDir}}" : "{{.Store.GraphRoot}}";
+  return `${kind} system df shows what fills it, ${kind} info --format '${folder}' where it is; ${kind} ${prune} makes room`;
 }
 
 function portText(ports: readonly string[] | undefined): string {

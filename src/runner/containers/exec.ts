@@ -16,7 +16,7 @@ import type { ByteStream } from "./api/socket.ts";
 import { describe, diagnose, diagnoseWords, type Subject } from "./diagnose.ts";
 import { reconnect } from "./ending.ts";
 import type { Engine } from "./engine.ts";
-import { killTree, TOKEN_VARIABLE } from "./kill-tree.ts";
+import { killTree, type Sweep, TOKEN_VARIABLE } from "./kill-tree.ts";
 import { newExecToken } from "./names.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { drain, newLaunchGuard } from "./output.ts";
@@ -97,9 +97,9 @@ async function execute(
   const tails = newTails(request.tailed);
   const guard = newLaunchGuard(tailSink(sink, tails));
   const work = readExec(engine, created.value, started.value, body.Tty, guard, listening.signal);
-  let isSwept = true;
+  let swept: Sweep = "ended";
   const ended = await untilStopped(work, signal, async () => {
-    isSwept = await stopTree(engine, id, token, request.user, stop, signal);
+    swept = await stopTree(engine, id, token, request.user, stop, signal);
   }, () => listening.abort()).catch(async (thrown) => {
     // The log took no more bytes: the command would go on without us.
     await killTree(engine, id, token, request.user, "KILL", 0);
@@ -108,9 +108,9 @@ async function execute(
 
   const exitCode = ended.ok ? ended.value.ExitCode : null;
   const words = await guard.settle(exitCode ?? SETUP_EXIT_CODE);
-  if (signal.aborted) return failedWith(stopFailureOf(signal, isSwept), exitCode);
+  if (signal.aborted) return stopped(engine, subject, exitCode, swept, stop, signal);
   if (!ended.ok) {
-    const sweep = (): Promise<boolean> => killTree(engine, id, token, request.user, "KILL", 0);
+    const sweep = (): Promise<Sweep> => killTree(engine, id, token, request.user, "KILL", 0);
     return await judgeLost(engine, id, named, ended.error, sweep, signal);
   }
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
@@ -164,7 +164,7 @@ async function stopTree(
   user: string | null,
   stop: StopRules,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Sweep> {
   const graceMs = graceOf(stop, signal);
   if (graceMs === 0) return await killTree(engine, id, token, user, "KILL", 0);
   const polite = killTree(engine, id, token, user, signalName(stop), graceMs);
@@ -172,11 +172,31 @@ async function stopTree(
   return isOver ? await polite : await killTree(engine, id, token, user, "KILL", 0);
 }
 
-function stopFailureOf(signal: AbortSignal, isSwept: boolean): ReturnType<typeof stopFailure> {
-  const failure = stopFailure(signal);
-  if (isSwept) return failure;
-  const remedy = "look into the container and kill them; stopping needs sh, tr and grep in it";
-  return { ...failure, message: `${failure.message}; processes may be left in the container`, remedy };
+/** Its own end is not the step's any more, but what was needed for it is told (3.7.4, F69). */
+function stopped(
+  engine: Engine,
+  subject: Subject,
+  exitCode: number | null,
+  swept: Sweep,
+  stop: StopRules,
+  signal: AbortSignal,
+): Outcome {
+  const outcome = failedWith(describe(engine.runtime, stopFailure(signal), subject), exitCode);
+  switch (swept) {
+    case "ended":
+      return outcome;
+    case "killed": {
+      const seconds = stop.graceMs / 1000;
+      return { ...outcome, aftermath: `killed after ${seconds} s: it did not end by ${stop.signal}` };
+    }
+    case "unknown": {
+      const aftermath =
+        "processes may be left in the container: stopping them needs sh, tr and grep there, look into it and kill them";
+      return { ...outcome, aftermath };
+    }
+    default:
+      return swept satisfies never;
+  }
 }
 
 /** 3.4.1: says why at once what the engine would say in its own words. */
@@ -192,18 +212,22 @@ async function notRunning(
     return down(engine, subject, `container ${subject.name ?? id} is gone`);
   }
   const { State } = reply.value;
-  if (State.Paused) return down(engine, subject, `container ${subject.name ?? id} is paused`);
+  if (State.Paused) {
+    const remedy = `${engine.runtime.kind} unpause ${subject.name ?? id}`;
+    return down(engine, subject, `container ${subject.name ?? id} is paused`, remedy);
+  }
   if (State.Running) return null;
   const end = `exited with code ${State.ExitCode} at ${State.FinishedAt}`;
   return down(engine, subject, `container ${subject.name ?? id} does not run: it ${end}`);
 }
 
-function down(engine: Engine, subject: Subject, message: string): Outcome {
-  const found = {
-    code: "CONTAINER_NOT_RUNNING",
-    message,
-    remedy: "it is not started again within a run",
-  } as const;
+function down(
+  engine: Engine,
+  subject: Subject,
+  message: string,
+  remedy = "it is not started again within a run",
+): Outcome {
+  const found = { code: "CONTAINER_NOT_RUNNING", message, remedy } as const;
   return failedWith(describe(engine.runtime, found, subject));
 }
 
@@ -222,7 +246,7 @@ async function judgeLost(
   id: string,
   subject: Subject,
   error: EngineError,
-  sweep: () => Promise<boolean>,
+  sweep: () => Promise<Sweep>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   if (isMissing(error)) return lostContainer(engine, subject, SETUP_EXIT_CODE);
@@ -235,7 +259,7 @@ async function judgeLost(
   if (back.ok && !back.value.State.Running) {
     return lostContainer(engine, subject, SETUP_EXIT_CODE, back.value.State);
   }
-  const isSwept = back.ok && await sweep();
+  const isSwept = back.ok && await sweep() !== "unknown";
   const message = `the connection to ${engine.runtime.kind} was lost while the command ran`;
   const remedy = isSwept
     ? "the command was killed, since its output and its end could not be known any more"

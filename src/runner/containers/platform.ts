@@ -28,6 +28,11 @@ export function platformOf({ Os, Architecture, Variant }: Platform): string {
   return [Os, Architecture, Variant].filter((part) => part !== "").join("/");
 }
 
+/** As registries write it. */
+export function platformName(text: string): string {
+  return normalized(text).join("/");
+}
+
 function normalized(text: string): string[] {
   const [os = "", arch = "", ...rest] = text.toLowerCase().split("/");
   return [os, ...(ARCHITECTURES[arch] ?? arch).split("/"), ...rest];

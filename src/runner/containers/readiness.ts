@@ -114,9 +114,9 @@ async function waitForLine(
       for await (const piece of splitFrames(stream, "container logs")) {
         const parts = (lines[piece.stream] + decoders[piece.stream].decode(piece.bytes, { stream: true }))
           .split("\n");
-        // A line without its end may hold the pattern already: a prompt has none.
-        if (parts.some((line) => pattern.test(line))) return null;
-        lines[piece.stream] = (parts.at(-1) ?? "").slice(-LINE_MAX);
+        // Where a piece ends says nothing: Docker itself keeps a line back until it is whole.
+        lines[piece.stream] = (parts.pop() ?? "").slice(-LINE_MAX);
+        if (parts.some((line) => pattern.test(line.replace(/\r$/, "")))) return null;
       }
       // The log may end a moment before the engine knows that the process did.
       await pause(SECOND_LOOK_MS, waiting);
@@ -129,7 +129,9 @@ async function waitForLine(
       if (!waiting.aborted) return diagnose(engine.runtime, thrown.error, made.subject, signal).failure;
     }
   } else if (!waiting.aborted) return diagnose(engine.runtime, logs.error, made.subject, signal).failure;
-  return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, what, "no line matched");
+  return signal.aborted
+    ? stopFailure(signal)
+    : timeoutFailure(engine, made, what, "running, no line matched");
 }
 
 /** F50: with its code and the end of its log. */

@@ -16,7 +16,7 @@ export async function release(
   isKept: boolean,
   report: Reporter,
 ): Promise<void> {
-  if (isKept) return await complain(await kill(engine, id), id, report);
+  if (isKept) return await complain(engine, await kill(engine, id), id, "kill", report);
   await removeQuietly(engine, id, report);
 }
 
@@ -28,7 +28,7 @@ export async function releaseBackground(
   report: Reporter,
 ): Promise<void> {
   const stopped = await stopContainer(engine.socket, id, STOP_GRACE_SEC, AbortSignal.timeout(PHASE_MS));
-  if (isKept) return await complain(stopped, id, report);
+  if (isKept) return await complain(engine, stopped, id, "stop", report);
   await removeQuietly(engine, id, report);
 }
 
@@ -47,22 +47,31 @@ export async function isVanishing(engine: Engine, id: string): Promise<boolean> 
 
 export async function removeQuietly(engine: Engine, target: string, report: Reporter): Promise<void> {
   const removed = await removeContainer(engine.socket, target, true, AbortSignal.timeout(PHASE_MS));
-  await complain(removed, target, report);
+  await complain(engine, removed, target, "rm --force --volumes", report);
 }
 
 function kill(engine: Engine, id: string): Promise<Reply<unknown>> {
   return killContainer(engine.socket, id, "KILL", AbortSignal.timeout(PHASE_MS));
 }
 
-/** A failed clean-up changes no result (3.8.4); the reaper of the next start tries again. */
-async function complain(reply: Reply<unknown>, target: string, report: Reporter): Promise<void> {
-  if (reply.ok || isDone(reply.error)) return;
-  const text = reply.error.message;
-  await report.note("warn", `CLEANUP_FAILED: container ${shortId(target)} may be left: ${text}`);
+const FULL_ID = /^[0-9a-f]{64}$/;
+
+/** A failed clean-up changes no result (3.8.4); the reaper tries again (B02). `how`: what a person would do (F70). */
+async function complain(
+  { runtime }: Engine,
+  reply: Reply<unknown>,
+  target: string,
+  how: string,
+  report: Reporter,
+): Promise<void> {
+  if (reply.ok || isOver(reply.error)) return;
+  const id = FULL_ID.test(target) ? shortId(target) : target;
+  const what = `CLEANUP_FAILED: container ${id} may be left: ${reply.error.message.trim()}`;
+  await report.note("warn", `${what}; the runner tries again, or: ${runtime.kind} ${how} ${id}`);
 }
 
 /** Gone, stopped, or somebody else is at it: all that was wanted (3.8.2, F71). */
-function isDone(error: EngineError): boolean {
+export function isOver(error: EngineError): boolean {
   return isMissing(error) ||
     /is not running|can only kill running|state improper|removal .* already in progress/i.test(
       error.cause + error.message,

@@ -243,7 +243,7 @@ async function judge(
   if (words !== null) {
     return failedBy(diagnoseWords(engine.runtime, "container start", words, subject));
   }
-  if (signal.aborted) return failedWith(stopFailure(signal), exitCode);
+  if (signal.aborted) return failedWith(describe(engine.runtime, stopFailure(signal), subject), exitCode);
   if (isByEngine) {
     return failedWith(describe(engine.runtime, restartFinding(engine, State), subject), exitCode);
   }
@@ -278,7 +278,7 @@ async function judgeLost(
   { guard, signal }: How,
 ): Promise<Outcome> {
   await guard.settle(SETUP_EXIT_CODE);
-  if (signal.aborted) return failedWith(stopFailure(signal), null);
+  if (signal.aborted) return failedWith(describe(engine.runtime, stopFailure(signal), subject), null);
   const found = lossOf(engine, error);
   if (found === null) return failedBy(diagnose(engine.runtime, error, subject, signal));
   return failedWith(describe(engine.runtime, found, subject, error.message));

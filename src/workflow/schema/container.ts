@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { readBoolean } from "../boolean.ts";
 import { validatePattern } from "../condition.ts";
 import { parseDuration } from "../duration.ts";
 import { parseImage } from "../image.ts";
@@ -22,15 +23,13 @@ import {
 } from "./fields.ts";
 
 const POLICIES = ["always", "missing", "never", "fallback"] as const;
-const TRUE_WORDS = ["1", "t", "T", "TRUE", "true", "True"];
-const FALSE_WORDS = ["0", "f", "F", "FALSE", "false", "False"];
 
 /** `pull_policy`, and `pull` of `docker.run` (2.4). */
 export const pullPolicy = v.pipe(
   v.unknown(),
   v.transform((value): unknown => {
-    if (value === true || (typeof value === "string" && TRUE_WORDS.includes(value))) return "always";
-    if (value === false || (typeof value === "string" && FALSE_WORDS.includes(value))) return "never";
+    const isAlways = typeof value === "string" ? readBoolean(value) : value;
+    if (typeof isAlways === "boolean") return isAlways ? "always" : "never";
     return value === "" ? "missing" : value;
   }),
   v.picklist(POLICIES, (issue) => {

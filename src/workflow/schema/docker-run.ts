@@ -1,8 +1,19 @@
 import * as v from "valibot";
+import { readBoolean } from "../boolean.ts";
 import { isMapping } from "../json.ts";
 import type { DockerRun } from "../workflow.ts";
 import { image, PLATFORM, pullPolicy, shell, volumes } from "./container.ts";
-import { complain, fields, isScalarValue, keyItem, kindOf, mapping, name, text } from "./fields.ts";
+import {
+  complain,
+  fields,
+  hasReference,
+  isScalarValue,
+  keyItem,
+  kindOf,
+  mapping,
+  name,
+  text,
+} from "./fields.ts";
 
 const command = v.pipe(
   v.unknown(),
@@ -25,17 +36,11 @@ const autoRemove = v.pipe(
   v.check(
     (value) =>
       typeof value === "boolean" ||
-      (typeof value === "string" && (/^(true|false|0|1)$/.test(value) || value.includes("$"))),
+      (typeof value === "string" && (readBoolean(value) !== null || hasReference(value))),
     (issue) => complain(`auto_remove must be a boolean, got ${kindOf(issue.input)}`),
   ),
   v.transform((value): boolean | string =>
-    typeof value === "boolean"
-      ? value
-      : value === "true" || value === "1"
-      ? true
-      : value === "false" || value === "0"
-      ? false
-      : String(value)
+    typeof value === "boolean" ? value : readBoolean(String(value)) ?? String(value)
   ),
 );
 
@@ -51,6 +56,9 @@ function raw(known: readonly string[], of: string, flattened: string | null = nu
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
       const inner = flattened === null ? undefined : rename(dataset.value)[flattened];
+      if (inner !== undefined && inner !== null && !isMapping(inner)) {
+        addIssue({ message: complain(`${of}.resources must be a mapping, got ${kindOf(inner)}`) });
+      }
       for (const [key, value] of [...Object.entries(dataset.value), ...entriesOf(inner)]) {
         if (canonicalOf(key) !== undefined) continue;
         addIssue({
@@ -109,6 +117,9 @@ const HOST_KEYS = [
   "Memory",
   "MemorySwap",
   "MemoryReservation",
+  "MemorySwappiness",
+  "KernelMemory",
+  "KernelMemoryTCP",
   "NanoCPUs",
   "CpuShares",
   "CpuPeriod",
@@ -117,6 +128,13 @@ const HOST_KEYS = [
   "CpusetMems",
   "PidsLimit",
   "BlkioWeight",
+  "BlkioWeightDevice",
+  "BlkioDeviceReadBps",
+  "BlkioDeviceWriteBps",
+  "BlkioDeviceReadIOps",
+  "BlkioDeviceWriteIOps",
+  "CpuRealtimePeriod",
+  "CpuRealtimeRuntime",
   "Ulimits",
   "OomKillDisable",
   "Resources",
@@ -149,6 +167,19 @@ const HOST_KEYS = [
   "Annotations",
 ];
 
+/** There is no short form as under `container:`. */
+const network = v.pipe(
+  v.custom<Record<string, unknown>>(
+    isMapping,
+    (issue) =>
+      complain(
+        `must be a mapping, got ${kindOf(issue.input)}`,
+        "a network's name goes into host.NetworkMode",
+      ),
+  ),
+  raw(["EndpointsConfig"], "with.network"),
+);
+
 const ENGINE_HINT =
   "the engine is chosen by DAGU_CONTAINER_RUNTIME in the environment of the runner's process";
 
@@ -166,7 +197,7 @@ export const dockerRun = v.pipe(
     shell: v.optional(shell),
     container: v.optional(raw(CONTAINER_KEYS, "with.container")),
     host: v.optional(raw(HOST_KEYS, "with.host", "Resources")),
-    network: v.optional(raw(["EndpointsConfig"], "with.network")),
+    network: v.optional(network),
     exec: v.optional(raw(["User", "WorkingDir", "Env", "Privileged", "Tty"], "with.exec")),
   }, {
     of: "docker.run",

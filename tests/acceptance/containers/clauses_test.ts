@@ -50,7 +50,7 @@ steps:
 });
 
 onEngines(
-  "3.6.1 3.6.2 3.6.4 a shared run sees the step's env below the container's, and nothing of the workflow's",
+  "3.6.1 3.6.2 3.6.4 OD-7 a shared run sees the step's env below the container's, and nothing of the workflow's",
   {
     yaml: `env: [{W: w}]
 params: {P: p}

@@ -14,7 +14,7 @@ onEngines("AC-81 a command is words, and the container is removed", {
   created: 1,
 });
 
-onEngines("AC-82 by default the container stays, and its id is known", {
+onEngines("AC-82 5.3.1 OD-5 by default the container stays, and its id is known", {
   yaml: `steps: [{id: a, action: docker.run, with: {image: "alpine:3.20", command: [echo, "one arg"]}}]
 `,
   stdout: { a: "one arg\n" },
@@ -57,7 +57,7 @@ steps:
   },
 });
 
-onEngines("AC-85 never, and not there", {
+onEngines("AC-85 6.1.3 never, and not there", {
   yaml: `steps: [{id: a, container: {image: "alpine:no-such-tag", pull_policy: never}, run: "true"}]
 `,
   status: "failed",
@@ -70,7 +70,7 @@ onEngines("AC-85 never, and not there", {
   },
 });
 
-onEngines("AC-86 a fully qualified name is found locally", {
+onEngines("AC-86 6.1.2 a fully qualified name is found locally", {
   yaml: `steps: [{id: a, container: {image: "docker.io/library/alpine:3.20"}, run: "echo ok"}]
 `,
   stdout: { a: "ok\n" },
@@ -128,7 +128,7 @@ steps:
 });
 
 for (const argv of [["sleep", "3600"], ["true"]]) {
-  onEngines(`4.3.1 somebody else's container that has the name is not touched: ${argv.join(" ")}`, {
+  onEngines(`4.3.1 OD-9 somebody else's container that has the name is not touched: ${argv.join(" ")}`, {
     yaml: `steps: [{id: a, container: {image: "alpine:3.20", name: ac-4-3-1}, run: "true"}]
 `,
     before: (scene) => runForeign(scene, "ac-4-3-1", argv),

@@ -34,7 +34,7 @@ steps:
   check: (end) => assert.equal(end.stdout("a").length, 10_000),
 });
 
-onEngines("F70 a kill that the engine refuses changes no result, and what is left is named", {
+onEngines("F70 4.9.1 a kill that the engine refuses changes no result, and what is left is named", {
   yaml: `steps:
   - id: a
     container: {image: "alpine:3.20"}
@@ -50,7 +50,7 @@ max_clean_up_time_sec: 1
   check: (end) => assert.equal(end.step("a").status, "aborted"),
 });
 
-onEngines("F71 a removal that the engine refuses changes no result, and what is left is named", {
+onEngines("3.8.4 4.9.1 F71 a removal that the engine refuses changes no result, and what is left is named", {
   yaml: `steps: [{id: a, container: {image: "alpine:3.20"}, run: "echo done"}]
 `,
   before: (scene) => {

@@ -60,7 +60,7 @@ steps: [{id: a, run: "cat /w/in.txt"}]
   after: () => Deno.remove("/tmp/ac49", { recursive: true }).catch(() => {}),
 });
 
-onEngines("AC-50 a missing bind source outside the base directory", {
+onEngines("AC-50 OD-11 a missing bind source outside the base directory", {
   yaml: `steps: [{id: a, container: {image: "alpine:3.20", volumes: ["/tmp/ac50-missing:/m"]}, run: "true"}]
 `,
   status: "failed",
@@ -77,7 +77,7 @@ onEngines("AC-51 an undefined variable in a source", {
   created: 0,
 });
 
-onEngines("AC-52 env forms, order and precedence", {
+onEngines("AC-52 4.7.2 OD-6 env forms, order and precedence", {
   yaml: `steps:
   - id: a
     env: [{SHARED: s, ONLY: s}]

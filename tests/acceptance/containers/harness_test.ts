@@ -20,7 +20,7 @@ steps:
   },
 });
 
-onEngines("AC-89 no shell between prompt and program; container.shell is ignored", {
+onEngines("AC-89 2.12.6 no shell between prompt and program; container.shell is ignored", {
   yaml: `container: {image: "alpine:3.20", shell: [/bin/sh, -e, -c]}
 harnesses: {e: {binary: echo}}
 steps: [{id: a, action: harness.run, with: {provider: e, prompt: 'a  "b" $(id) ; | > c'}}]
@@ -72,7 +72,7 @@ steps:
   check: (end) => assert.doesNotMatch(end.stderr("c"), /attempt/),
 });
 
-onEngines("AC-93 the provider's program is not in the image", {
+onEngines("AC-93 7.7.4 the provider's program is not in the image", {
   yaml:
     `steps: [{id: a, action: harness.run, container: {image: "alpine:3.20"}, with: {provider: claude, prompt: hi}}]
 `,

@@ -15,7 +15,7 @@ const FORMS: readonly (readonly [form: string, yaml: string])[] = [
   ["a whole Docker config", `'{"auths": {"https://${registry}": {"auth": "${encoded}"}}}'`],
 ];
 for (const [form, auths] of FORMS) {
-  onEngines(`6.5 registry_auths: ${form}`, {
+  onEngines(`6.5.4 6.5.8 registry_auths: ${form}`, {
     yaml: `env: [{LOGIN: ${password}}]
 registry_auths: ${auths}
 steps: [{id: a, container: {image: "${image}", pull_policy: always}, run: "echo in; env"}]

@@ -54,6 +54,8 @@ export interface End extends Scene {
 
 export interface Case {
   readonly yaml: string;
+  /** Given to the run, which has no control plane to read them from `yaml`. */
+  readonly params?: Readonly<Record<string, string>>;
   /** Of the run; default `succeeded`. */
   readonly status?: string;
   readonly stdout?: Readonly<Record<string, string | RegExp>>;
@@ -98,7 +100,9 @@ async function play(engine: EngineUnderTest, given: Case, wanted: Expectation): 
   const { uid, gid } = await Deno.stat(engine.socket);
   await Deno.chown(socket, uid, gid);
 
-  const grant = await newGrant(given.yaml);
+  const values = given.params ?? {};
+  const params = { values, json: JSON.stringify(values), given: Object.keys(values) };
+  const grant = await newGrant(given.yaml, { params });
   const runId = systemIds().uuid();
   const { attemptId } = grant;
   const workDir = `${stateDir}/runs/flow/${runId}/work`;

@@ -5,7 +5,7 @@ import { onEngines } from "./scene.ts";
 
 // The order is a promise, not luck (3.5.3).
 for (let turn = 1; turn <= 20; turn++) {
-  onEngines(`AC-01 the shared container of the first example, turn ${turn} of 20`, {
+  onEngines(`AC-01 3.5.2 the shared container of the first example, turn ${turn} of 20`, {
     yaml: SHARED_CONTAINER,
     stdout: { read_file: /^from command step\n3\.20\.\d+\n$/ },
     created: 1,
@@ -30,7 +30,7 @@ steps: [{id: a, run: "echo local"}]
   stdout: { a: "local\n" },
 });
 
-onEngines("AC-11 a workflow cannot switch the engine", {
+onEngines("AC-11 1.3.2 a workflow cannot switch the engine", {
   yaml: `env:
   - DAGU_CONTAINER_RUNTIME: podman
   - DAGU_PODMAN_HOST: unix:///nowhere.sock

@@ -79,7 +79,7 @@ const USED: readonly Row[] = [
   ["AC-04 DOCKER", { DAGU_CONTAINER_RUNTIME: "DOCKER", DOCKER_HOST: "@D" }, "docker"],
   ["AC-05 podman", { DAGU_CONTAINER_RUNTIME: "podman", DAGU_PODMAN_HOST: "@P" }, "podman"],
   ["AC-05 Podman with blanks", { DAGU_CONTAINER_RUNTIME: " Podman ", DAGU_PODMAN_HOST: "@P" }, "podman"],
-  ["AC-07 stale settings of Docker beside Podman", {
+  ["AC-07 1.2.1 stale settings of Docker beside Podman", {
     DAGU_CONTAINER_RUNTIME: "podman",
     DAGU_PODMAN_HOST: "@P",
     DOCKER_HOST: "@D",
@@ -105,7 +105,7 @@ for (const [title, env, used] of USED) {
 }
 
 const REFUSED: readonly (readonly [title: string, env: Readonly<Record<string, string>>, RegExp[]])[] = [
-  ["AC-06 a runtime that there is not", { DAGU_CONTAINER_RUNTIME: "nerdctl" }, [
+  ["AC-06 OD-14 a runtime that there is not", { DAGU_CONTAINER_RUNTIME: "nerdctl" }, [
     /DAGU_CONTAINER_RUNTIME/,
     /nerdctl/,
     /docker/,
@@ -145,7 +145,7 @@ const BROKEN: readonly (readonly [
     "ENGINE_UNREACHABLE",
     /nobody listens/,
   ],
-  ["AC-09 F04 a folder", (path) => Deno.mkdir(path), "RUNTIME_CONFIG_INVALID", /not a socket/],
+  ["AC-09 1.4.1 F04 a folder", (path) => Deno.mkdir(path), "RUNTIME_CONFIG_INVALID", /not a socket/],
 ];
 for (const [title, make, code, words] of BROKEN) {
   Deno.test(`${title}: the run fails, no step was started`, async () => {

@@ -13,7 +13,7 @@ steps:
   check: (end) => assert.equal(end.stdout("b"), `${end.stdout("a")}x\n`),
 });
 
-onEngines("AC-59 a step container replaces the shared one", {
+onEngines("AC-59 4.1.2 a step container replaces the shared one", {
   yaml: `container: {image: "busybox:1.36", env: [{MARK: root}]}
 steps:
   - {id: a, run: "test -f /etc/alpine-release && echo yes || echo no"}
@@ -48,7 +48,7 @@ steps: [{id: a, run: "echo left behind > /tmp/f; exit 3"}]
 });
 
 const COUNTING = `echo x >> /tmp/n; test $(wc -l < /tmp/n) -ge 2`;
-onEngines("AC-62 a retry sees the shared state", {
+onEngines("AC-62 3.9.1 a retry sees the shared state", {
   yaml: `container: {image: "alpine:3.20"}
 steps:
   - {id: a, retry_policy: {limit: 2, interval_sec: 0}, run: "${COUNTING}"}
@@ -57,7 +57,7 @@ steps:
   check: (end) => assert.equal(end.step("a").retryCount, 1),
 });
 
-onEngines("AC-63 a step container starts fresh at each retry", {
+onEngines("AC-63 4.1.1 a step container starts fresh at each retry", {
   yaml: `steps:
   - {id: a, container: {image: "alpine:3.20"}, retry_policy: {limit: 2, interval_sec: 0}, run: "${COUNTING}"}
 `,
@@ -79,7 +79,7 @@ steps:
   check: (end) => assert.ok(end.seconds < 8, `${end.seconds} s`),
 });
 
-onEngines("AC-65 a stop: step and run aborted, the exit handler still runs", {
+onEngines("AC-65 3.8.1 a stop: step and run aborted, the exit handler still runs", {
   yaml: `container: {image: "alpine:3.20"}
 handler_on: {exit: {run: "echo bye"}}
 steps: [{id: a, run: "echo up; sleep 300"}]
@@ -141,7 +141,7 @@ steps: [{id: a, run: "echo ok"}]
   },
 });
 
-onEngines("AC-69 the main process dies", {
+onEngines("AC-69 8.0.2 the main process dies", {
   yaml: `container: {image: "alpine:3.20", startup: command, command: [sh, -c, "echo boom >&2; exit 9"]}
 handler_on: {exit: {run: "echo never"}}
 steps: [{id: a, run: "true"}]
@@ -218,7 +218,7 @@ const LANE = `type: graph
 container: {image: "alpine:3.20"}
 steps: [{id: a, run: "sleep 2"}, {id: b, run: "sleep 2"}]
 `;
-onEngines("AC-74 one lane in the shared container", {
+onEngines("AC-74 OD-2 one lane in the shared container", {
   yaml: LANE,
   check: (end) => assert.ok(end.seconds >= 4, `${end.seconds} s`),
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { onEngines, removeForeign, runForeign } from "./scene.ts";
 
-onEngines("AC-35 operators work without a configured shell", {
+onEngines("AC-35 OD-1 operators work without a configured shell", {
   yaml: `container: {image: "alpine:3.20"}
 steps:
   - {id: a, run: "echo hello | tr a-z A-Z"}
@@ -27,7 +27,7 @@ onEngines("AC-37 a shell without its command flag gets one, wrapped once in ever
   stdout: { a: "x y\n", b: "x y\n" },
 });
 
-onEngines("AC-38 script form ends at its first failing line", {
+onEngines("AC-38 OD-3 script form ends at its first failing line", {
   yaml: `steps:
   - id: a
     container: {image: "alpine:3.20"}
@@ -89,7 +89,7 @@ onEngines("AC-43 no run: container.command is the command", {
   check: (end) => assert.deepEqual(end.step("a").variables, { OUT: '{"n": 1}' }),
 });
 
-onEngines("AC-44 not found and not executable, the same in both containers", {
+onEngines("AC-44 OD-10 not found and not executable, the same in both containers", {
   yaml: `container: {image: "alpine:3.20", shell: [direct]}
 steps:
   - {id: a, run: "nosuchbin --x", continue_on: {failure: true}}

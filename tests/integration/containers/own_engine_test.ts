@@ -175,7 +175,7 @@ const WITHOUT_INIT: [name: string, open: () => Promise<OwnEngine>][] = [
 ];
 
 for (const [name, open] of WITHOUT_INIT) {
-  Deno.test(`F45 an engine without its init binary: one warning, and the container runs without (${name})`, async () => {
+  Deno.test(`2.10.2 F45 an engine without its init binary: one warning, and the container runs without (${name})`, async () => {
     await using own = await open();
     await using other = engineOf(own);
     const root = await openRootContainer(other, request({}), reporter(), IDLE);

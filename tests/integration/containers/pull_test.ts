@@ -76,7 +76,7 @@ onEachEngine(
 );
 
 onEachEngine(
-  "F22 6.5 a private registry: refused without credentials, with wrong ones, and pulled with right ones",
+  "6.5.6 F22 6.5 a private registry: refused without credentials, with wrong ones, and pulled with right ones",
   async (bench) => {
     const registry = setting("REGISTRY_PRIVATE");
     const image = `${registry}/private/alpine:3.20`;

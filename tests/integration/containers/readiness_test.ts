@@ -40,7 +40,7 @@ onEachEngine("AC-67 2.11.4 healthy, also where the engine never runs the check",
   assert.equal((await exec(root, sh("test -f /tmp/ready"))).end, "0");
 });
 
-onEachEngine("F52 unhealthy fails at once, with the probe's words", async (bench) => {
+onEachEngine("2.11.5 F52 unhealthy fails at once, with the probe's words", async (bench) => {
   const healthcheck = { ...CHECK, test: ["CMD-SHELL", "echo not yet; exit 1"], retries: 2 };
   const failure = await refusal(bench, bench.request({ waitFor: "healthy", healthcheck }));
   assert.equal(failure.code, "READINESS_FAILED");

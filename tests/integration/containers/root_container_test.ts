@@ -46,7 +46,7 @@ onEachEngine(
   },
 );
 
-onEachEngine("2.10 the keep-alive also holds an image whose entrypoint would end", async (bench) => {
+onEachEngine("2.10.3 2.10 the keep-alive also holds an image whose entrypoint would end", async (bench) => {
   const begin = performance.now();
   {
     await using root = await openRoot(bench, bench.request({ image: "busybox:1.36" }));
@@ -132,7 +132,7 @@ onEachEngine("a child in the background does not keep its exec from ending, and 
   assert.equal(await countOf(root, "[s]leep 4141"), 1);
 });
 
-onEachEngine("outputs that close early are not the end of an exec", async (bench) => {
+onEachEngine("3.4.6 outputs that close early are not the end of an exec", async (bench) => {
   await using root = await openRoot(bench);
   const { end, out } = await exec(root, sh("echo before; exec >&- 2>&-; sleep 1; exit 3"));
   assert.equal(out.text("stdout"), "before\n");
@@ -141,7 +141,7 @@ onEachEngine("outputs that close early are not the end of an exec", async (bench
 
 for (const user of [null, "nobody"]) {
   onEachEngine(
-    `AC-64 3.7 a stop kills the tree of its own step only, as ${user ?? "root"}`,
+    `AC-64 3.7.1 3.7.3 a stop kills the tree of its own step only, as ${user ?? "root"}`,
     async (bench) => {
       await using root = await openRoot(bench);
       const stop = new AbortController();
@@ -192,7 +192,7 @@ onEachEngine("CN-06 a hurry ends the grace of an exec", async (bench) => {
   assert.equal((await running).failure?.code, "CANCELLED");
 });
 
-onEachEngine("3.7.5 signal_on_stop is the first signal of an exec", async (bench) => {
+onEachEngine("3.7.3 3.7.5 signal_on_stop is the first signal of an exec", async (bench) => {
   await using root = await openRoot(bench);
   const stop = new AbortController();
   const out = collect();
@@ -205,7 +205,7 @@ onEachEngine("3.7.5 signal_on_stop is the first signal of an exec", async (bench
 });
 
 onEachEngine(
-  "AC-73 F60 F61 removed behind our back: the step is lost, the next one finds nothing running",
+  "AC-73 3.4.1 F60 F61 removed behind our back: the step is lost, the next one finds nothing running",
   async (bench) => {
     await using root = await openRoot(bench);
     const out = collect();
@@ -218,7 +218,7 @@ onEachEngine(
   },
 );
 
-onEachEngine("3.9.2 F61 the main process gone: code and time of its end are said", async (bench) => {
+onEachEngine("3.9.2 3.4.1 F61 the main process gone: code and time of its end are said", async (bench) => {
   await using root = await openRoot(bench);
   await killContainer(bench.engine.socket, root.facts.id, "KILL", IDLE);
   await until(async () => await stateOf(bench.engine, root.facts.id) === "exited", "exited");

@@ -144,7 +144,28 @@ const REFUSED: [clause: string, yaml: string, path: string, words: RegExp][] = [
   ],
   ["5.1 env", docker("image: a, env: [x]"), "steps[0].with.env", /container\.Env/],
   ["5.1 ports", docker("image: a, ports: [x]"), "steps[0].with.ports", /PortBindings/],
-  ["5.1 network as text", docker("image: a, network: host"), "steps[0].with.network", /mapping/],
+  [
+    "5.1 network as text",
+    docker("image: a, network: host"),
+    "steps[0].with.network",
+    /mapping.*host\.NetworkMode/,
+  ],
+  ["5.1 container as text", docker("image: a, container: x"), "steps[0].with.container", /mapping/],
+  ["5.1 host as a list", docker("image: a, host: [x]"), "steps[0].with.host", /mapping/],
+  [
+    "5.1 resources as a number",
+    docker("image: a, host: {resources: 5}"),
+    "steps[0].with.host",
+    /resources must be a mapping/,
+  ],
+  [
+    "5.1 auto_remove that is none",
+    docker("image: a, auto_remove: maybe"),
+    "steps[0].with.auto_remove",
+    /boolean.*maybe/,
+  ],
+  ["5.4 a blank command", docker('image: a, command: " "'), "steps[0].with.command", /blank/],
+  ["5.4 nothing but blanks", docker('image: a, command: ["", " "]'), "steps[0].with.command", /blank/],
   ["5.1 exec without a name", docker("image: a, exec: {User: x}"), "steps[0].with", /container_name/],
   [
     "5.2 more than a command below a root container",
@@ -198,7 +219,7 @@ const REFUSED: [clause: string, yaml: string, path: string, words: RegExp][] = [
     /nope/,
   ],
   [
-    "7.7.1 stdin of a folding provider",
+    "7.7.1 OD-15 stdin of a folding provider",
     "steps: [{id: a, action: harness.run, container: x, with: {provider: aider, prompt: x, stdin: y}}]",
     "steps[0].with.stdin",
     /prompt/,
@@ -301,6 +322,26 @@ const READ: [clause: string, yaml: string, part: (workflow: Workflow) => unknown
     actionOf,
     { texts: ["5", "true", "echo: hi"] },
   ],
+  ...[["t", true], ["TRUE", true], ["True", true], ["0", false], ["f", false], ["False", false]].map(
+    (
+      [text, want],
+    ): (typeof READ)[number] => [
+      `5.1 auto_remove ${text}`,
+      docker(`image: a, auto_remove: "${text}"`),
+      actionOf,
+      {
+        with: { autoRemove: want },
+      },
+    ],
+  ),
+  [
+    "5.1 every limit that engines have",
+    docker(
+      "image: a, host: {resources: {memory_swappiness: 0}, blkio_device_read_bps: [{Path: /dev/x, Rate: 1}]}",
+    ),
+    actionOf,
+    { with: { host: { MemorySwappiness: 0, BlkioDeviceReadBps: [{ Path: "/dev/x", Rate: 1 }] } } },
+  ],
   ["5.1 booleans", docker('image: a, pull: true, auto_remove: "1"'), actionOf, {
     with: { pullPolicy: "always", autoRemove: true },
   }],
@@ -361,7 +402,7 @@ const NOTICES: [clause: string, yaml: string, path: string, words: RegExp][] = [
     /no effect/,
   ],
   [
-    "3.4.3 a step's folder",
+    "3.4.3 OD-13 a step's folder",
     `container: {${IMAGE}}\nsteps: [{id: a, run: x, working_dir: /x}]`,
     "steps[0].working_dir",
     /container\.working_dir/,
@@ -377,3 +418,42 @@ for (const [clause, yaml, path, words] of NOTICES) {
     assert.match(found.message, words);
   });
 }
+
+/** Fields of every kind, each right and wrong. */
+const FORMS: readonly string[] = [
+  "container: busybox",
+  'container: " "',
+  "container: 5",
+  "container: [x]",
+  "container: true",
+  "container: null",
+  `container: {${IMAGE}}`,
+  "container: {exec: x, user: 5, working_dir: /x, env: {A: 1}, shell: sh}",
+  `container: {${IMAGE}, exec: x}`,
+  "container: {user: x}",
+  `container: {${IMAGE}, user: 1000, ports: 80, volumes: "a:/b", command: [x], keep_container: "true"}`,
+  `container: {${IMAGE}, volumes: [a], ports: [x], env: [y], wait_for: z, startup: q, pull_policy: w, shell: []}`,
+  `container: {${IMAGE}, healthcheck: {test: [CMD]}, log_pattern: "(", platform: x, working_dir: x, name: "-"}`,
+  `container: {${IMAGE}, pullPolicy: never, nope: 1}`,
+];
+Deno.test("2.1.1 a step's container has the grammar of the root's", () => {
+  for (const form of FORMS) {
+    const atRoot = parseWorkflow(`${form}\n${PLAIN}`, "load");
+    const atStep = parseWorkflow(`steps:\n  - id: a\n    run: "true"\n    ${form}\n`, "load");
+    const errors = ({ problems }: typeof atRoot) =>
+      problems.filter(({ severity }) => severity === "error").map(({ code, path, message, remedy }) => ({
+        code,
+        path: path.replace(/^steps\[0\]\./, ""),
+        message: message.replace("steps[0].", ""),
+        remedy,
+      }));
+    assert.deepEqual(errors(atStep), errors(atRoot), form);
+    assert.deepEqual(atStep.workflow?.steps[0]?.container, atRoot.workflow?.container, form);
+  }
+});
+
+Deno.test("3.5.1 without a type it is a graph, and what depends on nothing has no order", () => {
+  const { workflow } = parseWorkflow('steps: [{id: a, run: "true"}, {id: b, run: "true"}]', "load");
+  assert.equal(workflow?.type, "graph");
+  assert.deepEqual(workflow?.steps.map(({ depends }) => depends), [[], []]);
+});

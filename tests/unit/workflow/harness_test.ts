@@ -87,6 +87,21 @@ const cases: readonly [name: string, got: () => string, want: string][] = [
     () => argsOf("own", { ...CUSTOM, prefixArgs: [] }, { a: 1e21, b: 2.5e-7, c: 2.0 }, "x"),
     "cli x --a 1000000000000000000000 --b 0.00000025 --c 2",
   ],
+  [
+    "7.4.2 a token of one's own, a blank one is none, other keys as they are",
+    () =>
+      argsOf("own", { ...CUSTOM, prefixArgs: [], optionFlags: { model: "/M", level: " " } }, {
+        model: "x",
+        level: "y",
+        dry_run: true,
+      }, "p"),
+    "cli p --dry_run --level y /M x",
+  ],
+  [
+    "7.4.2 a built-in always has two dashes, and hyphens",
+    () => argsOf("claude", null, { max_turns: 5 }, "p"),
+    "claude -p p --max-turns 5",
+  ],
   ["7.2.2 a custom definition hides the built-in", () => argsOf("claude", CUSTOM, {}, "hi"), "cli run hi"],
 ];
 
@@ -127,6 +142,14 @@ Deno.test("harness: 7.4.6 standard input: prompt, blank line, text; folding prov
 });
 
 Deno.test("harness: 7.4.4 text that reads as a boolean or number is one", () => {
+  assert.deepEqual(["0x10", "0o17", "-0x1", "007", "yes", "null"].map(convertFlag), [
+    16,
+    15,
+    "-0x1",
+    7,
+    "yes",
+    "null",
+  ]);
   assert.deepEqual(["true", "False", "10", "1.5", "x", "1x"].map(convertFlag), [
     true,
     false,

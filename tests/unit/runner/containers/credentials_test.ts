@@ -36,7 +36,7 @@ function inEnvironment(auths: Record<string, unknown>, registry: string): Promis
   return loginFrom({ environment: JSON.stringify({ auths }) }, registry);
 }
 
-Deno.test("6.5.5 a pre-encoded auth is taken apart; the password may hold colons", async () => {
+Deno.test("6.5.5 6.5.9 a pre-encoded auth is taken apart; the password may hold colons", async () => {
   assert.deepEqual(await inEnvironment({ "r.example": auth("me:a:b") }, "r.example"), {
     username: "me",
     password: "a:b",

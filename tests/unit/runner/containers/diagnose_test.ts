@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type EngineError, engineError } from "../../../../src/runner/containers/api/error.ts";
-import { diagnose, diagnoseWords, isInitMissing } from "../../../../src/runner/containers/diagnose.ts";
+import { diagnose, diagnoseWords, isInitMissing, ROWS } from "../../../../src/runner/containers/diagnose.ts";
 import type { Runtime } from "../../../../src/runner/containers/runtime.ts";
 
 const DOCKER: Runtime = {
@@ -464,3 +464,65 @@ Deno.test("0.4.1 the engine's words are cut at 2 KiB and ids at 12 characters", 
 function unreachable(cause: string, state: "socket" | "other" | "missing", mode = ""): EngineError {
   return engineError("unreachable", "ping", `connect ${cause}`, { cause, file: { state, mode } });
 }
+
+Deno.test("8.0.4 words are looked for whatever their case", () => {
+  for (const { id, words } of ROWS) assert.ok(words.flags.includes("i") || words.source === ".", id);
+});
+
+/** An engine puts the same words behind any status. */
+const PULL_WORDS: readonly (readonly [words: string, code: string])[] = [
+  ["manifest for acme/tool:1 not found: manifest unknown: manifest unknown", "IMAGE_MISSING"],
+  [
+    "initializing source docker://acme/tool:1: reading manifest 1 in r/acme/tool: manifest unknown",
+    "IMAGE_MISSING",
+  ],
+  ["name unknown: repository name not known to registry", "IMAGE_MISSING"],
+  [
+    "unexpected status from HEAD request to https://r.example/v2/acme/tool/manifests/1: 404 Not Found",
+    "IMAGE_MISSING",
+  ],
+  ["unauthorized: authentication required", "IMAGE_AUTH_FAILED"],
+  ["Get https://r.example/v2/: no basic auth credentials", "IMAGE_AUTH_FAILED"],
+  ["denied: permission_denied: read_package", "IMAGE_AUTH_FAILED"],
+  ["Head https://ghcr.io/v2/acme/tool/manifests/1: denied", "IMAGE_AUTH_FAILED"],
+  [
+    "pull access denied for acme/tool, repository does not exist or may require docker login",
+    "IMAGE_AUTH_FAILED",
+  ],
+  ["invalid reference format", "IMAGE_REFERENCE_INVALID"],
+  [
+    "normalizing image: invalid reference format: repository name must be lowercase",
+    "IMAGE_REFERENCE_INVALID",
+  ],
+  ["dial tcp: lookup r.example: no such host", "IMAGE_PULL_FAILED"],
+  ["pinging container registry r.example: dial tcp 10.0.0.1:443: connection refused", "IMAGE_PULL_FAILED"],
+  ["toomanyrequests: You have reached your pull rate limit", "IMAGE_PULL_FAILED"],
+  ["mkdir /var/lib/containers/storage/overlay/x: permission denied", "IMAGE_PULL_FAILED"],
+  ['exec: "docker-credential-x": executable file not found in $PATH', "IMAGE_PULL_FAILED"],
+];
+for (const [words, code] of PULL_WORDS) {
+  Deno.test(`6.2.1 by its words, whatever the status: ${words}`, () => {
+    for (const status of [200, 404, 500]) {
+      const error = engineError("answered", "image pull", words, { status });
+      assert.equal(diagnose(DOCKER, error, SUBJECT, IDLE).failure.code, code, `${status}`);
+    }
+  });
+}
+
+Deno.test("6.3 an unknown image is shown in both names, with engine, address and policy; Podman has a local prefix", () => {
+  const words = "manifest unknown";
+  const subject = { image: "tool:1", policy: "missing" };
+  for (const runtime of [DOCKER, PODMAN]) {
+    const { failure } = diagnoseWords(runtime, "image pull", words, subject);
+    const text = `${failure.message} | ${failure.remedy}`;
+    for (
+      const part of ['"tool:1"', "docker.io/library/tool:1", runtime.kind, "unix://", "pull_policy missing"]
+    ) {
+      assert.ok(text.includes(part), `${part}: ${text}`);
+    }
+    for (const part of [/spelling/, /registry/, /credentials/]) assert.match(failure.remedy, part);
+    assert.equal(failure.remedy.includes("localhost/tool:1"), runtime.kind === "podman");
+  }
+  const full = diagnoseWords(PODMAN, "image pull", words, { image: "ghcr.io/acme/tool:1" });
+  assert.doesNotMatch(full.failure.remedy, /localhost/);
+});

@@ -129,6 +129,23 @@ for (const [name, env, tokens] of REFUSED) {
   });
 }
 
+Deno.test("1.1.1 the settings of other clients are not consulted", () => {
+  const others = {
+    DOCKER_CONTEXT: "elsewhere",
+    CONTAINER_HOST: "unix:///elsewhere.sock",
+    CONTAINER_CONNECTION: "elsewhere",
+    PODMAN_HOST: "unix:///elsewhere.sock",
+  };
+  for (const env of [{}, PODMAN]) assert.deepEqual(runtimeOf({ ...others, ...env }), runtimeOf(env));
+});
+
+Deno.test("1.1.2 Podman takes one setting, and a second one where its socket is another", () => {
+  const one = runtimeOf(PODMAN);
+  assert.equal(addressText(one.address), "unix:///run/podman/podman.sock");
+  const path = "unix:///run/user/1000/podman/podman.sock";
+  assert.equal(addressText(runtimeOf({ ...PODMAN, DAGU_PODMAN_HOST: path }).address), path);
+});
+
 Deno.test("1.2 certificates belong to docker mode, and only a cert path turns them on", () => {
   const base = { DOCKER_HOST: "tcp://h:2376", DOCKER_TLS_VERIFY: "1" };
   const plain = runtimeOf(base).address;
@@ -149,7 +166,7 @@ Deno.test("0.4.1 no address is shown with its credentials", () => {
   assert.doesNotMatch(JSON.stringify(readRuntime({ DOCKER_HOST: "ssh://me:secret@h/x" })), /secret/);
 });
 
-Deno.test("1.1 version pin and registry credentials are read in both modes", () => {
+Deno.test("1.1 OD-8 version pin and registry credentials are read in both modes", () => {
   for (const mode of ["docker", "podman"]) {
     const env = { DAGU_CONTAINER_RUNTIME: mode, DOCKER_API_VERSION: "1.41", DOCKER_AUTH_CONFIG: "{}" };
     const { apiVersion, authConfig } = runtimeOf(env);
