@@ -5,8 +5,11 @@ import { describe, diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
 import { readMarks, type Role } from "./labels.ts";
 import { shortId } from "./names.ts";
-import type { Diagnosis, Made } from "./outcome.ts";
+import { type Diagnosis, type Made, unmade } from "./outcome.ts";
 import type { ContainerRequest } from "./spec.ts";
+
+/** What a reference came to was not seen when the file was read, and each engine has words of its own for it. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** Removing what was seen is finished, whoever stops us. */
 const UNSTOPPED = new AbortController().signal;
@@ -23,6 +26,11 @@ export async function findHolder(
 ): Promise<Made<Inspected | null>> {
   const name = container.containerName;
   if (name === null) return FREE;
+  if (!NAME.test(name)) {
+    const message = `container name "${name}" is invalid`;
+    const remedy = "use letters, digits, _ . -, beginning with a letter or digit";
+    return unmade(describe(engine.runtime, { code: "SPEC_INVALID", message, remedy }, { name }));
+  }
   const reply = await inspectHolder(engine.socket, name, signal);
   if (!reply.ok) {
     if (isMissing(reply.error)) return FREE;

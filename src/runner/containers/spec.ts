@@ -53,6 +53,11 @@ export function newCreateBody(
   const { container, raw } = request;
   const ports = readPorts(container.ports);
   if ("code" in ports) return unmade(ports);
+  if (container.workingDir !== null && !/^(\/|$)/.test(container.workingDir)) {
+    const message =
+      `working_dir must be an absolute path inside the container, got "${container.workingDir}"`;
+    return unmade({ code: "SPEC_INVALID", message, remedy: "see what its reference came to" });
+  }
   const env = {
     ...request.env,
     ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),

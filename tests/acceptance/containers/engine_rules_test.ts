@@ -214,3 +214,26 @@ onEngines("2.8.1 a network is a mode: another container's, the host's, or none",
   check: async (end) => assert.equal(end.stdout("host"), `${await Deno.readLink("/proc/self/ns/net")}\n`),
   after: (scene) => removeForeign(scene, "ac-2-8-1"),
 });
+
+onEngines("2.2 what a reference comes to is judged before the engine is asked, in the same words on each", {
+  yaml: `env: [{BAD: "bad name"}, {REL: "not/absolute"}, {PORT: "80/icmp"}, {IMG: "Not An Image"}]
+type: chain
+steps:
+  - {id: name, continue_on: {failure: true}, container: {image: "alpine:3.20", name: "\${BAD}"}, run: "true"}
+  - {id: dir, continue_on: {failure: true}, container: {image: "alpine:3.20", working_dir: "\${REL}"}, run: "true"}
+  - {id: port, continue_on: {failure: true}, container: {image: "alpine:3.20", ports: ["\${PORT}"]}, run: "true"}
+  - {id: image, continue_on: {failure: true}, container: {image: "\${IMG}"}, run: "true"}
+  - {id: raw, continue_on: {failure: true}, action: docker.run, with: {image: "alpine:3.20", working_dir: "\${REL}", command: "true"}}
+  - {id: remove, continue_on: {failure: true}, action: docker.run, with: {image: "alpine:3.20", auto_remove: "\${BAD}", command: "true"}}
+`,
+  status: "failed",
+  created: 0,
+  steps: {
+    name: ["1 SPEC_INVALID", /"bad name" is invalid/],
+    dir: ["1 SPEC_INVALID", /absolute.*"not\/absolute"/],
+    port: ["1 SPEC_INVALID", /"80\/icmp"/],
+    image: ["1 IMAGE_REFERENCE_INVALID", /"Not An Image"/],
+    raw: ["1 SPEC_INVALID", /absolute.*"not\/absolute"/],
+    remove: ["1 SPEC_INVALID", /auto_remove must be a boolean, got "bad name"/],
+  },
+});

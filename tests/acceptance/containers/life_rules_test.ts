@@ -147,7 +147,7 @@ steps:
   created: 1,
 });
 
-onEngines("3.9.3 a handler whose container is gone fails by itself", {
+onEngines("3.8.2 3.9.3 a handler whose container is gone fails by itself", {
   yaml: `container: {image: "alpine:3.20"}
 handler_on: {failure: {run: "echo never"}}
 steps: [{id: a, run: "echo up; sleep 30"}]

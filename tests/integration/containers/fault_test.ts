@@ -1,6 +1,5 @@
 /** What real engines do too rarely to wait for: lines that break, answers that never come, things that are no engine. */
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { openEngine } from "../../../src/runner/containers/engine.ts";
 import { checkEngine } from "../../../src/runner/containers/doctor.ts";
 import type { Reporter } from "../../../src/run/ports.ts";
@@ -21,54 +20,8 @@ import {
   textOf,
   until,
 } from "./bench.ts";
+import { json, openFake, type Reply } from "./fake.ts";
 import { openProxy } from "./proxy.ts";
-
-interface FakeEngine extends AsyncDisposable {
-  readonly path: string;
-  /** `METHOD /path`, without version and query. */
-  readonly asked: string[];
-}
-
-/** What of Node's messages the answers use: two versions of its types meet here, which differ in the rest. */
-interface Asked {
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
-}
-
-interface Reply {
-  writeHead(status: number, headers?: Record<string, string>): Reply;
-  write(text: string, done?: () => void): unknown;
-  end(text?: string): unknown;
-  destroy(): unknown;
-}
-
-type Answer = (request: Asked, response: Reply, path: string) => void;
-
-async function openFake(answer: Answer): Promise<FakeEngine> {
-  const folder = await Deno.makeTempDir();
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    const path = (request.url ?? "").replace(/^\/v[\d.]+/, "").replace(/\?.*/, "");
-    asked.push(`${request.method} ${path}`);
-    answer(request, response, path);
-  });
-  const path = `${folder}/fake.sock`;
-  await new Promise<void>((resolve) => server.listen(path, () => resolve()));
-  return {
-    path,
-    asked,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
-}
-
-function json(response: Reply, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json", "api-version": "1.41" });
-  response.end(JSON.stringify(body));
-}
 
 async function problemOf(path: string): Promise<{ code: string; message: string }> {
   await using engine = openEngine(runtimeAt(path, false), { answerMs: 200 });

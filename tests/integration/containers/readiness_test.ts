@@ -86,3 +86,20 @@ onEachEngine("3.1.5 a stop while it gets ready takes effect at once", async (ben
   assert.ok("code" in root && root.code === "CANCELLED", JSON.stringify(root));
   assert.ok(performance.now() - begin < 8_000);
 });
+
+onEachEngine(
+  "2.11.2 2.11.5 who ends while it is waited for fails at once, with status and code",
+  async (bench) => {
+    const healthcheck = { ...CHECK, test: ["CMD", "false"], retries: 1_000 };
+    for (const waiting of [{}, { waitFor: "healthy" as const, healthcheck }]) {
+      const container = {
+        startup: "command" as const,
+        command: ["sh", "-c", "sleep 0.1; exit 9"],
+        ...waiting,
+      };
+      const failure = await refusal(bench, bench.request(container));
+      assert.equal(failure.code, "READINESS_FAILED");
+      assert.match(failure.message, /ended with code 9 \((exited|stopped)\)/);
+    }
+  },
+);

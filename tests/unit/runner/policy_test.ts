@@ -314,7 +314,7 @@ const HOSTS: Bodies = [
 ];
 
 for (const [name, policy, host, want] of HOSTS) {
-  Deno.test(`policy: host settings: ${name}: ${want}`, async () => {
+  Deno.test(`5.1.4 policy: host settings: ${name}: ${want}`, async () => {
     await using places = await openPlaces();
     const text = JSON.stringify({ Image: "alpine", HostConfig: host }).replaceAll("@W", places.root);
     assert.equal(verdict(await places.policy(policy).guard.body(JSON.parse(text))), want);
