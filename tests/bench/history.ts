@@ -1,11 +1,18 @@
 /** Many rows at once: copies of one run, made by the database itself. */
-import { sql } from "drizzle-orm";
+import { getTableColumns, sql } from "drizzle-orm";
 import type { ServerPorts } from "../../src/server/ports.ts";
 import { query } from "../../src/server/store/query.ts";
 import { codeOf } from "../../src/server/store/runs.ts";
+import { runs } from "../../src/server/store/schema.ts";
 import type { QueuedRun } from "../support/dispatch.ts";
 
 const BATCH = 100_000;
+
+/** Of a run, without what the database makes of them. */
+const names = Object.values(getTableColumns(runs)).filter((column) => column.generated === undefined)
+  .map((column) => sql.identifier(column.name));
+const COLUMNS = sql.join(names, sql`, `);
+const COPIED = sql.join(names.map((name) => sql`c.${name}`), sql`, `);
 
 export async function addHistory(
   { ports }: { readonly ports: ServerPorts },
@@ -30,7 +37,7 @@ async function addFinished({ db }: ServerPorts, id: string, count: number): Prom
     db,
     sql`
     with copies as (
-        insert into runs select c.* from generate_series(1, ${count}::int) n, runs model,
+        insert into runs (${COLUMNS}) select ${COPIED} from generate_series(1, ${count}::int) n, runs model,
           jsonb_populate_record(model, jsonb_build_object(
             'id', case when n > 0 then gen_random_uuid() end, 'dag_run_id', 'f' || gen_random_uuid(),
             'status', ${codeOf("succeeded")}::int, 'attempt', 1, 'finished_at', now())) c
@@ -50,7 +57,7 @@ async function addQueued(
     db,
     sql`
     with copies as (
-        insert into runs select c.* from generate_series(1, ${count}::int) n, runs model,
+        insert into runs (${COLUMNS}) select ${COPIED} from generate_series(1, ${count}::int) n, runs model,
           jsonb_populate_record(model, jsonb_build_object(
             'id', case when n > 0 then gen_random_uuid() end, 'dag_run_id', 'q' || gen_random_uuid())) c
         where model.id = ${id} returning id)

@@ -93,7 +93,7 @@ export async function startChild(
       resumes: child.run.resumes,
       onLost: child.run.onLost,
     }]);
-    return { ...child, attemptId: taken.attemptIds[0] ?? null };
+    return { ...child, attemptId: taken.begun[0]?.claimed.attemptId ?? null };
   });
   if ("code" in made) return made;
   if (!made.isToClaim) ports.wake.notify("ready");

@@ -1,10 +1,11 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
+import type { Grant } from "../../protocol/grant.ts";
 import type { ClaimReply, ClaimRequest } from "../../protocol/messages.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
-import { liveOfRunner, renewLeases } from "../store/attempts.ts";
+import { forgottenOf, renewLeases } from "../store/attempts.ts";
 import {
   beginAttempts,
   type Candidate,
@@ -17,21 +18,25 @@ import {
   type Waiting,
 } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
+import type { Claimed } from "../store/grants.ts";
 import { goByIndex } from "../store/query.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { resetSteps } from "../store/steps.ts";
 import { newAttemptToken } from "./attempt-token.ts";
 import { readDirectives } from "./directives.ts";
 import { newGather } from "./gather.ts";
-import { readGrants } from "./grants.ts";
+import { readGrants, toGrant } from "./grants.ts";
 import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
+import { newTexts, type ReadTexts } from "./texts.ts";
 
 /** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
 const POLL_MS = [500, 3_000] as const;
 /** Claims that wait look at the same moments, so that all of a process ask with one question (CL-11). */
 const MOMENT_MS = 500;
 const WAITING_MAX = 1_000;
+/** An answer may be on its way to the runner for this long. */
+const SETTLED_MS = 10_000;
 
 export type Claim = (runner: RunnerRow, request: ClaimRequest, signal: AbortSignal) => Promise<ClaimReply>;
 
@@ -49,19 +54,27 @@ export function newClaims(ports: ServerPorts, settings: ServerSettings): Claim {
     groupMax: WAITING_MAX,
     hands: 1,
   });
-  return (runner, request, signal) => claim(ports, settings, hasNews, { runner, request, signal });
+  const desk: Desk = { ports, settings, hasNews, texts: newTexts() };
+  return (runner, request, signal) => claim(desk, { runner, request, signal });
+}
+
+/** What all claims of a process share. */
+interface Desk {
+  readonly ports: ServerPorts;
+  readonly settings: ServerSettings;
+  readonly hasNews: (waiting: Waiting) => Promise<boolean>;
+  readonly texts: ReadTexts;
 }
 
 async function claim(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  hasNews: (waiting: Waiting) => Promise<boolean>,
+  desk: Desk,
   { runner, request, signal }: {
     readonly runner: RunnerRow;
     readonly request: ClaimRequest;
     readonly signal: AbortSignal;
   },
 ): Promise<ClaimReply> {
+  const { ports, hasNews } = desk;
   await Promise.all([
     markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports)),
     expireForgotten(ports, runner, request),
@@ -81,7 +94,7 @@ async function claim(
     );
     try {
       const reply = await hasNews({ runnerId: runner.id, claimId: request.claimId })
-        ? await readReply(ports, settings, runner, request)
+        ? await readReply(desk, runner, request)
         : NOTHING;
       if (leftMs === 0 || reply.attempts.length + reply.directives.length > 0) return reply;
       await woken;
@@ -96,17 +109,12 @@ async function claim(
 const NOTHING: ClaimReply = { attempts: [], directives: [], claimAfterMs: 0 };
 
 /** One transaction; what it answers is read in it, and given out when it is over. */
-async function readReply(
-  ports: ServerPorts,
-  settings: ServerSettings,
-  runner: RunnerRow,
-  request: ClaimRequest,
-): Promise<ClaimReply> {
+async function readReply(desk: Desk, runner: RunnerRow, request: ClaimRequest): Promise<ClaimReply> {
+  const { ports } = desk;
   if (request.free === 0) return { ...NOTHING, directives: await readDirectives(ports.db, runner.id) };
   return await ports.db.transaction(async (tx) => {
-    const ids = await claimInside(tx, ports, settings, runner, request);
     const [attempts, directives] = await Promise.all([
-      readGrants(tx, settings, ids),
+      claimInside(tx, desk, runner, request),
       readDirectives(tx, runner.id),
     ]);
     return { attempts, directives, claimAfterMs: 0 };
@@ -121,11 +129,10 @@ function untilMoment(now: number, pollMs: number): number {
 
 async function claimInside(
   tx: Transaction,
-  ports: ServerPorts,
-  settings: ServerSettings,
+  { ports, settings, texts }: Desk,
   runner: RunnerRow,
   request: ClaimRequest,
-): Promise<string[]> {
+): Promise<Grant[]> {
   const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
   const fullQueues: string[] = [];
   const next = (limit: number): Promise<Candidate[]> =>
@@ -141,25 +148,35 @@ async function claimInside(
     // The runner counts its lease from this very request, so we must not count it from the first.
     const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
     await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);
-    return repeated;
+    return await readGrants(tx, settings, repeated);
   }
-  const claimed: string[] = [];
+  const begun: Begun[] = [];
   for (let candidates = first; candidates.length > 0;) {
     const taken = await claimCandidates(tx, ports, settings, runner, request, candidates);
-    claimed.push(...taken.attemptIds);
+    begun.push(...taken.begun);
     const newlyFull = taken.fullQueues.filter((queue) => !fullQueues.includes(queue));
     fullQueues.push(...newlyFull);
     // Others may be behind those that found no slot.
-    if (newlyFull.length === 0 || claimed.length >= request.free) break;
-    candidates = await next(request.free - claimed.length);
+    if (newlyFull.length === 0 || begun.length >= request.free) break;
+    candidates = await next(request.free - begun.length);
   }
-  return claimed;
+  const known = await texts(tx, new Set(begun.map(({ claimed }) => claimed.run.digest)));
+  const grants = await Promise.all(
+    begun.map((one) => toGrant(tx, settings, { ...one, text: known.get(one.claimed.run.digest) })),
+  );
+  return grants.filter((grant) => grant !== null);
 }
 
 export interface Taken {
-  readonly attemptIds: readonly string[];
+  /** In the order of the candidates. */
+  readonly begun: readonly Begun[];
   /** Queues of candidates that found no slot there. */
   readonly fullQueues: readonly string[];
+}
+
+interface Begun {
+  readonly claimed: Claimed;
+  readonly token: string;
 }
 
 export async function claimCandidates(
@@ -171,7 +188,7 @@ export async function claimCandidates(
   candidates: readonly Candidate[],
 ): Promise<Taken> {
   const slots = await lockSlots(tx, countByQueue(candidates));
-  const begun: NewAttempt[] = [];
+  const begun: (NewAttempt & { readonly token: string })[] = [];
   const fullQueues = new Set<string>();
   const { leaseMs, startDeadlineMs } = settings.runner;
   for (const { runId, queue, needsSlot, fence: lastFence, onLost } of candidates) {
@@ -182,18 +199,26 @@ export async function claimCandidates(
     }
     const id = ports.ids.uuid();
     const fence = lastFence + 1;
-    const tokenDigest = await digestToken(newAttemptToken(settings.keys, id, fence));
+    const token = newAttemptToken(settings.keys, id, fence);
+    const tokenDigest = await digestToken(token);
     const slot = n === undefined ? null : { queue, n };
     const times = { leaseMs, graceMs: graceOf(settings, { onLost }), startDeadlineMs };
-    begun.push({ id, runId, slot, fence, runnerId: runner.id, claimId, tokenDigest, ...times });
+    begun.push({ id, runId, slot, fence, runnerId: runner.id, claimId, tokenDigest, token, ...times });
   }
   const resumed = new Set(candidates.filter(({ resumes }) => resumes).map(({ runId }) => runId));
   const anew = begun.filter(({ runId, fence }) => fence > 1 && !resumed.has(runId));
-  await Promise.all([
+  const [rows] = await Promise.all([
     beginAttempts(tx, begun, now(ports)),
     resetSteps(tx, anew.map(({ runId }) => runId)),
   ]);
-  return { attemptIds: begun.map(({ id }) => id), fullQueues: [...fullQueues] };
+  const byId = new Map(rows.map((claimed) => [claimed.attemptId, claimed]));
+  return {
+    begun: begun.flatMap(({ id, token }) => {
+      const claimed = byId.get(id);
+      return claimed === undefined ? [] : [{ claimed, token }];
+    }),
+    fullQueues: [...fullQueues],
+  };
 }
 
 function countByQueue(candidates: readonly Candidate[]): ReadonlyMap<string, number> {
@@ -209,14 +234,10 @@ async function expireForgotten(
   runner: RunnerRow,
   { claimId, held }: ClaimRequest,
 ): Promise<void> {
-  const live = await liveOfRunner(ports.db, runner.id);
-  const settled = now(ports).getTime() - 10_000;
-  for (const attempt of live) {
-    const isForgotten = attempt.state === "claimed" && !held.includes(attempt.id) &&
-      // Of this very claim: it is about to be answered again.
-      attempt.claimId !== claimId &&
-      attempt.claimedAt.getTime() < settled;
-    if (isForgotten) await requeueAttempt(ports, attempt.id, "expired", { excludeRunner: false });
+  const claimedBefore = new Date(ports.clock.now() - SETTLED_MS);
+  // Those of this very claim are about to be answered again.
+  for (const id of await forgottenOf(ports.db, runner.id, { claimId, held, claimedBefore })) {
+    await requeueAttempt(ports, id, "expired", { excludeRunner: false });
   }
 }
 

@@ -55,6 +55,8 @@ export function newGather<T, R>(options: GatherOptions<T, R>): (member: T) => Pr
 
   async function lend(): Promise<void> {
     busyHands++;
+    // Those who are called in the same breath come along.
+    await Promise.resolve();
     for (let group = takeGroup(); group.length > 0; group = takeGroup()) {
       await settle(group);
       for (const { key } of group) busyKeys.delete(key);

@@ -6,6 +6,7 @@ import type { Keyring } from "../secrets/keyring.ts";
 import { digestToken } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import { replaceTokenDigest } from "../store/attempts.ts";
+import { getTexts } from "../store/blobs.ts";
 import type { Executor } from "../store/db.ts";
 import { type Claimed, readClaimed } from "../store/grants.ts";
 import { listSteps, type StepRow } from "../store/steps.ts";
@@ -24,28 +25,41 @@ export async function readGrants(
 ): Promise<Grant[]> {
   if (attemptIds.length === 0) return [];
   const claimed = await readClaimed(db, attemptIds);
+  const texts = await getTexts(db, [...new Set(claimed.map(({ run }) => run.digest))]);
   const place = new Map(attemptIds.map((id, index) => [id, index]));
   const inOrder = claimed.toSorted((a, b) => (place.get(a.attemptId) ?? 0) - (place.get(b.attemptId) ?? 0));
-  return await Promise.all(inOrder.map((one) => toGrant(db, settings, one, isKnown)));
+  const grants = await Promise.all(inOrder.map(async (one) =>
+    await toGrant(db, settings, {
+      claimed: one,
+      text: texts.get(one.run.digest),
+      token: isKnown ? "" : await attemptTokenOf(db, settings.keys, one),
+    })
+  ));
+  return grants.filter((grant) => grant !== null);
 }
 
-async function toGrant(
+/** null: the text of its definition is gone. */
+export async function toGrant(
   db: Executor,
   settings: ServerSettings,
-  claimed: Claimed,
-  isKnown: boolean,
-): Promise<Grant> {
-  const { attemptId, fence, definition, inputs, root, onLost } = claimed;
+  { claimed, text, token }: {
+    readonly claimed: Claimed;
+    readonly text: string | undefined;
+    readonly token: string;
+  },
+): Promise<Grant | null> {
+  if (text === undefined) return null;
+  const { attemptId, fence, inputs, root, onLost } = claimed;
   const { runId, dagRunId, digest, document, resumes, params, env, ...run } = claimed.run;
   return {
     attemptId,
     fence,
-    attemptToken: isKnown ? "" : await attemptTokenOf(db, settings.keys, claimed),
+    attemptToken: token,
     leaseMs: settings.runner.leaseMs,
     graceMs: graceOf(settings, { onLost }),
     startDeadlineMs: settings.runner.startDeadlineMs,
     run: { ...run, dagRunId: v.parse(RunId, dagRunId), root },
-    definition: { digest, yaml: definition, document },
+    definition: { digest, yaml: text, document },
     resume: resumes ? (await listSteps(db, runId)).filter((step) => !step.isHandler).map(copyStep) : null,
     params: v.parse(StoredParams, params),
     env: v.parse(TextRecord, env),

@@ -77,6 +77,7 @@ export function judgeReport(
     isBeginning,
     isEnd,
     hasDirectives: attempt.cancelRequestedAt !== null,
+    hasSlot: run.needsSlot,
     steps: state.steps.filter((step, index) => step !== before.steps[index]),
     run: columnsOf(run, state),
   };

@@ -1,5 +1,5 @@
 /** Attempts, their leases, and what the control plane wants to tell their runners. */
-import { and, asc, eq, gte, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
 import type { RunRow } from "./runs.ts";
@@ -8,10 +8,11 @@ import { attemptLeases, attempts, directives, runs } from "./schema.ts";
 export type AttemptRow = typeof attempts.$inferSelect;
 export type AttemptState = AttemptRow["state"];
 
-export const LIVE_STATES = ["claimed", "started", "cancelling"] as const satisfies readonly AttemptState[];
+const LIVE_STATES: readonly AttemptState[] = ["claimed", "started", "cancelling"];
 
+/** The attempts of these are those that have not ended, which is what the indexes know. */
 export function isLive(attempt: Pick<AttemptRow, "state">): boolean {
-  return LIVE_STATES.some((state) => state === attempt.state);
+  return LIVE_STATES.includes(attempt.state);
 }
 
 export async function getAttempt(db: Executor, id: string): Promise<AttemptRow | null> {
@@ -72,7 +73,7 @@ export async function updateAttempt(
 /** The run's live attempt, held. */
 export async function lockLiveAttempt(tx: Transaction, runId: string): Promise<AttemptRow | null> {
   const [row] = await tx.select().from(attempts)
-    .where(and(eq(attempts.runId, runId), inArray(attempts.state, [...LIVE_STATES]))).for("update");
+    .where(and(eq(attempts.runId, runId), isNull(attempts.endedAt))).for("update");
   return row ?? null;
 }
 
@@ -80,9 +81,30 @@ export async function listAttempts(db: Executor, runId: string): Promise<Attempt
   return await db.select().from(attempts).where(eq(attempts.runId, runId)).orderBy(asc(attempts.fence));
 }
 
+/** Of the runner, claimed before `claimedBefore` by another claim than this one, not begun, and not among those that it holds. */
+export async function forgottenOf(
+  db: Executor,
+  runnerId: string,
+  { claimId, held, claimedBefore }: {
+    readonly claimId: string;
+    readonly held: readonly string[];
+    readonly claimedBefore: Date;
+  },
+): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    sql`
+    select id from attempts where runner_id = ${runnerId} and ended_at is null and state = 'claimed'
+      and claim_id <> ${claimId} and claimed_at < ${claimedBefore.toISOString()}::timestamptz
+      and id not in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(held)}::jsonb))
+    order by id ${PREPARED}`,
+  );
+  return rows.map((row) => row.id);
+}
+
 export async function liveOfRunner(db: Executor, runnerId: string): Promise<AttemptRow[]> {
   return await db.select().from(attempts)
-    .where(and(eq(attempts.runnerId, runnerId), inArray(attempts.state, [...LIVE_STATES])))
+    .where(and(eq(attempts.runnerId, runnerId), isNull(attempts.endedAt)))
     .orderBy(asc(attempts.id));
 }
 
@@ -170,7 +192,7 @@ export async function extendLeases(tx: Transaction, byMs: number): Promise<void>
     tx,
     sql`
     update attempts set cancel_deadline = cancel_deadline + ${byMs}::double precision * interval '1 millisecond'
-    where cancel_deadline is not null and state in ('claimed', 'started', 'cancelling')`,
+    where cancel_deadline is not null and ended_at is null`,
   );
   await query(
     tx,
@@ -199,7 +221,7 @@ export async function dueAttempts(db: Executor, now: Date, attemptId?: string): 
       case when a.state = 'cancelling' then 'cancel_overdue'
            when l.start_deadline < ${at}::timestamptz then 'not_started' else 'lost' end as due
     from attempts a join attempt_leases l on l.attempt_id = a.id
-    where ${isThat} and a.state in ('claimed', 'started', 'cancelling') and (
+    where ${isThat} and a.ended_at is null and (
       a.cancel_deadline < ${at}::timestamptz or l.start_deadline < ${at}::timestamptz
       or l.expires_at + l.grace_ms * interval '1 millisecond' < ${at}::timestamptz)
     order by a.id limit 200 ${hold}`,
@@ -226,8 +248,10 @@ export async function insertDirective(
   await db.insert(directives).values({ ...directive, createdAt: now });
 }
 
-/** They repeat until acknowledged; those of attempts that are over mean nothing any more. */
-/** What each of the runners is still to be told, oldest first. */
+/**
+ * What each of the runners is still to be told, oldest first. They repeat until acknowledged; those of attempts that are over
+ * mean nothing any more.
+ */
 export async function openDirectives(
   db: Executor,
   runnerIds: readonly string[],

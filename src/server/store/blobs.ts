@@ -1,7 +1,8 @@
 /** Immutable content by digest: definition texts, payloads. */
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Blob } from "./blob.ts";
 import type { Executor } from "./db.ts";
+import { PREPARED, query } from "./query.ts";
 import { blobs } from "./schema.ts";
 
 /** Storing what is there already changes nothing. */
@@ -19,4 +20,19 @@ export async function getBlob(db: Executor, digest: string): Promise<Uint8Array 
 export async function getText(db: Executor, digest: string): Promise<string | null> {
   const data = await getBlob(db, digest);
   return data === null ? null : new TextDecoder().decode(data);
+}
+
+/** Those that there are, by digest. */
+export async function getTexts(
+  db: Executor,
+  digests: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await query<{ digest: string; data: Uint8Array }>(
+    db,
+    sql`
+    select digest, data from blobs
+    where digest in (select jsonb_array_elements_text(${JSON.stringify(digests)}::jsonb)) ${PREPARED}`,
+  );
+  const decoder = new TextDecoder();
+  return new Map(rows.map(({ digest, data }) => [digest, decoder.decode(data)]));
 }

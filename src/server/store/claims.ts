@@ -1,6 +1,7 @@
 /** Taking runs from the queue: each statement of a claim, in the order in which a claim makes them. */
 import { sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
+import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
 import { PREPARED, query } from "./query.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 
@@ -182,18 +183,33 @@ const isWithinWidth =
   sql`not exists (select 1 from queues w where w.name = s.queue and w.max_concurrency < s.n + (
   select count(*) from slots above where above.queue = s.queue and above.n > s.n and above.attempt_id is not null))`;
 
-/** The runs leave the queue and are these attempts': one statement for all that a claim writes of them (CL-06). */
-export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[], now: Date): Promise<void> {
-  if (begun.length === 0) return;
+/**
+ * The runs leave the queue and are these attempts': one statement for all that a claim writes of them (CL-06), and reads: what
+ * their runner must know.
+ */
+export async function beginAttempts(
+  tx: Transaction,
+  begun: readonly NewAttempt[],
+  now: Date,
+): Promise<Claimed[]> {
+  if (begun.length === 0) return [];
   const after = (ms: number): string => new Date(now.getTime() + ms).toISOString();
-  const rows = begun.map(({ slot, ...attempt }) => ({
-    ...attempt,
+  const rows = begun.map((
+    { id, runId, slot, fence, runnerId, claimId, tokenDigest, graceMs, ...attempt },
+  ) => ({
+    id,
+    runId,
+    fence,
+    runnerId,
+    claimId,
+    tokenDigest,
+    graceMs,
     queue: slot?.queue ?? null,
     n: slot?.n ?? null,
     expiresAt: after(attempt.leaseMs),
     startDeadline: after(attempt.startDeadlineMs),
   }));
-  await query(
+  const taken = await query<ClaimedColumns>(
     tx,
     sql`
     with begun as (
@@ -203,17 +219,23 @@ export async function beginAttempts(tx: Transaction, begun: readonly NewAttempt[
           "runnerId" uuid, "claimId" uuid, "tokenDigest" text, "graceMs" bigint, "expiresAt" timestamptz,
           "startDeadline" timestamptz, "queue" text, "n" int)),
       dequeued as (delete from run_queue where run_id in (select "runId" from begun)),
-      slotted as (
-        update slots s set attempt_id = b."id" from begun b where s.queue = b."queue" and s.n = b."n"),
+      ${begun.some(({ slot }) => slot !== null) ? SLOTTED : sql``}
       lease as (
         insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline)
         select "id", "runnerId", "expiresAt", "graceMs", "startDeadline" from begun),
-      taken as (
-        update runs r set status = ${codeOf("not_started")}, attempt = b."fence", runner_id = b."runnerId",
-          reason = '', version = r.version + 1
-        from begun b where r.id = b."runId")
-    insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at)
-    select "id", "runId", "fence", "runnerId", "claimId", 'claimed', "tokenDigest", ${after(0)}::timestamptz
-    from begun ${PREPARED}`,
+      tried as (
+        insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at)
+        select "id", "runId", "fence", "runnerId", "claimId", 'claimed', "tokenDigest", ${
+      after(0)
+    }::timestamptz
+        from begun)
+    update runs r set status = ${codeOf("not_started")}, attempt = b."fence", runner_id = b."runnerId",
+      reason = '', version = r.version + 1
+    from begun b where r.id = b."runId"
+    returning b."id" as attempt_id, b."fence", b."tokenDigest" as token_digest, ${CLAIMED_OF_RUN} ${PREPARED}`,
   );
+  return taken.map(toClaimed);
 }
+
+const SLOTTED = sql`slotted as (
+        update slots s set attempt_id = b."id" from begun b where s.queue = b."queue" and s.n = b."n"),`;

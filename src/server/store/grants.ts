@@ -1,5 +1,5 @@
 /** What claimed attempts are about, as their runner must know it. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Grant } from "../../protocol/grant.ts";
 import type { Executor } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
@@ -7,6 +7,7 @@ import type { RunRow } from "./runs.ts";
 
 type GrantedRun = Omit<Grant["run"], "dagRunId" | "root" | "labels"> & { labels: string[] };
 
+/** All but the text of the definition. */
 export interface Claimed {
   readonly attemptId: string;
   readonly fence: number;
@@ -22,13 +23,11 @@ export interface Claimed {
     readonly params: unknown;
     readonly env: unknown;
   };
-  /** The text. */
-  readonly definition: string;
   readonly inputs: readonly { readonly name: string; readonly digest: string; readonly sizeBytes: number }[];
   readonly root: { readonly name: string; readonly dagRunId: string } | null;
 }
 
-interface Columns extends Record<string, unknown> {
+export interface ClaimedColumns extends Record<string, unknown> {
   attempt_id: string;
   fence: number;
   token_digest: string;
@@ -54,41 +53,31 @@ interface Columns extends Record<string, unknown> {
   root: Claimed["root"];
 }
 
+/** Of a run `r`; beside them stand `attempt_id`, `fence` and `token_digest`. */
+export const CLAIMED_OF_RUN: SQL =
+  sql`r.on_lost, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
+      r.trust, r.queue, to_jsonb(r.labels) as labels,
+      (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
+      r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
+      (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
+        order by i.name) from run_inputs i where i.run_id = r.id) as inputs,
+      (select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o
+        where o.id = r.root_id) as root`;
+
 export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
-  const ids = JSON.stringify(attemptIds);
-  const [rows, blobs] = await Promise.all([
-    query<Columns>(
-      db,
-      sql`
-      select a.id as attempt_id, a.fence, a.token_digest, r.on_lost, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
-        r.trust, r.queue, to_jsonb(r.labels) as labels,
-        (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
-        r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
-        (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
-          order by i.name) from run_inputs i where i.run_id = r.id) as inputs,
-        (select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o
-          where o.id = r.root_id) as root
-      from attempts a join runs r on r.id = a.run_id
-      where a.id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb)) ${PREPARED}`,
-    ),
-    // Runs of one workflow share it.
-    query<{ digest: string; data: Uint8Array }>(
-      db,
-      sql`
-      select b.digest, b.data from blobs b where b.digest in (
-        select r.digest from attempts a join runs r on r.id = a.run_id
-        where a.id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb))) ${PREPARED}`,
-    ),
-  ]);
-  const decoder = new TextDecoder();
-  const texts = new Map(blobs.map(({ digest, data }) => [digest, decoder.decode(data)]));
-  return rows.flatMap((row) => {
-    const definition = texts.get(row.digest);
-    return definition === undefined ? [] : [toClaimed(row, definition)];
-  });
+  const rows = await query<ClaimedColumns>(
+    db,
+    sql`
+    select a.id as attempt_id, a.fence, a.token_digest, ${CLAIMED_OF_RUN}
+    from attempts a join runs r on r.id = a.run_id
+    where a.id in (select value::uuid from jsonb_array_elements_text(${
+      JSON.stringify(attemptIds)
+    }::jsonb)) ${PREPARED}`,
+  );
+  return rows.map(toClaimed);
 }
 
-function toClaimed(row: Columns, definition: string): Claimed {
+export function toClaimed(row: ClaimedColumns): Claimed {
   return {
     attemptId: row.attempt_id,
     fence: row.fence,
@@ -113,7 +102,6 @@ function toClaimed(row: Columns, definition: string): Claimed {
       params: row.params,
       env: row.env,
     },
-    definition,
     inputs: row.inputs ?? [],
     root: row.root,
   };

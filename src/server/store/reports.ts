@@ -29,6 +29,7 @@ export interface Held {
     | "parentId"
     | "keepDays"
     | "keepRuns"
+    | "needsSlot"
   >;
 }
 
@@ -52,6 +53,7 @@ interface HeldColumns extends Record<string, unknown> {
   parent_id: string | null;
   keep_days: number | null;
   keep_runs: number | null;
+  needs_slot: boolean;
 }
 
 /**
@@ -69,7 +71,7 @@ export async function holdReported(
       (extract(epoch from a.cancel_requested_at) * 1000)::float8 as cancel_requested_ms,
       a.started_at is not null as has_begun, r.name, r.status,
       (extract(epoch from r.started_at) * 1000)::float8 as run_started_ms,
-      r.failure, r.container, r.notes, r.parent_id, r.keep_days, r.keep_runs
+      r.failure, r.container, r.notes, r.parent_id, r.keep_days, r.keep_runs, r.needs_slot
     from attempts a join runs r on r.id = a.run_id
     where a.id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(attemptIds)}::jsonb))
     order by r.id, a.id
@@ -104,6 +106,7 @@ function toHeld(row: HeldColumns): Held {
       parentId: row.parent_id,
       keepDays: row.keep_days,
       keepRuns: row.keep_runs,
+      needsSlot: row.needs_slot,
     },
   };
 }
@@ -158,6 +161,7 @@ export interface ReportWrite {
   /** The attempt is over: no slot, no lease and no directive is its own any more (TX-04). */
   readonly isEnd: boolean;
   readonly hasDirectives: boolean;
+  readonly hasSlot: boolean;
   readonly steps: readonly StepState[];
   readonly run: Pick<
     RunRow,
@@ -225,8 +229,8 @@ export async function writeReports(
       begun as (
         update attempt_leases l set start_deadline = null from leases t
         where l.attempt_id = t.attempt_id and not t."isEnd"),
-      given_up as (delete from attempt_leases l using leases t where l.attempt_id = t.attempt_id and t."isEnd"),
-      freed as (update slots s set attempt_id = null from told t where s.attempt_id = t."attemptId" and t."isEnd")
+      given_up as (delete from attempt_leases l using leases t where l.attempt_id = t.attempt_id and t."isEnd")
+      ${writes.some(({ hasSlot, isEnd }) => hasSlot && isEnd) ? SLOTS_FREED : sql``}
     update attempts a set ack_seq = t."ackSeq", state = t."attemptState",
       reason = case when t."isEnd" then t."attemptReason" else a.reason end,
       started_at = case when t."isBeginning" then ${at}::timestamptz else a.started_at end,
@@ -235,6 +239,9 @@ export async function writeReports(
     from told t where a.id = t."attemptId" ${PREPARED}`,
   );
 }
+
+const SLOTS_FREED = sql`,
+      freed as (update slots s set attempt_id = null from told t where s.attempt_id = t."attemptId" and t."isEnd")`;
 
 function stepsChanged(steps: readonly unknown[]) {
   return sql`,

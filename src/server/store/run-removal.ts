@@ -1,10 +1,10 @@
 /** Deleting runs that are over, with everything that belongs to them and to the runs that their steps started. */
-import { and, asc, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { RunStatus } from "../../run/event.ts";
 import type { Executor, Transaction } from "./db.ts";
-import { query } from "./query.ts";
+import { PREPARED, query } from "./query.ts";
 import { discardObjects } from "./objects.ts";
-import { codeOf, type RunRow } from "./runs.ts";
+import { codeOf } from "./runs.ts";
 import {
   artifactParts,
   artifacts,
@@ -22,6 +22,8 @@ import {
 
 const OVER: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
 
+const OVER_CODES = sql.raw(OVER.map(codeOf).join(", "));
+
 export interface RemovalFilter {
   readonly name: string;
   /** Ended earlier than this; null: whenever. */
@@ -33,19 +35,25 @@ export interface RemovalFilter {
   readonly limit: number;
 }
 
-/** Runs of this name that are over and were started by nobody's step, oldest first. */
-export async function listRemovable(db: Executor, filter: RemovalFilter): Promise<RunRow[]> {
-  return await db.select().from(runs).where(and(
-    eq(runs.name, filter.name),
-    isNull(runs.parentId),
-    inArray(runs.status, OVER.map(codeOf)),
-    filter.before === null ? undefined : or(
-      lt(runs.finishedAt, filter.before),
-      and(isNull(runs.finishedAt), lt(runs.createdAt, filter.before)),
-    ),
-    filter.after === null ? undefined : gt(runs.id, filter.after),
-    filter.until === undefined ? undefined : lt(runs.id, filter.until),
-  )).orderBy(asc(runs.id)).limit(filter.limit);
+/** Before and after any id. */
+const [FIRST_ID, LAST_ID] = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"];
+
+/** Runs of this name that are over and were started by nobody's step, oldest first. Asked whenever a run ends. */
+export async function listRemovable(
+  db: Executor,
+  { name, before, after, until, limit }: RemovalFilter,
+): Promise<{ readonly id: string; readonly dagRunId: string }[]> {
+  return await query(
+    db,
+    sql`
+    select id, dag_run_id as "dagRunId" from runs
+    where name = ${name} and id > ${after ?? FIRST_ID}::uuid and id < ${until ?? LAST_ID}::uuid
+      and parent_id is null and status in (${OVER_CODES})
+      and coalesce(finished_at, created_at) < coalesce(${
+      before?.toISOString() ?? null
+    }::timestamptz, 'infinity')
+    order by id limit ${limit}::int ${PREPARED}`,
+  );
 }
 
 /** The oldest of the newest `count` runs that nobody's step started; null: there are not as many. */

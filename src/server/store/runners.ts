@@ -2,6 +2,7 @@
 import { and, desc, eq, gt, lt, ne, or, sql } from "drizzle-orm";
 import type { Boot } from "../../protocol/boot.ts";
 import type { Executor, Transaction } from "./db.ts";
+import { PREPARED, query } from "./query.ts";
 import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
 export type RunnerRow = typeof runners.$inferSelect;
@@ -130,21 +131,15 @@ export async function markSeen(
   seen: { readonly runnerId: string; readonly free: number; readonly spoolBytes?: number },
   now: Date,
 ): Promise<void> {
-  const spool = seen.spoolBytes ?? 0;
-  await db.insert(runnersLive).values({
-    runnerId: seen.runnerId,
-    lastSeenAt: now,
-    free: seen.free,
-    spoolBytes: spool,
-  })
-    .onConflictDoUpdate({
-      target: runnersLive.runnerId,
-      set: {
-        lastSeenAt: now,
-        free: seen.free,
-        ...(seen.spoolBytes === undefined ? {} : { spoolBytes: spool }),
-      },
-    });
+  const { runnerId, free, spoolBytes = null } = seen;
+  await query(
+    db,
+    sql`
+    insert into runners_live as l (runner_id, last_seen_at, free, spool_bytes)
+    values (${runnerId}, ${now.toISOString()}::timestamptz, ${free}::int, coalesce(${spoolBytes}::bigint, 0))
+    on conflict (runner_id) do update set last_seen_at = excluded.last_seen_at, free = excluded.free,
+      spool_bytes = coalesce(${spoolBytes}::bigint, l.spool_bytes) ${PREPARED}`,
+  );
 }
 
 /** false: a newer heartbeat was heard before. */

@@ -1,5 +1,5 @@
 /** Runs: the row that people and the API look at. */
-import { and, arrayContains, asc, desc, eq, gte, inArray, isNull, lt, lte, sql } from "drizzle-orm";
+import { and, arrayContains, asc, desc, eq, gte, inArray, isNull, lt, lte, type SQL, sql } from "drizzle-orm";
 import * as v from "valibot";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { Failure } from "../../run/failure.ts";
@@ -59,6 +59,8 @@ export interface NewRun {
   /** Set: the run waits for a person's approval of this commit and is not queued (FK-02). */
   readonly approvalSha: string | null;
 }
+
+const OPEN_STATUSES: readonly RunStatus[] = ["not_started", "running", "queued", "waiting"];
 
 const QUEUED = codeOf("queued");
 const WAITING = codeOf("waiting");
@@ -242,7 +244,7 @@ export async function awaitingChildren(db: Executor): Promise<string[]> {
   const rows = await query<{ id: string }>(
     db,
     sql`
-    select r.id from runs r where r.status = ${WAITING} and exists (
+    select r.id from runs r where r.is_waiting and exists (
       select 1 from run_steps s where s.run_id = r.id and s.state #>> '{waiting,kind}' = 'sub_run')
     order by r.id limit 1000`,
   );
@@ -289,6 +291,20 @@ export async function finishRun(
   await updateRun(tx, id, { ...end, status: codeOf(end.status) });
 }
 
+/**
+ * Runs of these statuses, found among the few that have not ended when all are such (INV-11): no index is on the status. `undefined`:
+ * any.
+ */
+export function hasStatus(statuses: readonly RunStatus[]): SQL | undefined {
+  if (statuses.length === 0) return undefined;
+  const has = inArray(runs.status, statuses.map(codeOf));
+  if (!statuses.every((status) => OPEN_STATUSES.includes(status))) return has;
+  const open = sql`(select run_id from run_queue
+    union all select run_id from attempts where ended_at is null
+    union all select id from runs where is_waiting)`;
+  return and(has, inArray(runs.id, open));
+}
+
 export interface RunFilter {
   readonly name?: string;
   readonly nameContains?: string;
@@ -313,9 +329,7 @@ export async function listRuns(db: Executor, filter: RunFilter): Promise<RunRow[
     filter.dagRunIdContains === undefined
       ? undefined
       : sql`strpos(${runs.dagRunId}, ${filter.dagRunIdContains}) > 0`,
-    filter.statuses === undefined || filter.statuses.length === 0
-      ? undefined
-      : inArray(runs.status, filter.statuses.map(codeOf)),
+    hasStatus(filter.statuses ?? []),
     filter.from === undefined ? undefined : gte(runs.createdAt, filter.from),
     filter.to === undefined ? undefined : lte(runs.createdAt, filter.to),
     filter.labels === undefined || filter.labels.length === 0

@@ -2,7 +2,7 @@
 import { and, asc, desc, eq, inArray, isNotNull, like, lt, lte, not } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { runs, schedules, scheduleSlots, workflows } from "./schema.ts";
-import { codeOf, type RunRow } from "./runs.ts";
+import { hasStatus, type RunRow } from "./runs.ts";
 import type { WorkflowRow } from "./workflows.ts";
 
 export type ScheduleRow = typeof schedules.$inferSelect;
@@ -114,6 +114,6 @@ export async function pruneSlots(tx: Transaction, workflowId: string, before: Da
 /** Newest first. */
 export async function activeRuns(db: Executor, name: string): Promise<RunRow[]> {
   return await db.select().from(runs)
-    .where(and(eq(runs.name, name), inArray(runs.status, [codeOf("running"), codeOf("queued")])))
+    .where(and(eq(runs.name, name), hasStatus(["running", "queued"])))
     .orderBy(desc(runs.id)).limit(100);
 }

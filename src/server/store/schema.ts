@@ -194,11 +194,14 @@ export const runs = pgTable("runs", {
   /** How many of the workflow's runs; null: any number. */
   keepRuns: integer("keep_runs"),
   version: integer().notNull().default(0),
+  /** Those that wait are few, and are looked for. */
+  isWaiting: boolean("is_waiting").notNull().generatedAlwaysAs(sql`status = 7`),
 }, (t) => [
+  // None on what changes while a run is claimed, told of and ended: so its row moves within its page, and no index with it.
   uniqueIndex("runs_identity").on(t.name, t.dagRunId),
   index("runs_of_name").on(t.name, t.id),
   index("runs_of_parent").on(t.parentId).where(sql`${t.parentId} is not null`),
-  index("runs_active").on(t.status).where(sql`${t.status} in (0, 1, 5, 7)`),
+  index("runs_waiting").on(t.id).where(sql`${t.isWaiting}`),
 ]);
 
 export const runInputs = pgTable("run_inputs", {
@@ -320,13 +323,14 @@ export const attempts = pgTable("attempts", {
   cancelDeadline: at("cancel_deadline"),
   claimedAt: at("claimed_at").notNull(),
   startedAt: at("started_at"),
+  /** null: it is live. No index is on the state, which changes more often. */
   endedAt: at("ended_at"),
 }, (t) => [
   uniqueIndex("attempts_fence").on(t.runId, t.fence),
   // At most one live attempt for a run (INV-01).
-  uniqueIndex("attempts_live").on(t.runId).where(sql`${t.state} in ('claimed', 'started', 'cancelling')`),
+  uniqueIndex("attempts_live").on(t.runId).where(sql`${t.endedAt} is null`),
   index("attempts_claim").on(t.claimId),
-  index("attempts_of_runner").on(t.runnerId).where(sql`${t.state} in ('claimed', 'started', 'cancelling')`),
+  index("attempts_of_runner").on(t.runnerId).where(sql`${t.endedAt} is null`),
 ]);
 
 export const attemptLeases = pgTable("attempt_leases", {
