@@ -9,7 +9,7 @@ export const noFence: Mutant = (store) =>
     query: async (text, params, options) => {
       const answer = await query.query<never>(text, params, options);
       if (!isLockOfAttempt(text)) return answer;
-      const revived = answer.rows.map(revivedRow);
+      const revived = answer.rows.map(revive);
       return { ...answer, rows: revived as never[] };
     },
   }));
@@ -19,16 +19,14 @@ function isLockOfAttempt(text: string): boolean {
   return /"attempts"\."ack_seq"|\ba\.ack_seq\b/.test(text) && text.includes("for no key update");
 }
 
-/** As a list or by name: the driver gives it as it was asked for. */
-function revivedRow(row: unknown): unknown {
-  if (Array.isArray(row)) return row.map(revive);
-  if (typeof row !== "object" || row === null) return row;
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, revive(value)]));
-}
-
 const ENDED = new Set(["lost", "failed", "aborted", "succeeded", "expired", "declined", "handed_back"]);
 
+/** As deep as it lies: a driver gives rows as lists or by name, and a statement may make one value of all its rows. */
 function revive(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(revive);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, revive(one)]));
+  }
   return typeof value === "string" && ENDED.has(value) ? "started" : value;
 }
 

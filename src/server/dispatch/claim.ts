@@ -74,13 +74,23 @@ async function claim(
     readonly signal: AbortSignal;
   },
 ): Promise<ClaimReply> {
-  const { ports, hasNews } = desk;
-  await Promise.all([
+  const { ports } = desk;
+  // Of one way to the database with the first look.
+  const noted = Promise.all([
     markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports)),
     expireForgotten(ports, runner, request),
   ]);
+  const hasNews = async (): Promise<boolean> => {
+    const [news] = await Promise.all([
+      desk.hasNews({ runnerId: runner.id, claimId: request.claimId }),
+      noted,
+    ]);
+    return news;
+  };
   // Who asks for work is not draining any more, whatever it said before it was started anew.
-  if (runner.state === "draining" && request.free > 0) await setRunnerState(ports.db, runner.id, "active");
+  if (runner.state === "draining" && request.free > 0) {
+    await Promise.all([noted, setRunnerState(ports.db, runner.id, "active")]);
+  }
   const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
   const until = ports.clock.mono() + request.waitMs;
   for (let pollMs: number = POLL_MS[0];; pollMs = Math.min(pollMs * 1.5, POLL_MS[1])) {
@@ -93,9 +103,7 @@ async function claim(
       AbortSignal.any([signal, answered.signal]),
     );
     try {
-      const reply = await hasNews({ runnerId: runner.id, claimId: request.claimId })
-        ? await readReply(desk, runner, request)
-        : NOTHING;
+      const reply = await hasNews() ? await readReply(desk, runner, request) : NOTHING;
       if (leftMs === 0 || reply.attempts.length + reply.directives.length > 0) return reply;
       await woken;
       if (signal.aborted) return reply;
@@ -135,7 +143,7 @@ async function claimInside(
 ): Promise<Grant[]> {
   const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
   const fullQueues: string[] = [];
-  const next = (limit: number): Promise<Candidate[]> =>
+  const next = (limit: number): Promise<readonly Candidate[]> =>
     lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
   // One way to the database; it answers them in this order. What a repeated claim does not take is let go with the rest.
   const [, , repeated, first] = await Promise.all([
@@ -202,13 +210,12 @@ export async function claimCandidates(
     const token = newAttemptToken(settings.keys, id, fence);
     const tokenDigest = await digestToken(token);
     const slot = n === undefined ? null : { queue, n };
-    const times = { leaseMs, graceMs: graceOf(settings, { onLost }), startDeadlineMs };
-    begun.push({ id, runId, slot, fence, runnerId: runner.id, claimId, tokenDigest, token, ...times });
+    begun.push({ id, runId, slot, fence, tokenDigest, token, graceMs: graceOf(settings, { onLost }) });
   }
   const resumed = new Set(candidates.filter(({ resumes }) => resumes).map(({ runId }) => runId));
   const anew = begun.filter(({ runId, fence }) => fence > 1 && !resumed.has(runId));
   const [rows] = await Promise.all([
-    beginAttempts(tx, begun, now(ports)),
+    beginAttempts(tx, { runnerId: runner.id, claimId, leaseMs, startDeadlineMs }, begun, now(ports)),
     resetSteps(tx, anew.map(({ runId }) => runId)),
   ]);
   const byId = new Map(rows.map((claimed) => [claimed.attemptId, claimed]));

@@ -2,7 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
-import { PREPARED, query } from "./query.ts";
+import { PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
@@ -81,22 +81,16 @@ export interface CandidateQuery {
  * must be selected by the run (M3). The index is walked from class to class, and rows are read of those alone that are open
  * to the runner: however many wait for others or for slots, they are passed over at once.
  */
-export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): Promise<Candidate[]> {
+export async function lockCandidates(
+  tx: Transaction,
+  wanted: CandidateQuery,
+): Promise<readonly Candidate[]> {
   const entries = Object.entries(wanted.labels);
   const offered = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^!/, ""), value]));
   const required = Object.fromEntries(
     entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
   );
-  const rows = await query<
-    {
-      run_id: string;
-      queue: string;
-      needs_slot: boolean;
-      attempt: number;
-      resumes: boolean;
-      on_lost: RunRow["onLost"];
-    }
-  >(
+  return await queryTogether<Candidate>(
     tx,
     sql`
     with recursive classes as (
@@ -117,7 +111,8 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
     }::jsonb)))
             and exists (select 1 from slots s where s.queue = c.queue and s.attempt_id is null and ${isWithinWidth})
             and not exists (select 1 from queues p where p.name = c.queue and p.paused))))
-    select l.* from open o cross join lateral (
+    select l.run_id as "runId", l.queue, l.needs_slot as "needsSlot", l.resumes, l.on_lost as "onLost", l.attempt as fence
+    from open o cross join lateral (
       select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost, q.rank
       from run_queue q join runs r on r.id = q.run_id
       where q.class = o.class
@@ -130,16 +125,8 @@ export async function lockCandidates(tx: Transaction, wanted: CandidateQuery): P
       limit ${wanted.limit}
       for update of q skip locked for no key update of r skip locked) l
     order by l.rank, l.run_id
-    limit ${wanted.limit} ${PREPARED}`,
+    limit ${wanted.limit}`,
   );
-  return rows.map((row) => ({
-    runId: row.run_id,
-    queue: row.queue,
-    needsSlot: row.needs_slot,
-    resumes: row.resumes,
-    onLost: row.on_lost,
-    fence: row.attempt,
-  }));
 }
 
 /** Free slots, held, of each of the queues, as many as are wanted or as there are; `beginAttempts` takes them. */
@@ -161,18 +148,22 @@ export async function lockSlots(
   return new Map([...byQueue].map(([queue, list]) => [queue, list.map((row) => row.n)]));
 }
 
+/** What the attempts of one claim have in common. */
+export interface NewAttempts {
+  readonly runnerId: string;
+  readonly claimId: string;
+  readonly leaseMs: number;
+  readonly startDeadlineMs: number;
+}
+
 export interface NewAttempt {
   readonly id: string;
   readonly runId: string;
   /** The slot that it takes; null: it needs none. */
   readonly slot: { readonly queue: string; readonly n: number } | null;
   readonly fence: number;
-  readonly runnerId: string;
-  readonly claimId: string;
   readonly tokenDigest: string;
-  readonly leaseMs: number;
   readonly graceMs: number;
-  readonly startDeadlineMs: number;
 }
 
 /**
@@ -189,52 +180,43 @@ const isWithinWidth =
  */
 export async function beginAttempts(
   tx: Transaction,
+  { runnerId, claimId, leaseMs, startDeadlineMs }: NewAttempts,
   begun: readonly NewAttempt[],
   now: Date,
 ): Promise<Claimed[]> {
   if (begun.length === 0) return [];
   const after = (ms: number): string => new Date(now.getTime() + ms).toISOString();
-  const rows = begun.map((
-    { id, runId, slot, fence, runnerId, claimId, tokenDigest, graceMs, ...attempt },
-  ) => ({
-    id,
-    runId,
-    fence,
-    runnerId,
-    claimId,
-    tokenDigest,
-    graceMs,
-    queue: slot?.queue ?? null,
-    n: slot?.n ?? null,
-    expiresAt: after(attempt.leaseMs),
-    startDeadline: after(attempt.startDeadlineMs),
-  }));
-  const taken = await query<ClaimedColumns>(
+  const rows = begun.map(({ slot, id, runId, fence, tokenDigest, graceMs }) => (
+    { id, runId, fence, tokenDigest, graceMs, queue: slot?.queue, n: slot?.n }
+  ));
+  const taken = await query<Together<ClaimedColumns>>(
     tx,
     sql`
     with begun as (
-        select * from jsonb_to_recordset(${
-      JSON.stringify(rows)
-    }::jsonb) as b("id" uuid, "runId" uuid, "fence" int,
-          "runnerId" uuid, "claimId" uuid, "tokenDigest" text, "graceMs" bigint, "expiresAt" timestamptz,
-          "startDeadline" timestamptz, "queue" text, "n" int)),
+        select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as b(
+          "id" uuid, "runId" uuid, "fence" int, "tokenDigest" text, "graceMs" bigint, "queue" text, "n" int)),
       dequeued as (delete from run_queue where run_id in (select "runId" from begun)),
       ${begun.some(({ slot }) => slot !== null) ? SLOTTED : sql``}
       lease as (
         insert into attempt_leases (attempt_id, runner_id, expires_at, grace_ms, start_deadline)
-        select "id", "runnerId", "expiresAt", "graceMs", "startDeadline" from begun),
+        select "id", ${runnerId}::uuid, ${after(leaseMs)}::timestamptz, "graceMs",
+          ${after(startDeadlineMs)}::timestamptz
+        from begun),
       tried as (
         insert into attempts (id, run_id, fence, runner_id, claim_id, state, token_digest, claimed_at)
-        select "id", "runId", "fence", "runnerId", "claimId", 'claimed', "tokenDigest", ${
-      after(0)
-    }::timestamptz
-        from begun)
-    update runs r set status = ${codeOf("not_started")}, attempt = b."fence", runner_id = b."runnerId",
-      reason = '', version = r.version + 1
-    from begun b where r.id = b."runId"
-    returning b."id" as attempt_id, b."fence", b."tokenDigest" as token_digest, ${CLAIMED_OF_RUN} ${PREPARED}`,
+        select "id", "runId", "fence", ${runnerId}::uuid, ${claimId}::uuid, 'claimed', "tokenDigest",
+          ${after(0)}::timestamptz
+        from begun),
+      taken as (
+        update runs r set status = ${
+      codeOf("not_started")
+    }, attempt = b."fence", runner_id = ${runnerId}::uuid,
+          reason = '', version = r.version + 1
+        from begun b where r.id = b."runId"
+        returning b."id" as attempt_id, b."fence", b."tokenDigest" as token_digest, ${CLAIMED_OF_RUN})
+    ${TOGETHER} from taken q ${PREPARED}`,
   );
-  return taken.map(toClaimed);
+  return together(taken).map(toClaimed);
 }
 
 const SLOTTED = sql`slotted as (

@@ -2,7 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Grant } from "../../protocol/grant.ts";
 import type { Executor } from "./db.ts";
-import { PREPARED, query } from "./query.ts";
+import { queryTogether } from "./query.ts";
 import type { RunRow } from "./runs.ts";
 
 type GrantedRun = Omit<Grant["run"], "dagRunId" | "root" | "labels"> & { labels: string[] };
@@ -27,7 +27,7 @@ export interface Claimed {
   readonly root: { readonly name: string; readonly dagRunId: string } | null;
 }
 
-export interface ClaimedColumns extends Record<string, unknown> {
+export interface ClaimedColumns {
   attempt_id: string;
   fence: number;
   token_digest: string;
@@ -56,7 +56,7 @@ export interface ClaimedColumns extends Record<string, unknown> {
 /** Of a run `r`; beside them stand `attempt_id`, `fence` and `token_digest`. */
 export const CLAIMED_OF_RUN: SQL =
   sql`r.on_lost, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
-      r.trust, r.queue, to_jsonb(r.labels) as labels,
+      r.trust, r.queue, r.labels,
       (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
       r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
       (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
@@ -65,14 +65,12 @@ export const CLAIMED_OF_RUN: SQL =
         where o.id = r.root_id) as root`;
 
 export async function readClaimed(db: Executor, attemptIds: readonly string[]): Promise<Claimed[]> {
-  const rows = await query<ClaimedColumns>(
+  const rows = await queryTogether<ClaimedColumns>(
     db,
     sql`
     select a.id as attempt_id, a.fence, a.token_digest, ${CLAIMED_OF_RUN}
     from attempts a join runs r on r.id = a.run_id
-    where a.id in (select value::uuid from jsonb_array_elements_text(${
-      JSON.stringify(attemptIds)
-    }::jsonb)) ${PREPARED}`,
+    where a.id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(attemptIds)}::jsonb))`,
   );
   return rows.map(toClaimed);
 }

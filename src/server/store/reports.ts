@@ -7,7 +7,7 @@ import type { WireEvent } from "../../protocol/messages.ts";
 import type { StepState } from "../../run/state.ts";
 import type { AttemptRow, AttemptState } from "./attempts.ts";
 import type { Transaction } from "./db.ts";
-import { PREPARED, query } from "./query.ts";
+import { PREPARED, query, queryTogether } from "./query.ts";
 import type { RunRow } from "./runs.ts";
 import { OPEN_STEPS, stepColumns, type StepRow, toStep } from "./steps.ts";
 
@@ -33,7 +33,7 @@ export interface Held {
   >;
 }
 
-interface HeldColumns extends Record<string, unknown> {
+interface HeldColumns {
   id: string;
   run_id: string;
   fence: number;
@@ -64,7 +64,7 @@ export async function holdReported(
   tx: Transaction,
   attemptIds: readonly string[],
 ): Promise<ReadonlyMap<string, Held>> {
-  const rows = await query<HeldColumns>(
+  const rows = await queryTogether<HeldColumns>(
     tx,
     sql`
     select a.id, a.run_id, a.fence, a.runner_id, a.token_digest, a.state, a.ack_seq, a.boot,
@@ -75,7 +75,7 @@ export async function holdReported(
     from attempts a join runs r on r.id = a.run_id
     where a.id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(attemptIds)}::jsonb))
     order by r.id, a.id
-    for no key update of r, a ${PREPARED}`,
+    for no key update of r, a`,
   );
   return new Map(rows.map((row) => [row.id, toHeld(row)]));
 }
@@ -180,11 +180,12 @@ export async function writeReports(
   const told = writes.map(({ events: _events, steps: _steps, run, ...write }) => ({
     ...write,
     status: run.status,
-    runStartedAt: run.startedAt,
-    finishedAt: run.finishedAt,
-    failure: run.failure,
+    // What is null is left out: it is null to the database as well, and mostly is.
+    runStartedAt: run.startedAt ?? undefined,
+    finishedAt: run.finishedAt ?? undefined,
+    failure: run.failure ?? undefined,
     runReason: run.reason,
-    container: run.container,
+    container: run.container ?? undefined,
     notes: run.notes,
   }));
   const events = writes.flatMap(({ runId, fence, events }) =>
@@ -193,7 +194,7 @@ export async function writeReports(
       fence,
       seq: event.seq,
       type: event.type,
-      step: event.step ?? null,
+      step: event.step,
       at: new Date(event.at),
       body: event,
     }))
