@@ -109,11 +109,12 @@ async function begin(
   tx: Transaction,
   settings: ServerSettings,
   run: NewRun,
-  { at, kind: _kind, ...attempt }: AheadAttempt,
+  { at, id, runnerId, claimId, tokenDigest }: AheadAttempt,
 ): Promise<void> {
   const { leaseMs, startDeadlineMs } = settings.runner;
-  const times = { leaseMs, graceMs: graceOf(settings, run), startDeadlineMs };
-  await beginAttempts(tx, [{ ...attempt, ...times, runId: run.id, slot: null, fence: 1 }], new Date(at));
+  const graceMs = graceOf(settings, run);
+  const attempt = { id, runId: run.id, slot: null, fence: 1, tokenDigest, graceMs };
+  await beginAttempts(tx, { runnerId, claimId, leaseMs, startDeadlineMs }, [attempt], new Date(at));
 }
 
 /** As if it had registered: nobody was there to tell it that its token is unknown, or no good any more. */
