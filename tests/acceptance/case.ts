@@ -13,7 +13,8 @@ export interface Case extends AsyncDisposable {
   readonly folder: string;
   readonly home: string;
   run(args: readonly string[], env?: Env): Promise<DaguResult>;
-  spawn(args: readonly string[], env?: Env): RunningDagu;
+  /** `through`: a program that starts it. */
+  spawn(args: readonly string[], env?: Env, through?: readonly string[]): RunningDagu;
   /** null: there is no such file. */
   read(path: string): Promise<string | null>;
   write(path: string, text: string): Promise<void>;
@@ -39,7 +40,7 @@ export async function openCase(yaml: string): Promise<Case> {
     folder,
     home,
     run: (args, env = {}) => dagu(options(args, env)),
-    spawn: (args, env = {}) => spawnDagu(options(args, env)),
+    spawn: (args, env = {}, through = []) => spawnDagu({ ...options(args, env), through }),
     read: (path) => Deno.readTextFile(join(folder, path)).catch(() => null),
     write: (path, text) => Deno.writeTextFile(join(folder, path), text),
     [Symbol.asyncDispose]: async () => {

@@ -50,6 +50,21 @@ Deno.test("9.71 O-10: a signal ends the step with its children", async () => {
   assert.equal(await isAlive((await on.read("pid") ?? "").trim()), false, "the step's child lives on");
 });
 
+Deno.test("R-19: a terminal that is closed stops the run in good order", async () => {
+  await using on = await openCase(YAML);
+  const code = await stopped(on, (pid) => Promise.resolve(Deno.kill(pid, "SIGHUP")));
+  assert.equal(code, 1);
+  await checkAborted(on);
+});
+
+Deno.test("R-19: under nohup the end of the terminal is nothing", async () => {
+  await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 1"}]\n');
+  await using running = on.spawn(["start", "w.yaml"], {}, ["nohup"]);
+  await running.said("under way");
+  Deno.kill(running.pid, "SIGHUP");
+  assert.equal((await running.status).code, 0);
+});
+
 Deno.test("R-46: the retry of a run that is active is refused at once, whoever executes it", async () => {
   await using on = await openCase(YAML);
   let told = "";
