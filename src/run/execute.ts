@@ -288,8 +288,8 @@ async function runHandler(
     canWait: false,
     kill: attempt.kill,
     mailFailure: () => Promise.resolve(),
-    scope: () =>
-      newHandlerScope(attempt.scope, step, stepsOf(workflow), attempt.state(), status, {
+    scope: (_files, env = step.env) =>
+      newHandlerScope(attempt.scope, { ...step, env }, stepsOf(workflow), attempt.state(), status, {
         files: null,
         title: step.name,
         stepDir: (dir) => actions.stepDir(dir),

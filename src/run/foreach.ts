@@ -29,14 +29,21 @@ interface ItemEnd {
   readonly failure: Failure | null;
 }
 
+interface Scopes {
+  /** Of the step's own fields. */
+  readonly own: Scope;
+  /** The same without the entries of `env` that are the workflow's `defaults` (S-113). */
+  readonly body: Scope;
+}
+
 export async function runForeach(
   run: StepRun,
   action: ForeachAction,
-  scope: Scope,
+  scopes: Scopes,
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const items = readItems(action, scope);
+  const items = readItems(action, scopes);
   if (isFailure(items)) return failedWith(items);
   const ends: ItemEnd[] = [];
   await forEachLimited(items, action.maxConcurrent, async (item, at) => {
@@ -53,7 +60,7 @@ export async function runForeach(
   });
 }
 
-function readItems(action: ForeachAction, scope: Scope): Item[] | Failure {
+function readItems(action: ForeachAction, { own: scope, body }: Scopes): Item[] | Failure {
   const values = typeof action.items === "string"
     ? parseExactJson(resolveText(action.items, scope, "scope"))
     : action.items.map((item) => resolveValue(item, scope, "scope"));
@@ -68,7 +75,7 @@ function readItems(action: ForeachAction, scope: Scope): Item[] | Failure {
     const key = action.key === null
       ? String(index)
       : resolveText(action.key, { ...scope, foreach: facts }, "scope");
-    return { index, key, scope: { ...scope, foreach: { ...facts, key } } };
+    return { index, key, scope: { ...body, foreach: { ...facts, key } } };
   });
   const keys = new Set<string>();
   for (const { key } of items) {

@@ -91,8 +91,8 @@ async function start(
 ): Promise<Ended> {
   const { workflow, ports, emit } = run;
   const byName = stepsOf(workflow);
-  const scope: StepRun["scope"] = (files) =>
-    newStepScope(run.scope, step, byName, run.state(), {
+  const scope: StepRun["scope"] = (files, env = step.env) =>
+    newStepScope(run.scope, { ...step, env }, byName, run.state(), {
       files,
       title: run.titleOf?.(step.name) ?? step.name,
       stepDir: (dir) => actions.stepDir(dir),

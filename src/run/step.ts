@@ -37,8 +37,11 @@ export interface StepRun {
   readonly kill: AbortSignal;
   /** Mails that the step failed; what goes wrong with that is noted. */
   readonly mailFailure: () => Promise<void>;
-  /** Asked anew for each try: it sees what upstream steps published. `files` are those of the try. */
-  readonly scope: (files: StepFiles | null) => StepScope;
+  /**
+   * Asked anew for each try: it sees what upstream steps published. `files` are those of the try. `env`: instead of the
+   * step's own entries.
+   */
+  readonly scope: (files: StepFiles | null, env?: Step["env"]) => StepScope;
 }
 
 /** How the step ended for its dependents and for the run. */

@@ -143,8 +143,13 @@ function prepare(run: StepRun, number: TryNumber, resolved: Resolved): Start | F
     case "dag.run":
     case "dag.enqueue":
       return (sink, signal) => runChildren(run, action, number.repeat, resolved.scope, sink, signal);
-    case "foreach":
-      return (sink, signal) => runForeach(run, action, resolved.scope, sink, signal);
+    case "foreach": {
+      const { scope } = run.scope(resolved.files, []);
+      const names = run.step.env.slice(action.defaultEnv).map(({ name }) => name);
+      const own = Object.fromEntries(names.map((name) => [name, resolved.stepEnv[name] ?? ""]));
+      const body = { ...scope, env: { ...scope.env, ...own } };
+      return (sink, signal) => runForeach(run, action, { own: resolved.scope, body }, sink, signal);
+    }
     default: {
       const call = newCall(run, number, resolved);
       return isFailure(call)

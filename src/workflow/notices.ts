@@ -94,12 +94,12 @@ function lookAtSteps(
     ({ variable }) => variable,
   );
   steps.forEach((step, position) => {
-    const own = ownNames(step);
     const isUpstream = (name: string): boolean =>
       outer.isUpstream(name) || isAncestor(name, step.name, index);
-    const hasName = (name: string): boolean =>
+    const hasNameBeside = (own: ReadonlySet<string>) => (name: string): boolean =>
       own.has(name) || outer.hasName(name) ||
       (givers.get(name) ?? []).some((giver) => isUpstream(giver.step));
+    const hasName = hasNameBeside(ownNames(step));
     const place: Place = { ...outer, phase: "step", hasName, steps: byId, isUpstream, step };
     const path = [...at, position];
     look(stepTexts(step, path), place);
@@ -107,9 +107,10 @@ function lookAtSteps(
       look([{ path: [...at, positions.get(router) ?? position, "with", "value"], text: condition }], place);
     }
     if (step.action.name !== "foreach") return;
-    const { as, steps: body, key, collect } = step.action;
-    const inside = { ...place, foreach: as };
-    if (key !== null) look([{ path: [...path, "foreach", "key"], text: key }], inside);
+    const { as, steps: body, key, collect, defaultEnv } = step.action;
+    if (key !== null) look([{ path: [...path, "foreach", "key"], text: key }], { ...place, foreach: as });
+    const bodyNames = ownNames({ ...step, env: step.env.slice(defaultEnv) });
+    const inside = { ...place, foreach: as, hasName: hasNameBeside(bodyNames) };
     lookAtSteps(body, [...path, "foreach", "steps"], inside, look);
     const all = new Map([...byId, ...body.flatMap((one) => one.id === null ? [] : [[one.id, one] as const])]);
     const inBody = new Set(body.map((one) => one.name));

@@ -83,5 +83,8 @@ export function readForeach(
   }
   const steps = readBody(foreach.steps, [...path, "foreach", "steps"]);
   const { items, as, key, maxConcurrent, collect } = foreach;
-  return { action: { name: "foreach", items, as, key, maxConcurrent, steps, collect }, place: "host" };
+  return {
+    action: { name: "foreach", items, as, key, maxConcurrent, steps, collect, defaultEnv: 0 },
+    place: "host",
+  };
 }

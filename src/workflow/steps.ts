@@ -98,7 +98,7 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
     id: step.id,
     name,
     description: step.description,
-    action,
+    action: action.name === "foreach" ? { ...action, defaultEnv: defaults.env?.length ?? 0 } : action,
     depends,
     env: [...(defaults.env ?? []), ...step.env],
     workingDir: step.workingDir,

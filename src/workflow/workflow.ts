@@ -196,6 +196,8 @@ export interface ForeachAction {
   readonly maxConcurrent: number;
   readonly steps: readonly Step[];
   readonly collect: Readonly<Record<string, string>>;
+  /** How many of the step's first `env` entries are the workflow's `defaults`, which the body does not see (S-113). */
+  readonly defaultEnv: number;
 }
 
 /** Waits for a person (4.18). */

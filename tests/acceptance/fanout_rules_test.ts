@@ -238,6 +238,19 @@ steps:
 `,
   [{ args: START, files: { b: false, after: true }, out: ["Result: Partially Succeeded"] }],
 );
+accept(
+  "S-113 S-123 the env of defaults is the foreach step's, not its body's; what the step has of its own is both's",
+  `defaults: {env: [{D: "[1, 2]"}, {BOTH: default}]}
+env: [{BOTH: root}]
+steps:
+  - id: e
+    env: [{OWN: "own \$D"}]
+    foreach:
+      items: "$D"
+      steps: [{id: a, run: 'echo "\${D-none}|$BOTH|$OWN" >> @W/o'}]
+`,
+  [{ args: START, files: { o: "none|root|own [1, 2]\n".repeat(2) } }],
+);
 acceptEach("S-123 unknown defaults", [["defaults: {other: 1}\nsteps: [{id: a, run: x}]", {
   code: 1,
   err: ["other"],

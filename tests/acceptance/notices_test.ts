@@ -71,6 +71,13 @@ const CASES: readonly Case[] = [
     defects: [["steps[0].run", "${context.run.started_at}", "unknown_context_field"]],
   },
   {
+    title: "S-113 the env of defaults is not known in the body of a foreach",
+    yaml: `defaults: {env: [{D: "[1]"}]}
+steps: [{id: e, env: [{O: 1}], foreach: {items: "\${env.D}", steps: [{id: a, run: "echo \${env.D} \${env.O}"}]}}]
+`,
+    later: [["steps[0].foreach.steps[0].run", "${env.D}", "unknown_env_binding"]],
+  },
+  {
     title: "namespace_unavailable for steps, in root env and handlers, whatever the id",
     yaml: `env: [{A: "\${steps.p.outputs.v}"}, {B: "\${steps.ghost.outputs.v}"}]
 handler_on: {exit: {run: "echo \${steps.p.outputs.v}"}}

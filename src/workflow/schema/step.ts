@@ -123,7 +123,11 @@ const SIGNALS = [
 
 export const signal = v.picklist(
   SIGNALS,
-  (issue) => complain(`invalid signal: ${String(issue.input)}`, "for example SIGINT"),
+  (issue) =>
+    complain(
+      `invalid signal: ${isScalarValue(issue.input) ? issue.input : kindOf(issue.input)}`,
+      "for example SIGINT",
+    ),
 );
 
 /** List items: scalars; a one-key map with a scalar is `key: value`; blank ones are dropped (S-19, 4.5.3). */
