@@ -25,6 +25,8 @@ export interface ImageContainer {
   readonly command: readonly string[];
   readonly waitFor: "running" | "healthy";
   readonly logPattern: string | null;
+  /** For `waitFor` and `logPattern` together; absent: the engine's limit of 120 s (B31). */
+  readonly readyTimeoutSec?: number;
   readonly restartPolicy: "no" | "always" | "unless-stopped" | null;
   readonly healthcheck: Healthcheck | null;
   /** `keep-id...` of rootless Podman; absent: the engine's own (B27). */

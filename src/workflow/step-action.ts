@@ -127,6 +127,7 @@ function checkOwnContainer(
     ...(container.startup === "keepalive" ? [] : ["startup"]),
     ...(container.waitFor === "running" ? [] : ["wait_for"]),
     ...(container.logPattern === null ? [] : ["log_pattern"]),
+    ...(container.readyTimeoutSec === undefined ? [] : ["ready_timeout_sec"]),
   ];
   for (const key of idle) {
     findings.warn([...at, key], `${key} has no effect: this step's container runs one command and ends`);

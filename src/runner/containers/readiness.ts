@@ -14,7 +14,10 @@ import { stopFailure } from "./outcome.ts";
 import { isLaunchFailure } from "./output.ts";
 import { pause } from "./waiting.ts";
 
-type Wanted = Pick<ImageContainer, "startup" | "waitFor" | "logPattern" | "restartPolicy">;
+type Wanted = Pick<
+  ImageContainer,
+  "startup" | "waitFor" | "logPattern" | "restartPolicy" | "readyTimeoutSec"
+>;
 
 const POLL_MS = 500;
 const SECOND_LOOK_MS = 200;
@@ -35,10 +38,12 @@ export async function waitUntilReady(
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Failure | null> {
-  const budget = AbortSignal.timeout(engine.limits.readyMs);
+  const budget = AbortSignal.timeout(readyMsOf(engine, wanted));
   const waiting = AbortSignal.any([signal, budget]);
   return await waitForState(engine, made, wanted, report, waiting, signal) ??
-    (wanted.logPattern === null ? null : await waitForLine(engine, made, wanted.logPattern, waiting, signal));
+    (wanted.logPattern === null
+      ? null
+      : await waitForLine(engine, made, wanted, wanted.logPattern, waiting, signal));
 }
 
 async function waitForState(
@@ -93,12 +98,13 @@ async function waitForState(
     }
     await pause(pauseMs, waiting);
   }
-  return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, waitFor, last);
+  return signal.aborted ? stopFailure(signal) : timeoutFailure(engine, made, wanted, waitFor, last);
 }
 
 async function waitForLine(
   engine: Engine,
   made: CreatedContainer,
+  wanted: Wanted,
   patternText: string,
   waiting: AbortSignal,
   signal: AbortSignal,
@@ -131,7 +137,7 @@ async function waitForLine(
   } else if (!waiting.aborted) return diagnose(engine.runtime, logs.error, made.subject, signal).failure;
   return signal.aborted
     ? stopFailure(signal)
-    : timeoutFailure(engine, made, what, "running, no line matched");
+    : timeoutFailure(engine, made, wanted, what, "running, no line matched");
 }
 
 /** F50: with its code and the end of its log. */
@@ -176,10 +182,26 @@ async function logTail(engine: Engine, id: string): Promise<string> {
   return text;
 }
 
-function timeoutFailure(engine: Engine, made: CreatedContainer, what: string, last: string): Failure {
-  const seconds = Math.round(engine.limits.readyMs / 1000);
+function readyMsOf({ limits }: Engine, { readyTimeoutSec }: Wanted): number {
+  return readyTimeoutSec === undefined ? limits.readyMs : readyTimeoutSec * 1000;
+}
+
+function timeoutFailure(
+  engine: Engine,
+  made: CreatedContainer,
+  wanted: Wanted,
+  what: string,
+  last: string,
+): Failure {
+  const seconds = Math.round(readyMsOf(engine, wanted) / 1000);
   const message = `the container was not ready (${what}) within ${seconds} s; last state: ${last}`;
-  return failureOf(engine, made, "READINESS_TIMEOUT", message, "see what it waits for in its log");
+  return failureOf(
+    engine,
+    made,
+    "READINESS_TIMEOUT",
+    message,
+    "see what it waits for in its log, or give it more of ready_timeout_sec",
+  );
 }
 
 function failureOf(

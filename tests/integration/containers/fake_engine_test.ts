@@ -193,3 +193,12 @@ Deno.test("2.11.6 a line counts when it is whole, wherever the pieces end", asyn
     }
   }
 });
+
+Deno.test("B31 ready_timeout_sec is the time for both, and is told as such", async () => {
+  await using fake = await telling({ state: () => ({}), logs: (reply) => reply.write(FRAME) });
+  await using engine = openEngine(runtimeAt(fake.path, false), { readyMs: 60_000 });
+  const request = requestFor({ logPattern: "READY", readyTimeoutSec: 1 });
+  const failure = await openRootContainer(engine, request, reporter(), IDLE);
+  assert.ok("code" in failure && failure.code === "READINESS_TIMEOUT", JSON.stringify(failure));
+  assert.match(`${failure.message} ${failure.remedy}`, /\(log_pattern READY\) within 1 s.*ready_timeout_sec/);
+});

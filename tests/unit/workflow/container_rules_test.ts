@@ -123,6 +123,13 @@ const REFUSED: [clause: string, yaml: string, path: string, words: RegExp][] = [
     "container.healthcheck.retries",
     />= 0/,
   ],
+  ["B31 no time", root("ready_timeout_sec: 0"), "container.ready_timeout_sec", />= 1/],
+  [
+    "B31 somebody else's container",
+    `container: {exec: x, ready_timeout_sec: 5}\n${PLAIN}`,
+    "container",
+    /ready_timeout_sec cannot be used with 'exec'/,
+  ],
   ["2.9 no test", root("healthcheck: {interval: 1s}"), "container.healthcheck.test", /required/],
   [
     "2.12.5 with.shell",
@@ -313,6 +320,7 @@ const READ: [clause: string, yaml: string, part: (workflow: Workflow) => unknown
       },
     },
   ],
+  ["B31 its own time to be ready", root("ready_timeout_sec: 300"), containerOf, { readyTimeoutSec: 300 }],
   ["2.12.5 the root's shell is for the host", `shell: bash\n${root("user: x")}`, containerOf, {
     shell: null,
   }],
