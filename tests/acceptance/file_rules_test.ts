@@ -1,5 +1,7 @@
 /** Sections 1.1 to 1.7 of the language, rule by rule, where the acceptance cases of section 10 have none. */
-import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
+import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
+
+shareServer();
 
 const ONE = "steps: [{id: a, run: 'true'}]";
 

@@ -1,5 +1,7 @@
 /** Conditions, retry, repeat, status, handlers (workflow-language contract 10.7, 10.8). */
-import { accept, acceptEach, START } from "./harness.ts";
+import { accept, acceptEach, shareServer, START } from "./harness.ts";
+
+shareServer();
 
 accept(
   "T-57 a condition of the workflow",

@@ -1,5 +1,7 @@
 /** Params, consts, env, dotenv, secrets (workflow-language contract 10.3). */
-import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
+import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
+
+shareServer();
 
 accept(
   "T-21 the order of choice",
