@@ -52,8 +52,10 @@ Deno.test("9.71 O-10: a signal ends the step with its children", async () => {
 
 Deno.test("R-19: a terminal that is closed stops the run in good order", async () => {
   await using on = await openCase(YAML);
-  const code = await stopped(on, (pid) => Promise.resolve(Deno.kill(pid, "SIGHUP")));
-  assert.equal(code, 1);
+  await using running = on.spawn(["start", "w.yaml"]);
+  await running.said("under way");
+  Deno.kill(running.pid, "SIGHUP");
+  assert.equal((await running.status).code, 1);
   await checkAborted(on);
 });
 
