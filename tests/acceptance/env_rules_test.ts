@@ -1,7 +1,5 @@
 /** Sections 3.1 to 3.5 and 4.14 to 4.21 of the language, rule by rule, where the acceptance cases of section 10 have none. */
-import { accept, acceptEach, shareServer, START } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START } from "./harness.ts";
 
 accept("P-17 parameters stand behind --", "params: [{A: x}]\nsteps: [{id: a, run: 'true'}]", [
   { args: [...START, "A=1"], code: 1, err: ["unexpected arguments after DAG definition", "'--'"] },

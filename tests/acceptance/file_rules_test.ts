@@ -1,7 +1,5 @@
 /** Sections 1.1 to 1.7 of the language, rule by rule, where the acceptance cases of section 10 have none. */
-import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 const ONE = "steps: [{id: a, run: 'true'}]";
 

@@ -1,7 +1,5 @@
 /** Conditions, retry, repeat, status, handlers (workflow-language contract 10.7, 10.8). */
-import { accept, acceptEach, shareServer, START } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START } from "./harness.ts";
 
 accept(
   "T-57 a condition of the workflow",

@@ -1,7 +1,7 @@
 /** One acceptance case of the workflow-language contract: a file, calls of the real `dagu`, and what they leave behind. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { dagu, type DaguResult, freePort, startQuietly } from "../support/dagu.ts";
+import { dagu, type DaguResult } from "../support/dagu.ts";
 
 export interface Call {
   /** Words of the command line; `w.yaml` is the case's file. */
@@ -28,44 +28,18 @@ export const VALIDATE = ["validate", "w.yaml"];
 
 /** One home for all cases of a test file: they run one after the other, as a person's would. */
 let home: Promise<string> | null = null;
-/** Another one, on which a server runs; null: the file shares none. */
-let served: Promise<string> | null = null;
-
-/** What has done everything when it returns; of others a server still does some, which the next call would have to await. */
-const AWAITED = ["start", "status", "validate", "dry"];
 
 /** `@W` in the text is the case's own empty folder. */
 export function accept(title: string, yaml: string, calls: readonly Call[]): void {
-  const isServed = served !== null &&
-    calls.every(({ args, env }) => env === undefined && AWAITED.includes(args[0] ?? ""));
   Deno.test(title, async () => {
     home ??= Deno.makeTempDir({ prefix: "dagu-acceptance-" });
     const folder = await Deno.makeTempDir({ prefix: "dagu-case-" });
-    const dir = await (isServed && served !== null ? served : home);
     try {
       await Deno.writeTextFile(join(folder, "w.yaml"), yaml.replaceAll("@W", folder));
-      for (const call of calls) await make(call, folder, dir);
+      for (const call of calls) await make(call, folder, await home);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
-  });
-}
-
-/**
- * For a file, before its cases: those that ask for no environment of their own start their runs by one server. `dagu start`
- * answers the same, and opens no embedded database each time, which is most of what it takes.
- */
-export function shareServer(): void {
-  const dir = Deno.makeTempDir({ prefix: "dagu-acceptance-" });
-  served = dir;
-  let server: AsyncDisposable | null = null;
-  Deno.test.beforeAll(async () => {
-    const env = { DAGU_HOME: await dir, SHELL: "/bin/sh" };
-    server = await startQuietly({ args: ["start-all", "--port", String(freePort())], env }, "runner ready");
-  });
-  Deno.test.afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    await Deno.remove(await dir, { recursive: true });
   });
 }
 

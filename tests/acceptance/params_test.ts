@@ -1,7 +1,5 @@
 /** Params, consts, env, dotenv, secrets (workflow-language contract 10.3). */
-import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 accept(
   "T-21 the order of choice",

@@ -1,7 +1,5 @@
 /** Section 4 of the language, rule by rule, where the acceptance cases of section 10 have none. */
-import { accept, acceptEach, shareServer, START } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START } from "./harness.ts";
 
 // ---- identity, commands ---------------------------------------------------------------------------------------
 

@@ -1,7 +1,5 @@
 /** Identity, dependencies, run forms, outputs (workflow-language contract 10.4 to 10.6). */
-import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 acceptEach("T-34 ids", [
   ['steps: [{id: env, run: "true"}]', { code: 1, err: ["reserved word"] }],

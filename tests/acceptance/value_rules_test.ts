@@ -1,7 +1,5 @@
 /** Section 2 of the language, rule by rule, where neither its acceptance cases nor the field matrix have one. */
-import { accept, acceptEach, shareServer, START, VALIDATE } from "./harness.ts";
-
-shareServer();
+import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 accept(
   "V-01 V-02 V-03 V-04 a literal, a resolved and a dynamic field",

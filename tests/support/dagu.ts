@@ -111,27 +111,6 @@ export function spawnDagu(options: DaguOptions): RunningDagu {
   };
 }
 
-/** In the background of several tests, where nobody reads along: resolves when its stderr holds the text. */
-export async function startQuietly(options: DaguOptions, wanted: string): Promise<AsyncDisposable> {
-  const log = await Deno.makeTempFile({ prefix: "dagu-log-" });
-  const through = ["sh", "-c", 'exec "$@" 2>"$0"', log];
-  const child = command({ ...options, through }, "null").spawn();
-  const end = child.status;
-  let isOver = false;
-  void end.then(() => isOver = true);
-  while (!(await Deno.readTextFile(log)).includes(wanted)) {
-    if (isOver) throw new Error(`dagu ended without saying "${wanted}":\n${await Deno.readTextFile(log)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return {
-    [Symbol.asyncDispose]: async () => {
-      if (!isOver) child.kill("SIGKILL");
-      await end;
-      await Deno.remove(log);
-    },
-  };
-}
-
 /** A port that nobody listens on now. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
