@@ -73,7 +73,8 @@ function queryText({ query }: Call): string {
 function newPaperSocket(note: (call: Call) => void): Socket {
   /** Ids of containers that go on when their command was asked for. */
   const lasting = new Set<string>();
-  let platform = OWN_PLATFORM;
+  /** Platforms of the images that were pulled. */
+  const platforms = new Map<string, string>();
   let made = 0;
 
   const answer = (call: Call): unknown => {
@@ -88,7 +89,7 @@ function newPaperSocket(note: (call: Call) => void): Socket {
       case "exec inspect":
         return { Running: false, ExitCode: 0 };
       case "image inspect":
-        return imageOf(platform);
+        return imageOf(platforms.get(imageIn(call)) ?? OWN_PLATFORM);
       case "container inspect":
         return containerOf(call, lasting);
       default:
@@ -107,7 +108,7 @@ function newPaperSocket(note: (call: Call) => void): Socket {
     stream: (call) => {
       note(call);
       if (call.operation !== "image pull") return Promise.resolve({ ok: true, value: newText("") });
-      platform = String(call.query?.["platform"] ?? OWN_PLATFORM);
+      platforms.set(imageIn(call), String(call.query?.["platform"] ?? OWN_PLATFORM));
       return Promise.resolve({ ok: true, value: newText("{}\n") });
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -118,6 +119,14 @@ function newPaperSocket(note: (call: Call) => void): Socket {
 const FREE_NAME = engineError("answered", "container name check", "no such container", { status: 404 });
 
 const OWN_PLATFORM = `linux/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`;
+
+/** The image that is pulled or inspected, as it is written. */
+function imageIn({ path, query }: Call): string {
+  const [, inspected] = /^\/images\/(.+)\/json$/.exec(path) ?? [];
+  if (inspected !== undefined) return decodeURIComponent(inspected);
+  const tag = String(query?.["tag"] ?? "");
+  return `${query?.["fromImage"] ?? ""}${tag.includes(":") ? "@" : ":"}${tag}`;
+}
 
 function imageOf(platform: string): unknown {
   const [Os = "", Architecture = "", Variant = ""] = platform.split("/");
