@@ -116,8 +116,7 @@ async function execute(
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
   if (exitCode === 0) return succeeded(null);
   const code = exitCode ?? SETUP_EXIT_CODE;
-  const isDown = code === SIGKILL_CODE && (!await isRunning(engine, id) || await isVanishing(engine, id));
-  if (isDown) return lostContainer(engine, named, code);
+  if (code === SIGKILL_CODE && await isGoing(engine, id)) return lostContainer(engine, named, code);
   const message = exitMessage(code, tails);
   const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
   return failedWith(describe(engine.runtime, found, subject), code);
@@ -283,6 +282,11 @@ function lostContainer(
 }
 
 const LOOK_MS = 10_000;
+
+/** Docker tells the end of what it killed with the container before that of the container. */
+async function isGoing(engine: Engine, id: string): Promise<boolean> {
+  return !await isRunning(engine, id) || await isVanishing(engine, id) || !await isRunning(engine, id);
+}
 
 async function isRunning(engine: Engine, id: string): Promise<boolean> {
   const reply = await inspectContainer(engine.socket, id, AbortSignal.timeout(LOOK_MS));
