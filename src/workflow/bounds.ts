@@ -10,6 +10,7 @@ export const MAX_DEPTH = 100;
 
 /** Zero-width tokens of the lexer: byte order mark, document start, end of a flow item; the next token is a scalar. */
 const DOCUMENT = "\x02";
+const DOCUMENT_START = "---";
 const MARKS = ["\u{FEFF}", DOCUMENT, "\x18"];
 const SCALAR = "\x1f";
 
@@ -19,12 +20,14 @@ export function findExcess(text: string): string | null {
   const nesting = newNesting();
   let tokens = 0;
   let documents = 0;
+  let starts = 0;
   let isScalar = false;
   for (const token of new Lexer().lex(text)) {
     if (++tokens > MAX_TOKENS) return `yaml has more than ${MAX_TOKENS} tokens`;
-    if (token === DOCUMENT && ++documents > MAX_DOCUMENTS) {
-      return `yaml has more than ${MAX_DOCUMENTS} documents`;
-    }
+    if (token === DOCUMENT) documents++;
+    // An empty one has its first line alone.
+    if (token === DOCUMENT_START && !isScalar) starts++;
+    if (Math.max(documents, starts) > MAX_DOCUMENTS) return `yaml has more than ${MAX_DOCUMENTS} documents`;
     if (token === SCALAR) isScalar = true;
     else if (!MARKS.includes(token)) {
       nesting.take(token, isScalar);

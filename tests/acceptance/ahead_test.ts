@@ -72,7 +72,7 @@ Deno.test("C-01: many starts are adopted in their order, by one command, once", 
   assert.deepEqual(await records(on), []);
 });
 
-Deno.test("C-07: a mistake in the file is told without a database", async () => {
+Deno.test("C-01: a mistake in the file is told without a database", async () => {
   await using on = await openCase("steps: [{runn: x}]\n");
   const { code, stdout, stderr } = await on.run(["start", "w.yaml"]);
   assert.equal(code, 1);
@@ -82,7 +82,7 @@ Deno.test("C-07: a mistake in the file is told without a database", async () => 
   assert.deepEqual(await records(on), []);
 });
 
-Deno.test("C-15: a run id that is taken is refused, whoever stored its run", async () => {
+Deno.test("C-01: a run id that is taken is refused, whoever stored its run", async () => {
   await using on = await openCase('steps: [{id: s, run: "true"}]\n');
   assert.equal((await on.run(["start", "--run-id", "same", "w.yaml"])).code, 0);
   const again = await on.run(["start", "--run-id", "same", "w.yaml"]);
@@ -90,7 +90,7 @@ Deno.test("C-15: a run id that is taken is refused, whoever stored its run", asy
   assert.match(again.stderr, /run w:same exists already/);
 });
 
-Deno.test("S-134 S-138: a step that starts a sub-run opens the database, and nothing is told twice or lost", async () => {
+Deno.test("S-131: a step that starts a sub-run opens the database, and nothing is told twice or lost", async () => {
   await using on = await openCase(`steps:
   - {id: before, run: "for i in 1 2 3 4 5; do echo line $i; done"}
   - {id: sub, depends: before, action: dag.run, with: {dag: child}}
@@ -123,7 +123,7 @@ Deno.test("S-119: a run that waits for a person is in the database when the comm
   assert.match((await on.run(["status", "w"])).stdout, /Result: Succeeded/);
 });
 
-Deno.test("RT-01: a run that is to be tried again by itself is", async () => {
+Deno.test("RT-02: a run that is to be tried again by itself is", async () => {
   await using on = await openCase(`retry_policy: {limit: 1, interval_sec: 1}
 steps: [{id: s, run: "test -e @W/tried || { touch @W/tried; exit 1; }"}]
 `);
@@ -201,7 +201,7 @@ Deno.test("C-02: what the database does not take is put aside", async () => {
   assert.deepEqual(await records(on), [`${name}.refused`]);
 });
 
-Deno.test("M6 C-15: NUL and half a character are told as the database can keep them", async () => {
+Deno.test("M6: NUL and half a character are told as the database can keep them", async () => {
   await using on = await openCase(`steps:
   - {id: nul, run: "printf 'a\\\\0b'", output: X}
   - {id: half, run: "printf '%s' '{\\"k\\":\\"\\\\ud83d\\"}'", output: Y}
