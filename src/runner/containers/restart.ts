@@ -12,8 +12,11 @@ import type { Engine } from "./engine.ts";
 
 /** 143 and 137: stopped by its engine. 0: what catches SIGTERM may end so. 255: found dead at the engine's start. */
 const ENGINE_CODES: ReadonlySet<number> = new Set([0, 137, 143, 255]);
-/** More than that Docker does not remember. */
-const REMEMBERED = 256;
+/**
+ * Docker remembers 256 events, and those of the current second are not told: where there are more than half as many, the
+ * start may have been forgotten.
+ */
+const FEW = 128;
 
 const Event = v.object({
   Action: v.optional(v.string(), ""),
@@ -46,7 +49,7 @@ export async function isEndedByEngine(
     if (thrown instanceof StreamError) return false;
     throw thrown;
   }
-  return !isRemembered && count < REMEMBERED;
+  return !isRemembered && count < FEW;
 }
 
 async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

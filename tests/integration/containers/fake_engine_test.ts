@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { type EngineLimits, openEngine } from "../../../src/runner/containers/engine.ts";
 import { ensureImage } from "../../../src/runner/containers/pull.ts";
+import { inspectContainer } from "../../../src/runner/containers/api/container.ts";
+import { isEndedByEngine } from "../../../src/runner/containers/restart.ts";
 import { openRootContainer } from "../../../src/runner/containers/root-container.ts";
 import type { ContainerRequest } from "../../../src/runner/containers/spec.ts";
 import { runStepContainer } from "../../../src/runner/containers/step-container.ts";
@@ -201,4 +203,40 @@ Deno.test("B31 ready_timeout_sec is the time for both, and is told as such", asy
   const failure = await openRootContainer(engine, request, reporter(), IDLE);
   assert.ok("code" in failure && failure.code === "READINESS_TIMEOUT", JSON.stringify(failure));
   assert.match(`${failure.message} ${failure.remedy}`, /\(log_pattern READY\) within 1 s.*ready_timeout_sec/);
+});
+
+// ---- an engine that may have been started anew -------------------------------------------------------------------
+
+const LOST_FROM_SIGHT = "c".repeat(64);
+
+/** Docker that remembers so many events of others, and whether it remembers the container's start. */
+function remembering(others: number, hasStart: boolean): Promise<FakeEngine> {
+  const event = (id: string): string => JSON.stringify({ Action: "start", Actor: { ID: id } }) + "\n";
+  return openFake((_request, response, path) => {
+    if (path === "/_ping") return json(response, 200, "OK");
+    if (path === "/info") return json(response, 200, { SystemTime: "2026-01-02T03:04:05.6Z" });
+    if (path.startsWith("/events")) {
+      response.end((hasStart ? event(LOST_FROM_SIGHT) : "") + event("another").repeat(others));
+      return;
+    }
+    const State = { Status: "exited", Running: false, ExitCode: 0 };
+    json(response, 200, { Id: LOST_FROM_SIGHT, Name: "/x", Image: "", State, Config: {}, HostConfig: {} });
+  });
+}
+
+async function isTakenForRestart(fake: FakeEngine): Promise<boolean> {
+  await using engine = openEngine(runtimeAt(fake.path, false));
+  const found = await inspectContainer(engine.socket, LOST_FROM_SIGHT, IDLE);
+  assert.ok(found.ok);
+  return await isEndedByEngine(engine, found.value, IDLE);
+}
+
+Deno.test("F63 an engine that remembers little, and not the start, was started anew; one that forgot it was not", async () => {
+  await using young = await remembering(20, false);
+  assert.equal(await isTakenForRestart(young), true);
+  await using remembers = await remembering(20, true);
+  assert.equal(await isTakenForRestart(remembers), false);
+  // 256 are kept, of which those of the current second are not told.
+  await using busy = await remembering(200, false);
+  assert.equal(await isTakenForRestart(busy), false);
 });
