@@ -112,9 +112,10 @@ async function reattach(
   abandon: AbortSignal,
 ): Promise<void> {
   const answer = await ask(host, spool, control, abandon);
+  const { attemptId } = spool.header;
   if (abandon.aborted) return;
   if (control.isFenced || answer?.verdict === "discard") {
-    await host.reap(spool.header.attemptId);
+    await host.reap(attemptId);
     await spool.remove();
     return;
   }
@@ -125,7 +126,9 @@ async function reattach(
     if (past !== null) {
       const { workflow, progress } = past;
       if (spool.header.bootId !== host.machine.bootId) await tellGaps(host, spool, answer.logs);
-      return await carryOut(host, grant, workflow, spool, progress, control, abandon);
+      await carryOut(host, grant, workflow, spool, progress, control, abandon);
+      // What the killed process had asked a busy engine for may have come after this one looked.
+      return await host.reap(attemptId);
     }
   }
   const isStopped = stopReason(control.stop.signal)?.kind === "cancelled";
