@@ -103,7 +103,7 @@ async function inProcess(
   isFirst: boolean,
   reach: Reach,
 ): Promise<Connection> {
-  const plane = reach === "ahead" && await mayGoAhead(context, home)
+  const plane = reach === "ahead" && databaseUrl(context.env) === null
     ? await goAhead(context, home)
     : await openPlane(context, home, isFirst, false);
   return {
@@ -117,31 +117,25 @@ async function inProcess(
 /** So many starts share the time that the database needs to take their runs in. */
 const AHEAD_MAX = 50;
 
-async function mayGoAhead({ env }: Context, home: Home): Promise<boolean> {
-  return databaseUrl(env) === null && (await listRecords(home)).length < AHEAD_MAX;
-}
-
-async function isFresh(home: Home): Promise<boolean> {
-  return !await hasData(home) && (await listRecords(home)).length === 0;
-}
-
 /** Throws `HomeInUseError`. */
 async function goAhead(context: Context, home: Home): Promise<LocalPlane> {
   const { env } = context;
   await using built = new AsyncDisposableStack();
   built.use(await takeHome(home));
+  const records = await listRecords(home);
   const clock = systemClock();
-  const plane = openAhead({
+  const open = (): Promise<LocalPlane> => openPlane(context, home, true, true);
+  const plane = records.length >= AHEAD_MAX ? await open() : openAhead({
     home,
-    keys: await readKeyring(home, env),
-    base: await readBaseConfig(env),
-    patience: readPatience(env),
-    isFresh: await isFresh(home),
     clock,
     ids: systemIds(),
     wake: newMemoryWake(clock),
+    keys: await readKeyring(home, env),
+    base: await readBaseConfig(env),
+    patience: readPatience(env),
+    isFresh: records.length === 0 && !await hasData(home),
     runner: { name: runnerName(env), version: VERSION, os: Deno.build.os, arch: Deno.build.arch },
-    open: () => openPlane(context, home, true, true),
+    open,
   });
   built.use(plane);
   const kept = built.move();

@@ -35,3 +35,11 @@ export function deriveStatus(steps: readonly StepState[], facts: StatusFacts): F
 export function isFinal(status: RunStatus): boolean {
   return ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"].includes(status);
 }
+
+/** Whether nothing follows in the log of a step; null: nobody knows the step. Its bytes arrive before its end is told. */
+export function isLogOver(
+  runStatus: RunStatus,
+  step: Pick<StepState, "status" | "finishedAt"> | null,
+): boolean {
+  return isFinal(runStatus) || (step !== null && step.finishedAt !== null && step.status !== "retrying");
+}

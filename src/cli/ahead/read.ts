@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import type { StreamName } from "../../run/ports.ts";
-import { isFinal } from "../../run/status.ts";
+import { isFinal, isLogOver } from "../../run/status.ts";
 import type { Wake } from "../../server/ports.ts";
 import type { LocalPlane } from "../local-plane.ts";
 import type { RunAhead } from "./run.ts";
@@ -79,9 +79,7 @@ async function* logFrames(
   for (let offset = Number(request.headers.get("Last-Event-ID") ?? "0"); !request.signal.aborted;) {
     const real = await openedOf(ports);
     if (real !== null) return yield* goOn(real, request, String(offset));
-    const node = nodeOf(run, step);
-    const isOver = isFinal(run.state.status) ||
-      (node !== undefined && node.finishedAt !== null && node.status !== "retrying");
+    const isOver = isLogOver(run.state.status, nodeOf(run, step) ?? null);
     const log = run.log(step, stream);
     if (log.length > offset) {
       const bytes = log.bytes(offset);

@@ -22,20 +22,18 @@ export interface RunAhead {
 
 export interface LogAhead {
   readonly length: number;
-  /** No more bytes will come. */
-  readonly isFinal: boolean;
   bytes(from: number): Uint8Array;
 }
 
 /** `at`: when it was submitted, epoch ms. */
 export function newRunAhead(planned: NewRun, at: number): RunAhead {
-  const logs = new Map<string, { parts: Uint8Array[]; length: number; isFinal: boolean }>();
+  const logs = new Map<string, { parts: Uint8Array[]; length: number }>();
   let state = newRunState(planned.workflow);
   let ackSeq = 0;
 
   const logOf = (step: string, stream: StreamName) => {
     const key = `${stream} ${step}`;
-    const known = logs.get(key) ?? { parts: [], length: 0, isFinal: false };
+    const known = logs.get(key) ?? { parts: [], length: 0 };
     logs.set(key, known);
     return known;
   };
@@ -49,11 +47,10 @@ export function newRunAhead(planned: NewRun, at: number): RunAhead {
     },
     tell: (report) => {
       if (report.kind === "log") {
-        const { step, stream, bytes, isFinal } = report.piece;
+        const { step, stream, bytes } = report.piece;
         const log = logOf(step, stream);
         log.parts.push(bytes);
         log.length += bytes.length;
-        log.isFinal ||= isFinal;
         return;
       }
       for (const event of report.request.events) {
@@ -64,7 +61,7 @@ export function newRunAhead(planned: NewRun, at: number): RunAhead {
     },
     log: (step, stream) => {
       const log = logOf(step, stream);
-      return { length: log.length, isFinal: log.isFinal, bytes: (from) => joined(log).subarray(from) };
+      return { length: log.length, bytes: (from) => joined(log).subarray(from) };
     },
     details: () => toDetails(planned, at, state),
   };

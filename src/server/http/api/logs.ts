@@ -1,5 +1,5 @@
 /** Step logs (AP-66 to AP-68): by lines, as raw bytes, followed live. Read from the store in bounded pieces. */
-import { isFinal } from "../../../run/status.ts";
+import { isLogOver } from "../../../run/status.ts";
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { ServerPorts } from "../../ports.ts";
@@ -160,12 +160,9 @@ async function follow(
       await writer.send("chunk", piece.toBase64(), String(offset));
       continue;
     }
-    if (view === null || isOver(view)) return await writer.send("end", "", String(offset));
+    if (view === null || isLogOver(view.runStatus, view.step)) {
+      return await writer.send("end", "", String(offset));
+    }
     await ports.wake.wait([`run:${place.runId}`], 1_000, signal);
   }
-}
-
-/** A step's logs arrive before its end is told, so nothing follows it. */
-function isOver({ step, runStatus }: LogView): boolean {
-  return isFinal(runStatus) || (step !== null && step.finishedAt !== null && step.status !== "retrying");
 }
