@@ -64,6 +64,11 @@ export function isOver(run: RunDetails): boolean {
   return !["not_started", "queued", "running", "waiting"].includes(run.statusLabel);
 }
 
+/** A moment as the API writes it; "": it has not come yet. */
+export function timeOf(epochMs: number | null): string {
+  return epochMs === null ? "" : new Date(epochMs).toISOString();
+}
+
 /** The path of a run below `/api/v1`. */
 export function runPath(run: { readonly name: string; readonly dagRunId: string }): string {
   return `/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;

@@ -8,6 +8,7 @@ import type { AheadReport } from "../../server/dispatch/adopt.ts";
 import { type NodeShape, toNode } from "../../server/http/node-shape.ts";
 import type { RunDetails } from "../../server/http/shapes.ts";
 import type { NewRun } from "../../server/store/runs.ts";
+import { timeOf } from "../run-json.ts";
 
 export interface RunAhead {
   readonly planned: NewRun;
@@ -105,8 +106,4 @@ function toDetails(planned: NewRun, at: number, state: RunState): RunDetails {
     notes: state.notes,
     cancelRequested: false,
   };
-}
-
-function timeOf(epochMs: number | null): string {
-  return epochMs === null ? "" : new Date(epochMs).toISOString();
 }

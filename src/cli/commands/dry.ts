@@ -21,7 +21,7 @@ import { dirname, resolve } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { readBaseConfig } from "../base-config.ts";
 import { openHome } from "../home.ts";
-import type { Node, RunDetails } from "../run-json.ts";
+import { type Node, type RunDetails, timeOf } from "../run-json.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { callerParamsOf, PROFILE_OPTION, refuseProfile } from "./submission.ts";
 import { summarize } from "../summary.ts";
@@ -232,6 +232,7 @@ function hollowStep(step: Step): Step {
 }
 
 function toDetails(name: string, workflow: Workflow, state: RunState): RunDetails {
+  const declared = new Map(workflow.steps.map((step) => [step.name, step]));
   return {
     dagRunId: "",
     name,
@@ -241,7 +242,7 @@ function toDetails(name: string, workflow: Workflow, state: RunState): RunDetail
     startedAt: timeOf(state.startedAt),
     finishedAt: timeOf(state.finishedAt),
     nodes: [...state.steps, ...state.handlers.filter((node) => node.status !== "not_started")].map((node) =>
-      toNode(node, workflow.steps.find(({ name }) => name === node.name))
+      toNode(node, declared.get(node.name))
     ),
     failure: state.failure,
     notes: [...state.notes],
@@ -263,8 +264,4 @@ function toNode(step: StepState, declared: Step | undefined): Node {
     form: null,
     pushBackHistory: [],
   };
-}
-
-function timeOf(epochMs: number | null): string {
-  return epochMs === null ? "" : new Date(epochMs).toISOString();
 }
