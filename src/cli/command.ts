@@ -73,8 +73,7 @@ export class UserError extends Error {
 }
 
 /**
- * By name, with what they do; each in its own file. `deno run` reads the whole tree below an `import` whose path is written out before anything
- * runs, which takes a tenth of a second for all commands together: so only the one that is called is known by its path.
+ * By name, with what they do; each in its own file, which is read when it is called (`lazy-dynamic-imports` of deno.json).
  */
 const COMMANDS: Readonly<Record<string, string>> = {
   "start-all": "control plane and runner in one process, on an embedded database",
@@ -153,8 +152,7 @@ export async function runCommand(given: Invocation): Promise<number> {
 }
 
 async function loadCommand(name: string): Promise<Command> {
-  const file = `./commands/${name}.ts`;
-  const { command }: { command: Command } = await import(file);
+  const { command }: { command: Command } = await import(`./commands/${name}.ts`);
   return command;
 }
 

@@ -1,17 +1,19 @@
 /**
  * How long `dagu start` of a one-step workflow takes, warm, and when its step begins: on its own, when it needs the database,
  * and with a server that holds the home. Each beside the least that it could take, in turns, so that what the machine does
- * meanwhile hits both.
+ * meanwhile hits both. It is the installed command (`deno task install`).
  *
  *     deno task bench tests/bench/start_bench.ts
  */
 import { fileURLToPath } from "node:url";
-import { dagu, spawnDagu } from "../support/dagu.ts";
+import { spawnDagu } from "../support/dagu.ts";
 
 const ROUNDS = 10;
+const INSTALL = fileURLToPath(new URL("../../infra/dagu/install.ts", import.meta.url));
 const OPEN_DATABASE = fileURLToPath(new URL("./open_database.ts", import.meta.url));
 
 const home = await Deno.makeTempDir({ prefix: "dagu-bench-" });
+await bare("run", "-A", INSTALL, `${home}/bin`);
 const file = `${home}/hello.yaml`;
 await Deno.writeTextFile(file, 'steps:\n  - name: hello\n    run: echo "began $(date +%s%3N)"\n');
 const parent = `${home}/parent.yaml`;
@@ -24,10 +26,11 @@ const env = { DAGU_HOME: home, DOCKER_HOST: "unix:///nonexistent/docker.sock" };
 /** Milliseconds until the command is over, and until its step began, if that tells. */
 async function start(path: string): Promise<{ readonly whole: number; readonly first: number }> {
   const [before, at] = [performance.now(), Date.now()];
-  const { code, stdout, stderr } = await dagu({ args: ["start", path], env });
+  const output = await new Deno.Command(`${home}/bin/dagu`, { args: ["start", path], env }).output();
   const whole = performance.now() - before;
-  if (code !== 0) throw new Error(`dagu start ended with ${code}:\n${stderr}`);
-  return { whole, first: Number(/began (\d+)/.exec(stdout)?.[1] ?? Number.NaN) - at };
+  const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!output.success) throw new Error(`dagu start ended with ${output.code}:\n${stderr}`);
+  return { whole, first: Number(/began (\d+)/.exec(stdout ?? "")?.[1] ?? Number.NaN) - at };
 }
 
 async function bare(...args: readonly string[]): Promise<number> {
