@@ -1,7 +1,8 @@
 /** `$DAGU_HOME`: where the embedded database, keys and runner state live, and who holds it. */
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import * as v from "valibot";
+import { absolute } from "./absolute.ts";
 import { decodeKey, keyOf, type Keyring, KEYS_FORM, readKeys } from "../server/secrets/keyring.ts";
 import { UserError } from "./command.ts";
 
@@ -19,13 +20,13 @@ export interface Home {
  */
 export function locateHome(env: Readonly<Record<string, string>>): Home {
   const chosen = env["DAGU_HOME"]?.trim() ?? "";
-  const dir = resolve(chosen === "" ? join(env["HOME"] || homedir(), ".dagu-edge") : chosen);
+  const dir = absolute(chosen === "" ? join(env["HOME"] || homedir(), ".dagu-edge") : chosen);
   const dags = env["DAGU_DAGS_DIR"]?.trim() ?? "";
   return {
     dir,
     dataDir: join(dir, "data"),
     runnerDir: join(dir, "runner"),
-    dagsDir: dags === "" ? join(dir, "dags") : resolve(dags),
+    dagsDir: dags === "" ? join(dir, "dags") : absolute(dags),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Schemas beside a workflow file, written into its text before anybody else sees it (P-13). */
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
+import { absolute } from "./absolute.ts";
 import { isMapping } from "../workflow/json.ts";
 import { findSchemaReferences, type SchemaReference, writeSchemas } from "../workflow/schema-reference.ts";
 import { UserError } from "./command.ts";
@@ -29,7 +30,7 @@ async function readSchema(reference: SchemaReference, path: string): Promise<unk
 
 /** The working directory first, then the workflow's file. */
 async function readBeside({ source, workingDir }: SchemaReference, path: string): Promise<string> {
-  const folder = dirname(resolve(path));
+  const folder = dirname(absolute(path));
   const places = [...(workingDir === null ? [] : [resolve(folder, workingDir)]), Deno.cwd(), folder]
     .map((place) => resolve(place, source));
   for (const place of new Set(places)) {

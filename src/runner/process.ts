@@ -1,11 +1,9 @@
 /** Processes on the runner's own machine, each the leader of a group of its own (S-31). */
-import { existsSync } from "node:fs";
-import { constants } from "node:os";
 import { isAbsolute, join } from "node:path";
-import process from "node:process";
 import type { Clock, OutputSink, StreamName } from "../run/ports.ts";
 import type { StopRules } from "../run/stop.ts";
 import { openEither } from "./either.ts";
+import { quietly } from "./quietly.ts";
 
 export interface ProcessRequest {
   /** Never empty; the first word is looked up on the `PATH` of `env`. */
@@ -47,6 +45,7 @@ export async function runProcess(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
+  countLookUp();
   const program = lookUp(request.argv[0] ?? "", request.env["PATH"] ?? "", request.cwd);
   if (program.kind === "not_started") return program;
   const token = `${request.owner}/${crypto.randomUUID()}`;
@@ -87,10 +86,7 @@ export async function runProcess(
   signalGroup(family, "SIGKILL");
   const broken = await output;
   if (broken !== null) throw broken.error;
-  return {
-    kind: "exited",
-    exitCode: status.signal === null ? status.code : 128 + signalNumber(status.signal),
-  };
+  return { kind: "exited", exitCode: status.code };
 }
 
 type Program =
@@ -172,14 +168,21 @@ function groupLeader(program: string, args: string[]): Leader {
     : { program, args, isDetached: true };
 }
 
-/** Asked whether it is there first: an exception for each folder of the `PATH` takes longer than all the rest. */
+/** Processes of a runner that begin before it is worth loading what looks them up faster. */
+const FEW = 10;
+let count = 0;
+let exists: ((path: string) => boolean) | null = null;
+
+/**
+ * Node's way to ask whether a file is there throws nothing: an exception for each folder of the `PATH` takes longer than all
+ * the rest. It also takes a tenth of a short run to load.
+ */
+function countLookUp(): void {
+  if (++count === FEW) void import("node:fs").then((fs) => exists = fs.existsSync);
+}
+
 function statOf(path: string): Deno.FileInfo | null {
-  if (!existsSync(path)) return null;
-  try {
-    return Deno.statSync(path);
-  } catch {
-    return null;
-  }
+  return exists?.(path) === false ? null : quietly(() => Deno.statSync(path));
 }
 
 async function feed(child: Deno.ChildProcess, text: string | null): Promise<void> {
@@ -246,25 +249,8 @@ function signalGroup(family: Family, signal: string): void {
 }
 
 function sendSignal(pid: number, signal: string): void {
-  if (!isSignal(signal)) return;
-  // Nobody is left of most groups, which is told by an exception: its stack, which nobody reads, takes most of the time.
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Nobody is left to hear it.
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-}
-
-function isSignal(name: string): name is Deno.Signal {
-  return Object.hasOwn(constants.signals, name);
-}
-
-function signalNumber(name: string): number {
-  return Object.entries(constants.signals).find(([other]) => other === name)?.[1] ?? 0;
+  // Mostly nobody is left to hear it; a name that is none is refused as well.
+  quietly(() => Deno.kill(pid, signal as Deno.Signal));
 }
 
 /** Kills whatever still runs for an owner (RS-01). For one whose runner is gone; where there is no `/proc`, nothing. */
@@ -287,8 +273,9 @@ async function strays(family: Family): Promise<number[]> {
 async function isAlive(family: Family): Promise<boolean> {
   const relatives = await relativesOf(family);
   if (relatives !== null) return relatives.length > 0;
+  const { kill } = await import("node:process");
   try {
-    return process.kill(-family.leader, 0);
+    return kill(-family.leader, 0);
   } catch {
     return false;
   }

@@ -3,7 +3,6 @@
  * container. Nothing of them is in its configuration, so no inspect, no history and no engine's disk holds a value.
  */
 import { sha256 } from "../workflow/digest.ts";
-import { statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Failure } from "../run/failure.ts";
 import type { Mount } from "./containers/mounts.ts";
@@ -97,9 +96,15 @@ export async function secretsBase(
   return join(resolve(chosen), `dagu-secrets-${(await sha256(resolve(stateDir))).slice(0, 16)}`);
 }
 
+/** null: there is none. */
+async function kindOf(folder: string): Promise<number | null> {
+  const { statfs } = await import("node:fs/promises");
+  return (await statfs(folder).catch(() => null))?.type ?? null;
+}
+
 async function problemOf(base: string): Promise<Failure | null> {
   const parent = resolve(base, "..");
-  const type = (await statfs(parent).catch(() => null))?.type;
+  const type = await kindOf(parent);
   if (type === TMPFS || type === RAMFS) return null;
   return {
     code: "MOUNT_SOURCE_UNAVAILABLE",

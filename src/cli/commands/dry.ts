@@ -1,3 +1,4 @@
+import { absolute } from "../absolute.ts";
 import { execute } from "../../run/execute.ts";
 import { toBase62 } from "../../run/ids.ts";
 import type { RunPorts } from "../../run/ports.ts";
@@ -17,7 +18,7 @@ import { errorLines } from "../../workflow/problem.ts";
 import { NO_TARGET } from "../../workflow/schema/output.ts";
 import { NO_CONTINUE } from "../../workflow/schema/policies.ts";
 import type { Container, Step, Workflow } from "../../workflow/workflow.ts";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { readBaseConfig } from "../base-config.ts";
 import { openHome } from "../home.ts";
@@ -64,7 +65,7 @@ export const command: Command = {
       workflow,
       name,
       params: bound,
-      sourceDir: dirname(resolve(file.path)),
+      sourceDir: dirname(absolute(file.path)),
       runtime,
     });
     const isPlan = runtime !== null;

@@ -1,5 +1,6 @@
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import * as v from "valibot";
+import { absolute } from "../absolute.ts";
 import { withBase } from "../../workflow/base.ts";
 import { readBaseFile } from "../base-config.ts";
 import { type Command, type Context, UserError } from "../command.ts";
@@ -66,7 +67,7 @@ function toWorkflow(context: Context): Record<string, unknown> {
     name: flags.text("name") ?? defaultName(program),
     consts: [{ dollar: "$" }, { backslash: "\\" }],
     // The person's own environment is told with flags; a `.env` that happens to lie here is not meant.
-    dotenv: flags.texts("dotenv").map((path) => verbatim(resolve(path))),
+    dotenv: flags.texts("dotenv").map((path) => verbatim(absolute(path))),
     env: flags.texts("env").map((word) => readPair("env", word)).map(([key, value]) => ({
       [key]: verbatim(value),
     })),
@@ -86,7 +87,7 @@ function verbatim(text: string): string {
 /** null: it is up to the server, whose machines have other folders. */
 function workDir(context: Context): string | null {
   const dir = context.flags.text("workdir");
-  if (dir !== null) return resolve(dir);
+  if (dir !== null) return absolute(dir);
   return isElsewhere(context) ? null : Deno.cwd();
 }
 

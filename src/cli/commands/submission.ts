@@ -1,6 +1,7 @@
 /** What `start` and the commands like it ask the API for: a definition, parameters, and facts about the run. */
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import * as v from "valibot";
+import { absolute } from "../absolute.ts";
 import { ApiError } from "../api-client.ts";
 import type { Connection } from "../connect.ts";
 import { type Context, type Option, UserError } from "../command.ts";
@@ -83,7 +84,7 @@ async function startWorkflow(context: Context, connection: Connection, facts: Fa
     signature: await readSignature(file.path),
     ...nameOf(context, "name"),
     fileStem: file.stem,
-    sourceDir: dirname(resolve(file.path)),
+    sourceDir: dirname(absolute(file.path)),
     ...paramsOf(context),
     ...facts,
   });
@@ -149,7 +150,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     ...(parent === null ? {} : { parent, triggerType: trigger ?? "subdag" }),
     ...(root === null ? {} : { root }),
     ...(time === null ? {} : { scheduleTime: time }),
-    ...(dir === null ? {} : { defaultWorkingDir: resolve(dir) }),
+    ...(dir === null ? {} : { defaultWorkingDir: absolute(dir) }),
     ...(labels.length === 0 ? {} : { labels: labels.map((label) => label.trim()).filter(Boolean) }),
   };
 }

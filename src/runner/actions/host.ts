@@ -1,10 +1,10 @@
 /** Processes of a step on the runner's host: folder, output file, environment, and how their end reads. */
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import { type ProcessEnd, runProcess } from "../process.ts";
+import { quietly } from "../quietly.ts";
 import { hostEnvironment, type HostPlaces } from "./environment.ts";
 import { stopRules, type Work } from "./work.ts";
 
@@ -27,7 +27,7 @@ export async function openHostPlaces(work: Work): Promise<HostPlaces> {
   // The run's own folder is there unless a step removed it: at once is faster than a turn of the thread pool. A folder that
   // the author names may be on a disk that makes everybody wait.
   if (cwd === work.attempt.workingDir) {
-    if (!existsSync(cwd)) Deno.mkdirSync(cwd, { recursive: true });
+    quietly(() => Deno.mkdirSync(cwd, { recursive: true }));
   } else await Deno.mkdir(cwd, { recursive: true });
   Deno.writeFileSync(work.call.files.output, NOTHING, { mode: 0o600 });
   return { cwd, outputFile: work.call.files.output };
