@@ -46,15 +46,18 @@ async function openEmbedded(): Promise<TestDatabase> {
   };
 }
 
-/** The first process that needs it leaves it to all others: making it takes seconds, and is the same for each file. */
+/**
+ * The first process that needs it leaves it to all others: making it takes seconds, and is the same for each file. Not
+ * compressed, because it is read hundreds of times.
+ */
 async function findSnapshot(): Promise<Blob | File> {
   const engine = createHash("sha256").update(import.meta.resolve("@electric-sql/pglite")).digest("hex").slice(
     0,
     12,
   );
-  const path = `${Deno.env.get("TMPDIR") ?? "/tmp"}/dagu-test-${await migrationsDigest()}-${engine}.tar.gz`;
+  const path = `${Deno.env.get("TMPDIR") ?? "/tmp"}/dagu-test-${await migrationsDigest()}-${engine}.tar`;
   const known = await Deno.readFile(path).catch(() => null);
-  if (known !== null) return new Blob([known], { type: "application/x-gzip" });
+  if (known !== null) return new Blob([known], { type: "application/x-tar" });
   const made = await makeSnapshot();
   const part = `${path}.${crypto.randomUUID()}`;
   await Deno.writeFile(part, new Uint8Array(await made.arrayBuffer()));
@@ -65,7 +68,7 @@ async function findSnapshot(): Promise<Blob | File> {
 async function makeSnapshot(): Promise<Blob | File> {
   const client = await PGlite.create();
   await migratePglite(drizzlePglite(client, { schema }), { migrationsFolder: MIGRATIONS });
-  const dump = await client.dumpDataDir("gzip");
+  const dump = await client.dumpDataDir("none");
   await client.close();
   return dump;
 }
