@@ -3,6 +3,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import type { Db } from "../../src/server/store/db.ts";
 import * as schema from "../../src/server/store/schema.ts";
+import { forgetChanges } from "./watch.ts";
 
 export type Query = Pick<PGlite, "query">;
 export type Transact = <T>(work: (query: Query) => Promise<T>) => Promise<T>;
@@ -70,5 +71,5 @@ export async function emptyTables(store: Query): Promise<void> {
   );
   const names = tables.rows.map((row) => row.name).join(", ");
   await store.query(`truncate ${names} restart identity cascade`);
-  await store.query("delete from watch.touched");
+  await forgetChanges(store);
 }

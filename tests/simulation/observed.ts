@@ -1,43 +1,38 @@
 /** The rows that invariants speak of: all that there are, kept up by what was written since the last look. */
 import type { Query } from "./database.ts";
+import { LIVE } from "./violation.ts";
+import {
+  type AttemptFacts,
+  type Change,
+  changesSince,
+  type Facts,
+  type Labels,
+  type RunFacts,
+  type RunnerFacts,
+  type WaitFacts,
+} from "./watch.ts";
 
-export interface SeenRun {
-  readonly id: string;
-  readonly name: string;
-  readonly dag_run_id: string;
-  readonly status: number;
-  readonly reason: string;
-  readonly attempt: number;
-  readonly requeues: number;
-  readonly auto_retries: number;
-  readonly queue: string;
-  readonly needs_slot: boolean;
-  readonly parent_id: string | null;
-  readonly child_key: string | null;
-  readonly delivery_id: string | null;
-  readonly trigger_type: string;
-  /** Epoch ms of the slot of a schedule. */
-  readonly slot: number | null;
+export interface SeenRun extends Omit<RunFacts, "queued_at" | "selector" | "trust">, Records {
   readonly live: number;
   readonly queued: number;
   readonly waits: Waits | null;
   /** Runners whose labels meet its selector. */
   readonly fits: readonly string[];
-  readonly handouts: readonly Handout[];
-  /** Complete artifacts, and those of them whose bytes are not what was announced. */
-  readonly artifacts: number;
-  readonly broken_artifacts: number;
   /** Steps that a person ended, by step and how often the run had waited for people by then. */
   readonly done_by_people: number;
   readonly times_waited: number;
 }
 
-/** Its row in the queue. Times are epoch ms. */
-export interface Waits {
-  readonly priority: number;
-  readonly available_at: number;
+interface Records {
+  readonly handouts: readonly Handout[];
+  /** Complete artifacts, and those of them whose bytes are not what was announced. */
+  readonly artifacts: number;
+  readonly broken_artifacts: number;
+}
+
+/** Its row in the queue. */
+export interface Waits extends WaitFacts {
   readonly queued_at: number | null;
-  readonly excluded: readonly string[];
 }
 
 /** A secret that an attempt was given. */
@@ -49,21 +44,9 @@ export interface Handout {
   readonly is_its_runners: boolean;
 }
 
-export interface SeenAttempt {
-  readonly id: string;
-  readonly run_id: string;
-  readonly runner_id: string;
-  readonly claim_id: string;
-  readonly fence: number;
-  readonly state: string;
-  readonly ack_seq: number;
+export interface SeenAttempt extends AttemptFacts {
   readonly events: number;
   readonly last_seq: number;
-  readonly started: boolean;
-  /** Epoch ms, as the other times. */
-  readonly claimed_at: number;
-  readonly ended_at: number | null;
-  readonly cancel_deadline: number | null;
   /** The run's selector is met by the labels of the runner. */
   readonly fits: boolean;
 }
@@ -78,10 +61,7 @@ export interface SeenQueue {
   readonly is_paused: boolean;
 }
 
-export interface SeenRunner {
-  readonly machine_id: string;
-  readonly public_key: unknown;
-}
+export type SeenRunner = Pick<RunnerFacts, "machine_id" | "public_key">;
 
 export interface Seen {
   readonly runs: ReadonlyMap<string, SeenRun>;
@@ -101,99 +81,212 @@ export interface Observer {
   look(): Promise<Seen>;
 }
 
-const LIVE = "('claimed', 'started', 'cancelling')";
-const MS = (time: string): string => `(extract(epoch from ${time}) * 1000)::float`;
-
-const BROKEN =
-  `(select count(*)::int from artifacts f where f.run_id = r.id and f.state = 'complete' and not (
-  select coalesce(sum(length(p.data)), 0) = f.size
-    and encode(sha256(coalesce(string_agg(p.data, ''::bytea order by p.n), ''::bytea)), 'hex') = f.sha256
-  from artifact_parts p where p.artifact_id = f.id))`;
-
-const HANDOUTS = `(select coalesce(jsonb_agg(jsonb_build_object('attempt_id', h.attempt_id, 'at', ${
-  MS("h.at")
-},
-    'is_declared', position(s.ref in convert_from(b.data, 'UTF8')) > 0, 'is_trusted', r.trust = 'trusted',
-    'is_its_runners', h.runner_id = a.runner_id and h.run_id = a.run_id)), '[]')
-  from secret_handouts h join secrets s on s.id = h.secret_id join attempts a on a.id = h.attempt_id
-    join blobs b on b.digest = r.digest where h.run_id = r.id)`;
-
-const LOOK = `
-  with touched as (delete from watch.touched returning run_id),
-    changed as (select distinct run_id from touched)
-  select jsonb_build_object(
-    'gone', (select coalesce(jsonb_agg(c.run_id), '[]') from changed c
-      where not exists (select from runs r where r.id = c.run_id)),
-    'runs', (select coalesce(jsonb_agg(to_jsonb(x)), '[]') from (
-      select r.id, r.name, r.dag_run_id, r.status, r.reason, r.attempt, r.requeues, r.auto_retries, r.queue,
-        r.needs_slot, r.parent_id, r.child_key, r.delivery_id, r.trigger_type, ${
-  MS("r.schedule_time")
-} as slot,
-        (select count(*)::int from run_queue q where q.run_id = r.id) as queued,
-        (select count(*)::int from attempts a where a.run_id = r.id and a.state in ${LIVE}) as live,
-        (select jsonb_build_object('priority', q.priority, 'available_at', ${MS("q.available_at")},
-            'queued_at', ${MS("r.queued_at")}, 'excluded', to_jsonb(q.excluded))
-          from run_queue q where q.run_id = r.id) as waits,
-        (select coalesce(jsonb_agg(n.id), '[]') from runners n where r.selector <@ n.labels
-          and (r.trust = 'trusted' or n.labels->>'accept-untrusted' = 'true')) as fits,
-        ${HANDOUTS} as handouts,
-        (select count(*)::int from artifacts f where f.run_id = r.id and f.state = 'complete') as artifacts,
-        ${BROKEN} as broken_artifacts,
-        (select count(*)::int from run_events e where e.run_id = r.id and e.type like 'step.%_by_person')
-          as done_by_people,
-        (select count(*)::int from run_events e where e.run_id = r.id and e.type = 'step.waiting') as times_waited
-      from runs r where r.id in (select run_id from changed) order by r.id) x),
-    'attempts', (select coalesce(jsonb_agg(to_jsonb(x)), '[]') from (
-      select a.id, a.run_id, a.runner_id, a.claim_id, a.fence, a.state, a.ack_seq,
-        a.started_at is not null as started, ${MS("a.claimed_at")} as claimed_at, ${
-  MS("a.ended_at")
-} as ended_at,
-        ${MS("a.cancel_deadline")} as cancel_deadline, r.selector <@ n.labels as fits, e.events, e.last_seq
-      from attempts a join runs r on r.id = a.run_id join runners n on n.id = a.runner_id
-        cross join lateral (select count(*)::int as events, coalesce(max(seq), 0) as last_seq from run_events e
-          where e.run_id = a.run_id and e.attempt = a.fence) e
-      where a.run_id in (select run_id from changed) order by a.run_id, a.fence) x),
-    'leases', (select coalesce(jsonb_agg(jsonb_build_array(l.attempt_id, ${MS("l.expires_at")})), '[]')
-      from attempt_leases l),
-    'queues', (select coalesce(jsonb_agg(to_jsonb(x)), '[]') from (
-      select s.queue, count(*)::int as width, q.max_concurrency as limit, coalesce(q.paused, false) as is_paused,
-        coalesce(jsonb_agg(s.attempt_id) filter (where s.attempt_id is not null), '[]') as taken
-      from slots s left join queues q on q.name = s.queue
-      group by s.queue, q.max_concurrency, q.paused order by s.queue) x),
-    'runners', (select coalesce(jsonb_agg(jsonb_build_object('machine_id', n.machine_id, 'public_key', n.public_key)
-        order by n.id), '[]')
-      from runners n),
-    'slotsMade', (select count(*)::int from schedule_slots where skipped = '')) as seen`;
-
-interface Looked extends Pick<Seen, "queues" | "runners" | "slotsMade"> {
-  readonly runs: readonly SeenRun[];
-  readonly attempts: readonly SeenAttempt[];
-  readonly gone: readonly string[];
-  readonly leases: readonly (readonly [string, number])[];
+/** Which runs were touched, in whatever table. */
+interface Touched {
+  readonly runs: Set<string>;
+  /** Of those the ones beside which something was written down. */
+  readonly recorded: Set<string>;
+  queues: boolean;
+  runners: boolean;
 }
 
+/** Of the events of an attempt: how many there are, and the last one. */
+interface Told {
+  readonly events: number;
+  readonly last_seq: number;
+}
+
+const UNTOLD: Told = { events: 0, last_seq: 0 };
+const UNRECORDED: Records = { handouts: [], artifacts: 0, broken_artifacts: 0 };
+
 export function newObserver(db: Query): Observer {
+  const rows = {
+    runs: new Map<string, RunFacts>(),
+    waits: new Map<string, WaitFacts>(),
+    attempts: new Map<string, AttemptFacts>(),
+    leases: new Map<string, number>(),
+    slots: new Map<string, Facts["slots"]>(),
+    queues: new Map<string, Facts["queues"]>(),
+    runners: new Map<string, RunnerFacts>(),
+    slotsMade: new Set<string>(),
+    /** By run, and by run and fence. */
+    attemptsOf: new Map<string, Set<string>>(),
+    told: new Map<string, Told>(),
+    doneByPeople: new Map<string, number>(),
+    timesWaited: new Map<string, number>(),
+    records: new Map<string, Records>(),
+  };
   const runs = new Map<string, SeenRun>();
   const attempts = new Map<string, SeenAttempt>();
+  let queues: readonly SeenQueue[] = [];
+  let runners: readonly SeenRunner[] = [];
+  let lastChange = 0;
+
+  const note = (change: Change, touched: Touched): void => {
+    const { table, key, isGone, facts } = change;
+    switch (table) {
+      case "runs":
+        keep(rows.runs, key, isGone ? null : facts);
+        break;
+      case "run_queue":
+        keep(rows.waits, key, isGone ? null : facts);
+        break;
+      case "attempts": {
+        keep(rows.attempts, key, isGone ? null : facts);
+        const those = rows.attemptsOf.get(facts.run_id) ?? new Set();
+        rows.attemptsOf.set(facts.run_id, isGone ? without(those, key) : those.add(key));
+        touched.runs.add(facts.run_id);
+        return;
+      }
+      case "run_events": {
+        const count = isGone ? -1 : 1;
+        const told = rows.told.get(`${key} ${facts.attempt}`) ?? UNTOLD;
+        rows.told.set(`${key} ${facts.attempt}`, {
+          events: told.events + count,
+          last_seq: Math.max(told.last_seq, facts.seq),
+        });
+        if (facts.type === "step.waiting") add(rows.timesWaited, key, count);
+        if (BY_PERSON.test(facts.type)) add(rows.doneByPeople, key, count);
+        break;
+      }
+      case "attempt_leases":
+        return keep(rows.leases, key, isGone ? null : facts.expires_at);
+      case "slots":
+        touched.queues = true;
+        return keep(rows.slots, key, isGone ? null : facts);
+      case "queues":
+        touched.queues = true;
+        return keep(rows.queues, key, isGone ? null : facts);
+      case "runners":
+        touched.runners = true;
+        return keep(rows.runners, key, isGone ? null : facts);
+      case "schedule_slots":
+        if (isGone || facts.skipped !== "") rows.slotsMade.delete(key);
+        else rows.slotsMade.add(key);
+        return;
+      case "secret_handouts":
+      case "artifacts":
+        touched.recorded.add(key);
+        break;
+      default:
+        table satisfies never;
+    }
+    touched.runs.add(key);
+  };
+
+  const attemptsOf = (run: RunFacts): readonly SeenAttempt[] =>
+    [...rows.attemptsOf.get(run.id) ?? []].flatMap((id) => {
+      const attempt = rows.attempts.get(id);
+      if (attempt === undefined) return [];
+      const labels = rows.runners.get(attempt.runner_id)?.labels;
+      const told = rows.told.get(`${run.id} ${attempt.fence}`) ?? UNTOLD;
+      return [{ ...attempt, ...told, fits: labels !== undefined && meets(labels, run.selector) }];
+    }).sort((one, other) => one.fence - other.fence);
+
+  const seenOf = (run: RunFacts, itsAttempts: readonly SeenAttempt[]): SeenRun => {
+    const waits = rows.waits.get(run.id) ?? null;
+    const fits = [...rows.runners.values()].filter(({ labels }) =>
+      meets(labels, run.selector) && (run.trust === "trusted" || labels["accept-untrusted"] === "true")
+    );
+    return {
+      ...run,
+      ...rows.records.get(run.id) ?? UNRECORDED,
+      queued: waits === null ? 0 : 1,
+      live: itsAttempts.filter(({ state }) => LIVE.includes(state)).length,
+      waits: waits === null ? null : { ...waits, queued_at: run.queued_at },
+      fits: fits.map(({ id }) => id),
+      done_by_people: rows.doneByPeople.get(run.id) ?? 0,
+      times_waited: rows.timesWaited.get(run.id) ?? 0,
+    };
+  };
+
   return {
     look: async () => {
-      const { rows } = await db.query<{ seen: Looked }>(LOOK);
-      const [row] = rows;
-      if (row === undefined) throw new Error("an aggregate without a row");
-      const { queues, runners, slotsMade } = row.seen;
-      for (const run of row.seen.runs) runs.set(run.id, run);
-      for (const id of row.seen.gone) runs.delete(id);
-      for (const attempt of row.seen.attempts) attempts.set(attempt.id, attempt);
-      return {
-        runs,
-        attempts,
-        leases: new Map(row.seen.leases),
-        queues,
-        runners,
-        slotsMade,
-        changedRuns: row.seen.runs,
-        changedAttempts: row.seen.attempts,
-      };
+      const touched: Touched = { runs: new Set(), recorded: new Set(), queues: false, runners: false };
+      for (const change of await changesSince(db, lastChange)) {
+        note(change, touched);
+        lastChange = change.n;
+      }
+      if (touched.recorded.size > 0) {
+        for (const { id, ...record } of await readRecords(db, touched.recorded)) rows.records.set(id, record);
+      }
+      if (touched.queues) queues = queuesOf(rows.slots.values(), rows.queues);
+      if (touched.runners) runners = [...rows.runners.values()];
+      const changedRuns: SeenRun[] = [];
+      const changedAttempts: SeenAttempt[] = [];
+      for (const id of [...touched.runs].sort()) {
+        const run = rows.runs.get(id);
+        if (run === undefined) {
+          runs.delete(id);
+          continue;
+        }
+        const itsAttempts = attemptsOf(run);
+        for (const attempt of itsAttempts) attempts.set(attempt.id, attempt);
+        changedAttempts.push(...itsAttempts);
+        const seen = seenOf(run, itsAttempts);
+        runs.set(id, seen);
+        changedRuns.push(seen);
+      }
+      const slotsMade = rows.slotsMade.size;
+      const { leases } = rows;
+      return { runs, attempts, leases, queues, runners, slotsMade, changedRuns, changedAttempts };
     },
   };
+}
+
+const BY_PERSON = /^step\..*_by_person$/;
+
+function keep<T>(map: Map<string, T>, key: string, value: T | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
+function add(counts: Map<string, number>, key: string, count: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + count);
+}
+
+function without<T>(set: Set<T>, gone: T): Set<T> {
+  set.delete(gone);
+  return set;
+}
+
+function meets(labels: Labels, selector: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+function queuesOf(
+  slots: Iterable<Facts["slots"]>,
+  settings: ReadonlyMap<string, Facts["queues"]>,
+): readonly SeenQueue[] {
+  const byQueue = new Map<string, Facts["slots"][]>();
+  for (const slot of slots) byQueue.set(slot.queue, [...byQueue.get(slot.queue) ?? [], slot]);
+  return [...byQueue].map(([queue, all]) => ({
+    queue,
+    width: all.length,
+    taken: all.flatMap(({ attempt_id: id }) => id === null ? [] : [id]),
+    ...settings.get(queue) ?? { limit: null, is_paused: false },
+  }));
+}
+
+const RECORDS = `
+  select r.id,
+    (select coalesce(jsonb_agg(jsonb_build_object('attempt_id', h.attempt_id,
+        'at', (extract(epoch from h.at) * 1000)::float,
+        'is_declared', position(s.ref in convert_from(b.data, 'UTF8')) > 0, 'is_trusted', r.trust = 'trusted',
+        'is_its_runners', h.runner_id = a.runner_id and h.run_id = a.run_id)), '[]')
+      from secret_handouts h join secrets s on s.id = h.secret_id join attempts a on a.id = h.attempt_id
+        join blobs b on b.digest = r.digest where h.run_id = r.id) as handouts,
+    (select count(*)::int from artifacts f where f.run_id = r.id and f.state = 'complete') as artifacts,
+    (select count(*)::int from artifacts f where f.run_id = r.id and f.state = 'complete' and not (
+      select coalesce(sum(length(p.data)), 0) = f.size
+        and encode(sha256(coalesce(string_agg(p.data, ''::bytea order by p.n), ''::bytea)), 'hex') = f.sha256
+      from artifact_parts p where p.artifact_id = f.id)) as broken_artifacts
+  from runs r where r.id in (select value::uuid from jsonb_array_elements_text($1::jsonb))`;
+
+async function readRecords(
+  db: Query,
+  runs: Iterable<string>,
+): Promise<readonly (Records & { readonly id: string })[]> {
+  const { rows } = await db.query<Records & { readonly id: string }>(RECORDS, [JSON.stringify([...runs])]);
+  return rows;
 }

@@ -7,6 +7,7 @@ import type { Random } from "./random.ts";
 /** How much there is to be of a world. */
 export interface Size {
   readonly minutes: number;
+  /** That people start, and deliveries; what schedules, steps and retries start comes on top. */
   readonly runs: number;
 }
 
@@ -92,10 +93,11 @@ const DEFAULT_LEASE: Timing = {
   startDeadlineMs: 60_000,
   claimWaitMs: 25_000,
 };
-/** The longest that it allows. */
-const LONG_LEASE: Timing = { ...DEFAULT_LEASE, leaseMs: 180_000, heartbeatMs: 60_000, claimWaitMs: 50_000 };
+/** Who asks for work waits for as long as the contract allows: a world that is long is mostly waiting. */
+const PATIENT: Timing = { ...DEFAULT_LEASE, claimWaitMs: 50_000 };
+const LONG_LEASE: Timing = { ...PATIENT, leaseMs: 180_000, heartbeatMs: 60_000 };
 const BRISK: Pace = { sweepMs: 10_000, laziness: 5 };
-const SLOW: Pace = { sweepMs: 20_000, laziness: 10 };
+const SLOW: Pace = { sweepMs: 25_000, laziness: 40 };
 /** From here on a world is long. */
 const LONG_MINUTES = 60;
 const MINUTE_MS = 60_000;
@@ -106,11 +108,12 @@ const MAX_RATE_ERROR = 0.01;
 export function newPlan(random: Random, size: Size | null): Plan {
   const stormMs = size === null ? 90_000 : size.minutes * MINUTE_MS;
   const isLong = stormMs >= LONG_MINUTES * MINUTE_MS;
-  const count = size?.runs ?? random.between(2, 5);
   // What people and bad luck do, in a small world at most; in a larger one as often in the same time.
   const share = stormMs / 90_000 / (isLong ? 4 : 1);
   const some = (most: number): number =>
     size === null ? random.between(0, most) : Math.round(most / 2 * share);
+  const deliveries = size === null ? some(2) : Math.floor(size.runs / 4);
+  const count = size === null ? random.between(2, 5) : size.runs - deliveries;
   const workers = Array.from({ length: random.pick([1, 2, 2, 3]) }, (_, n) => newPlannedWorker(random, n));
   const library: Library = { plays: new Map(), askings: new Map() };
   const lastStart = size === null ? stormMs / 2 : stormMs * 0.95;
@@ -123,7 +126,7 @@ export function newPlan(random: Random, size: Size | null): Plan {
     ...library,
     stormMs,
     timing: isLong
-      ? random.pick([DEFAULT_LEASE, LONG_LEASE])
+      ? random.pick([PATIENT, LONG_LEASE])
       : random.pick([SHORT_LEASE, SHORT_LEASE, DEFAULT_LEASE]),
     pace: isLong ? SLOW : BRISK,
     slowness: random.pick([0, 0.01, 0.1]),
@@ -134,13 +137,13 @@ export function newPlan(random: Random, size: Size | null): Plan {
       ? newDefinition(random, library, "timed", [`schedule: "${schedule}"`, ...catchUp(random)])
       : null,
     hooked: newDefinition(random, library, "hooked", [`queue: ${QUEUES[0]}`]),
-    deliveries: Array.from({ length: some(2) }, (_, n) => ({
+    deliveries: Array.from({ length: deliveries }, (_, n) => ({
       at: random.between(0, stormMs),
       key: `delivery-${n}`,
       copies: random.pick([1, 1, 2, 3]),
     })),
     wishes: Array.from({ length: some(6) }, () => ({
-      ...newWish(random, runs.length),
+      ...newWish(random, runs.length, isLong),
       at: random.between(1_000, stormMs),
     })),
     faults: [
@@ -182,7 +185,7 @@ function catchUp(random: Random): readonly string[] {
   return random.chance(0.5) ? ["catchup_window: 1h", "overlap_policy: latest"] : [];
 }
 
-function newWish(random: Random, runs: number): Wish {
+function newWish(random: Random, runs: number, isLong: boolean): Wish {
   const run = random.between(0, runs - 1);
   const kind = random.pick(["stop", "stop", "retry", "retry", "queue", "queue", "tick"] as const);
   switch (kind) {
@@ -191,7 +194,7 @@ function newWish(random: Random, runs: number): Wish {
     case "retry":
       return { kind, run };
     case "queue":
-      return { kind, queue: random.pick(QUEUES), change: newQueueChange(random) };
+      return { kind, queue: random.pick(QUEUES), change: newQueueChange(random, isLong) };
     case "tick":
       return { kind };
     default:
@@ -199,8 +202,11 @@ function newWish(random: Random, runs: number): Wish {
   }
 }
 
-function newQueueChange(random: Random): QueueChange {
-  return random.chance(0.4) ? { paused: random.chance(0.6) } : { maxConcurrency: random.between(1, 3) };
+/** In a world that is long nobody keeps a queue paused for most of it. */
+function newQueueChange(random: Random, isLong: boolean): QueueChange {
+  return random.chance(0.4)
+    ? { paused: random.chance(isLong ? 0.25 : 0.6) }
+    : { maxConcurrency: random.between(1, 3) };
 }
 
 /** When the last fault is over; what it left behind must then come to an end by itself. */

@@ -4,7 +4,7 @@
  */
 import { concat } from "../../src/run/bytes.ts";
 import { type messages, type PGlite, protocol } from "@electric-sql/pglite";
-import type { Query, Store } from "./database.ts";
+import type { Store } from "./database.ts";
 
 type Message = messages.BackendMessage;
 type Options = NonNullable<Parameters<PGlite["query"]>[2]>;
@@ -26,16 +26,25 @@ export async function openPrepared(client: PGlite): Promise<Store> {
   await client.exec("set plan_cache_mode = force_generic_plan; set synchronous_commit = off");
   const { serialize, Parser } = protocol;
   const statements = new Map<string, Statement>();
+  const execute = concat([serialize.execute({}), serialize.sync()]);
 
-  const send = (...parts: readonly Uint8Array[]): Message[] => {
-    const answers: Message[] = [];
-    let failure: Error | null = null;
-    new Parser().parse(client.execProtocolRawSync(concat(parts)), (message) => {
-      if (message instanceof Error) failure = message;
-      answers.push(message);
+  /** The engine answers before the call returns: of a stream, since only that is not read by PGlite, too. */
+  const send = (...parts: readonly Uint8Array[]): Uint8Array => {
+    const answers: Uint8Array[] = [];
+    void client.execProtocolRawStream(concat(parts), {
+      syncToFs: false,
+      onRawData: (bytes) => answers.push(bytes.slice()),
     });
-    if (failure !== null) throw failure;
-    return answers;
+    return concat(answers);
+  };
+
+  const messagesOf = (answer: Uint8Array): Message[] => {
+    const messages: Message[] = [];
+    new Parser().parse(answer, (message) => {
+      if (message instanceof Error) throw message;
+      messages.push(message);
+    });
+    return messages;
   };
 
   const prepare = (text: string): Statement => {
@@ -49,7 +58,7 @@ export async function openPrepared(client: PGlite): Promise<Store> {
     ];
     let parameterTypes: readonly number[] = [];
     let columns: readonly Column[] = [];
-    for (const message of send(...parts)) {
+    for (const message of messagesOf(send(...parts))) {
       if (isParameters(message)) parameterTypes = message.dataTypeIDs;
       if (isColumns(message)) columns = message.fields;
     }
@@ -64,29 +73,39 @@ export async function openPrepared(client: PGlite): Promise<Store> {
     return write === undefined ? String(value) : write(value);
   };
 
-  const ask = (text: string, params: readonly unknown[] = [], options: Options = {}): Results => {
-    const { name, parameterTypes, columns } = prepare(text);
-    const values = params.map((value, at) => toText(value, parameterTypes[at]));
-    const messages = send(
-      serialize.bind({ statement: name, values }),
-      serialize.execute({}),
-      serialize.sync(),
-    );
+  const bind = (text: string, params: readonly unknown[]): Uint8Array => {
+    const { name, parameterTypes } = prepare(text);
+    return serialize.bind({
+      statement: name,
+      values: params.map((value, at) => toText(value, parameterTypes[at])),
+    });
+  };
+
+  /** `before`: what is done on the same way. */
+  const ask = (
+    text: string,
+    params: readonly unknown[] = [],
+    options: Options = {},
+    before: Uint8Array = NOTHING,
+  ): Results => {
+    const bound = bind(text, params);
+    const { columns } = prepare(text);
     const readers = columns.map(({ dataTypeID }) =>
       options.parsers?.[dataTypeID] ?? client.parsers[dataTypeID] ?? ((value: string) => value)
     );
     const rows: Results["rows"] = [];
-    for (const message of messages) {
-      if (!isRow(message)) continue;
+    const answer = send(before, bound, execute);
+    const isWell = readRows(answer, (texts) => {
       const cells: unknown[] = readers.map((read, at) => {
-        const cell = message.fields[at];
+        const cell = texts[at];
         return cell === null || cell === undefined ? null : read(cell, columns[at]?.dataTypeID);
       });
       const row: unknown = options.rowMode === "array"
         ? cells
         : Object.fromEntries(columns.map((column, at) => [column.name, cells[at]]));
       rows.push(row as Results["rows"][number]);
-    }
+    });
+    if (!isWell) messagesOf(answer);
     return { rows, fields: columns.map((column) => ({ ...column })), affectedRows: rows.length };
   };
 
@@ -97,28 +116,58 @@ export async function openPrepared(client: PGlite): Promise<Store> {
     last = done.catch(() => {});
     return done;
   };
-  const inside: Query = {
-    query: <T>(text: string, params?: unknown[], options?: Options) =>
-      new Promise<Awaited<ReturnType<typeof client.query<T>>>>((resolve) =>
-        resolve(ask(text, params, options) as Awaited<ReturnType<typeof client.query<T>>>)
-      ),
-  };
+  const query = <T>(text: string, params?: unknown[], options?: Options, before?: Uint8Array) =>
+    new Promise<Awaited<ReturnType<typeof client.query<T>>>>((resolve) =>
+      resolve(ask(text, params, options, before) as Awaited<ReturnType<typeof client.query<T>>>)
+    );
 
   return {
-    query: (text, params, options) => alone(() => inside.query(text, params, options)),
+    query: (text, params, options) => alone(() => query(text, params, options)),
     transaction: (work) =>
       alone(async () => {
-        ask("begin");
+        // With the first statement, if there is one.
+        let before = concat([bind("begin", []), serialize.execute({})]);
+        const isBegun = (): boolean => before === NOTHING;
         try {
-          const answer = await work(inside);
-          ask("commit");
+          const answer = await work({
+            query: (text, params, options) => {
+              const first = before;
+              before = NOTHING;
+              return query(text, params, options, first);
+            },
+          });
+          if (isBegun()) ask("commit");
           return answer;
         } catch (error) {
-          ask("rollback");
+          if (isBegun()) ask("rollback");
           throw error;
         }
       }),
   };
+}
+
+const NOTHING = new Uint8Array();
+const DATA_ROW = "D".charCodeAt(0);
+const ERROR = "E".charCodeAt(0);
+const decoder = new TextDecoder();
+
+/** Of the messages of an answer (a letter, a length, a body each) the cells of its rows. False: it tells an error. */
+function readRows(answer: Uint8Array, onRow: (cells: readonly (string | null)[]) => void): boolean {
+  const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
+  for (let at = 0; at < answer.length; at += 1 + view.getInt32(at + 1)) {
+    if (answer[at] === ERROR) return false;
+    if (answer[at] !== DATA_ROW) continue;
+    const cells: (string | null)[] = [];
+    let from = at + 7;
+    for (let left = view.getInt16(at + 5); left > 0; left--) {
+      const length = view.getInt32(from);
+      from += 4;
+      cells.push(length === -1 ? null : decoder.decode(answer.subarray(from, from + length)));
+      from += Math.max(0, length);
+    }
+    onRow(cells);
+  }
+  return true;
 }
 
 function isParameters(message: Message): message is messages.ParameterDescriptionMessage {
@@ -127,8 +176,4 @@ function isParameters(message: Message): message is messages.ParameterDescriptio
 
 function isColumns(message: Message): message is messages.RowDescriptionMessage {
   return message.name === "rowDescription";
-}
-
-function isRow(message: Message): message is messages.DataRowMessage {
-  return message.name === "dataRow";
 }
