@@ -74,8 +74,11 @@ interface Plane {
 /** A pool across requests is not possible here: a pooler in front of Postgres is its place. */
 function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
   const url = bindings.HYPERDRIVE?.connectionString ?? bindings.DATABASE_URL ?? "";
-  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 4, prepare: false }));
   const clock = edgeClock();
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 4, prepare: false }), {
+    clock,
+    random: Math.random,
+  });
   return {
     ports: {
       // The handle is this at run time; only the type of raw results differs, which `query.ts` absorbs.

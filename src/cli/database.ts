@@ -1,4 +1,5 @@
 /** Opens the database that the environment names: Postgres, or PGlite below the home. The migrations are applied. */
+import { systemClock } from "../runner/clock.ts";
 import { sha256 } from "../workflow/digest.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,17 +36,17 @@ export async function openPostgres(url: string): Promise<Database> {
     import("drizzle-orm/postgres-js"),
     import("../server/store/schema.ts"),
   ]);
-  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }));
+  const ports = { clock: systemClock(), random: Math.random };
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }), ports);
   try {
-    const handle = drizzle(client, { schema });
     // Both drivers' handles are this at run time; the type of their raw results differs, which `query.ts` absorbs.
-    const db = handle as unknown as Db;
+    const db = drizzle(client, { schema }) as unknown as Db;
     if (!await isMigrated(db)) {
       const { migrate } = await import("drizzle-orm/postgres-js/migrator");
       const lock = postgres(url, { ...POOL_OPTIONS, max: 1, max_lifetime: null });
       await oneAtATime(lock, async () => {
         // Another process may have migrated while this one waited.
-        if (!await isMigrated(db)) await migrate(handle, { migrationsFolder: MIGRATIONS });
+        if (!await isMigrated(db)) await migrate(drizzle(lock), { migrationsFolder: MIGRATIONS });
       });
     }
     return {
@@ -67,7 +68,7 @@ export async function openPostgres(url: string): Promise<Database> {
   }
 }
 
-/** `lock`: one connection, for nothing else: the lock is gone with it, whatever becomes of the work. */
+/** `lock`: one connection, for this work alone and as long as it takes: the lock is gone with it, whatever becomes of it. */
 async function oneAtATime(lock: Sql, work: () => Promise<void>): Promise<void> {
   try {
     await lock`select pg_advisory_lock(${MIGRATION_LOCK})`;

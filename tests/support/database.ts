@@ -7,6 +7,7 @@ import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
+import { systemClock } from "../../src/runner/clock.ts";
 import type { Db } from "../../src/server/store/db.ts";
 import { POOL_OPTIONS, withSafeTransactions } from "../../src/server/store/pool.ts";
 import * as schema from "../../src/server/store/schema.ts";
@@ -92,7 +93,10 @@ async function openClone(): Promise<TestDatabase> {
     await admin.end();
   }
   const url = withDatabase(serverUrl, name);
-  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }));
+  const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 10 }), {
+    clock: systemClock(),
+    random: Math.random,
+  });
   return {
     db: drizzlePostgres(client, { schema }) as unknown as Db,
     url,

@@ -18,6 +18,7 @@ import {
   type Waiting,
 } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
+import { isBusy, reasonOf } from "../store/failure.ts";
 import type { Claimed } from "../store/grants.ts";
 import { goByIndex } from "../store/query.ts";
 import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
@@ -116,8 +117,19 @@ async function claim(
 
 const NOTHING: ClaimReply = { attempts: [], directives: [], claimAfterMs: 0 };
 
-/** One transaction; what it answers is read in it, and given out when it is over. */
+/** Nothing, when others stand in the way for too long (CL-12): a runner asks again anyway. */
 async function readReply(desk: Desk, runner: RunnerRow, request: ClaimRequest): Promise<ClaimReply> {
+  try {
+    return await readReplyNow(desk, runner, request);
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    desk.ports.log.warn("a claim was in others' way", { runnerId: runner.id, reason: reasonOf(error) });
+    return NOTHING;
+  }
+}
+
+/** One transaction; what it answers is read in it, and given out when it is over. */
+async function readReplyNow(desk: Desk, runner: RunnerRow, request: ClaimRequest): Promise<ClaimReply> {
   const { ports } = desk;
   if (request.free === 0) return { ...NOTHING, directives: await readDirectives(ports.db, runner.id) };
   return await ports.db.transaction(async (tx) => {

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Refusal, RefusalCode } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
-import { describeError, isConnectionLost, reasonOf } from "../store/failure.ts";
+import { describeError, isBusy, isConnectionLost, reasonOf } from "../store/failure.ts";
 import { parseExactJson } from "../../workflow/json.ts";
 import { NOT_JSON, parseJson } from "../triggers/json.ts";
 import { readBody } from "./body.ts";
@@ -66,7 +66,7 @@ const RETRY_AFTER_S = 1;
 /** `app.onError`: what nobody expected gets an id, is logged once with its cause, and shows nothing of it. */
 export function answerError(ports: ServerPorts, error: unknown): Response {
   if (error instanceof Refused) return answerRefusal(error.refusal);
-  if (isConnectionLost(error)) return answerUnavailable(ports, error);
+  if (isConnectionLost(error) || isBusy(error)) return answerUnavailable(ports, error);
   const id = ports.ids.uuid();
   ports.log.error("internal error", { id, error: describeError(error) });
   const message = `internal error ${id}; the server's log has its cause under this id`;

@@ -18,13 +18,32 @@ const LOST = new Set([
   "57P02",
   "57P03",
   "53300",
+  "25P03",
 ]);
+
+/** Serialization failure, deadlock, a lock that was waited for too long. */
+const CONFLICT = new Set(["40001", "40P01", "55P03"]);
+const STATEMENT_TIMEOUT = "57014";
 
 /** The connection is gone or did not come up: the same statement may well succeed later. */
 export function isConnectionLost(error: unknown): error is Error {
+  return hasCode(error, (code) => LOST.has(code));
+}
+
+/** Another transaction was in the way: this one did nothing, and may be tried again at once. */
+export function isConflict(error: unknown): error is Error {
+  return hasCode(error, (code) => CONFLICT.has(code));
+}
+
+/** The database is there, but did not get to it in time (PG-06). */
+export function isBusy(error: unknown): error is Error {
+  return isConflict(error) || hasCode(error, (code) => code === STATEMENT_TIMEOUT);
+}
+
+function hasCode(error: unknown, isMeant: (code: string) => boolean): error is Error {
   return error instanceof Error &&
-    (("code" in error && typeof error.code === "string" && LOST.has(error.code)) ||
-      isConnectionLost(error.cause));
+    (("code" in error && typeof error.code === "string" && isMeant(error.code)) ||
+      hasCode(error.cause, isMeant));
 }
 
 /** In a few words, of the innermost cause. */

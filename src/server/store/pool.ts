@@ -4,7 +4,8 @@
  * whatever the connection is used for next, and can end the process.
  */
 import type { Sql, TransactionSql } from "postgres";
-import { isConnectionLost } from "./failure.ts";
+import type { Clock } from "../../run/ports.ts";
+import { isConflict, isConnectionLost } from "./failure.ts";
 
 /** Longest pause before the next try to connect, s: the driver's own goes to 20, which outlasts most outages. */
 const BACKOFF_MAX_S = 1;
@@ -20,11 +21,41 @@ export const POOL_OPTIONS = {
 /** At the end of a statement that is worth being prepared. */
 export const PREPARED_MARK = "/* prepared */";
 
+/**
+ * Of a transaction (PG-06): nobody waits for its rows for longer, be its process frozen, or cut off with a statement on its
+ * way. Said in each, not once for a connection, which a pooler may give to somebody else in between.
+ */
+const LIMITS =
+  "set local lock_timeout = '1s'; set local statement_timeout = '5s'; set local idle_in_transaction_session_timeout = '5s'";
+/** How often a transaction is tried that was in another's way. */
+const TRIES = 4;
+
 type Work<T> = (transaction: TransactionSql) => T | Promise<T>;
 
-/** The same client, whose transactions say nothing more on a connection that is lost, and which prepares what is marked. */
-export function withSafeTransactions(client: Sql): Sql {
-  const begin = <T>(work: Work<T>): Promise<unknown> => beginSafely(client, work);
+/** Before another try: of chance length, and longer the more there were. */
+const PAUSE_MS = 50;
+
+export interface PausePorts {
+  readonly clock: Pick<Clock, "sleep">;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/**
+ * The same client, whose transactions have limits, are tried again when they were in each other's way, and say nothing more
+ * on a connection that is lost; and which prepares what is marked.
+ */
+export function withSafeTransactions(client: Sql, { clock, random }: PausePorts): Sql {
+  const begin = async <T>(work: Work<T>): Promise<unknown> => {
+    for (let tries = 1;; tries++) {
+      try {
+        return await beginSafely(client, work);
+      } catch (error) {
+        if (tries === TRIES || !isConflict(error)) throw error;
+        await clock.sleep(PAUSE_MS * tries * random());
+      }
+    }
+  };
   const unsafe = preparing(client);
   return new Proxy(client, {
     get: (target, name) => name === "begin" ? begin : name === "unsafe" ? unsafe : Reflect.get(target, name),
@@ -58,6 +89,8 @@ async function beginSafely<T>(client: Sql, work: Work<T>): Promise<unknown> {
         unlessLost(() => name === "unsafe" ? preparing(target) : Reflect.get(target, name)),
     });
   const running = client.begin(async (transaction) => {
+    // On its way with the first statement, which fails as well if this does.
+    transaction.unsafe(LIMITS).simple().catch(() => {});
     try {
       return await work(guarded(transaction));
     } catch (error) {

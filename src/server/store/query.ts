@@ -42,6 +42,11 @@ export async function goByIndex(
   );
 }
 
+/** Until the transaction ends, a statement may run for as long as those of jobs may (PG-06). */
+export async function takeTime(tx: Transaction): Promise<void> {
+  await query(tx, sql`select set_config('statement_timeout', '30s', true)`);
+}
+
 /**
  * Rows of a statement that reads, and that is worth being prepared, as one JSON text: a driver takes every value of every row
  * by itself, which for a claim of many runs costs more than all else that is done with them. Of what JSON has: no bytes, no

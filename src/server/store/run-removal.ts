@@ -2,7 +2,7 @@
 import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { RunStatus } from "../../run/event.ts";
 import type { Executor, Transaction } from "./db.ts";
-import { PREPARED, query } from "./query.ts";
+import { PREPARED, query, takeTime } from "./query.ts";
 import { discardObjects } from "./objects.ts";
 import { codeOf } from "./runs.ts";
 import {
@@ -65,6 +65,7 @@ export async function oldestKept(db: Executor, name: string, count: number): Pro
 
 /** Answers false, and deletes nothing, while the run or one that it started is active. */
 export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
+  await takeTime(tx);
   const ids = await lockTree(tx, id);
   if (ids === null) return false;
   const own = tx.select({ id: logStreams.id }).from(logStreams).where(inArray(logStreams.runId, ids));

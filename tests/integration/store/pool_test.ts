@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { POOL_OPTIONS, withSafeTransactions } from "../../../src/server/store/pool.ts";
+import { systemClock } from "../../../src/runner/clock.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { freePort } from "../../support/dagu.ts";
 import { openSocketLine } from "../../support/socket-line.ts";
@@ -20,7 +21,7 @@ Deno.test("RS-03 a pool whose connections are cut in the middle of transactions 
   const client = postgres(url.href, { ...POOL_OPTIONS, max: 4 });
   // Also when a call hangs: the test is to fail then, not to wait.
   await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
-  const sql = withSafeTransactions(client);
+  const sql = withSafeTransactions(client, { clock: systemClock(), random: Math.random });
   await sql`create table pairs (left_side int not null, right_side int not null)`;
   await sql`insert into pairs values (0, 0)`;
   const tally = { good: 0, lost: 0 };
