@@ -1,5 +1,6 @@
 /** Replaces the references in what an author wrote, field by field as the matrix says (workflow-language contract 2.6). */
 import { readBoolean } from "../workflow/boolean.ts";
+import { mapContainerTexts } from "../workflow/container.ts";
 import { convertFlag, harnessTries } from "../workflow/harness.ts";
 import { resolveEnv } from "../workflow/inputs.ts";
 import { NAMED_ACTIONS } from "../workflow/actions/names.ts";
@@ -70,24 +71,9 @@ export function unknownCredential({ registryAuths }: Workflow, scope: Scope): st
 /** Everything in it but the fields that stay literal (2.13). */
 export function resolveContainer(container: Container, outer: Scope): Container {
   const scope = withoutHost(outer);
-  const text = (value: string): string => resolveText(value, scope, "scope");
-  const optional = (value: string | null): string | null => value === null ? null : text(value);
-  const shared = {
-    env: namedTexts(resolveEnv(container.env, scope, "scope")),
-    user: optional(container.user),
-    workingDir: optional(container.workingDir),
-    shell: container.shell === null ? null : resolveAll(container.shell, scope),
-  };
-  if (container.kind === "exec") return { ...container, ...shared, target: text(container.target) };
   return {
-    ...container,
-    ...shared,
-    image: text(container.image),
-    containerName: optional(container.containerName),
-    volumes: resolveAll(container.volumes, scope),
-    ports: resolveAll(container.ports, scope),
-    network: optional(container.network),
-    command: resolveAll(container.command, scope),
+    ...mapContainerTexts(container, (text) => resolveText(text, scope, "scope")),
+    env: namedTexts(resolveEnv(container.env, scope, "scope")),
   };
 }
 

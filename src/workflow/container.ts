@@ -1,4 +1,5 @@
 /** Containers of a workflow in typed form: what `container:` and `docker.run` say. */
+import type { Path } from "./document.ts";
 import type { NamedText } from "./workflow.ts";
 
 export type Container = ImageContainer | ExecContainer;
@@ -35,6 +36,38 @@ export interface ImageContainer {
   readonly secrets?: readonly string[];
   /** null: `["/bin/sh","-e","-c"]`; `["direct"]`: no shell (2.12). */
   readonly shell: readonly string[] | null;
+}
+
+/**
+ * The container with each text in which references are replaced (2.13) changed; the path is its author's. `env` stays, as
+ * its entries see each other.
+ */
+export function mapContainerTexts(
+  container: Container,
+  change: (text: string, path: Path) => string,
+): Container {
+  const optional = (text: string | null, key: string): string | null =>
+    text === null ? null : change(text, [key]);
+  const all = (texts: readonly string[], key: string): string[] =>
+    texts.map((text, index) => change(text, [key, index]));
+  const shared = {
+    user: optional(container.user, "user"),
+    workingDir: optional(container.workingDir, "working_dir"),
+    shell: container.shell === null ? null : all(container.shell, "shell"),
+  };
+  if (container.kind === "exec") {
+    return { ...container, ...shared, target: change(container.target, ["exec"]) };
+  }
+  return {
+    ...container,
+    ...shared,
+    image: change(container.image, ["image"]),
+    containerName: optional(container.containerName, "name"),
+    volumes: all(container.volumes, "volumes"),
+    ports: all(container.ports, "ports"),
+    network: optional(container.network, "network"),
+    command: all(container.command, "command"),
+  };
 }
 
 /** A container of the image of which nothing else is said. */

@@ -7,7 +7,15 @@ import { indexSteps, isAncestor } from "./graph.ts";
 import { CONTEXT_FIELDS, listReferences, type Reference } from "./reference.ts";
 import { isMapping } from "./json.ts";
 import { publishedNames } from "./published.ts";
-import { isRouted, stepTexts, type TextField } from "./step-texts.ts";
+import {
+  conditionTexts,
+  containerTexts,
+  harnessTexts,
+  isRouted,
+  selectorTexts,
+  stepTexts,
+  type TextField,
+} from "./step-texts.ts";
 import type { NamedText, Step, Workflow } from "./workflow.ts";
 
 export interface Notice {
@@ -32,15 +40,19 @@ interface Place {
   readonly step: Step | null;
   /** `index`, `key` and the alias; null: outside of a foreach body. */
   readonly foreach: string | null;
+  /** An entry of an `env`: the engine itself expands `$NAME` here, so that an unknown one is worth telling. */
+  readonly isDeclaration?: true;
 }
+
+type Look = (fields: readonly TextField[], place: Place) => void;
 
 export function findNotices(workflow: Workflow): readonly Notice[] {
   const notices: Notice[] = [];
   const seen = new Set<string>();
-  const look = (fields: readonly TextField[], place: Place): void => {
-    for (const { path, text, ownsNames } of fields) {
+  const look: Look = (fields, place) => {
+    for (const { path, text } of fields) {
       for (const reference of listReferences(text)) {
-        const judged = judge(reference, place, workflow, ownsNames === true);
+        const judged = judge(reference, place, workflow);
         const key = JSON.stringify([path, reference.token]);
         if (judged === null || seen.has(key)) continue;
         seen.add(key);
@@ -49,6 +61,7 @@ export function findNotices(workflow: Workflow): readonly Notice[] {
     }
   };
   notices.push(...constNotices(workflow));
+  const managed = new Set(managedNames(workflow));
   const rootEnv = rootNames(workflow);
   const root: Place = {
     phase: "root",
@@ -58,32 +71,57 @@ export function findNotices(workflow: Workflow): readonly Notice[] {
     step: null,
     foreach: null,
   };
-  workflow.env.forEach((entry, index) => {
-    const earlier = new Set([
-      ...managedNames(workflow),
-      ...workflow.env.slice(0, index).map(({ name }) => name),
-    ]);
-    look([{ path: ["env", index], text: entry.value, ownsNames: true }], {
-      ...root,
-      hasName: (name) => earlier.has(name),
-    });
-  });
+  lookAtEnv(workflow.env, ["env"], { ...root, hasName: (name) => managed.has(name) }, look);
   look(rootTexts(workflow), root);
-  lookAtSteps(workflow.steps, ["steps"], root, look);
+  lookAtEnv(workflow.container?.env ?? [], ["container", "env"], root, look);
+  lookAtSteps(workflow, workflow.steps, ["steps"], root, look);
   const ofAll = new Set([...allVariables(workflow.steps), "DAG_RUN_STATUS", "DAG_WAITING_STEPS"]);
   for (const [name, step] of Object.entries(workflow.handlers)) {
-    const own = ownNames(step);
-    const hasName = (wanted: string): boolean => own.has(wanted) || ofAll.has(wanted) || rootEnv.has(wanted);
-    look(stepTexts(step, ["handler_on", name]), { ...root, phase: "handler", hasName, step });
+    const hasName = (wanted: string): boolean => ofAll.has(wanted) || rootEnv.has(wanted);
+    lookAtStep(workflow, step, ["handler_on", name], { ...root, phase: "handler", hasName, step }, look);
   }
   return notices;
 }
 
+/** Each entry sees what is known around the list, and the entries before it (V-39). */
+function lookAtEnv(entries: readonly NamedText[], at: Path, place: Place, look: Look): void {
+  const earlier = new Set<string>();
+  const inside: Place = {
+    ...place,
+    isDeclaration: true,
+    hasName: (name) => earlier.has(name) || place.hasName(name),
+  };
+  entries.forEach(({ name, value }, index) => {
+    look([{ path: [...at, index], text: value }], inside);
+    earlier.add(name);
+  });
+}
+
+/** `place`: what is known before the step's own `env`. */
+function lookAtStep(workflow: Workflow, step: Step, at: Path, place: Place, look: Look): void {
+  const before: Place = { ...place, hasName: (name) => BEFORE_ENV.has(name) || place.hasName(name) };
+  lookAtEnv(step.env, [...at, "env"], before, look);
+  const own = new Set(step.env.map(({ name }) => name));
+  const ofTry = place.phase === "step" ? OF_TRY : new Set();
+  const after: Place = {
+    ...before,
+    hasName: (name) => own.has(name) || ofTry.has(name) || before.hasName(name),
+  };
+  const { container } = step;
+  lookAtEnv(container?.env ?? [], [...at, "container", "env"], after, look);
+  const inside = new Set(container?.env.map(({ name }) => name));
+  look(stepTexts(step, at), { ...after, hasName: (name) => inside.has(name) || after.hasName(name) });
+  if (step.action.name === "harness.run" && workflow.harness !== null) {
+    look(harnessTexts(workflow.harness, ["harness"]), after);
+  }
+}
+
 function lookAtSteps(
+  workflow: Workflow,
   steps: readonly Step[],
   at: Path,
   outer: Place,
-  look: (fields: readonly TextField[], place: Place) => void,
+  look: Look,
 ): void {
   const index = indexSteps(steps);
   const own = steps.flatMap((step) => step.id === null ? [] : [[step.id, step] as const]);
@@ -96,22 +134,20 @@ function lookAtSteps(
   steps.forEach((step, position) => {
     const isUpstream = (name: string): boolean =>
       outer.isUpstream(name) || isAncestor(name, step.name, index);
-    const hasNameBeside = (own: ReadonlySet<string>) => (name: string): boolean =>
-      own.has(name) || outer.hasName(name) ||
-      (givers.get(name) ?? []).some((giver) => isUpstream(giver.step));
-    const hasName = hasNameBeside(ownNames(step));
+    const hasName = (name: string): boolean =>
+      outer.hasName(name) || (givers.get(name) ?? []).some((giver) => isUpstream(giver.step));
     const place: Place = { ...outer, phase: "step", hasName, steps: byId, isUpstream, step };
     const path = [...at, position];
-    look(stepTexts(step, path), place);
+    lookAtStep(workflow, step, path, place, look);
     for (const { router, condition } of step.preconditions.filter(isRouted)) {
       look([{ path: [...at, positions.get(router) ?? position, "with", "value"], text: condition }], place);
     }
     if (step.action.name !== "foreach") return;
     const { as, steps: body, key, collect, defaultEnv } = step.action;
     if (key !== null) look([{ path: [...path, "foreach", "key"], text: key }], { ...place, foreach: as });
-    const bodyNames = ownNames({ ...step, env: step.env.slice(defaultEnv) });
-    const inside = { ...place, foreach: as, hasName: hasNameBeside(bodyNames) };
-    lookAtSteps(body, [...path, "foreach", "steps"], inside, look);
+    const own = new Set(step.env.slice(defaultEnv).map(({ name }) => name));
+    const inside = { ...place, foreach: as, hasName: (name: string) => own.has(name) || hasName(name) };
+    lookAtSteps(workflow, body, [...path, "foreach", "steps"], inside, look);
     const all = new Map([...byId, ...body.flatMap((one) => one.id === null ? [] : [[one.id, one] as const])]);
     const inBody = new Set(body.map((one) => one.name));
     for (const [name, text] of Object.entries(collect)) {
@@ -129,7 +165,7 @@ function lookAtSteps(
 const defect = (reason: string): Judged => ({ reason, kind: "defect" });
 const later = (reason: string): Judged => ({ reason, kind: "runtime-only" });
 
-function judge(reference: Reference, place: Place, workflow: Workflow, ownsNames: boolean): Judged {
+function judge(reference: Reference, place: Place, workflow: Workflow): Judged {
   switch (reference.kind) {
     case "consts":
       return workflow.consts.some(({ name }) => name === reference.name)
@@ -140,7 +176,9 @@ function judge(reference: Reference, place: Place, workflow: Workflow, ownsNames
     case "env":
       return place.hasName(reference.name) ? null : later("unknown_env_binding");
     case "name":
-      return !ownsNames || place.hasName(reference.name) ? null : later("unknown_env_binding");
+      return place.isDeclaration !== true || place.hasName(reference.name)
+        ? null
+        : later("unknown_env_binding");
     case "steps":
       return judgeOutput(reference.id, reference.name, place);
     case "foreach":
@@ -215,13 +253,13 @@ const MANAGED = [
   "DAG_PARAMS_JSON",
   "DAGU_PARAMS_JSON",
 ];
-const OF_STEPS = [
-  "PWD",
-  "DAG_RUN_STEP_NAME",
+const BEFORE_ENV: ReadonlySet<string> = new Set(["PWD", "DAG_RUN_STEP_NAME"]);
+/** Of a try: a step's `env` does not see them (V-38), a handler has none (R-16). */
+const OF_TRY: ReadonlySet<string> = new Set([
   "DAG_RUN_STEP_STDOUT_FILE",
   "DAG_RUN_STEP_STDERR_FILE",
   "DAGU_OUTPUT_FILE",
-];
+]);
 
 function managedNames(workflow: Workflow): readonly string[] {
   return [...MANAGED, ...workflow.params.entries.map((entry) => entry.name)];
@@ -233,11 +271,6 @@ function rootNames(workflow: Workflow): ReadonlySet<string> {
     ...workflow.env.map(({ name }) => name),
     ...workflow.secrets.map(({ name }) => name),
   ]);
-}
-
-function ownNames(step: Step): ReadonlySet<string> {
-  const own: readonly NamedText[] = [...step.env, ...(step.container?.env ?? [])];
-  return new Set([...OF_STEPS, ...own.map(({ name }) => name)]);
 }
 
 function allVariables(steps: readonly Step[]): string[] {
@@ -257,16 +290,15 @@ function rootTexts(workflow: Workflow): TextField[] {
   add(["dotenv"], workflow.dotenv ?? []);
   add(["shell"], workflow.shell ?? []);
   add(["working_dir"], workflow.workingDir);
-  add(["worker_selector"], workflow.workerSelector);
-  workflow.preconditions.forEach((condition, index) => {
-    if (condition.kind === "eval") return;
-    const text = condition.kind === "command" ? condition.command : condition.condition;
-    add(["preconditions", index, "condition"], text);
-  });
-  if (workflow.container !== null) {
-    const { env, ...container } = workflow.container;
-    env.forEach(({ value }, index) => add(["container", "env", index], value));
-    add(["container"], container);
+  for (const [family, given] of Object.entries(workflow.defaults)) add([family], given);
+  const { registryAuths } = workflow;
+  if (registryAuths !== null) {
+    add(["registry_auths"], registryAuths.kind === "config" ? registryAuths.text : registryAuths.logins);
   }
-  return fields;
+  return [
+    ...fields,
+    ...selectorTexts(workflow.workerSelector, ["worker_selector"]),
+    ...conditionTexts(workflow.preconditions, ["preconditions"]),
+    ...(workflow.container === null ? [] : containerTexts(workflow.container, ["container"])),
+  ];
 }

@@ -15,6 +15,7 @@ import { readComplaint } from "./schema/fields.ts";
 import { isSignature } from "./signature.ts";
 import { workflow as workflowSchema, type WrittenWorkflow } from "./schema/workflow.ts";
 import type { Workflow } from "./workflow.ts";
+import { newWrittenPaths } from "./written-path.ts";
 
 export interface Parsed {
   /** null exactly when some problem is an error. */
@@ -216,12 +217,12 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
   if (parsed.success) {
     const [workflow, problems] = applyRules(place, parsed.output, earlier);
     const isWhole = problems.every((problem) => problem.severity !== "error");
-    const notices = isWhole && place.isInspected
-      ? findNotices(workflow).map((one) =>
-        toProblem(place, { ...one, path: asWritten(inGroups(one.path, value), value) })
-      )
-      : [];
-    return { workflow, problems: [...problems, ...notices] };
+    const notices = isWhole && place.isInspected ? findNotices(workflow) : [];
+    const written = newWrittenPaths(value);
+    return {
+      workflow,
+      problems: [...problems, ...notices.map((one) => toProblem(place, { ...one, path: written(one.path) }))],
+    };
   }
   const issues = parsed.issues.map((issue) => fromIssue(place, issue));
   return refuse([...earlier, ...issues, ...rulesOnTheRest(place, value, parsed.issues)]);
@@ -230,47 +231,6 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
 function toProblem(place: DocumentPlace, { path, token, reason, kind }: Notice): Problem {
   const message = `${token} was left unchanged, reason=${reason}`;
   return { ...place.problem(path, message, ""), severity: "warning", notice: kind };
-}
-
-/**
- * The path of a text by the author's own keys: a list may be written as a single text or as a mapping, and a form that
- * holds `items` or `value` without them. What is not in the document came from elsewhere, and its path stays.
- */
-function asWritten(path: Path, value: unknown): Path {
-  const [step, ...rest] = path;
-  if (step === undefined) {
-    const isLong = isMapping(value) && Object.keys(value).join() === "value";
-    return isLong ? ["value"] : [];
-  }
-  if (Array.isArray(value)) {
-    if (step === "items") return asWritten(rest, value);
-    return typeof step === "number" ? [step, ...asWritten(rest, value[step])] : path;
-  }
-  if (!isMapping(value)) return value === undefined ? path : [];
-  const key = typeof step === "number" ? Object.keys(value)[step] : step;
-  if (key === undefined || !Object.hasOwn(value, key)) return path;
-  return [key, ...asWritten(rest, value[key])];
-}
-
-/** Steps are read as one flat list: each keeps the place in its group (S-02) and the older key that its author gave it. */
-function inGroups(path: Path, holder: unknown): Path {
-  const [key, index, ...rest] = path;
-  if (key !== "steps" || typeof index !== "number" || !isMapping(holder)) return path;
-  const items: readonly unknown[] = Array.isArray(holder["steps"]) ? holder["steps"] : [];
-  const found =
-    items.flatMap((item, group) =>
-      Array.isArray(item)
-        ? item.map((step: unknown, at) => ({ step, place: [group, at] }))
-        : [{ step: item, place: [group] }]
-    )[index];
-  if (found === undefined) return path;
-  const [field, ...below] = rest;
-  const step = isMapping(found.step) ? found.step : {};
-  const old = field === "run" ? ["command", "script"].find((name) => Object.hasOwn(step, name)) : undefined;
-  const inStep = field === "foreach"
-    ? [field, ...inGroups(below, step["foreach"])]
-    : [old ?? field, ...below];
-  return ["steps", ...found.place, ...inStep.filter((name) => name !== undefined)];
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */

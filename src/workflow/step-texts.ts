@@ -1,16 +1,16 @@
 /** The texts of a step in which references are resolved, with their paths (the `steps[]` rows of matrix 2.6). */
 import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
+import { type Container, mapContainerTexts } from "./container.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
-import type { Condition, OutputValue, Step } from "./workflow.ts";
+import type { Condition, HarnessConfig, OutputValue, Step } from "./workflow.ts";
 
 export interface TextField {
   readonly path: Path;
   readonly text: string;
-  /** The engine itself expands `$NAME` here, so that an unknown one is worth telling. */
-  readonly ownsNames?: boolean;
 }
 
+/** All but the entries of `env`, the step's and its container's: those see each other. */
 export function stepTexts(step: Step, at: Path): readonly TextField[] {
   const fields: TextField[] = [];
   const add = (path: Path, value: unknown): void => {
@@ -20,23 +20,10 @@ export function stepTexts(step: Step, at: Path): readonly TextField[] {
       for (const [key, item] of Object.entries(value)) add([...path, snake(key)], item);
     }
   };
-  step.env.forEach(({ value }, index) => {
-    fields.push({ path: [...at, "env", index], text: value, ownsNames: true });
-  });
   add(["working_dir"], step.workingDir);
-  step.preconditions.filter((condition) => !isRouted(condition)).forEach((condition, index) => {
-    if (condition.kind !== "eval") {
-      add(
-        ["preconditions", index, "condition"],
-        condition.kind === "command" ? condition.command : condition.condition,
-      );
-    }
-  });
-  if (step.container !== null) {
-    const { env, ...container } = step.container;
-    env.forEach(({ value }, index) => add(["container", "env", index], value));
-    add(["container"], container);
-  }
+  const own = step.preconditions.filter((condition) => !isRouted(condition));
+  fields.push(...conditionTexts(own, [...at, "preconditions"]));
+  if (step.container !== null) fields.push(...containerTexts(step.container, [...at, "container"]));
   for (const stream of ["stdout", "stderr"] as const) {
     add([stream], step[stream].file);
     add([stream, "artifact"], step[stream].artifact);
@@ -50,18 +37,58 @@ export function stepTexts(step: Step, at: Path): readonly TextField[] {
   add(["retry_policy", "limit"], step.retry?.limit);
   add(["retry_policy", "interval_sec"], step.retry?.intervalSec);
   if (step.repeat !== null) {
-    const { condition, limit, intervalSec } = step.repeat;
+    const { condition, limit, intervalSec, maxIntervalSec } = step.repeat;
     add(["repeat_policy", "limit"], limit);
     add(["repeat_policy", "interval_sec"], intervalSec);
-    if (condition !== null && condition.kind !== "eval") {
-      add(
-        ["repeat_policy", "condition"],
-        condition.kind === "command" ? condition.command : condition.condition,
-      );
-    }
+    add(["repeat_policy", "max_interval_sec"], maxIntervalSec);
+    if (condition !== null) fields.push(conditionText(condition, [...at, "repeat_policy"]));
   }
   addAction(step, add);
   return fields;
+}
+
+export function conditionTexts(conditions: readonly Condition[], at: Path): TextField[] {
+  return conditions.map((condition, index) => conditionText(condition, [...at, index]));
+}
+
+function conditionText(condition: Condition, at: Path): TextField {
+  const key = condition.kind === "eval" ? "eval" : "condition";
+  const text = condition.kind === "command" ? condition.command : condition.condition;
+  return { path: [...at, key], text };
+}
+
+export function containerTexts(container: Container, at: Path): TextField[] {
+  const fields: TextField[] = [];
+  mapContainerTexts(container, (text, path) => {
+    fields.push({ path: [...at, ...path], text });
+    return text;
+  });
+  return fields;
+}
+
+/** The provider's name and flags, and those of what takes its place. */
+export function harnessTexts({ provider, flags, fallback }: HarnessConfig, at: Path): TextField[] {
+  const texts = (value: unknown, path: Path): TextField[] =>
+    typeof value === "string"
+      ? [{ path, text: value }]
+      : Array.isArray(value)
+      ? value.flatMap((item: unknown, index) => texts(item, [...path, index]))
+      : [];
+  return [
+    ...texts(provider, [...at, "provider"]),
+    ...Object.entries(flags).flatMap(([key, value]) => texts(value, [...at, key])),
+    ...(fallback ?? []).flatMap((one, index) => harnessTexts(one, [...at, "fallback", index])),
+  ];
+}
+
+/** Keys and values of a selector (2.6). */
+export function selectorTexts(
+  selector: Readonly<Record<string, string>>,
+  at: Path,
+): TextField[] {
+  return Object.entries(selector).flatMap(([key, value]) =>
+    [key, value].map((text) => ({ path: [...at, key], text }))
+  );
 }
 
 function addAction(step: Step, add: (path: Path, value: unknown) => void): void {
@@ -81,14 +108,15 @@ function addAction(step: Step, add: (path: Path, value: unknown) => void): void 
     case "harness.run":
       add(["with", "prompt"], action.with.prompt);
       add(["with", "stdin"], action.with.stdin);
-      for (const [key, value] of Object.entries(action.with.flags)) add(["with", key], value);
+      for (const { path, text } of harnessTexts(action.with, ["with"])) add(path, text);
       return;
     case "dag.run":
     case "dag.enqueue":
       add(["with", "dag"], action.dag);
+      add(["with", "queue"], action.queue);
       addAsWritten(["with", "params"], action.params, add);
       addAsWritten(["parallel", "items"], action.parallel?.items, add);
-      addAsWritten(["worker_selector"], action.workerSelector, add);
+      for (const { path, text } of selectorTexts(action.workerSelector, ["worker_selector"])) add(path, text);
       return;
     case "foreach":
       addAsWritten(["foreach", "items"], action.items, add);

@@ -145,6 +145,25 @@ steps: [{id: s, env: [{C: "$Z"}, {D: "\${env.C}"}], run: "echo \${env.Q} $R \${e
     ],
   },
   {
+    title:
+      "V-38 V-39 R-16 an entry of an env sees earlier ones, and neither it nor a handler the files of a try",
+    yaml: `container: {image: i, env: [{A: "$A \${env.B} \${env.DAG_NAME}"}, {B: "$A"}]}
+handler_on: {exit: {run: "echo \${env.DAGU_OUTPUT_FILE} \${env.PWD}"}}
+steps:
+  - {id: s, env: [{A: "\${env.B} $A \${env.DAGU_OUTPUT_FILE} \${env.PWD}"}, {B: "\${env.A}"}], run: "echo \${env.B} \${env.DAGU_OUTPUT_FILE}"}
+  - {id: t, env: [{E: x}], container: {image: i, env: ["C=$E \${env.D}", "D=$C"]}, run: "echo \${env.C} \${env.E}"}
+`,
+    later: [
+      ["container.env[0]", "$A", "unknown_env_binding"],
+      ["container.env[0]", "${env.B}", "unknown_env_binding"],
+      ["handler_on.exit.run", "${env.DAGU_OUTPUT_FILE}", "unknown_env_binding"],
+      ["steps[0].env[0]", "${env.B}", "unknown_env_binding"],
+      ["steps[0].env[0]", "$A", "unknown_env_binding"],
+      ["steps[0].env[0]", "${env.DAGU_OUTPUT_FILE}", "unknown_env_binding"],
+      ["steps[1].container.env[0]", "${env.D}", "unknown_env_binding"],
+    ],
+  },
+  {
     title: "consts that look ahead, at themselves or at a run",
     yaml:
       'consts: [{a: "${consts.a} ${consts.b}"}, {b: "${params.p} ${consts.a}"}, {c: "${context.run.id}"}]\nparams: {p: 1}\nsteps: [{id: s, run: "true"}]\n',
@@ -178,14 +197,68 @@ steps: [{id: s, run: 'echo "\\\${consts.no} \${steps.a.b} \${steps.a.outputs} \$
 `,
   },
   {
-    title: "paths of the root container",
-    yaml:
-      'container: {image: "${consts.no}", env: [{A: "${consts.no}"}], volumes: ["${consts.no}:/x"]}\nsteps: [{id: s, run: x}]\n',
+    title: "2.6 fields of containers, as their author named them; literal ones cause none",
+    yaml: `container:
+  image: "\${consts.no}"
+  name: "\${consts.no}"
+  user: "\${consts.no}"
+  working_dir: "\${consts.no}"
+  network: "\${consts.no}"
+  volumes: ["\${consts.no}:/x"]
+  ports: ["\${consts.no}:80"]
+  command: ["\${consts.no}"]
+  shell: ["\${consts.no}"]
+  env: [{A: "\${consts.no}"}]
+  log_pattern: "\${consts.literal}"
+  healthcheck: {test: [CMD, "\${consts.literal}"]}
+steps:
+  - {id: s, container: {exec: "\${consts.no}", user: "\${consts.no}"}, run: x}
+  - {id: t, container: "\${consts.no}", run: x}
+`,
     defects: [
-      ["container.image", "${consts.no}", "unknown_const_name"],
-      ["container.env[0]", "${consts.no}", "unknown_const_name"],
-      ["container.volumes[0]", "${consts.no}", "unknown_const_name"],
+      "container.image",
+      "container.name",
+      "container.user",
+      "container.working_dir",
+      "container.network",
+      "container.volumes[0]",
+      "container.ports[0]",
+      "container.command[0]",
+      "container.shell[0]",
+      "container.env[0]",
+      "steps[0].container.exec",
+      "steps[0].container.user",
+      "steps[1].container",
+    ].map((path) => [path, "${consts.no}", "unknown_const_name"] as const),
+  },
+  {
+    title: "V-26 fields of defaults, of credentials and of evals",
+    yaml: `llm: {provider: openai, model: "\${consts.a}"}
+s3: {region: "\${consts.b}"}
+registry_auths: {ghcr.io: {username: u, password: "\${consts.c}"}}
+harness: {provider: claude, model: "\${steps.b.outputs.x}", fallback: [{provider: codex, model: "\${consts.d}"}]}
+preconditions: [{eval: "\${consts.e}", expected: x}]
+worker_selector: {"\${params.f}": y}
+steps:
+  - {id: a, action: harness.run, with: {provider: "\${consts.g}", prompt: x, fallback: []}}
+  - {id: b, run: x, preconditions: [{eval: "$(echo \${consts.h})", expected: x}], outputs: [{name: x}]}
+  - {id: c, run: x, repeat_policy: {repeat: true, interval_sec: 1, max_interval_sec: "\${consts.i}"}}
+  - {id: d, action: dag.enqueue, with: {dag: x, queue: "\${consts.j}"}, worker_selector: {"\${consts.k}": v}}
+`,
+    defects: [
+      ["llm.model", "${consts.a}", "unknown_const_name"],
+      ["s3.region", "${consts.b}", "unknown_const_name"],
+      ["registry_auths.ghcr.io.password", "${consts.c}", "unknown_const_name"],
+      ["harness.model", "${steps.b.outputs.x}", "missing_dependency"],
+      ["harness.fallback[0].model", "${consts.d}", "unknown_const_name"],
+      ["preconditions[0].eval", "${consts.e}", "unknown_const_name"],
+      ["steps[0].with.provider", "${consts.g}", "unknown_const_name"],
+      ["steps[1].preconditions[0].eval", "${consts.h}", "unknown_const_name"],
+      ["steps[2].repeat_policy.max_interval_sec", "${consts.i}", "unknown_const_name"],
+      ["steps[3].with.queue", "${consts.j}", "unknown_const_name"],
+      ["steps[3].worker_selector.${consts.k}", "${consts.k}", "unknown_const_name"],
     ],
+    later: [["worker_selector.${params.f}", "${params.f}", "unknown_param_name"]],
   },
   {
     title: "paths of fields",
