@@ -2,6 +2,7 @@
  * Arguments -> command, help, exit code. Commands are loaded when they are called, so that `dagu version` does not pay for
  * a database. Data goes to stdout, everything else to stderr (C-02).
  */
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { countSlips } from "../workflow/slips.ts";
 import { commandHelp, generalHelp } from "./help.ts";
@@ -53,7 +54,7 @@ export const GLOBAL: Readonly<Record<string, Option>> = {
     type: "string",
     short: "c",
     value: "FILE",
-    help: "read by the original; settings here are variables",
+    help: "must be there; nothing is read from it, settings are variables",
   },
   "dagu-home": { type: "string", value: "DIR", help: "home of this call (DAGU_HOME)" },
   context: { type: "string", value: "NAME", help: "local; for another server use --server or DAGU_SERVER" },
@@ -211,6 +212,10 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
   const { values } = parsed;
   if (values["context"] !== undefined && values["context"] !== "local") {
     throw new UserError(`there is no context "${String(values["context"])}"; use --server URL`);
+  }
+  const config = values["config"];
+  if (typeof config === "string" && !existsSync(config)) {
+    throw new UserError(`there is no configuration file ${config}; settings are variables (docs/cli.md)`);
   }
   const home = values["dagu-home"];
   return {

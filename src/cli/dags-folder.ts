@@ -48,7 +48,7 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
     const written = await Deno.readTextFile(path).catch(() => null);
     if (written === null) continue;
     // A schema that cannot be read stays as it is, and is told as a problem of the definition.
-    const text = await withSchemas(written, path).catch(() => written);
+    const { text } = await withSchemas(written, path);
     const signature = await readSignature(path).catch((error: Error) => {
       ports.log.error("signature not read", { reason: error.message });
       return null;

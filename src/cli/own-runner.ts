@@ -11,7 +11,7 @@ import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";
-import { summarize } from "./summary.ts";
+import { noteLines, summarize } from "./summary.ts";
 
 export interface RunName {
   readonly name: string;
@@ -118,13 +118,18 @@ async function summaryOf(context: Context, { api }: Connection, details: RunDeta
   return context.isTerminal ? summarize(details) : summarize(details, await readExtras(api, details));
 }
 
-/** The summary, why it failed, and the exit code (C-09, C-10, R-13). */
+/** The summary, what there is to warn of, why it failed, and the exit code (C-02, C-09, C-10, R-13). */
 export async function tellEnd(
   context: Context,
   connection: Connection,
   details: RunDetails,
 ): Promise<number> {
-  if (!context.flags.has("quiet")) writeOut(await summaryOf(context, connection, details));
+  // Warnings are no results, and quiet is not deaf.
+  const { notes } = details;
+  if (!context.flags.has("quiet")) {
+    writeOut(await summaryOf(context, connection, { ...details, notes: [] }));
+  }
+  for (const line of noteLines(notes)) writeErr(line);
   const code = exitCodeOf(details);
   if (code !== 0) {
     const reason = (details.failure?.message ?? details.statusLabel).trim().replaceAll(/\s*\n\s*/g, "; ");

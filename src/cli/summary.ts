@@ -35,10 +35,15 @@ export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtra
       nodeLines(node, extras.get(node.step.name), index === nodes.length - 1)
     ),
     ...(run.failure === null ? [] : formatFailure(run.failure).map((line) => `error: ${line}`)),
-    ...run.notes.map((note) => `note: ${note}`),
+    ...noteLines(run.notes),
     `${FINAL.includes(run.statusLabel) ? "Result" : "Status"}: ${display}`,
   ];
   return lines.join("\n");
+}
+
+/** What went on in spite of something that its author should know. */
+export function noteLines(notes: readonly string[]): string[] {
+  return notes.map((note) => `note: ${note}`);
 }
 
 function nodeLines(node: Node, extras: StepExtras | undefined, isLast: boolean): string[] {

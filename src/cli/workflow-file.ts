@@ -1,5 +1,7 @@
 /** A workflow argument: a path, a path without extension, or a name in the definitions folder (C-04). */
 import { basename, extname, join } from "node:path";
+import { findUnprintable, malformed, positionIn } from "../workflow/document.ts";
+import { errorLines, type Problem } from "../workflow/problem.ts";
 import { UserError } from "./command.ts";
 
 export interface WorkflowFile {
@@ -9,7 +11,19 @@ export interface WorkflowFile {
   readonly text: string;
 }
 
+/** Throws `UserError` when it is not whole: what is sent anywhere is a text that others can read. */
 export async function readWorkflowFile(argument: string, dagsDir: string): Promise<WorkflowFile> {
+  const { problems, ...file } = await inspectWorkflowFile(argument, dagsDir);
+  if (problems.length > 0) throw new UserError(errorLines(problems, file.path).join("\n"));
+  return file;
+}
+
+export interface InspectedFile extends WorkflowFile {
+  /** What reading it found out: bytes that are no text, schemas that cannot be had. The text is as far as it could be read. */
+  readonly problems: readonly Problem[];
+}
+
+export async function inspectWorkflowFile(argument: string, dagsDir: string): Promise<InspectedFile> {
   const places = [
     argument,
     `${argument}.yaml`,
@@ -18,38 +32,46 @@ export async function readWorkflowFile(argument: string, dagsDir: string): Promi
     join(dagsDir, `${argument}.yml`),
   ];
   for (const path of places) {
-    const text = await readIfFile(path);
-    if (text !== null) {
-      return { path, stem: basename(path, extname(path)), text: await withSchemas(text, path) };
-    }
+    const bytes = await readIfFile(path);
+    if (bytes === null) continue;
+    const read = readText(bytes);
+    const { text, problems } = await withSchemas(read.text, path);
+    const stem = basename(path, extname(path));
+    return { path, stem, text, problems: [...read.problems, ...problems] };
   }
   throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
 }
 
+type Text = Pick<InspectedFile, "text" | "problems">;
+
 /** The text with the schemas of its params written into it (P-13); few have any. */
-export async function withSchemas(text: string, path: string): Promise<string> {
-  if (!text.includes("schema")) return text;
+export async function withSchemas(text: string, path: string): Promise<Text> {
+  if (!text.includes("schema")) return { text, problems: [] };
   const { inlineSchemas } = await import("./schema-file.ts");
   return await inlineSchemas(text, path);
 }
 
-/** Throws `UserError` on what no workflow can be, before it is sent anywhere. */
-function readText(bytes: Uint8Array, path: string): string {
+/** What a decoder writes for bytes that mean nothing. */
+const REPLACEMENT = "\uFFFD";
+
+function readText(bytes: Uint8Array): Text {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (!text.includes("\0")) return text;
+    // Told here, as no request can carry some of them.
+    const unprintable = findUnprintable(text);
+    return { text, problems: unprintable === null ? [] : [unprintable] };
   } catch {
-    // Told below.
+    const text = new TextDecoder().decode(bytes);
+    const position = positionIn(text, text.indexOf(REPLACEMENT));
+    return { text, problems: [malformed("yaml must be UTF-8 text, and this is none", position)] };
   }
-  throw new UserError(`${path} is not a text file: a workflow is YAML in UTF-8`);
 }
 
-async function readIfFile(path: string): Promise<string | null> {
+async function readIfFile(path: string): Promise<Uint8Array | null> {
   try {
     const info = await Deno.stat(path);
-    return info.isFile ? readText(await Deno.readFile(path), path) : null;
+    return info.isFile ? await Deno.readFile(path) : null;
   } catch (error) {
-    if (error instanceof UserError) throw error;
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

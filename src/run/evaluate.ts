@@ -11,7 +11,7 @@ import type { Failure } from "./failure.ts";
 import type { RunInputs, RunParams } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
 import type { Checks, CommandPlace } from "./ports.ts";
-import { newRunScope } from "./scope.ts";
+import { knownWorkingDir, newRunScope } from "./scope.ts";
 
 export type Evaluated =
   | { readonly ok: true; readonly value: string }
@@ -123,12 +123,8 @@ function surroundings(
 ): { readonly scope: Scope; readonly place: CommandPlace } {
   const scope = newRunScope({ ...workflow, env: [] }, inputs, startedAt);
   const run = newRunScope(workflow, inputs, startedAt);
-  const workingDir = workflow.workingDir === null ? null : resolveText(workflow.workingDir, run, "scope");
   const shell = workflow.shell?.map((word) => resolveText(word, run, "scope")) ?? null;
-  return {
-    scope,
-    place: { shell, workingDir: workingDir?.includes("${") === true ? null : workingDir, env: scope.env },
-  };
+  return { scope, place: { shell, workingDir: knownWorkingDir(workflow, run), env: scope.env } };
 }
 
 function invalid(message: string, remedy: string): Failure {

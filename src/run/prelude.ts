@@ -1,4 +1,5 @@
 /** What has to be known before the first step: the run's scope, whole (workflow-language contract 5.2, point 1). */
+import { DEFAULT_DOTENV } from "../workflow/dotenv.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { evaluateParams } from "./evaluate.ts";
@@ -31,7 +32,7 @@ export async function openPrelude(
   }
   const named = (workflow.dotenv ?? []).map((path) => resolveText(path, first, "host"));
   const workingDir = workflow.workingDir === null ? null : resolveText(workflow.workingDir, first, "scope");
-  const paths = [...new Set([".env", ...named])];
+  const paths = [...new Set([DEFAULT_DOTENV, ...named])];
   const { values, warnings } = await ports.surroundings.dotenv(paths, workingDir, first.env);
   return { scope: withDotenv(first, inputs, values), warnings: [...evaluated.warnings, ...warnings] };
 }

@@ -36,6 +36,12 @@ export function withDotenv(run: Scope, inputs: RunInputs, dotenv: Readonly<Recor
   return { ...run, env: { ...run.env, ...dotenv, ...managedVariables(inputs), ...inputs.secrets } };
 }
 
+/** The run's `working_dir`; null: there is none, or it hangs on what the scope cannot tell yet. */
+export function knownWorkingDir({ workingDir }: Workflow, scope: Scope): string | null {
+  const known = workingDir === null ? null : resolveText(workingDir, scope, "scope");
+  return known?.includes("${") === true ? null : known;
+}
+
 /** Where a step's try takes place, asked of the runner. */
 export interface Places {
   /** What the step is called where its author looks. */

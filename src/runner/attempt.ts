@@ -10,9 +10,11 @@ import { resend, type ResendPorts } from "../protocol/resend.ts";
 import type { PrivateKey } from "../protocol/sealing.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
+import type { RunInputs } from "../run/inputs.ts";
 import type { Clock, Journal, Log } from "../run/ports.ts";
 import { isFailure } from "../run/outcome.ts";
 import type { Progress } from "../run/progress.ts";
+import { knownWorkingDir, newRunScope } from "../run/scope.ts";
 import type { RunState } from "../run/state.ts";
 import { stopReason } from "../run/stop.ts";
 import { usesArtifacts } from "../workflow/artifacts.ts";
@@ -31,6 +33,7 @@ import { type Attempt, type Control, holdAttempt, newControl } from "./control.t
 import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
 import { filingJournal } from "./log-files.ts";
+import { lookupFolders } from "./run-directory.ts";
 import { openRunLog } from "./run-log.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
@@ -185,9 +188,10 @@ interface Given {
 async function perform(
   host: AttemptHost,
   grant: Grant,
-  { workflow, workspace, spool, progress, abandon }: Given,
+  given: Given,
   control: Control,
 ): Promise<void> {
+  const { workflow, workspace, spool, abandon } = given;
   const policy = host.policy.forRun(grant.run, {
     own: [
       join(host.secretsBase, grant.attemptId),
@@ -199,9 +203,11 @@ async function perform(
   // The folder of the workflow's file is the machine's, not the run's.
   const sourceDir = policy.isConfined ? "" : grant.run.sourceDir;
   const folders = sourceDir === "" ? [workspace.workDir] : [workspace.workDir, sourceDir];
+  const inputs = firstInputs(host, grant, given, policy);
+  const workingDir = knownWorkingDir(workflow, newRunScope(workflow, inputs, host.clock.now()));
   const secrets = await readSecrets(workflow.secrets, {
     env: host.runnerEnv,
-    folders,
+    folders: lookupFolders({ workDir: workspace.workDir, sourceDir }, workingDir),
     policy,
     managed: (wanted) => fetchSecrets(host, spool.header, wanted, control.stop.signal),
   });
@@ -243,7 +249,7 @@ async function perform(
         workflow,
         workspace,
         spool,
-        progress,
+        inputs,
         journal,
         mask,
         secrets: secrets.values,
@@ -266,8 +272,43 @@ async function perform(
   await spool.event({ type: "attempt.finished", data: { status, error } });
 }
 
+/** What a run starts from, before anything is fetched for it. */
+function firstInputs(
+  host: AttemptHost,
+  grant: Grant,
+  { workflow, workspace, progress }: Given,
+  policy: RunPolicy,
+): RunInputs {
+  const imported = filterHostEnv(host.runnerEnv);
+  const { run } = grant;
+  return {
+    name: run.name,
+    dagRunId: run.dagRunId,
+    attemptId: grant.attemptId,
+    triggerType: run.triggerType,
+    triggerActor: run.triggerActor,
+    scheduleTime: run.scheduleTime,
+    params: grant.params,
+    env: {},
+    host: policy.isConfined ? imported : withoutServiceEnv(host.runnerEnv),
+    imported,
+    paths: { workDir: workspace.workDir, logFile: workspace.logFile, artifactsDir: workspace.artifactsDir },
+    secrets: {},
+    root: run.root,
+    // The failure handler waits for the last attempt (R-23).
+    isRetryDue: run.root === null && run.autoRetries < (workflow.retry?.limit ?? 0),
+    resume: grant.resume === null ? null : { steps: grant.resume },
+    previousStdout: {},
+    progress,
+    engineVersion: host.version,
+    hostName: host.hostName,
+  };
+}
+
 /** What the attempt has by the time at which it is executed. */
-interface Opened extends Omit<Given, "abandon"> {
+interface Opened extends Omit<Given, "abandon" | "progress"> {
+  /** Without what is fetched for it. */
+  readonly inputs: RunInputs;
   readonly journal: Journal;
   readonly mask: Mask;
   readonly secrets: Readonly<Record<string, string>>;
@@ -280,8 +321,8 @@ interface Opened extends Omit<Given, "abandon"> {
 }
 
 async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Control): Promise<RunState> {
-  const { workflow, workspace, spool, progress, journal, mask, policy, sourceDir, folders } = opened;
-  const hostEnv = filterHostEnv(host.runnerEnv);
+  const { workflow, workspace, spool, journal, mask, policy, sourceDir, folders } = opened;
+  const { progress, imported: hostEnv } = opened.inputs;
   const { attemptId } = grant;
   const { owner } = host;
   const secretFiles = newSecretFiles({ base: host.secretsBase, attemptId, values: opened.secrets, owner });
@@ -317,26 +358,10 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     knownLogFiles: (step) => spool.logsOf(step),
   });
   const inputs = {
-    name: grant.run.name,
-    dagRunId: grant.run.dagRunId,
-    attemptId,
-    triggerType: grant.run.triggerType,
-    triggerActor: grant.run.triggerActor,
-    scheduleTime: grant.run.scheduleTime,
-    params: grant.params,
+    ...opened.inputs,
     env: opened.triggerEnv,
-    host: policy.isConfined ? hostEnv : withoutServiceEnv(host.runnerEnv),
-    imported: hostEnv,
-    paths: { workDir: workspace.workDir, logFile: workspace.logFile, artifactsDir: workspace.artifactsDir },
     secrets: opened.secrets,
-    root: grant.run.root,
-    // The failure handler waits for the last attempt (R-23).
-    isRetryDue: grant.run.root === null && grant.run.autoRetries < (workflow.retry?.limit ?? 0),
-    resume: grant.resume === null ? null : { steps: grant.resume },
     previousStdout: opened.previousStdout,
-    progress,
-    engineVersion: host.version,
-    hostName: host.hostName,
   };
   const children = newChildren(host, {
     attempt: grant,

@@ -3,9 +3,9 @@ import { newCapture } from "../run/output.ts";
 import { openDeadline, openStop, stopReason } from "../run/stop.ts";
 import { chooseShell, commandArgv } from "./actions/shell.ts";
 import type { Environment } from "./actions/environment.ts";
-import { joinDir } from "./actions/host.ts";
 import type { RunPolicy } from "./policy.ts";
 import { type ProcessEnd, runProcess } from "./process.ts";
+import { runDirectory, type RunPlaces } from "./run-directory.ts";
 
 const CHECK_GRACE_MS = 5_000;
 const SUBSTITUTION_LIMIT_SEC = 2;
@@ -13,19 +13,13 @@ const SUBSTITUTION_LIMIT_SEC = 2;
 const SUBSTITUTION_MAX = 1_048_576;
 const NOWHERE = { write: (): Promise<void> => Promise.resolve() };
 
-export interface ChecksOptions {
+export interface ChecksOptions extends RunPlaces {
   readonly attemptId: string;
   readonly policy: RunPolicy;
   readonly clock: Clock;
   /** What host processes may see of the runner's environment. */
   readonly hostEnv: Environment;
   readonly runnerEnv: Readonly<Record<string, string>>;
-  /** The run's own work directory: where commands run unless a directory is written. */
-  readonly workDir: string;
-  /**
-   * Folder of the workflow's file: a relative directory is meant against it; "": none, so against `workDir`.
-   */
-  readonly sourceDir: string;
 }
 
 /**
@@ -83,8 +77,7 @@ async function runCommand(
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
-  const isOwn = place.workingDir === null || options.sourceDir === "";
-  const cwd = joinDir(isOwn ? options.workDir : options.sourceDir, place.workingDir);
+  const cwd = runDirectory(options, place.workingDir);
   try {
     await Deno.mkdir(cwd, { recursive: true });
   } catch (error) {

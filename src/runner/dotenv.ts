@@ -1,5 +1,5 @@
 /** Reads a run's dotenv files (workflow-language contract 3.4). */
-import { parseDotenv } from "../workflow/dotenv.ts";
+import { DEFAULT_DOTENV, parseDotenv } from "../workflow/dotenv.ts";
 import { joinDir } from "./actions/host.ts";
 
 /** More than a person writes into such a file. */
@@ -42,8 +42,9 @@ async function readFirst(path: string, folders: readonly string[]): Promise<Read
     const place = joinDir(folder, path);
     try {
       const { size, isFile } = await Deno.stat(place);
-      // A folder of that name is somebody else's, such as a virtual environment.
-      if (!isFile) continue;
+      // A folder of the usual name is somebody else's, such as a virtual environment.
+      if (!isFile && path === DEFAULT_DOTENV) continue;
+      if (!isFile) return { ok: false, message: "it is not a file" };
       if (size > MAX_BYTES) return { ok: false, message: `it is larger than ${MAX_BYTES} bytes` };
       return { ok: true, text: new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(place)) };
     } catch (error) {

@@ -40,6 +40,8 @@ export type Read =
 const MAX_PROBLEMS = 20;
 
 export function readDocuments(text: string): Read {
+  const unprintable = findUnprintable(text);
+  if (unprintable !== null) return { ok: false, problems: [unprintable] };
   const excess = findExcess(text);
   if (excess !== null) return { ok: false, problems: [malformed(excess, { line: 1, column: 1 })] };
   const lines = new LineCounter();
@@ -71,6 +73,24 @@ export function readDocuments(text: string): Read {
       };
     }),
   };
+}
+
+/** All that YAML leaves out of a text, which then stands in it as an escape (YAML 1.2, 5.1). */
+const UNPRINTABLE = /(?![\t\n\r\u0085])\p{Cc}/u;
+
+/** What keeps the text from being YAML at all, whatever it says; null: nothing. */
+export function findUnprintable(text: string): Problem | null {
+  const found = UNPRINTABLE.exec(text);
+  if (found === null) return null;
+  const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+  const remedy = `remove it, or write it as "\\u${code}" in double quotes`;
+  return malformed(`yaml cannot hold the control character U+${code}`, positionIn(text, found.index), remedy);
+}
+
+/** Where in a text that nothing has counted the lines of yet. */
+export function positionIn(text: string, offset: number): Position {
+  const before = text.slice(0, offset);
+  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
 }
 
 /** Keys are compared, aliases followed and merges done in `plain.ts`: the library does them in quadratic time. */
@@ -131,6 +151,6 @@ function firstLine(message: string): string {
   return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }
 
-function malformed(message: string, position: Position): Problem {
-  return { code: "YAML_INVALID", severity: "error", path: "", position, message, remedy: "" };
+export function malformed(message: string, position: Position, remedy = ""): Problem {
+  return { code: "YAML_INVALID", severity: "error", path: "", position, message, remedy };
 }

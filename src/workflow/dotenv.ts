@@ -1,5 +1,8 @@
 /** The text of a dotenv file (workflow-language contract P-34). */
 
+/** Looked for in any case, unless a workflow wants none (P-30). */
+export const DEFAULT_DOTENV = ".env";
+
 export type Dotenv =
   | { readonly ok: true; readonly values: Readonly<Record<string, string>> }
   /** Names the line. */

@@ -4,6 +4,8 @@
  * wherever it goes.
  */
 import { isMap, isScalar, parseAllDocuments, type YAMLMap } from "yaml";
+import { formatPath, positionIn } from "./document.ts";
+import type { Problem } from "./problem.ts";
 import { isExternalSchema } from "./schema/param-schema.ts";
 
 export interface SchemaReference {
@@ -14,6 +16,8 @@ export interface SchemaReference {
   /** Where the source stands in the text. */
   readonly start: number;
   readonly end: number;
+  /** Its field (F-29). */
+  readonly path: string;
 }
 
 /** None in a text that is no YAML: its mistakes are told when it is parsed. */
@@ -21,10 +25,10 @@ export function findSchemaReferences(text: string): SchemaReference[] {
   if (!/\bschema["']?\s*:/.test(text)) return [];
   const parsed = parseAllDocuments(text, { schema: "core", uniqueKeys: false, logLevel: "silent" });
   const documents = Array.isArray(parsed) ? parsed : [];
-  return documents.flatMap(({ contents }) => isMap(contents) ? readReference(contents) : []);
+  return documents.flatMap(({ contents }, index) => isMap(contents) ? readReference(contents, index) : []);
 }
 
-function readReference(document: YAMLMap): SchemaReference[] {
+function readReference(document: YAMLMap, index: number): SchemaReference[] {
   const params = document.get("params", true);
   if (!isMap(params)) return [];
   const keys = params.items.map(({ key }) => [isScalar(key) ? String(key.value) : "", true] as const);
@@ -34,7 +38,20 @@ function readReference(document: YAMLMap): SchemaReference[] {
   const workingDir = document.get("working_dir");
   const isFixed = typeof workingDir === "string" && !workingDir.includes("$");
   const [start, end] = schema.range;
-  return [{ source: schema.value, workingDir: isFixed ? workingDir : null, start, end }];
+  const path = formatPath([...(index === 0 ? [] : ["document", index]), "params", "schema"]);
+  return [{ source: schema.value, workingDir: isFixed ? workingDir : null, start, end, path }];
+}
+
+/** What is told of a source that could not be had: a definition without it is not whole. */
+export function unreadSchema(text: string, { source, start, path }: SchemaReference, why: string): Problem {
+  return {
+    code: "SPEC_INVALID",
+    severity: "error",
+    path,
+    position: positionIn(text, start),
+    message: `cannot read the schema ${source} of params: ${why}`,
+    remedy: "correct the path or the address, or write the schema itself here",
+  };
 }
 
 /**

@@ -1,8 +1,10 @@
 /** Section 8 of the language, rule by rule, where the acceptance cases of section 10 have none. */
 import assert from "node:assert/strict";
+import type { DaguResult } from "../support/dagu.ts";
 import { accept, START, VALIDATE } from "./harness.ts";
 
 const ONE = "steps: [{id: a, run: 'echo out; echo err >&2'}]";
+const onlyErr = ({ stdout }: DaguResult): void => assert.equal(stdout, "");
 
 accept(
   "C-03 C-05 global flags stand before or behind the command; without a terminal there is no colour",
@@ -17,6 +19,18 @@ accept(
     { args: ["-q", "start", "none.yaml"], code: 1, err: ["none.yaml"] },
   ],
 );
+accept("C-03 a configuration file that is named is there", ONE, [
+  { args: ["--config", "@W/c.yaml", "start", "w.yaml"], write: { "c.yaml": "" } },
+  ...[["validate", "--config", "/no/such", "w.yaml"], ["-c", "/no/such", "start", "w.yaml"], [
+    "start",
+    "--config=/no/such",
+    "w.yaml",
+  ]].map((args) => ({ args, code: 1, err: ["/no/such"], check: onlyErr })),
+]);
+accept("C-02 quiet takes the summary, never an error", "steps: [{id: a, run: 'exit 1'}]", [
+  { args: ["dry", "-q", "w.yaml"], isSilent: true },
+  { args: ["start", "-q", "w.yaml"], code: 1, err: ["failed to execute the dag-run"], check: onlyErr },
+]);
 accept(
   "C-06 C-07 validate takes one file, and its warnings name it",
   "steps: [{id: a, command: 'echo ${consts.nope}'}]",

@@ -1,4 +1,5 @@
 /** Sections 3.1 to 3.5 and 4.14 to 4.21 of the language, rule by rule, where the acceptance cases of section 10 have none. */
+import assert from "node:assert/strict";
 import { accept, acceptEach, START } from "./harness.ts";
 
 accept("P-17 parameters stand behind --", "params: [{A: x}]\nsteps: [{id: a, run: 'true'}]", [
@@ -55,6 +56,52 @@ steps: [{id: a, run: 'echo "$ONE $TWO $BOTH" > @W/o'}]
     args: START,
     write: { ".env": "ONE=1\nBOTH=first\n", "more.env": "TWO=2\nBOTH=second\n" },
     files: { o: /^1 2 (first|second)\n$/ },
+  }],
+);
+const MALFORMED = "note: dotenv file bad.env is not used: line 2";
+accept(
+  "P-31 C-02 a dotenv file that cannot be used is told on stderr, also to who wants it quiet, and the run goes on",
+  `
+working_dir: "@W"
+dotenv: [bad.env, folder, gone.env]
+steps: [{id: a, run: 'echo "$ONE[$TWO]" > o'}]
+`,
+  [
+    {
+      args: START,
+      write: { ".env": "ONE=1\n", "bad.env": "TWO=2\nno assignment\n", "folder/x": "" },
+      files: { o: "1[]\n" },
+      err: [MALFORMED, "note: dotenv file folder is not used: it is not a file"],
+      notErr: ["gone.env"],
+      notOut: ["note:"],
+    },
+    { args: ["start", "-q", "w.yaml"], err: [MALFORMED], check: ({ stdout }) => assert.equal(stdout, "") },
+    { args: ["dry", "w.yaml"], err: [MALFORMED], notOut: ["note:"] },
+    { args: ["status", "w"], out: [MALFORMED] },
+  ],
+);
+accept(
+  "P-31 P-35 files are looked for in the working directory, then beside the workflow",
+  `
+params: {DIR: sub}
+working_dir: "\${params.DIR}"
+dotenv: [both.env, beside.env]
+secrets:
+  - {name: S, provider: file, key: both.txt}
+  - {name: T, provider: file, key: beside.txt}
+steps: [{id: a, run: 'printf %s "$S $T" | tr a-z A-Z > @W/o; echo "$BOTH $BESIDE" > @W/p'}]
+`,
+  [{
+    args: START,
+    write: {
+      "sub/both.txt": "inside\n",
+      "both.txt": "outside\n",
+      "beside.txt": "beside\n",
+      "sub/both.env": "BOTH=inside\n",
+      "both.env": "BOTH=outside\n",
+      "beside.env": "BESIDE=beside\n",
+    },
+    files: { o: "INSIDE BESIDE", p: "inside beside\n" },
   }],
 );
 acceptEach("P-33 names of dotenv files are texts", [

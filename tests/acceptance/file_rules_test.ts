@@ -64,6 +64,28 @@ acceptEach("F-12 a text is no boolean", [
   ["skip_if_successful: yes\n" + ONE, { code: 1, err: ["skip_if_successful"] }],
 ]);
 
+acceptEach("F-10 8.2 characters that no YAML holds are told with their place", [
+  [`description: a\u0000b\n${ONE}`, { code: 1, err: ["Validation failed for w.yaml\n- w.yaml:1:15: yaml "] }],
+  [`# one\n# \u0007\n${ONE}`, { code: 1, err: ["- w.yaml:2:3: yaml ", "U+0007"] }],
+]);
+acceptEach("F-10 and no run starts of them", [
+  [`description: a\u0000b\n${ONE}`, { code: 1, err: ["w.yaml:1:15: yaml "] }],
+], START);
+
+acceptEach("P-13 F-16 8.2 a schema that cannot be read is an error like others", [
+  [`params: {schema: none.json}\ncolour: red\n${ONE}`, {
+    code: 1,
+    err: [
+      "Validation failed for w.yaml\n- w.yaml:1:18: params.schema: cannot read the schema none.json of params",
+      "\n- w.yaml:2:1: colour: workflow has invalid keys: colour",
+    ],
+    notErr: ["was not read with"],
+  }],
+]);
+acceptEach("P-13 and a load error", [
+  [`params: {schema: none.json}\n${ONE}`, { code: 1, err: ["w.yaml:1:18: params.schema: cannot read"] }],
+], START);
+
 acceptEach("F-13 a later document's error says which document it is", [
   [`${ONE}\n---\nname: x\nsteps: []`, { code: 1, err: ["failed to process document 1"] }],
 ], START);

@@ -1,6 +1,6 @@
 /** One acceptance case of the workflow-language contract: a file, calls of the real `dagu`, and what they leave behind. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { dagu, type DaguResult } from "../support/dagu.ts";
 
 export interface Call {
@@ -54,6 +54,7 @@ export function acceptEach(
 
 async function make(call: Call, folder: string, dir: string): Promise<void> {
   for (const [path, text] of Object.entries(call.write ?? {})) {
+    await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
     await Deno.writeTextFile(join(folder, path), text);
   }
   const result = await dagu({

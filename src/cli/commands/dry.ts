@@ -25,7 +25,7 @@ import { openHome } from "../home.ts";
 import { type Node, type RunDetails, timeOf } from "../run-json.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { callerParamsOf, PROFILE_OPTION, refuseProfile } from "./submission.ts";
-import { summarize } from "../summary.ts";
+import { noteLines, summarize } from "../summary.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
 
 export const command: Command = {
@@ -68,12 +68,9 @@ export const command: Command = {
       sourceDir: dirname(absolute(file.path)),
       runtime,
     });
-    const isPlan = runtime !== null;
-    writeOut(
-      isPlan
-        ? planText(runtime, addressText(runtime.address), planned)
-        : summarize(toDetails(name, workflow, state)),
-    );
+    if (runtime !== null) writeOut(planText(runtime, addressText(runtime.address), planned));
+    else if (!context.flags.has("quiet")) writeOut(summarize(toDetails(name, workflow, state)));
+    for (const line of noteLines(state.notes)) writeErr(line);
     if (state.status !== "failed") return 0;
     writeErr(`failed to execute dag-run ${name}: ${state.failure?.message ?? state.status}`);
     return 1;
@@ -246,7 +243,7 @@ function toDetails(name: string, workflow: Workflow, state: RunState): RunDetail
       toNode(node, declared.get(node.name))
     ),
     failure: state.failure,
-    notes: [...state.notes],
+    notes: [],
   };
 }
 

@@ -4,7 +4,7 @@ import { errorLines, formatProblem, type Problem } from "../../workflow/problem.
 import { readBaseConfig } from "../base-config.ts";
 import { type Command, writeErr } from "../command.ts";
 import { locateHome } from "../home.ts";
-import { readWorkflowFile } from "../workflow-file.ts";
+import { inspectWorkflowFile } from "../workflow-file.ts";
 
 export const command: Command = {
   usage: "validate FILE",
@@ -15,15 +15,19 @@ export const command: Command = {
   },
   arguments: [1, 1],
   run: async ({ positionals: [argument = ""], env, flags }) => {
-    const { path, text } = await readWorkflowFile(argument, locateHome(env).dagsDir);
-    const { workflow, problems } = parseWorkflow(withBase(text, await readBaseConfig(env)), "validate");
+    const file = await inspectWorkflowFile(argument, locateHome(env).dagsDir);
+    const { path } = file;
+    const parsed = parseWorkflow(withBase(file.text, await readBaseConfig(env)), "validate");
+    const known = new Set(file.problems.map((one) => one.path));
+    // The language knows no more of such a field than that it is not readable.
+    const problems = [...file.problems, ...parsed.problems.filter((one) => !known.has(one.path))];
     const isTold = (one: Problem): boolean =>
       one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
     for (const problem of problems.filter(isTold)) {
       // One line each (8.2): who reads them may count them.
       writeErr(formatProblem(problem, path).replaceAll(/\s*\n\s*/g, " "));
     }
-    if (workflow !== null) return 0;
+    if (problems.every(({ severity }) => severity === "warning")) return 0;
     writeErr(`Validation failed for ${path}`);
     for (const line of errorLines(problems, path)) writeErr(`- ${line.replaceAll("\n", "\n  ")}`);
     return 1;

@@ -23,6 +23,7 @@ import type { SecretFiles } from "../secret-files.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
 import { joinDir } from "./host.ts";
+import { runDirectory } from "../run-directory.ts";
 import { failedWith, isFailure, lostTry } from "../../run/outcome.ts";
 import { openRedirect, readTextFile } from "./redirect.ts";
 import { perform } from "./registry.ts";
@@ -71,11 +72,8 @@ export interface Past {
 export function newActions(options: ActionsOptions): Actions {
   return {
     open: async (scope, report, signal) => {
-      // A written directory is meant against the workflow's file, where that is known (4.6).
-      const base = options.sourceDir === "" ? options.workspace.workDir : options.sourceDir;
-      const workingDir = scope.workingDir === null
-        ? options.workspace.workDir
-        : joinDir(base, scope.workingDir);
+      const places = { workDir: options.workspace.workDir, sourceDir: options.sourceDir };
+      const workingDir = runDirectory(places, scope.workingDir);
       const refused = await options.policy.path(workingDir);
       if (refused !== null) return refused;
       if (options.isPlanned !== true) await makeFolder(workingDir, options.owner);
