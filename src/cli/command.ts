@@ -2,8 +2,8 @@
  * Arguments -> command, help, exit code. Commands are loaded when they are called, so that `dagu version` does not pay for
  * a database. Data goes to stdout, everything else to stderr (C-02).
  */
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { quietly } from "../runner/quietly.ts";
 import { countSlips } from "../workflow/slips.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import type { Interrupts } from "./interrupts.ts";
@@ -214,7 +214,7 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
     throw new UserError(`there is no context "${String(values["context"])}"; use --server URL`);
   }
   const config = values["config"];
-  if (typeof config === "string" && !existsSync(config)) {
+  if (typeof config === "string" && quietly(() => Deno.statSync(config)) === null) {
     throw new UserError(`there is no configuration file ${config}; settings are variables (docs/cli.md)`);
   }
   const home = values["dagu-home"];
