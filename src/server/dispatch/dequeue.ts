@@ -45,7 +45,7 @@ async function take(ports: ServerPorts, run: RunRow, by: string): Promise<boolea
     if (held === null || !await dequeueRun(tx, run.id)) return false;
     await finishRun(tx, run.id, {
       status: "aborted",
-      reason: "cancelled",
+      reason: "dequeued",
       failure,
       finishedAt: new Date(ports.clock.now()),
     });

@@ -4,7 +4,8 @@ import type { FailureCode } from "../../run/failure.ts";
 import type { RunState } from "../../run/state.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Transaction } from "../store/db.ts";
-import { addNote, getRun, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { dequeueDelayed } from "../store/queue.ts";
+import { addNote, getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs.ts";
 import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
@@ -36,9 +37,9 @@ export async function retryRun(
   }
   const refusal = await ports.db.transaction(async (tx) => {
     const run = await lockRun(tx, found.id);
-    const status = run === null ? null : statusOf(run.status);
-    if (run === null || status === null || ACTIVE.includes(status)) {
-      return refuse("conflict", stillActive(run ?? found));
+    if (run === null) return refuse("not_found", `there is no run ${name}:${dagRunId}`);
+    if (ACTIVE.includes(statusOf(run.status)) && !await voidPending(tx, ports, run)) {
+      return refuse("conflict", stillActive(run));
     }
     const options = { triggerType: "retry", selector: selectorOf(run, request.selector) };
     const unknown = await queueResumed(tx, ports, run, scope, options);
@@ -50,6 +51,14 @@ export async function retryRun(
   ports.wake.notify("ready");
   ports.wake.notify(`run:${found.id}`);
   return { ok: true, dagRunId: found.dagRunId };
+}
+
+/** An automatic retry whose time has not come is void, and is not counted, when somebody retries the run now (RT-05). */
+async function voidPending(tx: Transaction, ports: ServerPorts, run: RunRow): Promise<boolean> {
+  if (run.autoRetries === 0 || statusOf(run.status) !== "queued") return false;
+  if (!await dequeueDelayed(tx, run.id, new Date(ports.clock.now()))) return false;
+  await updateRun(tx, run.id, { autoRetries: run.autoRetries - 1 });
+  return true;
 }
 
 function stillActive(run: RunRow): string {
@@ -71,6 +80,8 @@ export function selectorOf(
 
 /** How often a run whose workflow limits no retries is given on. */
 const LOST_MAX = 3;
+/** Whatever its workflow asks for, a run is given on within a day or not at all (RT-03). */
+const DELAY_MAX_MS = 86_400_000;
 /** How a runner tells that it lost the run, not that the run failed. */
 const LOST_CODES: readonly FailureCode[] = ["LEASE_LOST", "RUNNER_LOST", "RUNNER_RESTARTED"];
 
@@ -89,7 +100,7 @@ export async function retryFailed(
   const policy = (await workflowOf(tx, run))?.retry ?? null;
   if (policy === null || run.autoRetries >= policy.limit) return false;
   const grown = policy.intervalSec * (policy.backoff ?? 1) ** run.autoRetries;
-  const delayMs = Math.min(grown, policy.maxIntervalSec) * 1000;
+  const delayMs = Math.min(grown * 1_000, policy.maxIntervalSec * 1_000, DELAY_MAX_MS);
   const availableAt = new Date(ports.clock.now() + delayMs);
   await queueResumed(tx, ports, run, { kind: "failed" }, { availableAt, isAutomatic: true });
   return true;

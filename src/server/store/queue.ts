@@ -1,5 +1,5 @@
 /** What waits to be claimed, and how wide each queue is. */
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { runQueue, runs } from "./schema.ts";
@@ -71,6 +71,12 @@ export async function moveQueued(
     .where(eq(runQueue.runId, runId));
   await tx.update(runs).set({ priority }).where(eq(runs.id, runId));
   return true;
+}
+
+/** Takes out what waits for its time to come; answers whether it did. */
+export async function dequeueDelayed(tx: Transaction, runId: string, now: Date): Promise<boolean> {
+  return (await tx.delete(runQueue).where(and(eq(runQueue.runId, runId), gt(runQueue.availableAt, now)))
+    .returning({ id: runQueue.runId })).length > 0;
 }
 
 /** Answers whether it was queued. */

@@ -1,0 +1,248 @@
+/** Starts, queues, attempts and retries as the contract's sections 4.5 to 4.10 have them, on both databases. */
+import assert from "node:assert/strict";
+import type { Grant } from "../../../src/protocol/grant.ts";
+import type { RunEventBody } from "../../../src/run/event.ts";
+import { stopRun } from "../../../src/server/dispatch/cancel.ts";
+import { startChild } from "../../../src/server/dispatch/children.ts";
+import { dequeueNamed } from "../../../src/server/dispatch/dequeue.ts";
+import { completeTask } from "../../../src/server/dispatch/human-tasks.ts";
+import { retryRun } from "../../../src/server/dispatch/retry.ts";
+import { publish } from "../../../src/server/definitions/publish.ts";
+import { listAttempts } from "../../../src/server/store/attempts.ts";
+import { saveQueue } from "../../../src/server/store/queue-settings.ts";
+import type { RunnerRow } from "../../../src/server/store/runners.ts";
+import {
+  addRunner,
+  callerOf,
+  claimNow,
+  claimOne,
+  type DispatchBench,
+  onEveryDatabase,
+  type QueuedRun,
+  queueRun,
+  readRun,
+  STARTED,
+  SUCCEEDED,
+  tell,
+} from "../../support/dispatch.ts";
+
+const STEP = 'steps: [{id: a, run: "true"}]';
+const ASKING = "steps: [{id: a, action: human.task, with: {prompt: '?'}}]";
+const SAVED = { author: "test", refuseProblems: true };
+const FAILED: RunEventBody = {
+  type: "attempt.finished",
+  data: { status: "failed", error: { code: "COMMAND_FAILED", message: "exit code 1", remedy: "" } },
+};
+
+async function names(bench: DispatchBench, runner: RunnerRow, free = 9): Promise<string[]> {
+  return (await claimNow(bench, runner, { free })).attempts.map((grant) => grant.run.name);
+}
+
+async function finish(bench: DispatchBench, runner: RunnerRow, grant: Grant, end = SUCCEEDED): Promise<void> {
+  assert.ok((await tell(bench, runner, grant, 1, [STARTED, end])).ok);
+}
+
+async function retry(bench: DispatchBench, run: QueuedRun): ReturnType<typeof retryRun> {
+  const { name, dagRunId } = run;
+  return await retryRun(bench.ports, {
+    name,
+    dagRunId,
+    scope: { kind: "failed" },
+    selector: {},
+    root: { name, dagRunId },
+  });
+}
+
+// ---- queues -----------------------------------------------------------------------------------------------------
+
+onEveryDatabase(
+  "QU-10 the request names the queue, else the definition, else the workflow",
+  async (bench) => {
+    const queueOf = async (text: string, queue?: string): Promise<string> => {
+      const run = await queueRun(bench, {
+        definition: { text, name: "w" },
+        ...(queue === undefined ? {} : { queue }),
+      });
+      return (await readRun(bench, run.id)).queue;
+    };
+    assert.deepEqual(
+      [
+        await queueOf(STEP),
+        await queueOf(`queue: own\n${STEP}`),
+        await queueOf(`queue: own\n${STEP}`, "asked"),
+      ],
+      ["w", "own", "asked"],
+    );
+  },
+);
+
+onEveryDatabase(
+  "QU-11 QU-12 a queue is as wide as it was set to be, else as its workflow says, else one",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const enqueue = async (name: string, text = STEP): Promise<void> => {
+      for (let n = 0; n < 3; n++) await queueRun(bench, { definition: { text, name }, needsSlot: true });
+    };
+    await enqueue("plain");
+    assert.deepEqual(await names(bench, runner), ["plain"]);
+    await enqueue("wide", `max_active_runs: 2\n${STEP}`);
+    assert.deepEqual(await names(bench, runner), ["wide", "wide"]);
+    await saveQueue(bench.ports.db, "set", { maxConcurrency: 1 }, new Date());
+    await enqueue("set", `max_active_runs: 2\n${STEP}`);
+    assert.deepEqual(await names(bench, runner), ["set"]);
+  },
+);
+
+onEveryDatabase("QU-14 who waits for a person has no slot, and needs one to go on", async (bench) => {
+  const runner = await addRunner(bench);
+  const enqueue = (): Promise<QueuedRun> =>
+    queueRun(bench, { definition: { text: ASKING, name: "w" }, needsSlot: true });
+  const [first, other] = [await enqueue(), await enqueue()];
+  const grant = await claimOne(bench, runner);
+  assert.equal(grant.run.dagRunId, first.dagRunId);
+  assert.deepEqual(await names(bench, runner), [], "the slot is taken");
+  const asked: RunEventBody = {
+    type: "step.waiting",
+    step: "a",
+    data: { kind: "human_task", prompt: "?", logs: { stdout: 0, stderr: 0 } },
+  };
+  const waits: RunEventBody = { type: "attempt.waiting", data: { steps: ["a"] } };
+  assert.ok((await tell(bench, runner, grant, 1, [STARTED, asked, waits])).ok);
+  assert.equal((await readRun(bench, first.id)).word, "waiting");
+  const second = await claimOne(bench, runner);
+  assert.equal(second.run.dagRunId, other.dagRunId, "the slot is free");
+  const { name, dagRunId } = first;
+  const task = { name, dagRunId, step: "a", selector: {}, actor: "test" };
+  assert.ok((await completeTask(bench.ports, task, {})).ok);
+  assert.equal((await readRun(bench, first.id)).word, "queued");
+  assert.deepEqual(await names(bench, runner), [], "and taken by the other");
+  await finish(bench, runner, second);
+  assert.deepEqual(await names(bench, runner), ["w"]);
+});
+
+onEveryDatabase("QU-21 what is taken out of a queue is kept, as aborted, with the reason", async (bench) => {
+  const run = await queueRun(bench, { needsSlot: true });
+  assert.ok((await dequeueNamed(bench.ports, run, null, "test")).ok);
+  const { word, reason, failure } = await readRun(bench, run.id);
+  assert.deepEqual([word, reason], ["aborted", "dequeued"]);
+  assert.match(JSON.stringify(failure), /taken out of the queue by test/);
+});
+
+onEveryDatabase("QU-05 QU-23 a run keeps its slot for its sub-runs, which need none", async (bench) => {
+  const runner = await addRunner(bench);
+  await queueRun(bench, { definition: { text: STEP, name: "w" }, needsSlot: true });
+  const grant = await claimOne(bench, runner);
+  assert.ok((await tell(bench, runner, grant, 1, [STARTED])).ok);
+  const child = await startChild(bench.ports, bench.settings, await callerOf(runner, grant), {
+    fence: grant.fence,
+    key: "a/0",
+    step: "a",
+    mode: "run",
+    target: { kind: "text", name: "child", yaml: STEP },
+    params: { kind: "none" },
+    workerSelector: {},
+    queue: null,
+  });
+  assert.ok(child.ok && child.reply.grant !== null, "it is given at once, though the queue is full");
+  await queueRun(bench, { definition: { text: STEP, name: "w" }, needsSlot: true });
+  assert.deepEqual(await names(bench, runner), [], "its parent has the slot");
+});
+
+// ---- attempts ---------------------------------------------------------------------------------------------------
+
+onEveryDatabase(
+  "AT-01 AT-02 AT-03 attempts are numbered from one, and one is live at most",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const run = await queueRun(bench);
+    await finish(bench, runner, await claimOne(bench, runner), FAILED);
+    assert.ok((await retry(bench, run)).ok);
+    const second = await claimOne(bench, runner);
+    assert.equal(second.fence, 2);
+    assert.deepEqual(await names(bench, runner), []);
+    const attempts = await listAttempts(bench.ports.db, run.id);
+    assert.deepEqual(attempts.map(({ fence, state }) => [fence, state]), [[1, "failed"], [2, "claimed"]]);
+  },
+);
+
+onEveryDatabase("AT-05 a retry runs the definition that the run was made of", async (bench) => {
+  const runner = await addRunner(bench);
+  await publish(bench.ports, "w", STEP, SAVED);
+  const run = await queueRun(bench, { definition: { fileName: "w" } });
+  const first = await claimOne(bench, runner);
+  await finish(bench, runner, first, FAILED);
+  await publish(bench.ports, "w", 'steps: [{id: other, run: "true"}]', SAVED);
+  assert.ok((await retry(bench, run)).ok);
+  assert.equal((await claimOne(bench, runner)).definition.digest, first.definition.digest);
+});
+
+// ---- retries ----------------------------------------------------------------------------------------------------
+
+const RETRIED = `retry_policy: {limit: 3, interval_sec: 10, backoff: 2, max_interval_sec: 30}\n${STEP}`;
+
+onEveryDatabase(
+  "RT-03 RT-04 each automatic retry waits longer, up to its bound, and is counted",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });
+    for (const [count, delayMs] of [10_000, 20_000, 30_000].entries()) {
+      await finish(bench, runner, await claimOne(bench, runner), FAILED);
+      const { word, autoRetries } = await readRun(bench, run.id);
+      assert.deepEqual([word, autoRetries], ["queued", count + 1]);
+      await bench.time.advance(delayMs - 1);
+      assert.deepEqual(await names(bench, runner), [], `${delayMs} ms`);
+      await bench.time.advance(1);
+    }
+    await finish(bench, runner, await claimOne(bench, runner), FAILED);
+    assert.equal((await readRun(bench, run.id)).word, "failed");
+    assert.ok((await retry(bench, run)).ok);
+    const { autoRetries, triggerType } = await readRun(bench, run.id);
+    assert.deepEqual([autoRetries, triggerType], [3, "retry"], "a person's retry is not counted");
+  },
+);
+
+onEveryDatabase("RT-03 no automatic retry is later than a day", async (bench) => {
+  const runner = await addRunner(bench);
+  const text = `retry_policy: {limit: 1, interval_sec: 1000000, max_interval_sec: 1000000}\n${STEP}`;
+  await queueRun(bench, { definition: { text, name: "w" } });
+  await finish(bench, runner, await claimOne(bench, runner), FAILED);
+  await bench.time.advance(86_400_000);
+  assert.deepEqual(await names(bench, runner), ["w"]);
+});
+
+onEveryDatabase("RT-05 a person's retry makes the automatic one void that waits", async (bench) => {
+  const runner = await addRunner(bench);
+  const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });
+  await finish(bench, runner, await claimOne(bench, runner), FAILED);
+  assert.ok((await retry(bench, run)).ok);
+  assert.equal((await readRun(bench, run.id)).autoRetries, 0);
+  const again = await retry(bench, run);
+  assert.deepEqual(
+    [again.ok, "code" in again && again.code],
+    [false, "conflict"],
+    "it waits for its runner now",
+  );
+  assert.equal((await claimOne(bench, runner)).fence, 2);
+});
+
+onEveryDatabase("RT-06 ST-15 a stop takes the retry that waits, and the run is aborted", async (bench) => {
+  const runner = await addRunner(bench);
+  const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });
+  await finish(bench, runner, await claimOne(bench, runner), FAILED);
+  assert.deepEqual(await stopRun(bench.ports, bench.settings, run, "test", false), { ok: true });
+  assert.equal((await readRun(bench, run.id)).word, "aborted");
+  await bench.time.advance(60_000);
+  assert.deepEqual(await names(bench, runner), []);
+});
+
+onEveryDatabase(
+  "CN-07 ST-14 a stop that comes after the end is told so, and changes nothing",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const run = await queueRun(bench);
+    await finish(bench, runner, await claimOne(bench, runner));
+    const stopped = await stopRun(bench.ports, bench.settings, run, "test", false);
+    assert.deepEqual([stopped.ok, "code" in stopped && stopped.code], [false, "not_running"]);
+    assert.equal((await readRun(bench, run.id)).word, "succeeded");
+  },
+);
