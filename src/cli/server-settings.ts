@@ -34,6 +34,11 @@ export function readSettings(options: SettingsOptions, keys: Keyring): ServerSet
     timeZone: readTimeZone(env),
     internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
     limits: readLimits(env),
+    queueTtlMs: readSeconds(env, "DAGU_QUEUE_TTL", [1, LONGEST_S]),
+    overtime: {
+      ...SERVER_DEFAULTS.overtime,
+      maxMs: readSeconds(env, "DAGU_RUNS_MAX_DURATION", [1, LONGEST_S]) ?? SERVER_DEFAULTS.overtime.maxMs,
+    },
   };
 }
 
@@ -54,16 +59,20 @@ function readLease(env: Readonly<Record<string, string>>): Partial<ServerSetting
   return { leaseMs, heartbeatMs: Math.min(SERVER_DEFAULTS.runner.heartbeatMs, Math.floor(leaseMs / 3)) };
 }
 
-/** `90s`, `5m`: in milliseconds; null: not set. */
-function readSeconds(
+/** 30 days. */
+const LONGEST_S = 2_592_000;
+const UNITS_S = new Map([["s", 1], ["m", 60], ["h", 3_600], ["d", 86_400]]);
+
+/** `90s`, `5m`, `24h`, `7d`: in milliseconds; null: not set. */
+export function readSeconds(
   env: Readonly<Record<string, string>>,
   name: string,
   [least, most]: readonly [number, number],
 ): number | null {
   const text = env[name]?.trim() ?? "";
   if (text === "") return null;
-  const [, count = "", unit = ""] = /^(\d{1,4})([sm])$/.exec(text) ?? [];
-  const seconds = count === "" ? -1 : Number(count) * (unit === "m" ? 60 : 1);
+  const [, count = "", unit = ""] = /^(\d{1,7})([smhd])$/.exec(text) ?? [];
+  const seconds = count === "" ? -1 : Number(count) * (UNITS_S.get(unit) ?? 1);
   if (seconds < least || seconds > most) {
     throw new UserError(`${name} must be from ${least}s to ${most}s, for example 90s or 5m; got "${text}"`);
   }

@@ -1,6 +1,7 @@
 /** What an operator can set of the control plane. Values are handed in; nothing here reads an environment. */
 import { DEFAULT_SETTINGS, type Settings } from "../protocol/messages.ts";
 import type { Keyring } from "./secrets/keyring.ts";
+import type { Overtime } from "./store/overdue.ts";
 
 /**
  * How API and pages know who asks. `none` trusts whoever reaches the socket and is only allowed on a loopback address;
@@ -48,6 +49,12 @@ export interface ServerSettings {
    * grace are over nobody else begins, so it is how long such a run may stand still (RT-09, LO-02).
    */
   readonly retryGraceMs: number;
+  /** A run that waits in a queue for longer ends (QU-19); null: it waits for as long as it takes. */
+  readonly queueTtlMs: number | null;
+  /** When we stop a run that its runner should have stopped (TO-02), and one whose workflow has no `timeout_sec` (TO-03). */
+  readonly overtime: Overtime;
+  /** How many runs may be below one that nobody started from a step, and how many of them not at their end (M9). */
+  readonly subRuns: { readonly total: number; readonly open: number };
   /**
    * A gap between two sweeps that is longer was an outage of ours, which costs no run (LO-05). More than the interval at
    * which the host calls `tick`, or nothing would ever be late.
@@ -70,6 +77,9 @@ export const SERVER_DEFAULTS = {
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,
   retryGraceMs: 240_000,
+  queueTtlMs: null,
+  overtime: { graceMs: 60_000, maxMs: 86_400_000 },
+  subRuns: { total: 10_000, open: 1_000 },
   outageMs: 30_000,
   timeZone: "UTC",
   internalToken: null,

@@ -30,6 +30,7 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "trigger-type": { type: "string", value: "TYPE", help: "what started it (default: manual)" },
   "schedule-time": { type: "string", value: "TIME", help: "planned time, RFC 3339" },
   priority: { type: "string", value: "0-9", help: "lower goes first (start: 1, enqueue: 5)" },
+  singleton: { type: "boolean", help: "refuse when another run of the workflow is active" },
   ...PROFILE_OPTION,
   parent: { type: "string", value: "NAME:ID", help: "the run below which this one is" },
   root: { type: "string", value: "NAME:ID", help: "with --parent: the outermost run, to be checked" },
@@ -60,9 +61,11 @@ export async function submit(context: Context, connection: Connection, place: Pl
   return { name: dagName, dagRunId };
 }
 
-/** What an old run was below, a new one of it is not. */
+/** What an old run was below, a new one of it is not, and it is one more of its workflow by intent. */
 function refuseFamily({ flags }: Context): void {
-  const flag = ["parent", "root"].find((one) => flags.text(one) !== null);
+  const flag = flags.has("singleton")
+    ? "singleton"
+    : ["parent", "root"].find((one) => flags.text(one) !== null);
   if (flag !== undefined) throw new UserError(`--from-run-id cannot be used with --${flag}`);
 }
 
@@ -150,6 +153,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     ...(parent === null ? {} : { parent, triggerType: trigger ?? "subdag" }),
     ...(root === null ? {} : { root }),
     ...(time === null ? {} : { scheduleTime: time }),
+    ...(flags.has("singleton") ? { singleton: true } : {}),
     ...(dir === null ? {} : { defaultWorkingDir: absolute(dir) }),
     ...(labels.length === 0 ? {} : { labels: labels.map((label) => label.trim()).filter(Boolean) }),
   };

@@ -4,6 +4,7 @@ import type { ServerSettings } from "../settings.ts";
 import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attempts.ts";
 import { dequeueRun } from "../store/queue.ts";
 import type { Transaction } from "../store/db.ts";
+import { runsInOvertime } from "../store/overdue.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
@@ -38,6 +39,26 @@ export async function stopRun(
   notifyStopped(ports, stopped);
   if (found.parentId !== null) resumeSoon(ports, found.parentId);
   return { ok: true };
+}
+
+/** A run that goes on beyond its time is stopped as by a person (TO-02, TO-03). */
+export async function stopOvertime(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runId: string,
+): Promise<void> {
+  const stop: Stop = { by: "timeout", isForced: false, confirmMs: confirmMs(settings, false) };
+  const stopped = await ports.db.transaction(async (tx) => {
+    await lockRun(tx, runId);
+    const now = new Date(ports.clock.now());
+    // It may have ended, and begun again, since it was found.
+    if ((await runsInOvertime(tx, now, settings.overtime, runId)).length === 0) return null;
+    const own = await stopHeld(tx, ports, runId, stop);
+    return own === null ? null : [own, ...await stopAwaited(tx, ports, runId, stop)];
+  });
+  if (stopped === null) return;
+  ports.log.warn("run stopped: its time is over", { run: runId });
+  notifyStopped(ports, stopped);
 }
 
 export interface Stop {

@@ -13,6 +13,7 @@ import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
 import {
   childOf,
+  countBelow,
   depthOf,
   failureOf,
   getRunById,
@@ -68,7 +69,7 @@ export async function startChild(
   if (parent === null) return notFound(caller.attemptId);
   const childKey = await sha256(request.key);
   const known = await childOf(ports.db, parent.id, childKey);
-  const planned = known === null ? await planChild(ports, parent, request, childKey) : null;
+  const planned = known === null ? await planChild(ports, settings, parent, request, childKey) : null;
   if (planned !== null && "code" in planned) return planned;
 
   const made = await ports.db.transaction(async (tx): Promise<Made | ReportRefusal> => {
@@ -151,15 +152,34 @@ function isForCaller(run: RunRow, { mode }: ChildRequest): boolean {
   return mode === "run" && Object.keys(readSelector(run)).length === 0;
 }
 
+/** What a workflow may do that starts sub-runs without end (M9, S-135); null: it may start one more. */
+async function whyNoMore(
+  ports: ServerPorts,
+  { subRuns }: ServerSettings,
+  parent: RunRow,
+): Promise<ReportRefusal | null> {
+  if (await depthOf(ports.db, parent.id) >= MAX_DEPTH) {
+    return invalid(`sub-workflows are nested deeper than ${MAX_DEPTH}`);
+  }
+  const { total, open } = await countBelow(ports.db, parent.rootId ?? parent.id);
+  if (total >= subRuns.total) return invalid(`${total} runs are below the outermost one, which is the most`);
+  if (open >= subRuns.open) {
+    return invalid(
+      `${open} runs below the outermost one have not ended, which is the most; start fewer at once`,
+    );
+  }
+  return null;
+}
+
 async function planChild(
   ports: ServerPorts,
+  settings: ServerSettings,
   parent: RunRow,
   request: ChildRequest,
   childKey: string,
 ): Promise<NewRun | ReportRefusal> {
-  if (await depthOf(ports.db, parent.id) >= MAX_DEPTH) {
-    return invalid(`sub-workflows are nested deeper than ${MAX_DEPTH}`);
-  }
+  const refusal = await whyNoMore(ports, settings, parent);
+  if (refusal !== null) return refusal;
   const definition = await definitionOf(ports, parent, request.target);
   if ("code" in definition) return definition;
   const isRun = request.mode === "run";

@@ -1,7 +1,9 @@
 /** Taking a run out of its queue before it was claimed (AP-59): it ends as aborted. */
+import type { Failure } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
 import { dequeueRun, headOfQueue } from "../store/queue.ts";
-import { finishRun, getRun, getRunById, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { finishRun, getRun, getRunById, lockRun, statusOf } from "../store/runs.ts";
+import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
 export type Dequeued =
@@ -21,7 +23,9 @@ export async function dequeueNamed(
   if (statusOf(found.status) === "queued" && queue !== null && found.queue !== queue) {
     return refuse("not_found", `run ${title} is in the queue "${found.queue}", not in "${queue}"`);
   }
-  if (await take(ports, found, by)) return { ok: true, name: found.name, dagRunId: found.dagRunId };
+  if (await dropQueued(ports, found.id, takenBy(by))) {
+    return { ok: true, name: found.name, dagRunId: found.dagRunId };
+  }
   const now = await getRunById(ports.db, found.id);
   return refuse("conflict", `run ${title} is ${statusOf((now ?? found).status)}, not queued`);
 }
@@ -33,24 +37,40 @@ export async function dequeueFirst(ports: ServerPorts, queue: string, by: string
     const found = id === null ? null : await getRunById(ports.db, id);
     if (found === null) return refuse("not_found", `no run waits in the queue "${queue}"`);
     // A runner may have been faster: then another one is the first.
-    if (await take(ports, found, by)) return { ok: true, name: found.name, dagRunId: found.dagRunId };
+    if (await dropQueued(ports, found.id, takenBy(by))) {
+      return { ok: true, name: found.name, dagRunId: found.dagRunId };
+    }
   }
 }
 
+function takenBy(by: string): Drop {
+  return {
+    reason: "dequeued",
+    failure: { code: "CANCELLED", message: `taken out of the queue by ${by}`, remedy: "" },
+  };
+}
+
+export interface Drop {
+  /** LO-09. */
+  readonly reason: "dequeued" | "queue_ttl";
+  readonly failure: Failure;
+}
+
 /** Answers whether it was still queued. */
-async function take(ports: ServerPorts, run: RunRow, by: string): Promise<boolean> {
-  const failure = { code: "CANCELLED" as const, message: `taken out of the queue by ${by}`, remedy: "" };
-  const isTaken = await ports.db.transaction(async (tx) => {
-    const held = await lockRun(tx, run.id);
-    if (held === null || !await dequeueRun(tx, run.id)) return false;
-    await finishRun(tx, run.id, {
-      status: "aborted",
-      reason: "dequeued",
-      failure,
-      finishedAt: new Date(ports.clock.now()),
-    });
-    return true;
+export async function dropQueued(
+  ports: ServerPorts,
+  runId: string,
+  { reason, failure }: Drop,
+): Promise<boolean> {
+  const parentId = await ports.db.transaction(async (tx) => {
+    const held = await lockRun(tx, runId);
+    if (held === null || !await dequeueRun(tx, runId)) return undefined;
+    const finishedAt = new Date(ports.clock.now());
+    await finishRun(tx, runId, { status: "aborted", reason, failure, finishedAt });
+    return held.parentId;
   });
-  if (isTaken) ports.wake.notify(`run:${run.id}`);
-  return isTaken;
+  if (parentId === undefined) return false;
+  ports.wake.notify(`run:${runId}`);
+  if (parentId !== null) resumeSoon(ports, parentId);
+  return true;
 }

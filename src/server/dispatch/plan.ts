@@ -33,6 +33,8 @@ export interface StartRequest {
   readonly triggerType: "manual" | "webhook" | "scheduler" | "retry" | "subdag" | "catchup" | "unknown";
   readonly triggerActor: string;
   readonly needsSlot: boolean;
+  /** Refused while another run of the workflow is active (QU-04). */
+  readonly isSingleton?: boolean;
   readonly priority: number;
   readonly queue?: string | null;
   readonly labels?: readonly string[];

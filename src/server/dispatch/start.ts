@@ -1,8 +1,8 @@
 /** Starting a run: check everything, then store it whole (TX-01) or not at all. */
 import type { Base } from "../../workflow/base.ts";
 import type { ServerPorts } from "../ports.ts";
-import type { Db } from "../store/db.ts";
-import { insertRun, type NewRun } from "../store/runs.ts";
+import type { Db, Transaction } from "../store/db.ts";
+import { activeRuns, insertRun, lockName, type NewRun, type RunRow, statusOf } from "../store/runs.ts";
 import { currentDefinition } from "../store/workflows.ts";
 import { type DefinitionRead, parseDefinition, type Planned, planRunOf, type StartRequest } from "./plan.ts";
 import { type Refusal, refuse } from "./refusal.ts";
@@ -26,14 +26,37 @@ export async function startRun(ports: ServerPorts, request: StartRequest): Promi
   const planned = await planRun(ports.db, ports, request);
   if (!planned.ok) return planned;
   const { run } = planned;
-  const isNew = await ports.db.transaction((tx) => insertRun(tx, run, new Date(ports.clock.now())));
-  if (!isNew) return runExists(run);
+  const refusal = await ports.db.transaction(async (tx) => {
+    const other = request.isSingleton === true ? await otherRun(tx, run) : null;
+    if (other !== null) return singletonRefused(other);
+    return await insertRun(tx, run, new Date(ports.clock.now())) ? null : runExists(run);
+  });
+  if (refusal !== null) return refusal;
   ports.wake.notify("ready");
   return { ok: true, id: run.id, name: run.name, dagRunId: run.dagRunId };
 }
 
 export function runExists(run: Pick<NewRun, "name" | "dagRunId">): Refusal {
   return refuse("already_exists", `run ${run.name}:${run.dagRunId} exists already; choose another run id`);
+}
+
+/**
+ * The run that keeps this one from being the only one (QU-04); null: there is none. Of those that wait, one that was started
+ * counts as running, as it waits for nothing but a runner; one that was enqueued only counts for who enqueues.
+ */
+async function otherRun(tx: Transaction, { name, needsSlot }: NewRun): Promise<RunRow | null> {
+  await lockName(tx, name);
+  const active = await activeRuns(tx, name);
+  return active.find((other) => needsSlot || statusOf(other.status) !== "queued" || !other.needsSlot) ?? null;
+}
+
+function singletonRefused({ name, dagRunId, status }: RunRow): Refusal {
+  return refuse(
+    "already_exists",
+    `run ${name}:${dagRunId} is ${
+      statusOf(status)
+    }, and this one is to be the only one; wait for its end, or stop it`,
+  );
 }
 
 async function readDefinition(

@@ -125,6 +125,7 @@ export async function insertRun(
     deliveryId: run.deliveryId,
     approvalSha: run.approvalSha,
     ...historyRule(run.workflow),
+    timeoutSec: run.workflow.timeoutSec,
     createdAt: now,
     queuedAt: waits ? null : now,
   }).onConflictDoNothing({ target: [runs.name, runs.dagRunId] }).returning({ id: runs.id });
@@ -224,6 +225,21 @@ export async function depthOf(db: Executor, id: string): Promise<number> {
   return row?.depth ?? 0;
 }
 
+/** How many runs there are below an outermost one, and how many of them have not ended. */
+export async function countBelow(
+  db: Executor,
+  rootId: string,
+): Promise<{ readonly total: number; readonly open: number }> {
+  const [row] = await query<{ total: number; open: number }>(
+    db,
+    sql`
+    select count(*)::int as total, count(*) filter (where status in (${
+      sql.join(OPEN_STATUSES.map((status) => sql`${codeOf(status)}`), sql`, `)
+    }))::int as open from runs where root_id = ${rootId}`,
+  );
+  return row ?? { total: 0, open: 0 };
+}
+
 /** Runs that have not ended and that steps of this one wait for, or steps of those; whoever waits before what it waits for. */
 export async function awaitedBy(db: Executor, id: string): Promise<string[]> {
   const rows = await query<{ id: string }>(
@@ -303,6 +319,18 @@ export function hasStatus(statuses: readonly RunStatus[]): SQL | undefined {
     union all select run_id from attempts where ended_at is null
     union all select id from runs where is_waiting)`;
   return and(has, inArray(runs.id, open));
+}
+
+/** Runs of the workflow that somebody executes, or that wait to be claimed; newest first. */
+export async function activeRuns(db: Executor, name: string): Promise<RunRow[]> {
+  return await db.select().from(runs)
+    .where(and(eq(runs.name, name), hasStatus(["not_started", "running", "queued"])))
+    .orderBy(desc(runs.id)).limit(100);
+}
+
+/** Whoever starts a run of the workflow that must be the only one holds its name until the transaction ends. */
+export async function lockName(tx: Transaction, name: string): Promise<void> {
+  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${`only ${name}`}, 0))::text as held`);
 }
 
 export interface RunFilter {

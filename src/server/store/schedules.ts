@@ -1,8 +1,7 @@
 /** Schedules of definitions, and what became of their slots. */
 import { and, asc, desc, eq, inArray, isNotNull, like, lt, lte, not } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
-import { runs, schedules, scheduleSlots, workflows } from "./schema.ts";
-import { hasStatus, type RunRow } from "./runs.ts";
+import { schedules, scheduleSlots, workflows } from "./schema.ts";
 import type { WorkflowRow } from "./workflows.ts";
 
 export type ScheduleRow = typeof schedules.$inferSelect;
@@ -52,8 +51,14 @@ export async function dueSchedules(db: Executor, now: Date, limit: number): Prom
     .orderBy(asc(schedules.dueAt)).limit(limit);
 }
 
-/** The row, held until the transaction ends; null: somebody else has looked at it since. */
+/**
+ * The row, held until the transaction ends; null: somebody else has looked at it since, or its workflow is suspended. Who
+ * suspends a workflow holds it, and then finds what was queued before.
+ */
 export async function lockSchedule(tx: Transaction, seen: ScheduleRow): Promise<ScheduleRow | null> {
+  const [workflow] = await tx.select({ isSuspended: workflows.suspended }).from(workflows)
+    .where(eq(workflows.id, seen.workflowId)).for("share");
+  if (workflow === undefined || workflow.isSuspended) return null;
   const [row] = await tx.select().from(schedules).where(eq(schedules.workflowId, seen.workflowId))
     .for("update");
   const isSame = row !== undefined && row.key === seen.key &&
@@ -107,13 +112,4 @@ export async function pruneSlots(tx: Transaction, workflowId: string, before: Da
     lt(scheduleSlots.slot, before),
     not(like(scheduleSlots.fingerprint, "at:%")),
   ));
-}
-
-// ---- what else runs ---------------------------------------------------------------------------------------------
-
-/** Newest first. */
-export async function activeRuns(db: Executor, name: string): Promise<RunRow[]> {
-  return await db.select().from(runs)
-    .where(and(eq(runs.name, name), hasStatus(["running", "queued"])))
-    .orderBy(desc(runs.id)).limit(100);
 }

@@ -189,6 +189,8 @@ export const runs = pgTable("runs", {
   /** The root container, as reported. */
   container: jsonb(),
   notes: jsonb().notNull().default([]),
+  /** `timeout_sec` of its workflow; 0: none. */
+  timeoutSec: integer("timeout_sec").notNull().default(0),
   /** Of its workflow's history, once it ends: days; null: for ever. */
   keepDays: integer("keep_days"),
   /** How many of the workflow's runs; null: any number. */
@@ -201,6 +203,7 @@ export const runs = pgTable("runs", {
   uniqueIndex("runs_identity").on(t.name, t.dagRunId),
   index("runs_of_name").on(t.name, t.id),
   index("runs_of_parent").on(t.parentId).where(sql`${t.parentId} is not null`),
+  index("runs_of_root").on(t.rootId).where(sql`${t.rootId} is not null`),
   index("runs_waiting").on(t.id).where(sql`${t.isWaiting}`),
 ]);
 

@@ -7,9 +7,8 @@ import { stopRun } from "../dispatch/cancel.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { getText } from "../store/blobs.ts";
-import { getRun, insertRun, type NewRun, type RunRow, statusOf } from "../store/runs.ts";
+import { activeRuns, getRun, insertRun, type NewRun, type RunRow, statusOf } from "../store/runs.ts";
 import {
-  activeRuns,
   doneOneOffs,
   type DueSchedule,
   dueSchedules,

@@ -6,10 +6,13 @@ import { sweepAwaiting } from "../dispatch/awaited.ts";
 import { sweepUploads } from "./artifacts.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
+import { sweepOvertime, sweepQueue } from "./overdue.ts";
 import { tickSchedules } from "./schedules.ts";
 
 export const JOBS = {
   leases: sweepLeases,
+  queue: sweepQueue,
+  overtime: sweepOvertime,
   awaiting: sweepAwaiting,
   deliveries: sweepDeliveries,
   artifacts: sweepUploads,

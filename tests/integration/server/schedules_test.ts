@@ -51,6 +51,22 @@ function onEveryDatabase(name: string, test: (bench: Bench) => Promise<void>): v
 
 const HOURLY = 'schedule: "0 * * * *"';
 
+onEveryDatabase(
+  "QU-16 what a schedule queued is dropped when its workflow is suspended, and nothing else",
+  async (bench) => {
+    await bench.save(HOURLY);
+    await bench.tickAt("08:31:00");
+    await bench.tickAt("09:00:07");
+    const [scheduled = ""] = await bench.runs();
+    assert.match(scheduled, /^sched-\S+ queued$/);
+    await bodyOf(
+      await bench.server.request("POST", "/api/v1/dags/w/enqueue", { body: { dagRunId: "mine" } }),
+    );
+    await bodyOf(await bench.server.request("POST", "/api/v1/dags/w/suspend", { body: { suspend: true } }));
+    assert.deepEqual(await bench.runs(), [scheduled.replace("queued", "aborted"), "mine queued"]);
+  },
+);
+
 onEveryDatabase("R-27 CR-11 a slot makes one run, however many ticks look at it", async (bench) => {
   await bench.save(HOURLY);
   await bench.tickAt("08:31:00");

@@ -43,7 +43,7 @@ const RetryBody = v.object({
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
 const RescheduleBody = v.object({
-  ...v.omit(StartBody, ["params", "parent", "root"]).entries,
+  ...v.omit(StartBody, ["params", "parent", "root", "singleton"]).entries,
   /** true: it waits for a slot of its queue; false: it does not; absent: as the old run. */
   enqueue: v.optional(v.boolean()),
 });

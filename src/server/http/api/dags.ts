@@ -8,6 +8,7 @@ import { parseWorkflow } from "../../../workflow/parse.ts";
 import { errorLines, type Problem } from "../../../workflow/problem.ts";
 import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
+import { setSuspended } from "../../dispatch/suspend.ts";
 import { parentageOf } from "../../dispatch/parentage.ts";
 import { PRIORITY, type StartRequest } from "../../dispatch/plan.ts";
 import { type Started, startRun } from "../../dispatch/start.ts";
@@ -17,7 +18,6 @@ import {
   deleteWorkflow,
   getWorkflow,
   listWorkflows,
-  suspendWorkflow,
   type WorkflowRow,
 } from "../../store/workflows.ts";
 import { listSkipped, nextStarts } from "../../store/schedules.ts";
@@ -52,6 +52,8 @@ export const StartBody = v.object({
   /** Absent: 1 of a start, 5 of what waits for a slot. */
   priority: v.optional(Priority),
   labels: v.optional(v.array(v.string())),
+  /** Refused while another run of the workflow is active (QU-04). */
+  singleton: v.optional(v.boolean(), false),
   /** For workflows that name no `working_dir`. */
   defaultWorkingDir: v.optional(v.string()),
   triggerType: v.optional(
@@ -155,8 +157,7 @@ export function dagRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   app.post("/:fileName/suspend", async (c) => {
     const { suspend } = await valid(SuspendBody, c);
     const fileName = c.req.param("fileName");
-    const now = new Date(ports.clock.now());
-    if (!await suspendWorkflow(ports.db, fileName, suspend, now)) throw missing(fileName);
+    if (!await setSuspended(ports, fileName, suspend, c.var.caller)) throw missing(fileName);
     return c.json({});
   });
 
@@ -210,6 +211,7 @@ export async function requestOf(
     triggerType: body.triggerType,
     triggerActor: c.var.caller,
     labels: body.labels ?? [],
+    isSingleton: body.singleton,
     defaultDir: body.defaultWorkingDir ?? "",
     scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
     selector: body.workerSelector,
