@@ -1,7 +1,10 @@
 /**
- * The test command: brings up what the tests run on, runs them, and ends with one plain line `N passed, N failed`.
+ * The test command: brings up what the tests run on, bundles the `dagu` that they call, as `deno task install` does for
+ * people, runs them, and ends with one plain line `N passed, N failed`.
  * Arguments are handed to `deno test` (a folder, --filter).
  */
+import { bundleDagu } from "../dagu/bundle.ts";
+
 const root = new URL("../../", import.meta.url);
 
 const up = new Deno.Command("bash", {
@@ -28,7 +31,12 @@ const tests = new Deno.Command(Deno.execPath(), {
   // Types are `deno task check`'s: looked at once, not once more for every test file.
   args: ["test", "-A", "--no-check", "--parallel", "--ignore=tests/bench", ...Deno.args, ...targets],
   cwd: root,
-  env: { ...exported, NO_COLOR: "1", DENO_JOBS: Deno.env.get("DENO_JOBS") ?? "2" },
+  env: {
+    ...exported,
+    NO_COLOR: "1",
+    DAGU_TEST_PROGRAM: await bundleDagu(),
+    DENO_JOBS: Deno.env.get("DENO_JOBS") ?? "2",
+  },
   stdout: "piped",
   stderr: "inherit",
 }).spawn();

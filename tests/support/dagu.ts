@@ -1,7 +1,8 @@
-/** The real `dagu`, as a process of its own. */
+/** The real `dagu`, as a process of its own: bundled, where the test command made it, else from the sources. */
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const MAIN = Deno.env.get("DAGU_TEST_PROGRAM") ??
+  fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** A test's process is over before compiling WebAssembly a second time pays (docs/contributing.md); a thousand of them wait. */
