@@ -286,7 +286,9 @@ function suggestion(word: string, known: readonly string[]): string {
   const [near] = known.map((one) => ({ one, slips: countSlips(word, one) })).sort((a, b) =>
     a.slips - b.slips
   );
-  return near !== undefined && near.slips > 0 && near.slips <= 3 ? `; did you mean "${near.one}"?` : "";
+  // Of a short word, little is left to recognize after a few.
+  const most = Math.max(1, Math.floor(word.length / 3));
+  return near !== undefined && near.slips > 0 && near.slips <= most ? `; did you mean "${near.one}"?` : "";
 }
 
 export function writeOut(text: string): void {
