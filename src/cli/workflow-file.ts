@@ -67,10 +67,26 @@ function readText(bytes: Uint8Array): Text {
   }
 }
 
+/** More than any text of as many characters as a workflow may have; some files have no end. */
+const FILE_MAX_BYTES = 8_388_608;
+
+async function readAll(file: Deno.FsFile): Promise<Uint8Array> {
+  const bytes = new Uint8Array(FILE_MAX_BYTES);
+  let length = 0;
+  while (length < bytes.length) {
+    const count = await file.read(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
+    length += count;
+  }
+  throw new UserError(`it has ${FILE_MAX_BYTES} bytes or more, which no workflow file has`);
+}
+
 async function readIfFile(path: string): Promise<Uint8Array | null> {
   try {
-    const info = await Deno.stat(path);
-    return info.isFile ? await Deno.readFile(path) : null;
+    if ((await Deno.stat(path)).isDirectory) return null;
+    // Also of a pipe: `dagu start <(make-workflow)`.
+    using file = await Deno.open(path);
+    return await readAll(file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw new UserError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);

@@ -33,3 +33,16 @@ Deno.test("readWorkflowFile: F-10 bytes that are no UTF-8 are told with their pl
       new UserError(`${path}:2:2: yaml must be UTF-8 text, and this is none`),
     );
   }));
+
+Deno.test("readWorkflowFile: C-04 a pipe is a file, too; one that has no end is refused", () =>
+  inFolder(async (folder) => {
+    const pipe = join(folder, "pipe");
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    const writer = new Deno.Command("sh", { args: ["-c", `echo 'steps: []' > "$0"`, pipe] }).output();
+    assert.equal((await readWorkflowFile(pipe, folder)).text, "steps: []\n");
+    await writer;
+    await assert.rejects(
+      readWorkflowFile("/dev/zero", folder),
+      /cannot read \/dev\/zero: it has \d+ bytes or more/,
+    );
+  }));
