@@ -1,5 +1,6 @@
 /** A runner in this process, joined to its control plane by an in-memory fetch: the same code as over the network. */
 import { join } from "node:path";
+import type { WorkflowNamed } from "../runner/children.ts";
 import { openRunner, type Runner } from "../runner/runner.ts";
 import { readRuntime } from "../runner/containers/runtime.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
@@ -23,6 +24,7 @@ export interface LocalRunnerOptions {
   readonly capacity: number;
   /** Beside those of the environment. */
   readonly labels?: Readonly<Record<string, string>>;
+  readonly workflowNamed?: WorkflowNamed;
   /** One run, then done. */
   readonly once: boolean;
 }
@@ -43,6 +45,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     capacity: options.capacity,
     runtime: readRuntime(env),
     policy,
+    ...(options.workflowNamed === undefined ? {} : { workflowNamed: options.workflowNamed }),
     hostEnv: env,
     machine: thisMachine(),
     clock: systemClock(),

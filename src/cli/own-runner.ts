@@ -1,5 +1,6 @@
 /** Runs that this process starts, retries or resumes: executed by a runner of its own, or by those of a server. */
 import * as v from "valibot";
+import type { Failure } from "../run/failure.ts";
 import { systemIds } from "../runner/clock.ts";
 import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
@@ -12,6 +13,7 @@ import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";
 import { noteLines, summarize } from "./summary.ts";
+import { findNamedWorkflow } from "./workflow-file.ts";
 
 export interface RunName {
   readonly name: string;
@@ -85,12 +87,23 @@ async function serve(
       log: quietLog(context.env),
       capacity: 1,
       labels: { "!dagu-start": mark },
+      workflowNamed: (name) => readNamed(name, connection.home.dagsDir),
       once: true,
     });
     const onSecond = (): void => runner.stop();
     context.interrupts.second.addEventListener("abort", onSecond, { once: true });
     await runner.run(over);
     context.interrupts.second.removeEventListener("abort", onSecond);
+  }
+}
+
+/** What `dagu start NAME` would run: no server keeps this home's folder of definitions. */
+async function readNamed(name: string, dagsDir: string): Promise<string | Failure | null> {
+  try {
+    return (await findNamedWorkflow(name, dagsDir))?.text ?? null;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { code: "INPUT_INVALID", message: error.message, remedy: "" };
   }
 }
 

@@ -13,7 +13,16 @@ export interface WorkflowFile {
 
 /** Throws `UserError` when it is not whole: what is sent anywhere is a text that others can read. */
 export async function readWorkflowFile(argument: string, dagsDir: string): Promise<WorkflowFile> {
-  const { problems, ...file } = await inspectWorkflowFile(argument, dagsDir);
+  return whole(await inspectWorkflowFile(argument, dagsDir));
+}
+
+/** By its name in the definitions folder alone. Throws as `readWorkflowFile` does. */
+export async function findNamedWorkflow(name: string, dagsDir: string): Promise<WorkflowFile | null> {
+  const found = await inspectFirst(placesOf(name, dagsDir));
+  return found === null ? null : whole(found);
+}
+
+function whole({ problems, ...file }: InspectedFile): WorkflowFile {
   if (problems.length > 0) throw new UserError(errorLines(problems, file.path).join("\n"));
   return file;
 }
@@ -24,13 +33,17 @@ export interface InspectedFile extends WorkflowFile {
 }
 
 export async function inspectWorkflowFile(argument: string, dagsDir: string): Promise<InspectedFile> {
-  const places = [
-    argument,
-    `${argument}.yaml`,
-    `${argument}.yml`,
-    join(dagsDir, `${argument}.yaml`),
-    join(dagsDir, `${argument}.yml`),
-  ];
+  const places = [argument, `${argument}.yaml`, `${argument}.yml`, ...placesOf(argument, dagsDir)];
+  const found = await inspectFirst(places);
+  if (found !== null) return found;
+  throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
+}
+
+function placesOf(name: string, dagsDir: string): readonly string[] {
+  return [join(dagsDir, `${name}.yaml`), join(dagsDir, `${name}.yml`)];
+}
+
+async function inspectFirst(places: readonly string[]): Promise<InspectedFile | null> {
   for (const path of places) {
     const bytes = await readIfFile(path);
     if (bytes === null) continue;
@@ -39,7 +52,7 @@ export async function inspectWorkflowFile(argument: string, dagsDir: string): Pr
     const stem = basename(path, extname(path));
     return { path, stem, text, problems: [...read.problems, ...problems] };
   }
-  throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
+  return null;
 }
 
 type Text = Pick<InspectedFile, "text" | "problems">;

@@ -256,7 +256,7 @@ export const OPEN_STEP_STATUSES = ["running", "retrying", "waiting"] as const sa
 /** A step that was under way when its attempt ended without telling how it went takes the attempt's end (4.3). */
 export function endIfOpen(step: StepState, end: "failed" | "aborted", at: number): StepState {
   const isOpen = OPEN_STEP_STATUSES.some((status) => status === step.status);
-  return isOpen ? { ...step, status: end, finishedAt: at } : step;
+  return isOpen ? { ...step, status: end, finishedAt: at, waiting: null } : step;
 }
 
 function finish(

@@ -22,7 +22,7 @@ import type { Workflow } from "../workflow/workflow.ts";
 import { filterHostEnv, withoutServiceEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
-import { newChildren } from "./children.ts";
+import { newChildren, type WorkflowNamed } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import type { Disk } from "./disk.ts";
 import { decline, refusalOf, unsigned } from "./decline.ts";
@@ -84,6 +84,7 @@ export interface AttemptHost extends ResendPorts {
   adopt(grant: Grant): Attempt;
   /** There is room for another attempt. */
   onRoom(): void;
+  readonly workflowNamed: WorkflowNamed;
 }
 
 /** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */

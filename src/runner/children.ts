@@ -13,8 +13,12 @@ import { stopReason } from "../run/stop.ts";
 import type { Attempt } from "./control.ts";
 import type { RunPolicy } from "./policy.ts";
 
+/** The text of the workflow of that name; null: there is none. */
+export type WorkflowNamed = (name: string) => Promise<string | Failure | null>;
+
 export interface ChildrenPorts extends ResendPorts {
   readonly client: RunnerClient;
+  readonly workflowNamed: WorkflowNamed;
   /** Executes a granted attempt on this runner, beside the parent's. */
   adopt(grant: Grant): Attempt;
   /** There is room for another attempt. */
@@ -65,7 +69,7 @@ async function start(
   request: ChildRequest,
   mode: WireRequest["mode"],
 ): Promise<ChildReply | Failure> {
-  const target = await findTarget(of, request.dag);
+  const target = await findTarget(ports, of, request.dag);
   if ("message" in target) return target;
   const body: WireRequest = {
     fence: of.attempt.fence,
@@ -90,10 +94,21 @@ function copyParams(params: ChildRequest["params"]): WireRequest["params"] {
   return params.kind === "tokens" ? { kind: "tokens", tokens: [...params.tokens] } : params;
 }
 
-/** Local documents win; what looks like a path is a file; everything else is the control plane's to know (S-128). */
-async function findTarget(of: ChildrenOf, dag: string): Promise<WireRequest["target"] | Failure> {
+/**
+ * Local documents win; what looks like a path is a file; every other name is looked for beside the runner, if it is the one of
+ * a command, and else is the control plane's to know (S-128).
+ */
+async function findTarget(
+  { workflowNamed }: ChildrenPorts,
+  of: ChildrenOf,
+  dag: string,
+): Promise<WireRequest["target"] | Failure> {
   if (of.locals.has(dag)) return { kind: "local", document: dag };
-  if (!/[/\\]|\.ya?ml$/.test(dag)) return { kind: "stored", name: dag };
+  if (!/[/\\]|\.ya?ml$/.test(dag)) {
+    const yaml = await workflowNamed(dag);
+    if (yaml === null) return { kind: "stored", name: dag };
+    return typeof yaml === "string" ? { kind: "text", name: dag, yaml } : yaml;
+  }
   const places = of.folders.flatMap((folder) =>
     [dag, `${dag}.yaml`, `${dag}.yml`].map((path) => resolve(folder, path))
   );

@@ -4,6 +4,7 @@ import type { Failure } from "../run/failure.ts";
 import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
 import type { Machine } from "./machine.ts";
+import type { WorkflowNamed } from "./children.ts";
 import type { Policy } from "./policy.ts";
 
 export interface RunnerOptions {
@@ -25,6 +26,8 @@ export interface RunnerOptions {
   readonly runtime: Runtime | Failure;
   /** What may happen on this machine; default: what workflows say. */
   readonly policy?: Policy;
+  /** Looks on this machine; absent: the control plane alone knows workflows by name. */
+  readonly workflowNamed?: WorkflowNamed;
   /** The process environment; steps see a filtered part of it. */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly machine: Machine;

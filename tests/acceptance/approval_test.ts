@@ -147,6 +147,28 @@ steps:
   ],
 );
 
+accept(
+  "R-20 CN-01 a run that waits is stopped at once, and the step for which it waited is aborted",
+  "steps:\n  - {id: a, run: echo work, approval: {prompt: Good?}}\n" +
+    "  - {id: t, action: human.task, with: {prompt: Well?}}\n  - {id: b, depends: a, run: touch @W/b}\n",
+  [
+    { args: [...START, "--run-id", "stop1"], out: ["Status: Waiting"] },
+    { args: ["stop", "w", "--run-id", "stop1"] },
+    {
+      args: ["status", "w", "--run-id", "stop1"],
+      out: ["Result: Aborted"],
+      notOut: ["[waiting]", "prompt:"],
+      check: ({ stdout }) => {
+        assert.match(stdout, /─a \(.*\) \[aborted\]/);
+        assert.match(stdout, /─t \(.*\) \[aborted\]/);
+        assert.match(stdout, /─b \[not_started\]/);
+      },
+    },
+    { args: ["approve", "w", "--run-id", "stop1", "--step", "a"], code: 1, err: ["aborted, not waiting"] },
+    { args: ["stop", "w", "--run-id", "stop1"], code: 1, err: ["is aborted, not running"] },
+  ],
+);
+
 acceptEach("S-122 S-115 approvals where nobody could decide, and rewinds to nowhere", [
   ["steps: [{id: a, run: x, approval: {rewind_to: zzz}}]", {
     code: 1,

@@ -276,6 +276,19 @@ accept(
   }],
 );
 accept(
+  "S-128 C-04 a name is looked for where start looks for it",
+  "steps:\n  - {id: a, action: dag.run, with: {dag: stored, params: A=1}}\n" +
+    "  - {id: b, depends: a, action: dag.run, with: {dag: none}}\n",
+  [{
+    args: START,
+    env: { DAGU_DAGS_DIR: "." },
+    write: { "stored.yaml": "params: {A: ''}\nsteps: [{id: k, run: 'echo $A > @W/o'}]\n" },
+    code: 1,
+    files: { o: "1\n" },
+    out: ["sub-run: stored:", 'there is no workflow "none"'],
+  }],
+);
+accept(
   "S-129 params as text, list and mapping; what is nested becomes JSON",
   `type: chain
 env: [{V: parent}]

@@ -55,7 +55,7 @@ export function acceptEach(
 async function make(call: Call, folder: string, dir: string): Promise<void> {
   for (const [path, text] of Object.entries(call.write ?? {})) {
     await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
-    await Deno.writeTextFile(join(folder, path), text);
+    await Deno.writeTextFile(join(folder, path), text.replaceAll("@W", folder));
   }
   const result = await dagu({
     args: call.args.map((word) => word.replaceAll("@W", folder)),

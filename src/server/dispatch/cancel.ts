@@ -5,6 +5,7 @@ import { insertDirective, lockLiveAttempt, updateAttempt } from "../store/attemp
 import { dequeueRun } from "../store/queue.ts";
 import type { Transaction } from "../store/db.ts";
 import { runsInOvertime } from "../store/overdue.ts";
+import { endOpenSteps } from "../store/steps.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
@@ -115,6 +116,7 @@ async function stopHeld(
   if (status === "queued" || status === "waiting") {
     const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
     await dequeueRun(tx, runId);
+    await endOpenSteps(tx, runId, "aborted", now.getTime());
     await finishRun(tx, runId, { status: "aborted", reason: "cancelled", failure, finishedAt: now });
     return { runId, runnerId: null };
   }

@@ -39,6 +39,7 @@ Deno.test("a parent keeps no place of its runner while it waits for a sub-run el
     random: () => 0,
     adopt: () => assert.fail("nothing is executed here"),
     onRoom: () => void rooms++,
+    workflowNamed: () => Promise.resolve(null),
   }, {
     attempt: { attemptId: ids.uuid(), attemptToken: "dagu_att_x", fence: 1 },
     locals: new Set(["kid"]),
