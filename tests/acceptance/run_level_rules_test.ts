@@ -162,6 +162,21 @@ acceptEach("R-38 R-39 selectors and labels", [
     err: ["labels and deprecated tags cannot both be set"],
   }],
 ]);
+accept(
+  "R-39 labels given at start are added, in small letters",
+  "labels: {Env: Prod}\nsteps: [{id: a, run: 'true'}]",
+  [
+    {
+      args: [...START, "--name", "labelled", "--labels", "X=Y,a b", "--tags", "X=y"],
+    },
+    {
+      args: ["history", "labelled", "--labels", "A,x=Y", "--format", "json"],
+      check: ({ stdout }) =>
+        assert.deepEqual(JSON.parse(stdout)[0].labels.toSorted(), ["a", "b", "env=prod", "x=y"]),
+    },
+    { args: [...START, "--labels", "-x=1"], code: 1, err: ['label the text "-x=1" is invalid'] },
+  ],
+);
 accept("R-40 a locked run id", "run_config: {disable_run_id_edit: true}\nsteps: [{id: a, run: 'true'}]", [
   { args: START },
   { args: [...START, "--run-id", "mine"], code: 1, err: ["disable_run_id_edit"] },

@@ -16,6 +16,7 @@ import { parseJson } from "../../server/triggers/json.ts";
 import type { Base } from "../../workflow/base.ts";
 import { readCallerParams } from "../../workflow/inputs.ts";
 import { parseExactJson } from "../../workflow/json.ts";
+import { runLabel } from "../../workflow/schema/policies.ts";
 import { Signature, withSignature } from "../../workflow/signature.ts";
 
 export interface BeginPorts {
@@ -37,7 +38,7 @@ const Submission = v.strictObject({
   fileStem: v.optional(v.string()),
   sourceDir: v.optional(v.string(), ""),
   params: v.optional(v.string(), ""),
-  labels: v.optional(v.array(v.string()), []),
+  labels: v.optional(v.array(runLabel), []),
   defaultWorkingDir: v.optional(v.string(), ""),
   enqueue: v.optional(v.literal(false)),
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),

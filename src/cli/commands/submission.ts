@@ -144,7 +144,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
   const root = readRun("root", flags.text("root"));
   if (root !== null && parent === null) throw new UserError("--root needs --parent");
   const dir = flags.text("default-working-dir");
-  const labels = [...flags.texts("labels"), ...flags.texts("tags")].flatMap((list) => list.split(","));
+  const labels = [...flags.texts("labels"), ...flags.texts("tags")].flatMap((list) => list.split(/[\s,]+/));
   const runId = flags.text("run-id");
   return {
     ...(runId === null ? {} : { dagRunId: runId }),
@@ -155,7 +155,7 @@ export function readFacts({ flags }: Context): Record<string, unknown> {
     ...(time === null ? {} : { scheduleTime: time }),
     ...(flags.has("singleton") ? { singleton: true } : {}),
     ...(dir === null ? {} : { defaultWorkingDir: absolute(dir) }),
-    ...(labels.length === 0 ? {} : { labels: labels.map((label) => label.trim()).filter(Boolean) }),
+    ...(labels.length === 0 ? {} : { labels: labels.filter(Boolean) }),
   };
 }
 

@@ -355,6 +355,14 @@ export const resources = v.pipe(
 // ---- labels (5.12) ----------------------------------------------------------------------------------------------
 
 export const LABEL = /^[a-z0-9][a-z0-9_.-]{0,62}(=[a-z0-9][a-z0-9_./-]{0,254})?$/;
+export const LABEL_FORM = "labels are key or key=value of a-z 0-9 . _ -";
+
+/** That a run is given beside its workflow's own. */
+export const runLabel = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.regex(LABEL, (issue) => `label ${kindOf(issue.input)} is invalid: ${LABEL_FORM}`),
+);
 
 /** `key` or `key=value`, lowercased, from a string, a list or a map. */
 export const labels = v.pipe(
@@ -376,8 +384,7 @@ export const labels = v.pipe(
       v.toLowerCase(),
       v.check(
         (text) => LABEL.test(text),
-        (issue) =>
-          complain(`label ${kindOf(issue.input)} is invalid`, "labels are key or key=value of a-z 0-9 . _ -"),
+        (issue) => complain(`label ${kindOf(issue.input)} is invalid`, LABEL_FORM),
       ),
     ),
     complain("labels must be a string, a list or a mapping"),

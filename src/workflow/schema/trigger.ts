@@ -13,7 +13,7 @@ import {
   text,
   textMap,
 } from "./fields.ts";
-import { LABEL } from "./policies.ts";
+import { LABEL, LABEL_FORM } from "./policies.ts";
 
 const EVENTS = [
   "push",
@@ -72,8 +72,7 @@ const runLabels = v.pipe(
     v.transform((label) => hasReference(label) ? label : label.toLowerCase()),
     v.check(
       (label) => hasReference(label) || LABEL.test(label),
-      (issue) =>
-        complain(`label ${quote(issue.input)} is invalid`, "labels are key or key=value of a-z 0-9 . _ -"),
+      (issue) => complain(`label ${quote(issue.input)} is invalid`, LABEL_FORM),
     ),
   )),
 );

@@ -233,7 +233,9 @@ async function list(
     throw refused("bad_request", "the cursor is not one of ours");
   }
   const dagRunId = query["dagRunId"]?.[0];
-  const labels = (query["labels"] ?? []).flatMap((list) => list.split(",")).map((label) => label.trim());
+  const labels = (query["labels"] ?? []).flatMap((list) => list.split(",")).map((label) =>
+    label.trim().toLowerCase()
+  );
   const rows = await listRuns(ports.db, {
     ...extra,
     statuses,

@@ -6,6 +6,7 @@ import { type CallerParams, readCallerParams } from "../../../workflow/inputs.ts
 import { UNSUPPORTED_PROFILES } from "../../../workflow/unsupported.ts";
 import { parseWorkflow } from "../../../workflow/parse.ts";
 import { errorLines, type Problem } from "../../../workflow/problem.ts";
+import { runLabel } from "../../../workflow/schema/policies.ts";
 import { partsOf, Signature } from "../../../workflow/signature.ts";
 import { publish } from "../../definitions/publish.ts";
 import { setSuspended } from "../../dispatch/suspend.ts";
@@ -51,7 +52,7 @@ export const StartBody = v.object({
   queue: v.optional(v.string()),
   /** Absent: 1 of a start, 5 of what waits for a slot. */
   priority: v.optional(Priority),
-  labels: v.optional(v.array(v.string())),
+  labels: v.optional(v.array(runLabel)),
   /** Refused while another run of the workflow is active (QU-04). */
   singleton: v.optional(v.boolean(), false),
   /** For workflows that name no `working_dir`. */
