@@ -7,6 +7,7 @@ import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
 import { checkWith } from "./named-action.ts";
 import { dockerRun } from "./schema/docker-run.ts";
+import { hasReference } from "./schema/fields.ts";
 import { harnessStep } from "./schema/harness.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
@@ -297,7 +298,7 @@ export function checkProviders(
 /** A name with a reference is checked when the step starts. */
 function checkProvider(name: string, path: Path, workflow: WrittenWorkflow, findings: Findings): void {
   const known = workflow.harnesses ?? {};
-  if (name.includes("${") || Object.hasOwn(known, name) || Object.hasOwn(BUILTIN_PROVIDERS, name)) return;
+  if (hasReference(name) || Object.hasOwn(known, name) || Object.hasOwn(BUILTIN_PROVIDERS, name)) return;
   const names = providerNames(Object.fromEntries(Object.entries(known).slice(0, 20)));
   const shown = Object.keys(known).length > 20 ? [...names, "..."] : names;
   findings.report(

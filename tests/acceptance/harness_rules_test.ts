@@ -90,6 +90,16 @@ acceptEach("A-11 what is refused at load", [
   ["harness: {provider: claude}\nsteps: [{id: a, run: echo}]", {}],
 ]);
 accept(
+  "A-12 V-03 a provider is named by a variable, with braces and without",
+  `harnesses: {e: {binary: echo}}
+env: [{P: e}]
+steps:
+  - {id: a, action: harness.run, with: {provider: $P, prompt: one}, stdout: @W/o}
+  - {id: b, depends: a, action: harness.run, with: {provider: "\${env.P}", prompt: two}, stdout: @W/o}
+`,
+  [{ args: START, files: { o: "one\ntwo\n" } }],
+);
+accept(
   "A-12 a provider that is still a reference",
   `
 steps: [{id: a, action: harness.run, with: {provider: "\${params.NONE}", prompt: x}}]
