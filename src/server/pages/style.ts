@@ -46,6 +46,7 @@ td ul { margin: 2px 0; padding-left: 18px; }
 .status.running, .status.retrying, .status.queued { color: var(--busy); }
 .status.waiting, .status.partially_succeeded, .status.aborted { color: var(--warn); }
 .failure { border-left: 3px solid var(--bad); padding-left: 10px; margin: 6px 0; }
+.failure p { white-space: pre-line; overflow-wrap: anywhere; }
 .failure pre { white-space: pre-wrap; color: var(--muted); margin: 4px 0; }
 button { font: inherit; padding: 6px 14px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: inherit; cursor: pointer; }
 form { margin: 12px 0; }
