@@ -9,6 +9,7 @@ import type { Log } from "../run/ports.ts";
 import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
+import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { runnerName } from "./runner-name.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
@@ -55,7 +56,14 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     version: VERSION,
     once: options.once,
     compress: false,
+    ...readDrain(env),
   });
+}
+
+/** `DAGU_RUNNER_DRAIN_TIMEOUT`: how long what runs may go on once the runner is asked to end. */
+export function readDrain(env: Readonly<Record<string, string>>): { readonly drainMs?: number } {
+  const drainMs = readSeconds(env, "DAGU_RUNNER_DRAIN_TIMEOUT", [1, LONGEST_S]);
+  return drainMs === null ? {} : { drainMs };
 }
 
 /** `k=v,k=v` of `DAGU_WORKER_LABELS` or `DAGU_RUNNER_LABELS`, and what the other variables say. */

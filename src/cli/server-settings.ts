@@ -8,6 +8,7 @@ import {
   type ServerSettings,
 } from "../server/settings.ts";
 import { UserError } from "./command.ts";
+import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { readTimeZone } from "./time-zone.ts";
 import { VERSION } from "./version.ts";
 
@@ -57,26 +58,6 @@ function readLease(env: Readonly<Record<string, string>>): Partial<ServerSetting
   const leaseMs = readSeconds(env, "DAGU_RUNS_LEASE", [30, 600]);
   if (leaseMs === null) return {};
   return { leaseMs, heartbeatMs: Math.min(SERVER_DEFAULTS.runner.heartbeatMs, Math.floor(leaseMs / 3)) };
-}
-
-/** 30 days. */
-const LONGEST_S = 2_592_000;
-const UNITS_S = new Map([["s", 1], ["m", 60], ["h", 3_600], ["d", 86_400]]);
-
-/** `90s`, `5m`, `24h`, `7d`: in milliseconds; null: not set. */
-export function readSeconds(
-  env: Readonly<Record<string, string>>,
-  name: string,
-  [least, most]: readonly [number, number],
-): number | null {
-  const text = env[name]?.trim() ?? "";
-  if (text === "") return null;
-  const [, count = "", unit = ""] = /^(\d{1,7})([smhd])$/.exec(text) ?? [];
-  const seconds = count === "" ? -1 : Number(count) * (UNITS_S.get(unit) ?? 1);
-  if (seconds < least || seconds > most) {
-    throw new UserError(`${name} must be from ${least}s to ${most}s, for example 90s or 5m; got "${text}"`);
-  }
-  return seconds * 1_000;
 }
 
 /** Three of them are for operators to set; 0: no limit. */

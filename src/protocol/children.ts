@@ -50,3 +50,16 @@ export const ChildReply = v.object({
   grant: v.nullable(Grant),
 });
 export type ChildReply = v.InferOutput<typeof ChildReply>;
+
+/** A child that is queued, and for which its parent's runner waits, is to be executed by that runner itself. */
+export const ChildClaimRequest = v.object({
+  fence: Count,
+  /** Makes it repeatable, as a claim's. */
+  claimId: v.pipe(v.string(), v.uuid()),
+  labels: Text,
+});
+export type ChildClaimRequest = v.InferOutput<typeof ChildClaimRequest>;
+
+/** null: it may not, or somebody else has it. */
+export const ChildClaimReply = v.object({ grant: v.nullable(Grant) });
+export type ChildClaimReply = v.InferOutput<typeof ChildClaimReply>;

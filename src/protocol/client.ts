@@ -12,7 +12,13 @@ import {
   PartReply,
 } from "./artifacts.ts";
 import { type Boot, formatBoot } from "./boot.ts";
-import { ChildReply, type ChildRequest, ChildView } from "./children.ts";
+import {
+  ChildClaimReply,
+  type ChildClaimRequest,
+  ChildReply,
+  type ChildRequest,
+  ChildView,
+} from "./children.ts";
 import { type CallResult, exchange, type Fetch, gzip, readBlob, readBytes, readJson } from "./exchange.ts";
 import {
   ClaimReply,
@@ -132,6 +138,12 @@ export interface RunnerClient {
     dagRunId: string,
     options: CallOptions,
   ): Promise<CallResult<ChildView>>;
+  claimChild(
+    attempt: AttemptCredential,
+    dagRunId: string,
+    body: ChildClaimRequest,
+    options: CallOptions,
+  ): Promise<CallResult<ChildClaimReply>>;
   cancelChild(attempt: AttemptCredential, dagRunId: string, options: CallOptions): Promise<CallResult<Empty>>;
   state(
     attempt: AttemptCredential,
@@ -288,6 +300,8 @@ export function newRunnerClient(ports: ClientPorts, options: ClientOptions): Run
       callJson(ChildReply, { path: attemptPath(attempt, "children"), attempt, json }, o),
     viewChild: (attempt, id, o) =>
       callJson(ChildView, { method: "GET", path: childPath(attempt, id), attempt }, o),
+    claimChild: (attempt, id, json, o) =>
+      callJson(ChildClaimReply, { path: `${childPath(attempt, id)}/claim`, attempt, json }, o),
     cancelChild: (attempt, id, o) =>
       callJson(Empty, { path: `${childPath(attempt, id)}/cancel`, attempt, json: {} }, o),
     state: (attempt, json, o) =>

@@ -3,10 +3,9 @@
  * in the spool, unless the control plane has taken it away.
  */
 import { join } from "node:path";
-import { type RunnerClient } from "../protocol/client.ts";
 import type { Grant } from "../protocol/grant.ts";
 import type { Directive, Settings } from "../protocol/messages.ts";
-import { resend, type ResendPorts } from "../protocol/resend.ts";
+import { resend } from "../protocol/resend.ts";
 import type { PrivateKey } from "../protocol/sealing.ts";
 import { execute } from "../run/execute.ts";
 import type { Failure } from "../run/failure.ts";
@@ -22,7 +21,7 @@ import type { Workflow } from "../workflow/workflow.ts";
 import { filterHostEnv, withoutServiceEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
 import { newChecks } from "./checks.ts";
-import { newChildren, type WorkflowNamed } from "./children.ts";
+import { type ChildrenPorts, newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
 import type { Disk } from "./disk.ts";
 import { decline, refusalOf, unsigned } from "./decline.ts";
@@ -51,8 +50,7 @@ import { fetchTriggerEnv } from "./trigger-inputs.ts";
 import { openWorkspace, type Owner, type Workspace } from "./workspace.ts";
 
 /** What the runner lends to each of its attempts. */
-export interface AttemptHost extends ResendPorts {
-  readonly client: RunnerClient;
+export interface AttemptHost extends ChildrenPorts {
   readonly log: Log;
   readonly machine: Machine;
   /** The machine's. */
@@ -80,11 +78,6 @@ export interface AttemptHost extends ResendPorts {
   onDirectives(directives: readonly Directive[]): void;
   /** Removes the containers of an attempt of which nothing goes on. Never throws. */
   reap(attemptId: string): Promise<void>;
-  /** Executes a sub-workflow's attempt beside the others; it takes no slot (QU-23). */
-  adopt(grant: Grant): Attempt;
-  /** There is room for another attempt. */
-  onRoom(): void;
-  readonly workflowNamed: WorkflowNamed;
 }
 
 /** `abandon` ends the waiting for a control plane that does not answer; what was not told stays in the spool. */

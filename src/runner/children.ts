@@ -19,10 +19,14 @@ export type WorkflowNamed = (name: string) => Promise<string | Failure | null>;
 export interface ChildrenPorts extends ResendPorts {
   readonly client: RunnerClient;
   readonly workflowNamed: WorkflowNamed;
-  /** Executes a granted attempt on this runner, beside the parent's. */
+  /** Executes a granted attempt on this runner, beside the parent's; it takes no slot (QU-23). */
   adopt(grant: Grant): Attempt;
   /** There is room for another attempt. */
   onRoom(): void;
+  /** Of this runner. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** It claims nothing (any more): who waits for a sub-workflow that only it may execute has to ask for that one. */
+  readonly isClosed: () => boolean;
 }
 
 export interface ChildrenOf {
@@ -51,8 +55,13 @@ export function newChildren(ports: ChildrenPorts, of: ChildrenOf): Children {
       if ("message" in reply) return reply;
       const { name, dagRunId } = reply.child;
       await onStarted({ name, dagRunId });
-      if (reply.grant !== null) return await execute(ports, of, reply, reply.grant, signal);
-      return await follow(ports, of, reply.child, signal);
+      for (let { grant } = reply;;) {
+        const result = grant === null ? null : await execute(ports, reply.child, grant, signal);
+        if (result !== null) return result;
+        const followed = await follow(ports, of, reply.child, signal);
+        if (!("grant" in followed)) return followed;
+        grant = followed.grant;
+      }
     },
     enqueue: async (request) => {
       const reply = await start(ports, of, request, "enqueue");
@@ -127,13 +136,13 @@ async function findTarget(
 
 // ---- on this runner ---------------------------------------------------------------------------------------------
 
+/** null: it was not executed to an end of its own. */
 async function execute(
   ports: ChildrenPorts,
-  of: ChildrenOf,
-  reply: ChildReply,
+  { name, dagRunId }: ChildView,
   grant: Grant,
   signal: AbortSignal,
-): Promise<ChildResult | Failure> {
+): Promise<ChildResult | null> {
   const attempt = ports.adopt(grant);
   using _stop = onAbort(signal, () => {
     const reason = stopReason(signal);
@@ -141,10 +150,8 @@ async function execute(
     else attempt.cancel(reason?.kind === "cancelled" ? reason.by : "its parent's time limit", false);
   });
   await attempt.done;
-  const { name, dagRunId } = reply.child;
   const state = attempt.result();
-  if (state === null) return await follow(ports, of, reply.child, signal);
-  return {
+  return state === null ? null : {
     name,
     dagRunId,
     status: state.status,
@@ -155,12 +162,13 @@ async function execute(
 
 // ---- elsewhere --------------------------------------------------------------------------------------------------
 
+/** To its end, or until it is for this runner to execute. */
 async function follow(
   ports: ChildrenPorts,
   of: ChildrenOf,
   first: ChildView,
   signal: AbortSignal,
-): Promise<ChildResult | Failure> {
+): Promise<ChildResult | Failure | { readonly grant: Grant }> {
   let child = first;
   const never = new AbortController().signal;
   using _place = givePlace(ports, of);
@@ -182,9 +190,24 @@ async function follow(
     );
     if (seen.ok) child = seen.value;
     else if (seen.failure.kind !== "aborted") return failure(child.name, seen.failure);
+    if (child.status !== "queued" || signal.aborted || !ports.isClosed()) continue;
+    const grant = await take(ports, of, child);
+    if (grant !== null) return { grant };
   }
   const { name, dagRunId, status, outputs } = child;
   return { name, dagRunId, status, outputs, failure: child.failure };
+}
+
+/** Nobody took it for as long as a look lasts; now this runner does, if it may. */
+async function take(ports: ChildrenPorts, of: ChildrenOf, child: ChildView): Promise<Grant | null> {
+  const body = { fence: of.attempt.fence, claimId: ports.ids.uuid(), labels: { ...ports.labels } };
+  const never = new AbortController().signal;
+  const got = await resend(
+    ports,
+    { signal: never },
+    (call) => ports.client.claimChild(of.attempt, child.dagRunId, body, call),
+  );
+  return got.ok ? got.value.grant : null;
 }
 
 /** The place of the parent, for as long as it only waits. */

@@ -32,6 +32,8 @@ export function hold(life: Life, attempt: Attempt): void {
 /** Whether attempts are taken, and who may change that. */
 export interface ClaimGate {
   isPaused: boolean;
+  /** For good. */
+  isClosed: boolean;
 }
 
 /**
@@ -46,11 +48,10 @@ export async function claimAll(
   gate: ClaimGate,
 ): Promise<RunnerEnd> {
   let end: RunnerEnd = "drained";
-  let isClaiming = true;
   let isRefused = false;
-  while (isClaiming || life.attempts.size > 0) {
-    if (isClaiming && life.draining.aborted) {
-      isClaiming = false;
+  while (!gate.isClosed || life.attempts.size > 0) {
+    if (!gate.isClosed && life.draining.aborted) {
+      gate.isClosed = true;
       await handBack(host, life);
       continue;
     }
@@ -58,19 +59,19 @@ export async function claimAll(
       await Promise.race([...life.attempts.values()].map((attempt) => attempt.done));
       continue;
     }
-    const free = isClaiming && !gate.isPaused ? freeSlots(options, life) : 0;
-    const claimed = await claim(options, host, ports, life, free, isClaiming);
+    const free = !gate.isClosed && !gate.isPaused ? freeSlots(options, life) : 0;
+    const claimed = await claim(options, host, ports, life, free, !gate.isClosed);
     if ("failure" in claimed) {
       const refusal = refusedEnd(claimed.failure, host);
       if (refusal === null) continue;
       end = refusal;
       isRefused = true;
-      isClaiming = false;
+      gate.isClosed = true;
       continue;
     }
     const { attempts } = claimed.reply;
     for (const grant of attempts) begin(options, host, life, grant, claimed.at);
-    if (options.once === true && attempts.length > 0) isClaiming = false;
+    if (options.once === true && attempts.length > 0) gate.isClosed = true;
   }
   return end;
 }

@@ -37,6 +37,8 @@ export interface RunnerOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly version: string;
+  /** How long what runs may go on when the runner drains; default: an hour (RS-02). */
+  readonly drainMs?: number;
   /** Claims one attempt, runs it, and is done. */
   readonly once?: boolean;
   /** Gzip larger bodies; default true. Pointless within one process. */

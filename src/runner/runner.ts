@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { newRunnerClient } from "../protocol/client.ts";
 import type { ResendPorts } from "../protocol/resend.ts";
 import { type AttemptHost, startAttempt } from "./attempt.ts";
-import { briefly, claimAll, freeSlots, hold, type Life } from "./claims.ts";
+import { briefly, claimAll, type ClaimGate, freeSlots, hold, type Life } from "./claims.ts";
 import { newContact } from "./contact.ts";
 import type { Attempt } from "./control.ts";
 import { newDirectives } from "./directives.ts";
@@ -28,7 +28,7 @@ export type { RunnerEnd, RunnerOptions } from "./options.ts";
 export interface Runner {
   /** Until drained; the signal's abort is a `drain()`. Call once. */
   run(signal: AbortSignal): Promise<RunnerEnd>;
-  /** No more claims; what runs goes on to its end (RS-02). */
+  /** No more claims; what runs goes on to its end, or is stopped when that takes too long (RS-02). */
   drain(): void;
   /** Cancels what runs too; a second time without grace. */
   stop(): void;
@@ -42,6 +42,9 @@ const ENGINE_SOCKETS = [
   "/run/crio/crio.sock",
 ];
 
+/** What runs may go on for so long when the runner drains (RS-02). */
+const DRAIN_MS = 3_600_000;
+
 /** How long a stopped runner tries to tell what it did before it leaves that to its next start. */
 const FAREWELL_MS = 30_000;
 
@@ -51,7 +54,13 @@ export function openRunner(options: RunnerOptions): Runner {
   const attempts = new Map<string, Attempt>();
   let isStopped = false;
 
-  const drain = (): void => draining.abort();
+  const drain = (): void => {
+    if (draining.signal.aborted) return;
+    draining.abort();
+    void options.clock.sleep(options.drainMs ?? DRAIN_MS, abandon.signal).then(() => {
+      if (!abandon.signal.aborted && !isStopped) stop();
+    });
+  };
   const stop = (): void => {
     drain();
     for (const attempt of attempts.values()) attempt.cancel("the runner's shutdown", isStopped);
@@ -106,7 +115,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const { settings, runnerId, privateKey = null } = identity;
 
   const budget = { limitBytes: settings.spoolMax, usedBytes: 0 };
-  const gate = { isPaused: false };
+  const gate: ClaimGate = { isPaused: false, isClosed: false };
   let isSuperseded = false;
   const heartbeat = newHeartbeat({ ...options, client }, {
     intervalMs: settings.heartbeatMs,
@@ -160,6 +169,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     onDirectives,
     reap: (attemptId) => engine.reap(runnerId, (other) => other !== attemptId, options.log),
     onRoom: () => life.onRoom(),
+    isClosed: () => gate.isClosed || gate.isPaused,
     adopt: (grant) => {
       const known = life.attempts.get(grant.attemptId);
       if (known !== undefined) return known;

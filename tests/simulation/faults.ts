@@ -96,8 +96,6 @@ export function heal(cast: Cast): void {
     worker.line.weather = CALM;
     worker.platter.isFull = false;
     worker.crashSoon(Number.POSITIVE_INFINITY);
-    // Whoever drains still may wait for a sub-run that only it could take: nobody waits for that for ever.
-    if (worker.readySince === null) worker.crash("process");
     worker.start();
   }
 }

@@ -6,7 +6,7 @@ import { openRunner, type Runner } from "../../runner/runner.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
-import { readCapacity, readKeepMs, readLabels } from "../local-runner.ts";
+import { readCapacity, readDrain, readKeepMs, readLabels } from "../local-runner.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";
 
@@ -45,6 +45,11 @@ export const command: Command = {
       type: "string",
       value: "DIR",
       help: "work folders, spool and identity (default $DAGU_HOME/runner)",
+    },
+    "drain-timeout": {
+      type: "string",
+      value: "TIME",
+      help: "how long what runs may go on after a SIGTERM (default 1h; DAGU_RUNNER_DRAIN_TIMEOUT)",
     },
     once: { type: "boolean", help: "execute one run, then end" },
   },
@@ -86,6 +91,11 @@ export const command: Command = {
       log: openLog(env),
       version: VERSION,
       once: flags.has("once"),
+      ...readDrain(
+        flags.text("drain-timeout") === null
+          ? env
+          : { DAGU_RUNNER_DRAIN_TIMEOUT: flags.text("drain-timeout") ?? "" },
+      ),
     });
     writeErr(`dagu worker for ${url}`);
     return await runUntilInterrupted(runner, context);

@@ -153,7 +153,7 @@ async function claimInside(
   runner: RunnerRow,
   request: ClaimRequest,
 ): Promise<Grant[]> {
-  const labels = { ...request.labels, ...(isTextRecord(runner.fixedLabels) ? runner.fixedLabels : {}) };
+  const labels = labelsOf(runner, request.labels);
   const fullQueues: string[] = [];
   const next = (limit: number): Promise<readonly Candidate[]> =>
     lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
@@ -261,6 +261,14 @@ async function expireForgotten(
 }
 
 const TextRecord = v.record(v.string(), v.string());
+
+/** What its registration token fixes wins over whatever a runner says. */
+export function labelsOf(
+  { fixedLabels }: Pick<RunnerRow, "fixedLabels">,
+  told: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return { ...told, ...(isTextRecord(fixedLabels) ? fixedLabels : {}) };
+}
 
 function isTextRecord(value: unknown): value is Record<string, string> {
   return v.is(TextRecord, value);

@@ -16,7 +16,8 @@ import {
   RegisterRequest,
 } from "../../protocol/messages.ts";
 import { isTerminal } from "../../run/event.ts";
-import { ChildRequest } from "../../protocol/children.ts";
+import { ChildClaimRequest, ChildRequest } from "../../protocol/children.ts";
+import { claimChild } from "../dispatch/claim-child.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
 import { readBoot } from "../../protocol/boot.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
@@ -227,6 +228,14 @@ export function runnerRoutes(
   app.get("/attempts/:attemptId/children/:dagRunId", async (c) => {
     const view = await viewChild(ports, await caller(c), c.req.param("dagRunId"), c.req.raw.signal);
     return view === null ? fail("not_found", "the attempt's run has no such child") : c.json(view);
+  });
+
+  app.post("/attempts/:attemptId/children/:dagRunId/claim", async (c) => {
+    const body = await read(c, ChildClaimRequest);
+    if (body instanceof Response) return body;
+    const who = { caller: await caller(c), runner: c.var.runner };
+    const answer = await claimChild(ports, settings, who, c.req.param("dagRunId"), body);
+    return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });
 
   app.post("/attempts/:attemptId/children/:dagRunId/cancel", async (c) => {

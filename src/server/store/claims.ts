@@ -70,6 +70,8 @@ export interface CandidateQuery {
   readonly limit: number;
   /** Queues found full in this transaction. */
   readonly fullQueues: readonly string[];
+  /** Only that run, also for a runner that is held: it is part of what the runner is to finish. */
+  readonly runId?: string;
 }
 
 /**
@@ -90,6 +92,7 @@ export async function lockCandidates(
   const required = Object.fromEntries(
     entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
   );
+  const { runId } = wanted;
   return await queryTogether<Candidate>(
     tx,
     sql`
@@ -104,7 +107,11 @@ export async function lockCandidates(
         where c.selector <@ ${JSON.stringify(offered)}::jsonb
           and c.selector @> ${JSON.stringify(required)}::jsonb
           and (not c.is_untrusted or ${offered["accept-untrusted"] === "true"})
-          and not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)
+          and ${
+      runId === undefined
+        ? sql`not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)`
+        : sql`c.class = (select class from run_queue where run_id = ${runId})`
+    }
           and (not c.needs_slot or (
             c.queue <> all(array(select jsonb_array_elements_text(${
       JSON.stringify(wanted.fullQueues)
@@ -115,7 +122,7 @@ export async function lockCandidates(
     from open o cross join lateral (
       select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost, q.rank
       from run_queue q join runs r on r.id = q.run_id
-      where q.class = o.class
+      where q.class = o.class ${runId === undefined ? sql`` : sql`and q.run_id = ${runId}`}
         and (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
         and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
           select 1 from runners o join runners_live l on l.runner_id = o.id

@@ -216,6 +216,16 @@ Deno.test("RS-02 a drain lets the run end; a stop cancels it", async () => {
   assert.equal(finalStatus(stopped), "aborted");
 });
 
+Deno.test("RS-02 a drain that takes too long stops what still runs", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(SLEEPY));
+  const { runner, end } = bench.start({ drainMs: 100 });
+  await bench.told("step.started");
+  runner.drain();
+  assert.equal(await end, "drained");
+  assert.equal(finalStatus(bench), "aborted");
+});
+
 Deno.test("RS-01 what an earlier process left is told to its end", async () => {
   await using bench = await openRunnerBench();
   const grant = await newGrant(HELLO);
