@@ -1,9 +1,9 @@
 /** `dag.run` and `dag.enqueue`: one child, or one for each item of `parallel` (workflow-language contract 4.16, 4.21). */
 import { type CallerParams, readCallerParams } from "../workflow/inputs.ts";
-import { isLongInteger, isMapping, parseExactJson } from "../workflow/json.ts";
+import { isMapping, parseExactJson } from "../workflow/json.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText } from "../workflow/select.ts";
-import { FAN_OUT_MAX } from "../workflow/schema/fanout.ts";
+import { FAN_OUT_MAX, isParallelItem } from "../workflow/schema/fanout.ts";
 import type { Parallel, SubRunAction } from "../workflow/workflow.ts";
 import type { RunStatus } from "./event.ts";
 import type { Failure } from "./failure.ts";
@@ -55,24 +55,18 @@ function planItems(
   if (expanded.length > FAN_OUT_MAX) {
     return invalid(`parallel has ${expanded.length} items, more than ${FAN_OUT_MAX}`, "split the work");
   }
-  const unusual = expanded.find((item) => !isScalar(item) && (!isMapping(item) || !isFlat(item)));
+  const unusual = expanded.find((item) => !isParallelItem(item));
   if (unusual !== undefined) {
     return invalid(
-      `a parallel item must be text, a number or a flat mapping, got ${JSON.stringify(unusual).slice(0, 80)}`,
+      `a parallel item must be a string, a number or a flat mapping, got ${
+        JSON.stringify(unusual).slice(0, 80)
+      }`,
       "use foreach for nested values",
     );
   }
   const planned = expanded.map((item, index) => plan(run, action, repeat, scope, index, { item }));
   const byKey = new Map(planned.map((one) => [one.request.key, one]));
   return [...byKey.values()];
-}
-
-function isFlat(item: Readonly<Record<string, unknown>>): boolean {
-  return Object.values(item).every((value) => isScalar(value) || value === null);
-}
-
-function isScalar(value: unknown): boolean {
-  return typeof value !== "object" || isLongInteger(value);
 }
 
 function plan(

@@ -28,6 +28,12 @@ acceptEach("S-99 S-100 S-101 S-102 what parallel refuses", [
   }],
   [fan("{items: [a], max_concurrent: 1001}"), { code: 1, err: ["1 through 1000"] }],
   [fan("[]"), { code: 1, err: ["parallel"] }],
+  ...["[true]", "[null]", "[[1]]", "{items: [{a: [1]}]}"].map((items) =>
+    [fan(items), { code: 1, err: ["a parallel item must be a string, a number or a flat mapping"] }] as const
+  ),
+  ...["true", "5"].map((form) =>
+    [fan(form), { code: 1, err: ["parallel must be a string, a list or a mapping"] }] as const
+  ),
   ["steps: [{id: a, action: log.write, with: {message: x}, parallel: [x]}]", {
     code: 1,
     err: ["parallel currently requires action: dag.run or dag.enqueue"],
@@ -42,6 +48,13 @@ accept(
   "S-103 a text that is a JSON array",
   `params: {LIST: '["a b", 2]'}\n${fan('"${params.LIST}"')}`,
   [{ args: START, check: printed("2 a b") }],
+);
+accept(
+  "S-102 S-103 what is in a text is held to the same",
+  `params: {LIST: "[true]"}\n${fan('"${params.LIST}"')}`,
+  [
+    { args: START, code: 1, err: ["a parallel item must be a string, a number or a flat mapping, got true"] },
+  ],
 );
 accept(
   "S-103 a text is cut at its separators, quotes keep words together, empty parts are dropped",

@@ -1,6 +1,6 @@
 /** `parallel`, `foreach` and the sub-workflow actions (4.16, 4.17, 4.21). */
 import * as v from "valibot";
-import { isMapping } from "../json.ts";
+import { isLongInteger, isMapping } from "../json.ts";
 import type { Parallel } from "../workflow.ts";
 import { complain, fields, isScalarValue, kindOf, string, text } from "./fields.ts";
 
@@ -23,18 +23,26 @@ function concurrency(field: string) {
 }
 
 /** Strings, numbers or flat maps (S-102). */
+export function isParallelItem(value: unknown): boolean {
+  return isWord(value) || (isMapping(value) && Object.values(value).every(isFlat));
+}
+
+function isWord(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || isLongInteger(value);
+}
+
+function isFlat(value: unknown): boolean {
+  return value === null || typeof value === "boolean" || isWord(value);
+}
+
 const item = v.pipe(
   v.unknown(),
   v.check(
-    (value) => isScalarValue(value) || (isMapping(value) && Object.values(value).every(isFlat)),
+    isParallelItem,
     (issue) =>
       complain(`a parallel item must be a string, a number or a flat mapping, got ${kindOf(issue.input)}`),
   ),
 );
-
-function isFlat(value: unknown): boolean {
-  return value === null || isScalarValue(value);
-}
 
 /** `{value: X}` and `{params: {...}}` are long forms of an item. */
 function plainItem(value: unknown): unknown {
@@ -51,7 +59,12 @@ const items = v.lazy((input): v.GenericSchema<unknown, string | unknown[]> =>
       v.minLength(1, complain("parallel needs at least one item")),
       v.maxLength(FAN_OUT_MAX, complain(`parallel takes at most ${FAN_OUT_MAX} items`)),
     )
-    : v.pipe(text, v.check((value) => value.trim() !== "", complain("parallel needs at least one item")))
+    : v.pipe(
+      v.string((issue) =>
+        complain(`parallel must be a string, a list or a mapping, got ${kindOf(issue.input)}`)
+      ),
+      v.check((value) => value.trim() !== "", complain("parallel needs at least one item")),
+    )
 );
 
 const parallelMap = v.pipe(
