@@ -19,8 +19,8 @@ export interface Call {
   readonly write?: Readonly<Record<string, string>>;
   /** Below the case's folder, after the call: exact text, a pattern, `true`: is there, `false`: is not. */
   readonly files?: Readonly<Record<string, string | RegExp | boolean>>;
-  /** More to look at. */
-  readonly check?: (result: DaguResult, folder: string) => void | Promise<void>;
+  /** More to look at; `home` is the `DAGU_HOME` of the call. */
+  readonly check?: (result: DaguResult, folder: string, home: string) => void | Promise<void>;
 }
 
 export const START = ["start", "w.yaml"];
@@ -64,6 +64,7 @@ async function make(call: Call, folder: string, dir: string): Promise<void> {
   });
   const story = `dagu ${call.args.join(" ")}\n${result.stdout}\n${result.stderr}`;
   assert.equal(result.code, call.code ?? 0, story);
+  if (call.args[0] === "validate") checkValidate(result, story);
   if (call.isSilent === true) assert.deepEqual([result.stdout, result.stderr], ["", ""], story);
   for (const text of call.out ?? []) {
     assert.ok(result.stdout.includes(text), `no "${text}" in stdout of ${story}`);
@@ -80,7 +81,15 @@ async function make(call: Call, folder: string, dir: string): Promise<void> {
   for (const [path, want] of Object.entries(call.files ?? {})) {
     await checkFile(join(folder, path), path, want, folder, story);
   }
-  await call.check?.(result, folder);
+  await call.check?.(result, folder, dir);
+}
+
+/** What holds of `validate` whatever the file (8.2): nothing on stdout, and a file that is wrong is told in one form. */
+function checkValidate({ code, stdout, stderr }: DaguResult, story: string): void {
+  assert.equal(stdout, "", story);
+  const isTold = /^Validation failed for .+\n- /m.test(stderr);
+  assert.equal(isTold || stderr.startsWith("dagu validate: "), code !== 0, story);
+  if (isTold) assert.doesNotMatch(stderr, /^Usage/m, story);
 }
 
 async function checkFile(

@@ -1,4 +1,6 @@
 /** Params, consts, env, dotenv, secrets (workflow-language contract 10.3). */
+import assert from "node:assert/strict";
+import { join } from "node:path";
 import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 accept(
@@ -125,5 +127,21 @@ steps: [{id: s, run: 'echo "$TOK"; printf %s "$TOK" | wc -c > @W/o'}]
     err: ["*******"],
     notErr: ["s3cr3tvalue"],
     notOut: ["s3cr3tvalue"],
+    check: async (_result, _folder, home) => {
+      const told = await filesHolding(home, "s3cr3tvalue");
+      assert.deepEqual(told, []);
+      assert.ok((await filesHolding(home, "*******")).some((path) => path.endsWith(".out")));
+    },
   }],
 );
+
+/** Logs, records, spools: whatever a home keeps. */
+async function filesHolding(dir: string, text: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory, isFile } of Deno.readDir(dir)) {
+    const path = join(dir, name);
+    if (isDirectory) found.push(...await filesHolding(path, text));
+    else if (isFile && (await Deno.readTextFile(path)).includes(text)) found.push(path);
+  }
+  return found;
+}
