@@ -300,7 +300,7 @@ function refuse(problems: readonly Problem[]): Checked {
 function fromIssue(place: DocumentPlace, issue: v.BaseIssue<unknown>, below: Path = []): Problem {
   const path = [...below, ...pathOf(issue)];
   const { code, message, remedy } = readComplaint(issue.message);
-  const field = [...path].reverse().find((part) => typeof part === "string") ?? "workflow";
+  const field = formatPath(path.slice(path.findLastIndex((part) => typeof part === "string"))) || "workflow";
   const needsName = /^(must|is|needs) /.test(message);
   return { ...place.problem(path, needsName ? `${field} ${message}` : message, remedy), code };
 }

@@ -1,4 +1,5 @@
 /** Sections 1.1 to 1.7 of the language, rule by rule, where the acceptance cases of section 10 have none. */
+import assert from "node:assert/strict";
 import { accept, acceptEach, START, VALIDATE } from "./harness.ts";
 
 const ONE = "steps: [{id: a, run: 'true'}]";
@@ -111,6 +112,22 @@ acceptEach("F-18 F-19 what does not go together, and texts where numbers belong"
   [`ssh: {host: h, user: u}\ncontainer: {image: alpine}\n${ONE}`, { code: 1, err: ["ssh", "container"] }],
   [`timeout_sec: "5"\n${ONE}`, { code: 1, err: ["timeout_sec"] }],
   [`smtp: {host: h, port: "25"}\n${ONE}`, {}],
+]);
+acceptEach("F-29 an item is named by its list and its place", [
+  [`secrets: [A]\n${ONE}`, { code: 1, err: ["secrets[0]: secrets[0] must be a mapping"] }],
+  [`shell_args: [x, [y]]\n${ONE}`, { code: 1, err: ["shell_args[1]: shell_args[1] must be a string"] }],
+]);
+acceptEach("R-39 labels of a list are texts or mappings of texts", [
+  [`labels: [a, {b: c}, 1]\n${ONE}`, { isSilent: true }],
+  [`labels: [[a]]\n${ONE}`, { code: 1, err: ["a label must be a string, got a list"] }],
+  [`labels: {a: [b]}\n${ONE}`, { code: 1, err: ["a label must be a string, got a list"] }],
+]);
+acceptEach("8.2 findings are told of files that are right otherwise", [
+  ["colour: red\nsteps: [{id: a, command: 'true'}]", {
+    code: 1,
+    check: ({ stderr }) =>
+      assert.match(stderr, /^Validation failed for w\.yaml\n- w\.yaml:1:1: colour: .*\n$/),
+  }],
 ]);
 acceptEach("F-22 F-23 keys that have moved", [
   [`precondition: "true"\n${ONE}`, { code: 1, err: ["preconditions"] }],

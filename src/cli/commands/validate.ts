@@ -1,6 +1,6 @@
 import { withBase } from "../../workflow/base.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
-import { errorLines, formatProblem, type Problem } from "../../workflow/problem.ts";
+import { errorLines, formatProblem } from "../../workflow/problem.ts";
 import { readBaseConfig } from "../base-config.ts";
 import { type Command, writeErr } from "../command.ts";
 import { locateHome } from "../home.ts";
@@ -21,15 +21,18 @@ export const command: Command = {
     const known = new Set(file.problems.map((one) => one.path));
     // The language knows no more of such a field than that it is not readable.
     const problems = [...file.problems, ...parsed.problems.filter((one) => !known.has(one.path))];
-    const isTold = (one: Problem): boolean =>
-      one.severity === "warning" && (one.notice !== "runtime-only" || flags.has("show-unresolved"));
-    for (const problem of problems.filter(isTold)) {
-      // One line each (8.2): who reads them may count them.
+    const errors = errorLines(problems, path);
+    if (errors.length > 0) {
+      writeErr(`Validation failed for ${path}`);
+      for (const line of errors) writeErr(`- ${line.replaceAll("\n", "\n  ")}`);
+      return 1;
+    }
+    // Findings are told of files that are right otherwise (8.2).
+    for (const problem of problems) {
+      if (problem.notice === "runtime-only" && !flags.has("show-unresolved")) continue;
+      // One line each: who reads them may count them.
       writeErr(formatProblem(problem, path).replaceAll(/\s*\n\s*/g, " "));
     }
-    if (problems.every(({ severity }) => severity === "warning")) return 0;
-    writeErr(`Validation failed for ${path}`);
-    for (const line of errorLines(problems, path)) writeErr(`- ${line.replaceAll("\n", "\n  ")}`);
-    return 1;
+    return 0;
   },
 };

@@ -58,7 +58,7 @@ const declaration = v.pipe(
     ),
   }, { of: "parameter" }),
   v.check(
-    (given) => Object.keys(given).length > 1,
+    (given) => given.name === undefined || Object.keys(given).length > 1,
     complain("a parameter needs more than a name", "add type, default, required or another field"),
   ),
   v.check((given) => given.name !== undefined, complain("a parameter needs a name", "add name: NAME")),
@@ -169,12 +169,10 @@ const simpleMap = v.pipe(
   ),
 );
 
-/** Keys that only a declaration has; without `name` it would read as values. */
-const DECLARATION_KEYS = ["type", "default", "eval", "required", "enum", "minimum", "maximum", "pattern"];
-
+/** Anything but `NAME: value` declares, and so needs a name. */
 function isDeclaration(item: Readonly<Record<string, unknown>>): boolean {
   const keys = Object.keys(item);
-  return keys.includes("name") || (keys.length > 1 && keys.every((key) => DECLARATION_KEYS.includes(key)));
+  return keys.length !== 1 || keys.includes("name");
 }
 
 const notAnItem = v.custom<ParamDeclaration[]>(

@@ -3,7 +3,7 @@ import { validateExpected, validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
 import { insertionText } from "../select.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
-import { complain, fields, isScalarValue, keyItem, kindOf, mapping, quote, string } from "./fields.ts";
+import { complain, fields, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
 
 const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
 
@@ -367,20 +367,20 @@ export const runLabel = v.pipe(
 /** `key` or `key=value`, lowercased, from a string, a list or a map. */
 export const labels = v.pipe(
   v.unknown(),
-  v.transform((value): unknown => {
-    if (typeof value === "string") return value.split(/[\s,]+/).filter((part) => part !== "");
-    if (v.is(mapping, value)) return Object.entries(value).map(([key, item]) => `${key}=${String(item)}`);
-    return Array.isArray(value)
+  v.transform((value): unknown =>
+    typeof value === "string"
+      ? value.split(/[\s,]+/).filter((part) => part !== "")
+      : isMapping(value)
+      ? labelsOf(value)
+      : Array.isArray(value)
       ? value.flatMap((item) =>
-        v.is(mapping, item)
-          ? Object.entries(item).map(([key, one]) => `${key}=${String(one)}`)
-          : [String(item)]
+        isMapping(item) ? labelsOf(item) : [isScalarValue(item) ? String(item) : item]
       )
-      : value;
-  }),
+      : value
+  ),
   v.array(
     v.pipe(
-      v.string(),
+      v.string((issue) => complain(`a label must be a string, got ${kindOf(issue.input)}`)),
       v.toLowerCase(),
       v.check(
         (text) => LABEL.test(text),
@@ -390,3 +390,7 @@ export const labels = v.pipe(
     complain("labels must be a string, a list or a mapping"),
   ),
 );
+
+function labelsOf(map: Readonly<Record<string, unknown>>): unknown[] {
+  return Object.entries(map).map(([key, value]) => isScalarValue(value) ? `${key}=${value}` : value);
+}

@@ -42,7 +42,7 @@ import { triggers, webhookRoot } from "./trigger.ts";
 import { unsupported } from "../unsupported.ts";
 
 /** Keys of the language that this version does not do yet: refused by name, never silently dropped. */
-const UNSUPPORTED = ["tools"];
+const UNSUPPORTED = ["tools", "tasks"];
 
 const handlers = fields({
   init: v.optional(step),

@@ -110,6 +110,8 @@ const refused: readonly [name: string, params: string, ...tokens: string[]][] = 
   ["3.1 a declaration without a name", "[{type: integer, default: 3}]", "needs a name"],
   ["3.1 a name that is none", "[{name: a-b, default: x}]", '"a-b"', "must match ^[A-Za-z][A-Za-z0-9_]*$"],
   ["3.1 a name that is none in a mapping", "{a-b: x}", '"a-b"', "must match ^[A-Za-z][A-Za-z0-9_]*$"],
+  ["3.1 an empty mapping", "[{}]", "needs a name"],
+  ["3.1 a list of one-key mappings", "[{REGION: eu, COUNT: 3}]", "invalid keys: REGION", "needs a name"],
   ["P-01 camelCase", "[{name: A, minLength: 1}]", "minLength", "min_length"],
   ["P-01 the nested shape", "[{count: {type: integer}}]", '"count"', "name:"],
   ["P-02 a name twice", "[{A: 1}, {name: A, default: 2}]", '"A"', "twice"],

@@ -164,6 +164,7 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     "path is not supported",
   ],
   ["11 tasks", `tasks: [{name: t}]${STEP}`, "tasks"],
+  ["11 tasks", `tasks: [x]${STEP}`, "tasks is not supported"],
   ["11 tools", `tools: [jq@1.7]${STEP}`, "tools is not supported"],
   ["11 k8s.run", `steps: [{id: a, action: k8s.run}]`, "k8s.run", "is not supported"],
   ["11 kubernetes.run", `steps: [{id: a, action: kubernetes.run}]`, "kubernetes.run", "is not supported"],
