@@ -121,7 +121,7 @@ accept(
   "S-60 a log_dir that cannot be written costs no run; an artifacts.dir that cannot, does",
   "log_dir: /proc/nope\nsteps: [{id: a, run: echo hi}]",
   [
-    { args: START, out: ["note: log_dir cannot be written"] },
+    { args: START, err: ["note: log_dir cannot be written"] },
     {
       args: ["start", "other.yaml"],
       write: { "other.yaml": "artifacts: {enabled: true, dir: /proc/nope}\nsteps: [{id: a, run: echo hi}]" },

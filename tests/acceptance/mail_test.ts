@@ -1,9 +1,9 @@
 /** Mail about runs (workflow-language contract R-42). */
 import assert from "node:assert/strict";
-import { dagu } from "../support/dagu.ts";
+import { dagu, type DaguResult } from "../support/dagu.ts";
 import { openMailServer } from "../support/mail-server.ts";
 
-async function start(yaml: string): Promise<{ code: number; stdout: string }> {
+async function start(yaml: string): Promise<DaguResult> {
   const home = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${home}/w.yaml`, yaml);
@@ -45,7 +45,7 @@ Deno.test("R-42 success and waiting are mailed to whom they concern", async () =
 });
 
 Deno.test("R-42 a mail that cannot be sent is noted and changes nothing", async () => {
-  const { code, stdout } = await start(`${head(1)}steps:\n  - {id: a, run: "true"}\n`);
+  const { code, stderr } = await start(`${head(1)}steps:\n  - {id: a, run: "true"}\n`);
   assert.equal(code, 0);
-  assert.match(stdout, /note: mail about the run was not sent/);
+  assert.match(stderr, /note: mail about the run was not sent/);
 });
