@@ -1,4 +1,5 @@
 /** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
+import * as v from "valibot";
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
 import { findDoor } from "./foreground.ts";
@@ -17,6 +18,7 @@ import { listRecords } from "./ahead/record.ts";
 import { readBaseConfig } from "./base-config.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
+import { DetailsAnswer, runPath } from "./run-json.ts";
 import { runnerName } from "./runner-name.ts";
 import { readPatience } from "./server-settings.ts";
 import { VERSION } from "./version.ts";
@@ -54,8 +56,12 @@ export async function connect(context: Context, reach: Reach = "own"): Promise<C
       return await inProcess(context, home, isFirst, reach);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
-      const door = reach === "door" ? await findDoor(home) : null;
-      if (door !== null) return remoteConnection(home, door.url, door.token);
+      const door = await findDoor(home);
+      if (door !== null) {
+        const through = remoteConnection(home, door.url, door.token);
+        if (reach === "door") return through;
+        await refuseOwnStep(context, through.api);
+      }
       if (isFirst && !context.flags.has("quiet")) {
         writeErr("waiting for another dagu on this DAGU_HOME to end");
       }
@@ -63,6 +69,18 @@ export async function connect(context: Context, reach: Reach = "own"): Promise<C
       if (context.interrupts.first.aborted) throw error;
     }
   }
+}
+
+/** A step that waited for the run that it belongs to would wait for ever. */
+async function refuseOwnStep({ env }: Context, api: Api): Promise<void> {
+  const { DAG_NAME: name = "", DAG_RUN_ID: dagRunId = "" } = env;
+  if (name === "" || dagRunId === "") return;
+  const answer = await api.get(runPath({ name, dagRunId })).catch(() => null);
+  if (!v.is(DetailsAnswer, answer) || answer.dagRunDetails.statusLabel !== "running") return;
+  throw new UserError(
+    `a step of run ${name}:${dagRunId} cannot wait for the DAGU_HOME that this run has until it ends\n` +
+      "Start a workflow by the action dag.run or by dagu enqueue instead, or set DAGU_HOME to another folder.",
+  );
 }
 
 function readRemote(context: Context): { url: string; token: string | null } | null {
