@@ -23,6 +23,8 @@ accept("S-122 AP-76 push back rewinds to the step that it names, and tells it wh
   {
     args: ["push-back", "w", "--run-id", "back1", "--step", "review", "--input", "FEEDBACK=shorter"],
     out: ["Pushed back step review (iteration 1); DAG-run queued for resume."],
+    // What was done again is told from its beginning.
+    err: ["draft │ draft 1 shorter\n"],
   },
   {
     args: ["push-back", "w", "--step", "review", "--input", "FEEDBACK=once more"],

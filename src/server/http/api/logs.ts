@@ -149,9 +149,13 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   let offset = from;
+  let followed = first.stream?.id;
   // The end is looked at before the bytes are read: what was written until then is sent before the end is told.
   for (let view: LogView | null = first; !signal.aborted; view = await viewLog(ports.db, place)) {
     const stream = view?.stream ?? null;
+    // Another attempt writes to a log of its own.
+    if (followed !== undefined && stream !== null && stream.id !== followed) offset = 0;
+    followed = stream?.id ?? followed;
     const piece = stream === null || stream.stored <= offset
       ? new Uint8Array()
       : await readLog(ports.db, stream.id, offset, PIECE_BYTES);
