@@ -1,4 +1,5 @@
 /** Conditions, retry, repeat, status, handlers (workflow-language contract 10.7, 10.8). */
+import assert from "node:assert/strict";
 import { accept, acceptEach, START } from "./harness.ts";
 
 accept(
@@ -41,7 +42,11 @@ steps:
     run: touch @W/o
 `,
   [
-    { args: ["start", "w.yaml", "--params", '{"L":"v12 beta"}'], files: { o: false } },
+    {
+      args: ["start", "w.yaml", "--params", '{"L":"v12 beta"}'],
+      files: { o: false },
+      check: ({ stdout }) => assert.match(stdout, /─s \[skipped\]/),
+    },
     { args: ["start", "w.yaml", "--params", '{"L":"v12\\nbeta"}'], files: { o: true } },
   ],
 );
@@ -58,7 +63,10 @@ accept("T-60 negate does not turn an error", evalCondition(", negate: true"), [
 
 const conditions = (text: string): string => `steps:\n  - {id: s, run: "true", preconditions: ${text}}\n`;
 acceptEach("T-61 bad conditions", [
-  [conditions("{condition: x}"), { code: 1 }],
+  [conditions("{condition: x}"), {
+    code: 1,
+    err: ["precondition must be a string or an array of strings"],
+  }],
   [conditions("[{command: x}]"), { code: 1, err: ["precondition has invalid key"] }],
   [conditions("[{eval: x}]"), { code: 1, err: ["expected is required when eval is set"] }],
   [conditions("[{condition: x, eval: y, expected: z}]"), { code: 1, err: ["only one of condition or eval"] }],
@@ -111,7 +119,12 @@ accept(
   - {id: a, run: "exit 8", continue_on: {exit_code: 8, mark_success: true}}
   - {id: b, depends: a, run: "touch @W/b"}
 `,
-  [{ args: START, out: ["Result: Succeeded"], files: { b: true } }],
+  [{
+    args: START,
+    out: ["Result: Succeeded"],
+    files: { b: true },
+    check: ({ stdout }) => assert.match(stdout, /─a .*\[succeeded\]/),
+  }],
 );
 
 accept(

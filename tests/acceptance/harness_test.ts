@@ -1,4 +1,5 @@
 /** Harnesses (workflow-language contract 10.11); what runs in containers is in tests/e2e/spine_test.ts. */
+import assert from "node:assert/strict";
 import { accept, acceptEach, START } from "./harness.ts";
 
 accept(
@@ -25,7 +26,12 @@ steps:
   - {id: b, action: harness.run, with: {prompt: hi, fallback: []}, continue_on: failed}
   - {id: c, run: "echo plain > @W/c"}
 `,
-  [{ args: START, out: ["Result: Partially Succeeded"], files: { a: "kept\n", c: "plain\n" } }],
+  [{
+    args: START,
+    out: ["Result: Partially Succeeded"],
+    files: { a: "kept\n", c: "plain\n" },
+    check: ({ stdout }) => assert.match(stdout, /─b .*\[failed\]/),
+  }],
 );
 
 accept(

@@ -164,7 +164,7 @@ const emits = (command: string): string => `steps:\n  - {id: s, run: '${command}
 acceptEach("T-49 the output file", [
   [emits("true"), { code: 1, err: ["was not emitted"] }],
   [emits('echo w=1 >> "$DAGU_OUTPUT_FILE"'), { code: 1, err: ["undeclared step output"] }],
-  [emits('printf "v=1\\n\\n" >> "$DAGU_OUTPUT_FILE"'), { code: 1 }],
+  [emits('printf "v=1\\n\\n" >> "$DAGU_OUTPUT_FILE"'), { code: 1, err: ["line 2 of the output file"] }],
   [emits('printf "v=1\\nv=2\\n" >> "$DAGU_OUTPUT_FILE"'), { code: 1, err: ["duplicate"] }],
 ], START);
 

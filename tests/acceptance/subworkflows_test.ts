@@ -72,7 +72,7 @@ steps: [{id: a, action: dag.run, with: {dag: kid}, parallel: "\${params.LIST}"}]
 name: kid
 steps: [{id: k, run: "true"}]
 `,
-  [{ args: START, code: 1 }],
+  [{ args: START, code: 1, err: ["parallel has no items"] }],
 );
 
 accept(
@@ -116,7 +116,10 @@ accept(
   [{ args: START, code: 1, err: ["duplicate foreach item key"], files: { w: false } }],
 );
 acceptEach("T-79 foreach is refused", [
-  ['steps: [{id: f, foreach: {items: [1], as: key, steps: [{id: w, run: "true"}]}}]', { code: 1 }],
+  ['steps: [{id: f, foreach: {items: [1], as: key, steps: [{id: w, run: "true"}]}}]', {
+    code: 1,
+    err: ["foreach.as"],
+  }],
   [
     'steps: [{id: f, run: "true", foreach: {items: [1], steps: [{id: w, run: "true"}]}}]',
     { code: 1, err: ["foreach cannot be combined with"] },
@@ -152,7 +155,7 @@ const complete = (
 accept("T-80 a human task", TASK, [
   { args: ["start", "--run-id", "h1", "--name", "t80", "w.yaml"], files: { o: false } },
   { args: ["status", "t80"], out: ["Waiting", "step id: ask", "prompt: Which window?", "form:"] },
-  { args: complete("night"), code: 1 },
+  { args: complete("night"), code: 1, err: ['input "window" must be one of am, pm'] },
   { args: ["status", "t80"], out: ["Waiting"] },
   {
     args: complete("pm"),
@@ -160,7 +163,7 @@ accept("T-80 a human task", TASK, [
     files: { o: "pm false\n" },
   },
   { args: complete("pm"), out: ["Human task ask was already completed."] },
-  { args: complete("am"), code: 1 },
+  { args: complete("am"), code: 1, err: ["was already completed with other input"] },
   { args: ["status", "t80"], out: ["Result: Succeeded"] },
 ]);
 
