@@ -207,7 +207,7 @@ export async function claimCandidates(
   { claimId }: Pick<ClaimRequest, "claimId">,
   candidates: readonly Candidate[],
 ): Promise<Taken> {
-  const slots = await lockSlots(tx, countByQueue(candidates));
+  const slots = await lockSlots(tx, countByQueue(candidates), now(ports));
   const begun: (NewAttempt & { readonly token: string })[] = [];
   const fullQueues = new Set<string>();
   const { leaseMs, startDeadlineMs } = settings.runner;

@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
 import { PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
+import { takeFromRates } from "./queue-rates.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
@@ -136,23 +137,33 @@ export async function lockCandidates(
   );
 }
 
-/** Free slots, held, of each of the queues, as many as are wanted or as there are; `beginAttempts` takes them. */
+/**
+ * Free slots, held, of each of the queues: as many as are wanted, as there are, and as its rate allows. `beginAttempts` takes
+ * all of them.
+ */
 export async function lockSlots(
   tx: Transaction,
   wanted: ReadonlyMap<string, number>,
+  now: Date,
 ): Promise<ReadonlyMap<string, number[]>> {
   if (wanted.size === 0) return new Map();
   const queues = [...wanted].map(([queue, count]) => ({ queue, count }));
-  const rows = await query<{ queue: string; n: number }>(
+  const rows = await query<{ queue: string; n: number; isRated: boolean }>(
     tx,
     sql`
-    select w.queue, s.n from jsonb_to_recordset(${JSON.stringify(queues)}::jsonb) as w(queue text, count int)
+    select w.queue, s.n, exists (select 1 from queues q where q.name = w.queue and q.rate_limit is not null) as "isRated"
+    from jsonb_to_recordset(${JSON.stringify(queues)}::jsonb) as w(queue text, count int)
     cross join lateral (
       select s.n from slots s where s.queue = w.queue and s.attempt_id is null and ${isWithinWidth}
       order by s.n limit w.count for update of s skip locked) s ${PREPARED}`,
   );
   const byQueue = Map.groupBy(rows, (row) => row.queue);
-  return new Map([...byQueue].map(([queue, list]) => [queue, list.map((row) => row.n)]));
+  const rated = Map.groupBy(rows.filter((row) => row.isRated), (row) => row.queue);
+  const counts = new Map([...rated].map(([queue, list]) => [queue, list.length]));
+  const within = counts.size === 0 ? counts : await takeFromRates(tx, counts, now);
+  return new Map(
+    [...byQueue].map(([queue, list]) => [queue, list.map((row) => row.n).slice(0, within.get(queue))]),
+  );
 }
 
 /** What the attempts of one claim have in common. */

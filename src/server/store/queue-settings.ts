@@ -17,6 +17,14 @@ export interface QueueChange {
   /** null: as the workflows say; absent: as it is. */
   readonly maxConcurrency?: number | null;
   readonly paused?: boolean;
+  /** null: no rate; absent: as it is. */
+  readonly rateLimit?: QueueRate | null;
+}
+
+/** At most so many claims in so many seconds, whenever these begin (QU-17). */
+export interface QueueRate {
+  readonly limit: number;
+  readonly periodSec: number;
 }
 
 /** A narrower queue stops no run: slots above the limit go when they are freed (INV-13). */
@@ -28,6 +36,10 @@ export async function saveQueue(db: Db, name: string, change: QueueChange, now: 
         ? known?.maxConcurrency ?? null
         : change.maxConcurrency,
       paused: change.paused ?? known?.paused ?? false,
+      ...(change.rateLimit === undefined ? {} : {
+        rateLimit: change.rateLimit?.limit ?? null,
+        ratePeriodS: change.rateLimit?.periodSec ?? null,
+      }),
       updatedAt: now,
     };
     await tx.insert(queues).values({ name, ...row }).onConflictDoUpdate({ target: queues.name, set: row });
@@ -52,6 +64,7 @@ export interface QueueFacts {
   readonly isSet: boolean;
   readonly maxConcurrency: number | null;
   readonly paused: boolean;
+  readonly rateLimit: QueueRate | null;
   readonly running: number;
   readonly queued: number;
   /** When the run that waits longest was ready to be claimed. */
@@ -65,6 +78,7 @@ export async function listQueues(db: Executor, name?: string): Promise<QueueFact
       name: string;
       is_set: boolean;
       paused: boolean;
+      rate: QueueRate | null;
       width: number;
       running: number;
       queued: number;
@@ -81,6 +95,8 @@ export async function listQueues(db: Executor, name?: string): Promise<QueueFact
       names as (
         select name from queues union select name from waiting union select name from places where running > 0)
     select n.name, q.name is not null as is_set, coalesce(q.paused, false) as paused,
+      case when q.rate_limit is not null
+        then jsonb_build_object('limit', q.rate_limit, 'periodSec', q.rate_period_s) end as rate,
       coalesce(q.max_concurrency, p.width, 0) as width, coalesce(p.running, 0) as running,
       coalesce(w.queued, 0) as queued, to_char(w.oldest at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as oldest
     from names n left join queues q on q.name = n.name left join waiting w on w.name = n.name
@@ -93,6 +109,7 @@ export async function listQueues(db: Executor, name?: string): Promise<QueueFact
     isSet: row.is_set,
     maxConcurrency: row.width === 0 ? null : row.width,
     paused: row.paused,
+    rateLimit: row.rate,
     running: row.running,
     queued: row.queued,
     oldestAt: row.oldest === null ? null : new Date(row.oldest),

@@ -19,9 +19,14 @@ import { Priority } from "./dags.ts";
 const MAX_WIDTH = 10_000;
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
 const Width = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_WIDTH));
+const Rate = v.object({
+  limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)),
+  periodSec: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(86_400)),
+});
 const ChangeBody = v.object({
   maxConcurrency: v.optional(v.nullable(Width)),
   paused: v.optional(v.boolean()),
+  rateLimit: v.optional(v.nullable(Rate)),
 });
 const MoveBody = v.object({
   priority: Priority,
@@ -38,10 +43,11 @@ const ItemsQuery = v.object({ limit: v.optional(Limit, "100"), cursor: v.optiona
 export function queueRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
   const change = async (name: string, body: v.InferOutput<typeof ChangeBody>): Promise<void> => {
-    const { maxConcurrency, paused } = body;
+    const { maxConcurrency, paused, rateLimit } = body;
     await saveQueue(ports.db, name, {
       ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
       ...(paused === undefined ? {} : { paused }),
+      ...(rateLimit === undefined ? {} : { rateLimit }),
     }, new Date(ports.clock.now()));
     ports.wake.notify("ready");
   };
@@ -128,6 +134,7 @@ async function toQueue(ports: ServerPorts, queue: QueueFacts): Promise<Record<st
     type: queue.isSet ? "global" : "dag-based",
     ...(queue.maxConcurrency === null ? {} : { maxConcurrency: queue.maxConcurrency }),
     paused: queue.paused,
+    ...(queue.rateLimit === null ? {} : { rateLimit: queue.rateLimit }),
     runningCount: queue.running,
     queuedCount: queue.queued,
     oldestQueuedAt: queue.oldestAt?.toISOString() ?? "",
