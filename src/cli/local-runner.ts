@@ -11,6 +11,7 @@ import type { Home } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { runnerName } from "./runner-name.ts";
+import { readLabels } from "./runner-labels.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
 
@@ -64,17 +65,6 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
 export function readDrain(env: Readonly<Record<string, string>>): { readonly drainMs?: number } {
   const drainMs = readSeconds(env, "DAGU_RUNNER_DRAIN_TIMEOUT", [1, LONGEST_S]);
   return drainMs === null ? {} : { drainMs };
-}
-
-/** `k=v,k=v` of `DAGU_WORKER_LABELS` or `DAGU_RUNNER_LABELS`, and what the other variables say. */
-export function readLabels(env: Readonly<Record<string, string>>): Record<string, string> {
-  const labels: Record<string, string> = {};
-  for (const pair of (env["DAGU_RUNNER_LABELS"] ?? env["DAGU_WORKER_LABELS"] ?? "").split(",")) {
-    const [key = "", value = ""] = pair.split("=", 2).map((part) => part.trim());
-    if (key !== "") labels[key] = value;
-  }
-  if (env["DAGU_RUNNER_ACCEPT_UNTRUSTED"] === "true") labels["accept-untrusted"] = "true";
-  return labels;
 }
 
 const DAY_MS = 86_400_000;

@@ -217,15 +217,17 @@ Deno.test("M6: NUL and half a character are told as the database can keep them",
   );
 });
 
-Deno.test("CL-06: a run that this runner may not take waits in the queue, where others see it", async () => {
+Deno.test("R-38: a run that the only runner may not take is refused; with the label it is taken", async () => {
   await using on = await openCase('worker_selector: {gpu: "yes"}\nsteps: [{id: s, run: "true"}]\n');
-  await using running = on.spawn(["start", "w.yaml"]);
-  await until("the run is known", async () => {
-    const { stdout } = await on.run(["history", "--status", "queued", "--format", "json"]);
-    return JSON.parse(stdout).length === 1 ? true : null;
-  });
-  assert.equal((await on.run(["stop", "w"])).code, 0);
-  assert.equal((await running.status).code, 1);
+  const asked = "worker_selector asks for gpu=yes, which this runner is not";
+  // Ahead of the database, and when it is there.
+  for (const args of [["start", "w.yaml"], ["history"], ["start", "--run-id", "own", "w.yaml"]]) {
+    const { code, stderr } = await on.run(args);
+    if (args[0] === "start") assert.deepEqual([code, stderr.includes(asked)], [1, true], stderr);
+  }
+  const labelled = await on.run(["start", "w.yaml"], { DAGU_RUNNER_LABELS: "gpu=yes,zone=x" });
+  assert.equal(labelled.code, 0, labelled.stderr);
+  assert.deepEqual((await history(on)).map(({ statusLabel }) => statusLabel), ["succeeded"]);
 });
 
 Deno.test("M1: a runner whose token is no good any more is admitted again with its run", async () => {

@@ -42,6 +42,7 @@ const Submission = v.strictObject({
   defaultWorkingDir: v.optional(v.string(), ""),
   enqueue: v.optional(v.literal(false)),
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+  runnerLabels: v.optional(v.record(v.string(), v.string())),
 });
 
 export interface Submitted {
@@ -62,7 +63,7 @@ export async function readSubmission(
   if (dagRunId !== null && !ports.isFresh) return null;
   const { spec, signature, name = null, fileStem: stem = null, labels, workerSelector: selector } =
     read.output;
-  const { sourceDir, defaultWorkingDir: defaultDir } = read.output;
+  const { sourceDir, defaultWorkingDir: defaultDir, runnerLabels } = read.output;
   const params = readCallerParams(read.output.params);
   const parsed = parseDefinition(ports.base, withSignature(spec, signature), name, null, { stem });
   if (!parsed.ok) return parsed;
@@ -72,6 +73,7 @@ export async function readSubmission(
   const place = { labels, selector, sourceDir, defaultDir, triggerActor: "local" };
   const plan = await planRunOf(definition, ports, {
     ...place,
+    ...(runnerLabels === undefined ? {} : { runnerLabels }),
     params,
     dagRunId,
     triggerType: "manual",

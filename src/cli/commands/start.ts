@@ -1,6 +1,7 @@
 import { type Command } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, tellEnd } from "../own-runner.ts";
+import { readLabels } from "../runner-labels.ts";
 import { SUBMISSION_OPTIONS, submit } from "./submission.ts";
 
 export const command: Command = {
@@ -19,7 +20,12 @@ export const command: Command = {
     const details = await runAndFollow(
       context,
       connection,
-      (workerSelector) => submit(context, connection, { enqueue: false, workerSelector }),
+      (workerSelector) =>
+        submit(context, connection, {
+          enqueue: false,
+          workerSelector,
+          ...(connection.plane === null ? {} : { runnerLabels: readLabels(context.env) }),
+        }),
       context.flags.has("quiet"),
     );
     return await tellEnd(context, connection, details);

@@ -43,6 +43,8 @@ export interface Place {
   readonly queue?: string;
   /** Which runner may take it, beside the workflow's own selector. */
   readonly workerSelector?: Readonly<Record<string, string>>;
+  /** Of the runner of this process, which alone is to take it. */
+  readonly runnerLabels?: Readonly<Record<string, string>>;
 }
 
 /** Asks for the run that the command line describes; returns when it is stored. */

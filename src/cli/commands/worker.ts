@@ -6,7 +6,8 @@ import { openRunner, type Runner } from "../../runner/runner.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
-import { readCapacity, readDrain, readKeepMs, readLabels } from "../local-runner.ts";
+import { readCapacity, readDrain, readKeepMs } from "../local-runner.ts";
+import { readLabels } from "../runner-labels.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";
 

@@ -40,6 +40,8 @@ export interface StartRequest {
   readonly labels?: readonly string[];
   /** Beside the workflow's own `worker_selector`. */
   readonly selector?: Readonly<Record<string, string>>;
+  /** Of the only runner that is to take it: a workflow that selects another one would wait for ever. */
+  readonly runnerLabels?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
   readonly trust?: Trust;
@@ -81,6 +83,14 @@ export async function planRunOf(
   const queue = request.queue ?? workflow.queue ?? name;
   if (queue.length > QUEUE_MAX_LENGTH) {
     return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
+  }
+  const lacking = missingLabels(workflow.workerSelector, request.runnerLabels);
+  if (lacking.length > 0) {
+    return refuse(
+      "bad_request",
+      `worker_selector asks for ${lacking.join(", ")}, which this runner is not (DAGU_RUNNER_LABELS); ` +
+        "start it on a server that has such a runner",
+    );
   }
   const bound = bindParams(workflow.params, request.params);
   if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
@@ -135,6 +145,16 @@ export async function planRunOf(
       approvalSha: request.approvalSha ?? null,
     },
   };
+}
+
+function missingLabels(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>> | undefined,
+): string[] {
+  if (labels === undefined) return [];
+  return Object.entries(selector)
+    .filter(([key, value]) => labels[key] !== value && labels[key] !== "*")
+    .map(([key, value]) => `${key}=${value}`);
 }
 
 /** No environment variable and no text of the database holds anything else. */

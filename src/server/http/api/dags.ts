@@ -67,6 +67,8 @@ export const StartBody = v.object({
   /** The run below which it is, and the outermost one. */
   parent: v.optional(RunRef),
   root: v.optional(RunRef),
+  /** Labels of the only runner that is to take it. */
+  runnerLabels: v.optional(v.record(v.string(), v.string())),
   /** Which runner may take it, beside the workflow's own selector. */
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -216,6 +218,7 @@ export async function requestOf(
     defaultDir: body.defaultWorkingDir ?? "",
     scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
     selector: body.workerSelector,
+    ...(body.runnerLabels === undefined ? {} : { runnerLabels: body.runnerLabels }),
   };
 }
 
