@@ -12,14 +12,12 @@ import {
 } from "../dispatch/human-tasks.ts";
 import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
-import { readSelector } from "../dispatch/selector.ts";
-import { healthOf } from "../http/api/access.ts";
+import { blockersIn, readConditions } from "../http/conditions.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
-import { listQueues } from "../store/queue-settings.ts";
-import { getRunner, listRunners } from "../store/runners.ts";
-import { type RunRow, statusOf } from "../store/runs.ts";
+import { getRunner } from "../store/runners.ts";
+import { statusOf } from "../store/runs.ts";
 import { wordsIn } from "./parts/fields.tsx";
 import { render } from "./render.ts";
 import { RunPage } from "./run.tsx";
@@ -39,7 +37,7 @@ export async function showRun(
       run={await readDetails(ports, run)}
       isFinal={isFinal(status)}
       runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
-      waits={status === "queued" ? await whyQueued(ports, run) : []}
+      waits={blockersIn((await readConditions(ports, [run])).get(run.id) ?? [])}
       needsApproval={status === "waiting" && run.approvalSha !== null}
       artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}
       {...(problem === undefined ? {} : { problem })}
@@ -62,24 +60,4 @@ export async function decideTask(
   const { nodes } = await readDetails(ports, run);
   const form = nodes.find((node) => node.step.name === request.step)?.form ?? null;
   return await completeTask(ports, request, typedInputs(form, words));
-}
-
-/** What a queued run waits for, as far as it can be told; empty: its turn comes. */
-async function whyQueued(ports: ServerPorts, run: RunRow): Promise<string[]> {
-  const [queue] = run.needsSlot ? await listQueues(ports.db, run.queue) : [];
-  const selector = Object.entries(readSelector(run));
-  const there = (await listRunners(ports.db)).filter((runner) =>
-    runner.state === "active" && !runner.held && healthOf(runner, ports.clock.now()) !== "unhealthy"
-  );
-  const isFull = queue?.maxConcurrency != null && queue.running >= queue.maxConcurrency;
-  return [
-    ...(queue?.paused ? [`queue ${queue.name} is paused`] : []),
-    ...(isFull
-      ? [`${queue.running} of ${queue.maxConcurrency} runs of queue ${queue.name} are running`]
-      : []),
-    ...(there.length === 0 ? ["no runner is connected that takes runs"] : []),
-    ...(selector.length === 0
-      ? []
-      : [`it wants a runner with ${selector.map(([key, value]) => `${key}=${value}`).join(", ")}`]),
-  ];
 }

@@ -1,5 +1,5 @@
 /** Queues as people see and set them: width, pause, what waits and what runs. */
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import type { Db, Executor, Transaction } from "./db.ts";
 import { ensureSlots } from "./queue.ts";
 import { query } from "./query.ts";
@@ -122,6 +122,16 @@ export async function runningIn(db: Executor, name: string): Promise<RunRow[]> {
     .innerJoin(attempts, eq(attempts.id, slots.attemptId)).innerJoin(runs, eq(runs.id, attempts.runId))
     .where(eq(slots.queue, name)).orderBy(asc(runs.id)).limit(1_000);
   return rows.map((row) => row.run);
+}
+
+/** From when on each of those runs that wait may be claimed. */
+export async function availableFrom(
+  db: Executor,
+  runIds: readonly string[],
+): Promise<ReadonlyMap<string, Date>> {
+  const rows = await db.select({ id: runQueue.runId, at: runQueue.availableAt }).from(runQueue)
+    .where(inArray(runQueue.runId, [...runIds]));
+  return new Map(rows.map(({ id, at }) => [id, at]));
 }
 
 /** Runs that wait for a slot of the queue, the next one first. */

@@ -54,6 +54,39 @@ onEveryServer("AP-90 AP-92 a queue tells what runs and what waits, the next one 
   assert.equal((await server.request("GET", "/api/v1/queues/nothing")).status, 404);
 });
 
+onEveryServer("QU-20 a queued run tells what it waits for", async (server) => {
+  const Told = v.array(
+    v.object({ type: v.string(), status: v.string(), reason: v.string(), message: v.string() }),
+  );
+  const told = async (name: string): Promise<string[]> => {
+    const { dagRunDetails } = await bodyOf(await server.request("GET", `/api/v1/dag-runs/${name}/${name}`));
+    return v.parse(v.optional(Told, []), Object(dagRunDetails).conditions)
+      .filter(({ status }) => status !== "True").map(({ type, reason }) => `${type} ${reason}`);
+  };
+  await enqueue(server, "one");
+  assert.deepEqual(await told("one"), [
+    "WorkerReady NoAvailableWorker",
+    "WorkerAssignmentReady AssignmentUnavailable",
+    "Runnable NoAvailableWorker",
+  ]);
+  const on = await withRunner(server);
+  assert.deepEqual(await claimed(on, 0), []);
+  await enqueue(server, "two");
+  assert.deepEqual(await claimed(on, 1), ["one"]);
+  assert.deepEqual(await told("one"), []);
+  assert.deepEqual((await told("two"))[0], "ConcurrencyReady MaxConcurrencyReached");
+  await bodyOf(await server.request("POST", "/api/v1/queues/line/pause"));
+  const { items } = await bodyOf(await server.request("GET", "/api/v1/queues/line/items"));
+  assert.match(JSON.stringify(items), /"QueueReady","status":"False".*"message":"queue line is paused"/);
+  const picky = `worker_selector: {gpu: "true"}\n${SPEC}`;
+  const body = { spec: picky, name: "three", dagRunId: "three" };
+  await bodyOf(await server.request("POST", "/api/v1/dag-runs", { body }));
+  assert.deepEqual((await told("three")).at(-1), "Runnable NoMatchingWorker");
+  await enqueue(server, "four", "empty");
+  await claimNow(on.bench, on.runner, { free: 0 });
+  assert.deepEqual((await told("four")).at(-1), "Runnable NoAvailableWorker");
+});
+
 onEveryServer("AP-93 INV-13 a queue is as wide as it was set to be", async (server) => {
   const on = await withRunner(server);
   const width = async (maxConcurrency: number | null): Promise<void> => {

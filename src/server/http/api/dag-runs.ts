@@ -16,6 +16,7 @@ import { getText } from "../../store/blobs.ts";
 import { listEvents } from "../../store/events.ts";
 import { listRuns, type RunFilter } from "../../store/runs.ts";
 import { refused, unwrap, valid } from "../answer.ts";
+import { readConditions } from "../conditions.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails, readOutputs } from "../runs-read.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
@@ -108,7 +109,9 @@ export function dagRunRoutes(
 
   app.get("/:name/:dagRunId", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
-    return c.json({ dagRunDetails: await readDetails(ports, run) });
+    const conditions = (await readConditions(ports, [run])).get(run.id);
+    const details = await readDetails(ports, run);
+    return c.json({ dagRunDetails: conditions === undefined ? details : { ...details, conditions } });
   });
 
   app.get("/:name/:dagRunId/outputs", async (c) => {

@@ -12,6 +12,7 @@ import {
 } from "../../store/queue-settings.ts";
 import { moveRun } from "../../dispatch/move.ts";
 import { refused, unwrap, valid } from "../answer.ts";
+import { readConditions } from "../conditions.ts";
 import type { GuardVariables } from "../guard.ts";
 import { toSummary } from "../shapes.ts";
 import { Priority } from "./dags.ts";
@@ -76,8 +77,10 @@ export function queueRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariable
     const { limit, cursor } = parsed.output;
     const { name } = await find(ports, c.req.param("name"));
     const rows = await waitingIn(ports.db, name, cursor, limit + 1);
+    const page = rows.slice(0, limit);
+    const conditions = await readConditions(ports, page);
     return c.json({
-      items: rows.slice(0, limit).map(toSummary),
+      items: page.map((run) => ({ ...toSummary(run), conditions: conditions.get(run.id) ?? [] })),
       ...(rows.length > limit ? { nextCursor: String(cursor + limit) } : {}),
     });
   });
