@@ -56,12 +56,9 @@ export async function connect(context: Context, reach: Reach = "own"): Promise<C
       return await inProcess(context, home, isFirst, reach);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
-      const door = await findDoor(home);
-      if (door !== null) {
-        const through = remoteConnection(home, door.url, door.token);
-        if (reach === "door") return through;
-        await refuseOwnStep(context, through.api);
-      }
+      const door = reach === "door" ? await findDoor(home) : null;
+      if (door !== null) return remoteConnection(home, door.url, door.token);
+      if (reach !== "door") await refuseOwnStep(context, home);
       if (isFirst && !context.flags.has("quiet")) {
         writeErr("waiting for another dagu on this DAGU_HOME to end");
       }
@@ -72,9 +69,12 @@ export async function connect(context: Context, reach: Reach = "own"): Promise<C
 }
 
 /** A step that waited for the run that it belongs to would wait for ever. */
-async function refuseOwnStep({ env }: Context, api: Api): Promise<void> {
+async function refuseOwnStep({ env }: Context, home: Home): Promise<void> {
   const { DAG_NAME: name = "", DAG_RUN_ID: dagRunId = "" } = env;
   if (name === "" || dagRunId === "") return;
+  const door = await findDoor(home);
+  if (door === null) return;
+  const { api } = remoteConnection(home, door.url, door.token);
   const answer = await api.get(runPath({ name, dagRunId })).catch(() => null);
   if (!v.is(DetailsAnswer, answer) || answer.dagRunDetails.statusLabel !== "running") return;
   throw new UserError(
