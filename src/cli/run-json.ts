@@ -37,6 +37,7 @@ export const RunDetails = v.object({
   params: v.optional(v.string(), ""),
   status: v.number(),
   statusLabel: v.string(),
+  queuedAt: v.string(),
   startedAt: v.string(),
   finishedAt: v.string(),
   nodes: v.array(Node),

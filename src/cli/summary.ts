@@ -29,7 +29,7 @@ export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtra
   const display = DISPLAY[run.statusLabel] ?? run.statusLabel;
   const nodes = nodesOf(run);
   const lines = [
-    `${display} - ${run.startedAt === "" ? run.finishedAt : run.startedAt}`,
+    `${display} - ${run.startedAt || run.finishedAt || run.queuedAt}`,
     `dag: ${run.name} (${elapsed(run.startedAt, run.finishedAt) || "0.0 s"})`,
     ...nodes.flatMap((node, index) =>
       nodeLines(node, extras.get(node.step.name), index === nodes.length - 1)

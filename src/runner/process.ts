@@ -137,11 +137,16 @@ function start(path: string, request: ProcessRequest, token: string): Deno.Child
     }).spawn();
   } catch (error) {
     const reason = error instanceof Deno.errors.PermissionDenied ? "not_executable" : "other";
-    const message = `cannot start "${request.argv[0]}": ${
-      error instanceof Error ? error.message : String(error)
-    }`;
-    return { kind: "not_started", reason, message };
+    const why = nulIn(request) ?? (error instanceof Error ? error.message : String(error));
+    return { kind: "not_started", reason, message: `cannot start "${request.argv[0]}": ${why}` };
   }
+}
+
+/** The system ends every word and variable at a NUL, so that none can be given one; null: none has. */
+function nulIn({ argv, env }: ProcessRequest): string | null {
+  if (argv.some((word) => word.includes("\0"))) return "its command line holds a NUL character";
+  const name = Object.keys(env).find((one) => env[one]?.includes("\0"));
+  return name === undefined ? null : `the variable ${name} holds a NUL character`;
 }
 
 interface Leader {

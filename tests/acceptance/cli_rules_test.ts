@@ -125,6 +125,11 @@ accept("8.3 8.4 a value may begin with a dash, an option is none", "params: x\n"
 ]);
 accept("R-20 R-37 a queued run that is stopped is aborted; its id is taken", ONE, [
   { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], out: ["r20"] },
+  {
+    args: ["status", "queued"],
+    check: ({ stdout }) =>
+      assert.match(stdout, /^Queued - 20\d\d-\d\d-\d\dT[\d:.]+Z\n.*\n[^]*\nStatus: Queued\n$/),
+  },
   { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], code: 1, err: ["r20"] },
   { args: ["stop", "queued", "--run-id", "r20"] },
   { args: ["status", "queued", "--run-id", "r20"], out: ["Aborted"] },

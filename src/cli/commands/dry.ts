@@ -237,6 +237,7 @@ function toDetails(name: string, workflow: Workflow, state: RunState): RunDetail
     params: "",
     status: 0,
     statusLabel: state.status,
+    queuedAt: "",
     startedAt: timeOf(state.startedAt),
     finishedAt: timeOf(state.finishedAt),
     nodes: [...state.steps, ...state.handlers.filter((node) => node.status !== "not_started")].map((node) =>

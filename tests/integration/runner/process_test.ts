@@ -93,6 +93,21 @@ Deno.test("0.3 a program that is not there, and one that may not be executed, ar
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("0.3 a NUL, which no word and no variable of a process can hold, is told by name", async () => {
+  const word = await runProcess(clock, shell("echo a\0b"), rules(), collect().sink, NEVER);
+  assert.deepEqual(word, {
+    kind: "not_started",
+    reason: "other",
+    message: 'cannot start "sh": its command line holds a NUL character',
+  });
+  const env = { PATH, A: "a\0b" };
+  const variable = await runProcess(clock, shell("true", { env }), rules(), collect().sink, NEVER);
+  assert.equal(
+    variable.kind === "not_started" && variable.message,
+    'cannot start "sh": the variable A holds a NUL character',
+  );
+});
+
 Deno.test("4.6.1 both streams arrive apart and byte for byte; nothing of the environment is inherited", async () => {
   const out = collect();
   await runProcess(
