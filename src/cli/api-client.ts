@@ -1,4 +1,6 @@
 /** The CLI's own calls to the API: of a server over the network, or of this process's control plane in memory. */
+import * as v from "valibot";
+import type { Problem } from "../workflow/problem.ts";
 import { UserError } from "./command.ts";
 
 export interface Api {
@@ -25,12 +27,34 @@ export interface ApiOptions {
   readonly fetch: (request: Request) => Promise<Response>;
 }
 
-/** An answer that says no. `status` is HTTP's. */
+/** An answer that says no. `status` is HTTP's; `problems`: those of a definition that it is about. */
 export class ApiError extends UserError {
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly problems: readonly Problem[] = [],
+  ) {
     super(message);
   }
 }
+
+const Refusal = v.object({
+  code: v.optional(v.string(), ""),
+  message: v.string(),
+  details: v.optional(v.unknown()),
+});
+
+const AboutDefinition = v.object({
+  problems: v.array(v.object({
+    code: v.picklist(["YAML_INVALID", "SPEC_INVALID", "MOUNT_INVALID", "IMAGE_REFERENCE_INVALID"]),
+    severity: v.picklist(["error", "warning"]),
+    path: v.string(),
+    position: v.nullable(v.object({ line: v.number(), column: v.number() })),
+    message: v.string(),
+    remedy: v.string(),
+  })),
+});
 
 const TRIES_MAX = 20;
 
@@ -87,11 +111,13 @@ async function reach(options: ApiOptions, request: Request): Promise<Response> {
 }
 
 function toError(response: Response, json: unknown, text: string): ApiError {
-  if (typeof json === "object" && json !== null && "message" in json && typeof json.message === "string") {
-    const code = "code" in json && typeof json.code === "string" ? json.code : "";
-    return new ApiError(response.status, code, json.message);
+  const refusal = v.safeParse(Refusal, json);
+  if (!refusal.success) {
+    return new ApiError(response.status, "", `the server answered ${response.status}: ${text.slice(0, 200)}`);
   }
-  return new ApiError(response.status, "", `the server answered ${response.status}: ${text.slice(0, 200)}`);
+  const { code, message, details } = refusal.output;
+  const about = v.safeParse(AboutDefinition, details);
+  return new ApiError(response.status, code, message, about.success ? about.output.problems : []);
 }
 
 /** Reconnects where the last event left off, as browsers do, while the signal allows. */

@@ -20,6 +20,8 @@ import type { NamedText, Step, Workflow } from "./workflow.ts";
 
 export interface Notice {
   readonly path: Path;
+  /** Where it stands, when that is not where its path leads. */
+  readonly at?: Path;
   readonly token: string;
   readonly reason: string;
   /** `runtime-only`: depends on the run, so it is told only to who asks. */
@@ -230,14 +232,14 @@ function judgeContext(reference: Extract<Reference, { kind: "context" }>, place:
 /** A const sees earlier ones only; what it asks of itself, of later ones or of a run is told on demand. */
 function constNotices(workflow: Workflow): Notice[] {
   const known = new Set<string>();
-  return workflow.consts.flatMap(({ name, value }) => {
+  return workflow.consts.flatMap(({ name, value }, index) => {
     const notices = listReferences(value).flatMap((reference): Notice[] => {
       if (reference.kind === "name" || (reference.kind === "consts" && known.has(reference.name))) return [];
       const isDeclared = reference.kind !== "consts" ||
         workflow.consts.some((one) => one.name === reference.name);
       const reason = isDeclared ? "namespace_unavailable" : "unknown_const_name";
       const kind = isDeclared ? "runtime-only" : "defect";
-      return [{ path: ["consts", name], token: reference.token, reason, kind }];
+      return [{ path: ["consts", name], at: ["consts", index, name], token: reference.token, reason, kind }];
     });
     known.add(name);
     return notices;

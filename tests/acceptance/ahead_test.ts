@@ -77,7 +77,7 @@ Deno.test("C-01: a mistake in the file is told without a database", async () => 
   const { code, stdout, stderr } = await on.run(["start", "w.yaml"]);
   assert.equal(code, 1);
   assert.equal(stdout, "");
-  assert.match(stderr, /^dagu start: w:1:10: steps\[0\]\.runn: /);
+  assert.match(stderr, /^dagu start: w\.yaml:1:10: steps\[0\]\.runn: /);
   assert.equal(await hasDatabase(on), false);
   assert.deepEqual(await records(on), []);
 });

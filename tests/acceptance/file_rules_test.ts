@@ -122,6 +122,13 @@ acceptEach("R-39 labels of a list are texts or mappings of texts", [
   [`labels: [[a]]\n${ONE}`, { code: 1, err: ["a label must be a string, got a list"] }],
   [`labels: {a: [b]}\n${ONE}`, { code: 1, err: ["a label must be a string, got a list"] }],
 ]);
+accept("F-29 where a run is refused, mistakes stand in the file that was given", `colour: red\n${ONE}`, [
+  ...[["start", "w.yaml"], ["start", "@W/w"], ["enqueue", "w.yaml"], ["dry", "w.yaml"]].map((args) => ({
+    args,
+    code: 1,
+    err: ["w.yaml:1:1: colour: workflow has invalid keys: colour"],
+  })),
+]);
 acceptEach("8.2 findings are told of files that are right otherwise", [
   ["colour: red\nsteps: [{id: a, command: 'true'}]", {
     code: 1,

@@ -12,6 +12,7 @@ interface Case {
 }
 
 const P = '- {id: p, run: "true", outputs: [{name: v}]}';
+const P_STEP = `steps: [${P.slice(2)}]\n`;
 const CASES: readonly Case[] = [
   {
     title: "unknown_const_name",
@@ -348,6 +349,14 @@ function expectTold(stderr: string, told: readonly Told[]): void {
   assert.deepEqual(missing, [], stderr);
   assert.equal(lines.length, told.length, stderr);
 }
+
+accept(
+  "2.11 F-29 a const is named, and found in its list",
+  `consts:\n  - a: x\n  - b: "\${consts.no}"\n${P_STEP}`,
+  [
+    { args: VALIDATE, err: ["w.yaml:3:5: consts.b: ${consts.no} was left unchanged"] },
+  ],
+);
 
 for (const { title, yaml, defects = [], later = [] } of CASES) {
   accept(`2.11 ${title}`, yaml, [

@@ -224,7 +224,8 @@ export function openAhead(options: AheadOptions): LocalPlane {
     const submitted = await readSubmission(options, await request.bytes());
     if (submitted === null) return null;
     if (!submitted.ok) {
-      return Response.json({ code: submitted.code, message: submitted.message }, { status: BAD_REQUEST });
+      const { code, message, details } = submitted;
+      return Response.json({ code, message, details }, { status: BAD_REQUEST });
     }
     const { planned, kept } = submitted;
     ahead = { run: newRunAhead(planned, kept.at), record: await createRecord(options.home, kept) };

@@ -10,6 +10,7 @@ import { runPath, Started } from "../run-json.ts";
 import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { UNSUPPORTED_PROFILES } from "../../workflow/unsupported.ts";
 import { isWorkflowName } from "../../workflow/names.ts";
+import { errorLines } from "../../workflow/problem.ts";
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { readSignature } from "../signature-file.ts";
@@ -84,7 +85,7 @@ type Facts = Place & Readonly<Record<string, unknown>>;
 async function startWorkflow(context: Context, connection: Connection, facts: Facts): Promise<unknown> {
   const file = await readOrExplain(context, connection);
   if (file instanceof UserError) return await startStored(context, connection, facts, file);
-  return await connection.api.post("/dag-runs", {
+  const submission = {
     spec: file.text,
     signature: await readSignature(file.path),
     ...nameOf(context, "name"),
@@ -92,7 +93,14 @@ async function startWorkflow(context: Context, connection: Connection, facts: Fa
     sourceDir: dirname(absolute(file.path)),
     ...paramsOf(context),
     ...facts,
-  });
+  };
+  try {
+    return await connection.api.post("/dag-runs", submission);
+  } catch (error) {
+    // Its problems stand in a file, which the server does not know.
+    if (!(error instanceof ApiError) || error.problems.length === 0) throw error;
+    throw new UserError(errorLines(error.problems, file.path).join("\n"));
+  }
 }
 
 async function readOrExplain(context: Context, { home }: Connection): Promise<WorkflowFile | UserError> {
