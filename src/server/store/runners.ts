@@ -1,5 +1,5 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
-import { and, desc, eq, gt, lt, ne, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, gte, lt, ne, or, sql } from "drizzle-orm";
 import type { Boot } from "../../protocol/boot.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
@@ -163,6 +163,14 @@ export async function listRunners(db: Executor): Promise<ListedRunner[]> {
     lastSeenAt: row.runners_live?.lastSeenAt ?? null,
     free: row.runners_live?.free ?? null,
   }));
+}
+
+/** Notes that the control plane is up. Answers false, and notes nothing: it was not noted for longer than `mostMs`, or never. */
+export async function beatInTime(db: Executor, now: Date, mostMs: number): Promise<boolean> {
+  const rows = await db.update(controlHeartbeat).set({ lastAt: now })
+    .where(and(eq(controlHeartbeat.id, 1), gte(controlHeartbeat.lastAt, new Date(now.getTime() - mostMs))))
+    .returning({ id: controlHeartbeat.id });
+  return rows.length > 0;
 }
 
 /**

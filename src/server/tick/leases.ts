@@ -6,7 +6,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { type DueAttempt, dueAttempts, extendLeases } from "../store/attempts.ts";
 import type { Db } from "../store/db.ts";
-import { beat } from "../store/runners.ts";
+import { beat, beatInTime } from "../store/runners.ts";
 
 /** Idempotent, safe to run concurrently: every item is a transaction of its own that looks again under its locks. */
 export async function sweepLeases(ports: ServerPorts, settings: ServerSettings): Promise<void> {
@@ -26,6 +26,7 @@ export async function sweepLeases(ports: ServerPorts, settings: ServerSettings):
  * Answers the gap in milliseconds; 0: none.
  */
 async function forgiveOutage(db: Db, settings: ServerSettings, now: Date): Promise<number> {
+  if (await beatInTime(db, now, settings.outageMs)) return 0;
   return await db.transaction(async (tx) => {
     const gapMs = await beat(tx, now);
     if (gapMs <= settings.outageMs) return 0;
