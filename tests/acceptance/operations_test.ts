@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { openCase, openService, until } from "./case.ts";
 
-Deno.test("CM-22 dagu queue: width, pause, what waits", async () => {
+Deno.test("CM-22 QU-17 dagu queue: width, rate, pause, what waits", async () => {
   await using on = await openCase(
     "queue: line\nsteps: [{id: s, run: 'while [ ! -e @W/go ]; do sleep 0.1; done'}]\n",
   );
@@ -14,6 +14,9 @@ Deno.test("CM-22 dagu queue: width, pause, what waits", async () => {
   };
   assert.equal(await said("queue"), "nothing is queued, and no queue is set\n");
   assert.equal(await said("queue", "set", "line", "--max-concurrency", "2"), "queue line: 2 at once\n");
+  const rated = await said("queue", "set", "line", "--rate", "10/1m");
+  assert.equal(rated, "queue line: 2 at once, 10 in 60 s\n");
+  assert.equal(await said("queue", "set", "line", "--rate", "0"), "queue line: 2 at once\n");
   assert.equal(await said("queue", "pause", "line"), "queue line: 2 at once, paused\n");
   await said("enqueue", "--run-id", "one", "w.yaml");
   assert.match(await said("queue", "list"), /\nline +0 +1 +2 +paused +20\d\d-/);
@@ -21,6 +24,9 @@ Deno.test("CM-22 dagu queue: width, pause, what waits", async () => {
   assert.equal(await said("queue", "resume", "line"), "queue line: 2 at once\n");
   await until("the run is claimed", async () => await service.status("one") === "running" ? true : null);
   assert.match(await said("queue"), /\nline +1 +0 +2 +open +-\n/);
+  const second = await on.run(["enqueue", "--run-id", "two", "--singleton", "w.yaml"]);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /run w:one is running, and this one is to be the only one/);
   await on.write("go", "");
   for (
     const [args, message] of [
@@ -29,6 +35,7 @@ Deno.test("CM-22 dagu queue: width, pause, what waits", async () => {
         ["queue", "set", "line", "--max-concurrency", "many"],
         "--max-concurrency must be a number from 0 to 10000",
       ],
+      [["queue", "set", "line", "--rate", "often"], "--rate must be such as 10/60s, or 0 for none"],
       [["queue", "pause"], "Usage: dagu queue"],
     ] as const
   ) {
