@@ -137,6 +137,15 @@ for (const [index, [params, words, err]] of REFUSED.entries()) {
 
 const declares = (params: string, ...err: string[]) =>
   [`params: ${params}\n${SHOW}`, { code: 1, err }] as const;
+acceptEach("P-02 F-16 each name that is declared again is told at its place", [
+  ["params:\n  - A: 1\n  - {name: A, default: 2}\n  - B=1\n  - B=2\nsteps: [{id: a, run: x}]\n", {
+    code: 1,
+    err: [
+      '- w.yaml:3:5: params[1]: parameter "A" is declared twice',
+      '- w.yaml:5:5: params[3]: parameter "B" is declared twice',
+    ],
+  }],
+]);
 acceptEach("3.1 declarations that are refused", [
   declares("[{name: A}]", "more than a name"),
   declares('[{name: "9A", default: x}]', '"9A"', "must match ^[A-Za-z][A-Za-z0-9_]*$"),

@@ -208,11 +208,14 @@ const written = v.pipe(
       ? v.pipe(scalar, v.transform((value) => fromTokens(splitParams(insertionText(value)))))
       : simpleMap
   ),
-  v.check((entries) => new Set(entries.map((one) => one.name)).size === entries.length, (issue) => {
-    const names = issue.input.map((one) => one.name);
-    return complain(
-      `parameter ${quote(names.find((one, index) => names.indexOf(one) !== index) ?? "")} is declared twice`,
-    );
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const seen = new Set<string>();
+    for (const [index, { name }] of dataset.value.entries()) {
+      const message = complain(`parameter ${quote(name)} is declared twice`);
+      if (seen.has(name)) addIssue({ message, path: [keyItem(index, null)] });
+      seen.add(name);
+    }
   }),
   v.check(
     (entries) => entries.every(({ name }) => !RESERVED.includes(name)),
