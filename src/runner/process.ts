@@ -32,6 +32,8 @@ export type ProcessEnd =
 const TOKEN_NAME = "DAGU_PROCESS_TOKEN";
 /** How long output may follow its process: pipes are empty long before, unless somebody else holds them. */
 const DRAIN_MS = 2_000;
+/** A pipe that gives nothing for so long, after its process has ended, is empty. */
+const EMPTY_MS = 200;
 
 /**
  * Runs one process to its end. Output goes to `sink` chunk by chunk, each awaited, so a slow sink stops the process at
@@ -61,11 +63,8 @@ export async function runProcess(
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
   let isDrained = false;
-  const output = Promise.all([
-    feed(child, request.stdin),
-    pump(child.stdout, "stdout", sink),
-    pump(child.stderr, "stderr", sink),
-  ]).then(() => {
+  const pumps = [openPump(child.stdout, "stdout", sink), openPump(child.stderr, "stderr", sink)];
+  const output = Promise.all([feed(child, request.stdin), ...pumps.map(({ done }) => done)]).then(() => {
     isDrained = true;
     return null;
   }, (error: unknown) => {
@@ -84,7 +83,10 @@ export async function runProcess(
   signal.removeEventListener("abort", onAbort);
   await stopping;
   signalGroup(family, "SIGKILL");
+  const over = new AbortController();
+  if (!isDrained) pumps.forEach((pump) => pump.end(clock, over.signal));
   const broken = await output;
+  over.abort();
   if (broken !== null) throw broken.error;
   return { kind: "exited", exitCode: status.code };
 }
@@ -206,25 +208,51 @@ const FIRST_BYTES = 4_096;
 /** What a pipe holds. */
 const MOST_BYTES = 65_536;
 
+interface Pump {
+  /** Resolves at the end of the stream; rejects when the sink does. */
+  readonly done: Promise<void>;
+  /** Has it read what is in the pipe, and no more: whoever left the group holds the pipe for as long as it lives. */
+  end(clock: Clock, signal: AbortSignal): void;
+}
+
 /** Not `for await`: it lets go of its reader at the end, which makes an exception with a stack each time. */
-async function pump(
-  stream: ReadableStream<Uint8Array>,
-  name: StreamName,
-  sink: OutputSink,
-): Promise<void> {
+function openPump(stream: ReadableStream<Uint8Array>, name: StreamName, sink: OutputSink): Pump {
   const reader = stream.getReader({ mode: "byob" });
-  let sizeBytes = FIRST_BYTES;
-  try {
-    while (true) {
-      const { done, value } = await reader.read(new Uint8Array(sizeBytes));
-      if (done) return;
-      if (value.length === sizeBytes) sizeBytes = MOST_BYTES;
-      await sink.write(name, value);
+  let isReading = false;
+  let count = 0;
+  let leftBytes = Infinity;
+
+  async function pump(): Promise<void> {
+    let sizeBytes = FIRST_BYTES;
+    try {
+      while (leftBytes > 0) {
+        isReading = true;
+        const { done, value } = await reader.read(new Uint8Array(sizeBytes));
+        isReading = false;
+        if (done) return;
+        count++;
+        leftBytes -= value.length;
+        if (value.length === sizeBytes) sizeBytes = MOST_BYTES;
+        await sink.write(name, value);
+      }
+      await reader.cancel();
+    } catch (error) {
+      await reader.cancel().catch(() => {});
+      throw error;
     }
-  } catch (error) {
-    await reader.cancel().catch(() => {});
-    throw error;
   }
+
+  async function end(clock: Clock, signal: AbortSignal): Promise<void> {
+    leftBytes = MOST_BYTES;
+    while (!signal.aborted) {
+      const before = count;
+      await clock.sleep(EMPTY_MS, signal);
+      // A slow sink is no empty pipe.
+      if (isReading && count === before) return await reader.cancel().catch(() => {});
+    }
+  }
+
+  return { done: pump(), end: (clock, signal) => void end(clock, signal) };
 }
 
 interface Family {
@@ -245,8 +273,21 @@ async function endFamily(clock: Clock, family: Family, stop: StopRules): Promise
     if (!(await isAlive(family))) return;
     await clock.sleep(Math.max(0, Math.min(pauseMs, deadline - clock.mono())), stop.hurry);
   }
-  signalGroup(family, "SIGKILL");
-  for (const pid of await strays(family)) sendSignal(pid, "SIGKILL");
+  await killFamily(clock, family);
+}
+
+const LOOKS_MAX = 100;
+const LOOK_MS = 10;
+
+/** A process that is just being started shows no environment: nobody is left when two looks in a row find nobody. */
+async function killFamily(clock: Clock, family: Family): Promise<void> {
+  for (let looks = 0, quiet = 0; looks < LOOKS_MAX && quiet < 2; looks++) {
+    if (looks > 0) await clock.sleep(LOOK_MS);
+    signalGroup(family, "SIGKILL");
+    const left = await strays(family);
+    for (const pid of left) sendSignal(pid, "SIGKILL");
+    quiet = left.length === 0 ? quiet + 1 : 0;
+  }
 }
 
 function signalGroup(family: Family, signal: string): void {

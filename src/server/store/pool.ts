@@ -33,7 +33,7 @@ const TRIES = 4;
 type Work<T> = (transaction: TransactionSql) => T | Promise<T>;
 
 /** Before another try: of chance length, and longer the more there were. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 200;
 
 export interface PausePorts {
   readonly clock: Pick<Clock, "sleep">;

@@ -176,6 +176,23 @@ Deno.test("S-97 what ignores the signal is killed after the grace, detached chil
   assert.equal(await isGone(unique(98702)), true);
 });
 
+Deno.test("S-97 what left the group with its pipes in hand is not waited for, however slow the sink", async () => {
+  let bytes = 0;
+  const sink: OutputSink = {
+    write: async (_stream, chunk) => {
+      // Longer than output may follow its process.
+      await clock.sleep(1_500);
+      bytes += chunk.length;
+    },
+  };
+  const never = new AbortController().signal;
+  const script = "setsid env -i sleep 98716 & head -c 60000 /dev/zero";
+  const end = await runProcess(clock, shell(script), rules(), sink, never);
+  assert.deepEqual([end, bytes], [{ kind: "exited", exitCode: 0 }, 60_000]);
+  assert.equal(await isThere(unique(98716)), true, "it goes on");
+  await new Deno.Command("pkill", { args: ["-f", `sleep ${unique(98716)}`] }).output();
+});
+
 Deno.test("CN-06 a forced stop skips the grace", async () => {
   const out = collect();
   const stop = new AbortController();

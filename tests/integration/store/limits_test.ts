@@ -1,6 +1,7 @@
 /** Transactions that stand in each other's way, on the real Postgres (PG-06, CL-12). */
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { systemClock } from "../../../src/runner/clock.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { isBusy, isConnectionLost } from "../../../src/server/store/failure.ts";
 import { POOL_OPTIONS, withSafeTransactions } from "../../../src/server/store/pool.ts";
@@ -42,7 +43,12 @@ Deno.test("PG-06 a deadlock ends by itself: the one that gave way is tried again
   const client = postgres(on.url, { ...POOL_OPTIONS, max: 4 });
   await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
   let pauses = 0;
-  const clock = { sleep: () => Promise.resolve(void pauses++) };
+  const clock = {
+    sleep: (ms: number) => {
+      pauses++;
+      return systemClock().sleep(ms);
+    },
+  };
   const sql = withSafeTransactions(client, { clock, random: Math.random });
   await sql`create table two (id int primary key, n int not null)`;
   await sql`insert into two values (1, 0), (2, 0)`;
