@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, type Flags, UserError, writeErr, writeOut } from "../command.ts";
-import { readSeconds } from "../seconds.ts";
+import { parseSeconds } from "../seconds.ts";
 import { timeText } from "./run-list.ts";
 import { formatTable } from "./table.ts";
 
@@ -96,7 +96,7 @@ function readWidth(text: string): number | null {
 function readRate(text: string): { readonly limit: number; readonly periodSec: number } | null {
   if (text === "0") return null;
   const [, limit = "", time = ""] = /^(\d{1,4})\/(\w+)$/.exec(text) ?? [];
-  const periodMs = limit === "" ? null : readSeconds({ "--rate": time }, "--rate", [1, 86_400]);
+  const periodMs = limit === "" ? null : parseSeconds("--rate", time, [1, 86_400]);
   if (periodMs === null) throw new UserError(`--rate must be such as 10/60s, or 0 for none, got "${text}"`);
   return { limit: Number(limit), periodSec: periodMs / 1_000 };
 }

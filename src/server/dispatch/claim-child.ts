@@ -2,13 +2,13 @@
 import type { ChildClaimReply, ChildClaimRequest } from "../../protocol/children.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { isLive, renewLeases } from "../store/attempts.ts";
+import { isLive } from "../store/attempts.ts";
 import { claimedBy, lockCandidates, lockClaim } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { childOf } from "../store/runs.ts";
 import { admitHeld, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
-import { claimCandidates, labelsOf } from "./claim.ts";
+import { claimCandidates, labelsOf, renewRepeated } from "./claim.ts";
 import { readGrants } from "./grants.ts";
 
 export type ChildClaimed = { readonly ok: true; readonly reply: ChildClaimReply } | ReportRefusal;
@@ -28,8 +28,7 @@ export async function claimChild(
     await lockClaim(tx, request.claimId);
     const repeated = await claimedBy(tx, request.claimId, runner.id);
     if (repeated === null) return await take(tx, held.run.id);
-    const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
-    await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);
+    await renewRepeated(tx, ports, settings, runner, repeated);
     return repeated;
   });
   if ("code" in taken) return taken;

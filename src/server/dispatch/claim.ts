@@ -165,9 +165,7 @@ async function claimInside(
     next(request.free),
   ]);
   if (repeated !== null) {
-    // The runner counts its lease from this very request, so we must not count it from the first.
-    const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
-    await renewLeases(tx, runner.id, repeated.map((attemptId) => ({ attemptId })), expiresAt);
+    await renewRepeated(tx, ports, settings, runner, repeated);
     return await readGrants(tx, settings, repeated);
   }
   const begun: Begun[] = [];
@@ -261,6 +259,18 @@ async function expireForgotten(
 }
 
 const TextRecord = v.record(v.string(), v.string());
+
+/** Of a repeated claim: the runner counts its lease from this very request, so we must not count it from the first. */
+export async function renewRepeated(
+  tx: Transaction,
+  ports: ServerPorts,
+  settings: ServerSettings,
+  runner: Pick<RunnerRow, "id">,
+  attemptIds: readonly string[],
+): Promise<void> {
+  const expiresAt = new Date(ports.clock.now() + settings.runner.leaseMs);
+  await renewLeases(tx, runner.id, attemptIds.map((attemptId) => ({ attemptId })), expiresAt);
+}
 
 /** What its registration token fixes wins over whatever a runner says. */
 export function labelsOf(

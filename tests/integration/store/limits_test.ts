@@ -1,6 +1,7 @@
 /** Transactions that stand in each other's way, on the real Postgres (PG-06, CL-12). */
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import type { Clock } from "../../../src/run/ports.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { isBusy, isConnectionLost } from "../../../src/server/store/failure.ts";
@@ -15,12 +16,14 @@ async function openBench() {
   const time = newFakeClock();
   const bench = { ports: newTestPorts(database.db, time.clock), settings: TEST_SETTINGS, time };
   const other = postgres(database.url ?? "", { max: 2, onnotice: () => {} });
+  const client = postgres(database.url ?? "", { ...POOL_OPTIONS, max: 4 });
   return {
     bench,
     other,
-    url: database.url ?? "",
+    /** As the product opens it. */
+    safe: (clock: Pick<Clock, "sleep">) => withSafeTransactions(client, { clock, random: Math.random }),
     [Symbol.asyncDispose]: async () => {
-      await other.end({ timeout: 1 });
+      await Promise.all([other.end({ timeout: 1 }), client.end({ timeout: 1 })]);
       await database[Symbol.asyncDispose]();
     },
   };
@@ -40,8 +43,6 @@ Deno.test("PG-06 who waits for a lock for too long is told so, and what it wante
 
 Deno.test("PG-06 a deadlock ends by itself: the one that gave way is tried again", async () => {
   await using on = await openBench();
-  const client = postgres(on.url, { ...POOL_OPTIONS, max: 4 });
-  await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
   let pauses = 0;
   const clock = {
     sleep: (ms: number) => {
@@ -49,7 +50,7 @@ Deno.test("PG-06 a deadlock ends by itself: the one that gave way is tried again
       return systemClock().sleep(ms);
     },
   };
-  const sql = withSafeTransactions(client, { clock, random: Math.random });
+  const sql = on.safe(clock);
   await sql`create table two (id int primary key, n int not null)`;
   await sql`insert into two values (1, 0), (2, 0)`;
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -68,12 +69,7 @@ Deno.test("PG-06 a deadlock ends by itself: the one that gave way is tried again
 
 Deno.test("PG-06 a process that stands still in a transaction holds up others for seconds only", async () => {
   await using on = await openBench();
-  const client = postgres(on.url, { ...POOL_OPTIONS, max: 2 });
-  await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
-  const sql = withSafeTransactions(client, {
-    clock: { sleep: () => Promise.resolve() },
-    random: Math.random,
-  });
+  const sql = on.safe(systemClock());
   const run = await queueRun(on.bench);
   const frozen = Promise.withResolvers<void>();
   const held = Promise.withResolvers<void>();

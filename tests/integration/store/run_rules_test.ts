@@ -17,6 +17,7 @@ import {
   claimNow,
   claimOne,
   type DispatchBench,
+  ONE_STEP,
   onEveryDatabase,
   type QueuedRun,
   queueRun,
@@ -26,7 +27,6 @@ import {
   tell,
 } from "../../support/dispatch.ts";
 
-const STEP = 'steps: [{id: a, run: "true"}]';
 const ASKING = "steps: [{id: a, action: human.task, with: {prompt: '?'}}]";
 const SAVED = { author: "test", refuseProblems: true };
 const FAILED: RunEventBody = {
@@ -67,9 +67,9 @@ onEveryDatabase(
     };
     assert.deepEqual(
       [
-        await queueOf(STEP),
-        await queueOf(`queue: own\n${STEP}`),
-        await queueOf(`queue: own\n${STEP}`, "asked"),
+        await queueOf(ONE_STEP),
+        await queueOf(`queue: own\n${ONE_STEP}`),
+        await queueOf(`queue: own\n${ONE_STEP}`, "asked"),
       ],
       ["w", "own", "asked"],
     );
@@ -80,15 +80,15 @@ onEveryDatabase(
   "QU-11 QU-12 a queue is as wide as it was set to be, else as its workflow says, else one",
   async (bench) => {
     const runner = await addRunner(bench);
-    const enqueue = async (name: string, text = STEP): Promise<void> => {
+    const enqueue = async (name: string, text = ONE_STEP): Promise<void> => {
       for (let n = 0; n < 3; n++) await queueRun(bench, { definition: { text, name }, needsSlot: true });
     };
     await enqueue("plain");
     assert.deepEqual(await names(bench, runner), ["plain"]);
-    await enqueue("wide", `max_active_runs: 2\n${STEP}`);
+    await enqueue("wide", `max_active_runs: 2\n${ONE_STEP}`);
     assert.deepEqual(await names(bench, runner), ["wide", "wide"]);
     await saveQueue(bench.ports.db, "set", { maxConcurrency: 1 }, new Date());
-    await enqueue("set", `max_active_runs: 2\n${STEP}`);
+    await enqueue("set", `max_active_runs: 2\n${ONE_STEP}`);
     assert.deepEqual(await names(bench, runner), ["set"]);
   },
 );
@@ -130,7 +130,7 @@ onEveryDatabase("QU-21 what is taken out of a queue is kept, as aborted, with th
 
 onEveryDatabase("QU-05 QU-23 a run keeps its slot for its sub-runs, which need none", async (bench) => {
   const runner = await addRunner(bench);
-  await queueRun(bench, { definition: { text: STEP, name: "w" }, needsSlot: true });
+  await queueRun(bench, { definition: { text: ONE_STEP, name: "w" }, needsSlot: true });
   const grant = await claimOne(bench, runner);
   assert.ok((await tell(bench, runner, grant, 1, [STARTED])).ok);
   const child = await startChild(bench.ports, bench.settings, await callerOf(runner, grant), {
@@ -138,13 +138,13 @@ onEveryDatabase("QU-05 QU-23 a run keeps its slot for its sub-runs, which need n
     key: "a/0",
     step: "a",
     mode: "run",
-    target: { kind: "text", name: "child", yaml: STEP },
+    target: { kind: "text", name: "child", yaml: ONE_STEP },
     params: { kind: "none" },
     workerSelector: {},
     queue: null,
   });
   assert.ok(child.ok && child.reply.grant !== null, "it is given at once, though the queue is full");
-  await queueRun(bench, { definition: { text: STEP, name: "w" }, needsSlot: true });
+  await queueRun(bench, { definition: { text: ONE_STEP, name: "w" }, needsSlot: true });
   assert.deepEqual(await names(bench, runner), [], "its parent has the slot");
 });
 
@@ -167,7 +167,7 @@ onEveryDatabase(
 
 onEveryDatabase("AT-05 a retry runs the definition that the run was made of", async (bench) => {
   const runner = await addRunner(bench);
-  await publish(bench.ports, "w", STEP, SAVED);
+  await publish(bench.ports, "w", ONE_STEP, SAVED);
   const run = await queueRun(bench, { definition: { fileName: "w" } });
   const first = await claimOne(bench, runner);
   await finish(bench, runner, first, FAILED);
@@ -178,7 +178,7 @@ onEveryDatabase("AT-05 a retry runs the definition that the run was made of", as
 
 // ---- retries ----------------------------------------------------------------------------------------------------
 
-const RETRIED = `retry_policy: {limit: 3, interval_sec: 10, backoff: 2, max_interval_sec: 30}\n${STEP}`;
+const RETRIED = `retry_policy: {limit: 3, interval_sec: 10, backoff: 2, max_interval_sec: 30}\n${ONE_STEP}`;
 
 onEveryDatabase(
   "RT-03 RT-04 each automatic retry waits longer, up to its bound, and is counted",
@@ -203,7 +203,7 @@ onEveryDatabase(
 
 onEveryDatabase("RT-03 no automatic retry is later than a day", async (bench) => {
   const runner = await addRunner(bench);
-  const text = `retry_policy: {limit: 1, interval_sec: 1000000, max_interval_sec: 1000000}\n${STEP}`;
+  const text = `retry_policy: {limit: 1, interval_sec: 1000000, max_interval_sec: 1000000}\n${ONE_STEP}`;
   await queueRun(bench, { definition: { text, name: "w" } });
   await finish(bench, runner, await claimOne(bench, runner), FAILED);
   await bench.time.advance(86_400_000);
