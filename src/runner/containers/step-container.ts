@@ -75,7 +75,6 @@ async function runNew(
   if (!made.ok) return failedBy(made.error);
   let isOver = true;
   try {
-    await report.container(made.value.facts);
     const outcome = await runMade(engine, request, made.value, stop, sink, report, signal);
     isOver = outcome !== null;
     if (outcome !== null) await turn.settled(outcome);
@@ -188,6 +187,8 @@ async function runMade(
     attached.value[Symbol.dispose]();
     return refused.isOfInit ? null : failedBy(refused);
   }
+  // Not before: of one that was never started, a later process of the runner would miss the work (B03).
+  await report.container(container.facts);
   const isTerminal = request.raw?.container["Tty"] === true;
   const read: ReadOutput = (output) =>
     readToEnd(engine, id, attached.value, isTerminal, output, report, listening.signal);

@@ -65,6 +65,24 @@ onEachEngine("F10 what really ran is reported with engine, address, id, image an
 });
 
 onEachEngine(
+  "B03 one that was never started is not told: a runner started anew would miss its work",
+  async (bench) => {
+    const states: (string | null)[] = [];
+    const report = reporter();
+    const container: Reported["container"] = async (facts) => {
+      states.push(await stateOf(bench.engine, facts.id));
+      await report.container(facts);
+    };
+    const request = bench.shell("sleep 2; echo done");
+    const out = collect();
+    const outcome = await runStepContainer(bench.engine, request, STOP, out, { ...report, container }, IDLE);
+    assert.deepEqual(states, ["running"]);
+    assert.equal(exitOf(outcome), "0");
+    assert.equal(out.text("stdout"), "done\n");
+  },
+);
+
+onEachEngine(
   "4.6.1 all 256 byte values, no line end and a line of 100000 characters arrive as written",
   async (bench) => {
     const octal = Array.from({ length: 256 }, (_, byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join(
