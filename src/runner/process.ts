@@ -83,7 +83,7 @@ export async function runProcess(
   signal.removeEventListener("abort", onAbort);
   await stopping;
   signalGroup(family, "SIGKILL");
-  const over = new AbortController();
+  using over = openEither();
   if (!isDrained) pumps.forEach((pump) => pump.end(clock, over.signal));
   const broken = await output;
   over.abort();
