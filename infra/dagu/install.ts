@@ -1,14 +1,18 @@
 /** Puts `dagu` where the shell finds it: `deno task install [FOLDER]` (default `~/.local/bin`). */
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
+import config from "../../deno.json" with { type: "json" };
 import { bundleDagu, root } from "./bundle.ts";
+
+/** As `deno task dagu` runs the sources. */
+const RUN = config.tasks.dagu.replace(/^deno /, "").replace(/ src\/main\.ts$/, "");
 
 async function install(dir: string): Promise<void> {
   const main = await bundleDagu();
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const words = [
     quoted(Deno.execPath()),
-    "run -A --v8-flags=--wasm-tiering-budget=1000000000 --config",
+    `${RUN} --config`,
     quoted(join(root, "deno.json")),
     quoted(main),
   ];

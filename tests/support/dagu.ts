@@ -6,7 +6,7 @@ const MAIN = Deno.env.get("DAGU_TEST_PROGRAM") ??
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** A test's process is over before compiling WebAssembly a second time pays (docs/contributing.md); a thousand of them wait. */
-const FLAGS = "--v8-flags=--liftoff-only";
+const FLAGS = "--v8-flags=--liftoff-only,--no-lazy";
 
 /** What a process of ours inherits from the test's environment: enough to run Deno, nothing that selects an engine. */
 const INHERITED = [
