@@ -5,6 +5,8 @@ import type { Rig } from "./rig.ts";
 
 /** Longest time for which a part is away, ms. */
 const AWAY_MS = 4_000;
+/** In which a runner that is back has not yet gone on with all that it was in the middle of, ms. */
+const BUSY_MS = 1_500;
 
 export interface Fault {
   readonly name: string;
@@ -30,6 +32,17 @@ export function drawFault(rig: Rig, random: Random): Fault {
       await part.start();
     },
   });
+  const soon = random.between(0, BUSY_MS);
+  const killAgain = (part: Part): Fault => ({
+    name: `${part.name} is killed for ${away} ms, and again ${soon} ms after it is back`,
+    isKill: true,
+    happen: async () => {
+      await kill(part).happen();
+      await pass(soon);
+      await part.kill();
+      await part.start();
+    },
+  });
   const pause = (part: Part): Fault => ({
     name: `${part.name} stands still for ${away} ms`,
     isKill: false,
@@ -41,7 +54,7 @@ export function drawFault(rig: Rig, random: Random): Fault {
   });
   return random.pick([
     () => kill(some(rig.runners)),
-    () => kill(some(rig.runners)),
+    () => killAgain(some(rig.runners)),
     () => kill(some(rig.servers)),
     () => pause(some(rig.runners)),
     () => pause(some(rig.servers)),
