@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { StepStatus } from "../run/event.ts";
 import type { Api } from "./api-client.ts";
 import { writeBytes } from "./command.ts";
-import { nodesOf, RunDetails, runPath } from "./run-json.ts";
+import { type Node, nodesOf, RunDetails, runPath } from "./run-json.ts";
 
 const utf8 = new TextEncoder();
 
@@ -32,11 +32,8 @@ export async function followRun(
     if (details.statusLabel === "waiting") break;
     if (options.isQuiet) continue;
     for (const node of nodesOf(details)) {
-      const hasBegun = !["not_started", "waiting"].includes(node.statusLabel) &&
-        v.is(StepStatus, node.statusLabel) &&
-        node.startedAt !== "-";
-      if (!hasBegun || followed.has(node.step.name)) continue;
-      followed.set(node.step.name, followStep(api, run, node.step.name, signal));
+      if (!hasBegun(node) || followed.has(node.step.name)) continue;
+      followed.set(node.step.name, followStep(api, run, node, signal));
     }
   }
   // The log of a step that waits has no end yet.
@@ -46,13 +43,21 @@ export async function followRun(
   return last;
 }
 
+function hasBegun({ statusLabel, startedAt }: Node): boolean {
+  return !["not_started", "waiting"].includes(statusLabel) && v.is(StepStatus, statusLabel) &&
+    startedAt !== "-";
+}
+
 async function followStep(
   api: Api,
   run: { name: string; dagRunId: string },
-  step: string,
+  { step: { name: step }, statusLabel, exitCode, logSizes }: Node,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all((["stdout", "stderr"] as const).map(async (stream) => {
+  // Its sizes are known when its runner has told of its end: of thousands of steps that say nothing no log is asked for.
+  const isTold = exitCode !== null || statusLabel === "succeeded";
+  const streams = (["stdout", "stderr"] as const).filter((stream) => !isTold || logSizes[stream] > 0);
+  await Promise.all(streams.map(async (stream) => {
     const write = newLineWriter(`${step} │ `);
     const path = `${runPath(run)}/steps/${encodeURIComponent(step)}/log/stream?stream=${stream}`;
     for await (const { event, data } of api.events(path, signal)) {

@@ -1,14 +1,17 @@
 /**
  * How long `dagu start` of a one-step workflow takes, warm, and when its step begins: on its own, when it needs the database,
- * and with a server that holds the home. Each beside the least that it could take, in turns, so that what the machine does
+ * and with a server that holds the home; and how long one of a thousand steps takes. Each beside the least that it could take, in turns, so that what the machine does
  * meanwhile hits both. It is the installed command (`deno task install`).
  *
  *     deno task bench tests/bench/start_bench.ts
  */
 import { fileURLToPath } from "node:url";
 import { spawnDagu } from "../support/dagu.ts";
+import { spawnBare, STEPS, workflow } from "./processes.ts";
 
 const ROUNDS = 10;
+/** Of what takes seconds. */
+const LONG_ROUNDS = 3;
 const INSTALL = fileURLToPath(new URL("../../infra/dagu/install.ts", import.meta.url));
 const OPEN_DATABASE = fileURLToPath(new URL("./open_database.ts", import.meta.url));
 
@@ -21,6 +24,8 @@ await Deno.writeTextFile(
   parent,
   "steps:\n  - {name: sub, action: dag.run, with: {dag: child}}\n---\nname: child\nsteps: [{run: 'true'}]\n",
 );
+const many = `${home}/many.yaml`;
+await Deno.writeTextFile(many, workflow);
 const env = { DAGU_HOME: home, DOCKER_HOST: "unix:///nonexistent/docker.sock" };
 
 /** Milliseconds until the command is over, and until its step began, if that tells. */
@@ -45,11 +50,12 @@ async function compare(
   path: string,
   least: string,
   floor: () => Promise<number>,
+  rounds = ROUNDS,
 ): Promise<void> {
   await start(path);
   await floor();
   const times = { whole: [] as number[], first: [] as number[], floor: [] as number[] };
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const { whole, first } = await start(path);
     times.whole.push(whole);
     times.first.push(first);
@@ -75,6 +81,8 @@ try {
     "Deno that opens and closes the same database",
     () => bare("run", "-A", OPEN_DATABASE, `${home}/data`),
   );
+  const title = `dagu start of ${STEPS} steps, no server`;
+  await compare(title, many, "the same processes bare", spawnBare, LONG_ROUNDS);
   await using server = spawnDagu({ args: ["start-all", "--port", "0"], env });
   await server.said("dagu start-all on");
   await compare("dagu start, server running", file, "Deno that does nothing", nothing);

@@ -9,16 +9,9 @@
  */
 import { DEFAULT_SETTINGS } from "../../src/protocol/messages.ts";
 import { newGrant, openRunnerBench } from "../support/runner-bench.ts";
+import { ENV, spawnBare, STEPS, workflow } from "./processes.ts";
 
-const STEPS = 1_000;
-const AT_ONCE = 2;
 const ROUNDS = 5;
-const ENV = { PATH: "/usr/local/bin:/usr/bin:/bin" };
-
-const workflow = `max_active_steps: ${AT_ONCE}
-steps:
-${Array.from({ length: STEPS }, (_, at) => `  - {id: s${at}, run: "true"}`).join("\n")}
-`;
 
 /** Milliseconds from the attempt's first event to its last. */
 async function product(): Promise<number> {
@@ -34,33 +27,15 @@ async function product(): Promise<number> {
   return at("attempt.finished") - at("attempt.started");
 }
 
-async function bare(): Promise<number> {
-  const before = performance.now();
-  let left = STEPS;
-  const lane = async (): Promise<void> => {
-    while (left-- > 0) {
-      const { success } = await new Deno.Command("/usr/bin/setsid", {
-        args: ["--", "/bin/sh", "-e", "-c", "true"],
-        clearEnv: true,
-        env: ENV,
-        stdin: "null",
-      }).output();
-      if (!success) throw new Error("true failed");
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
-  return performance.now() - before;
-}
-
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const times = { product: [] as number[], bare: [] as number[] };
 await product();
-await bare();
+await spawnBare();
 for (let round = 0; round < ROUNDS; round++) {
   times.product.push(await product());
-  times.bare.push(await bare());
+  times.bare.push(await spawnBare());
 }
 const [ours, floor] = [median(times.product), median(times.bare)];
 console.log(

@@ -241,7 +241,8 @@ export function openAhead(options: AheadOptions): LocalPlane {
     const own = `${API}/${encodeURIComponent(name)}/${encodeURIComponent(dagRunId)}`;
     if (url.pathname !== own && !url.pathname.startsWith(`${own}/`)) return null;
     const path = url.pathname.slice(own.length).split("/").slice(1).map(decodeURIComponent);
-    return answerRead({ wake, opening: () => opening, broken: () => broken }, ahead.run, path, request);
+    const ports = { clock, wake, opening: () => opening, broken: () => broken };
+    return answerRead(ports, ahead.run, path, request);
   };
 
   /** null: it is for the real control plane. */

@@ -5,12 +5,12 @@
 import * as v from "valibot";
 import type { StreamName } from "../../run/ports.ts";
 import { isFinal, isLogOver } from "../../run/status.ts";
-import type { Wake } from "../../server/ports.ts";
+import { newPace } from "../../server/http/pace.ts";
+import type { ServerPorts } from "../../server/ports.ts";
 import type { LocalPlane } from "../local-plane.ts";
 import type { RunAhead } from "./run.ts";
 
-export interface ReadPorts {
-  readonly wake: Wake;
+export interface ReadPorts extends Pick<ServerPorts, "clock" | "wake"> {
   /** The real control plane; null: nobody asks for it, or it could not be opened. */
   opening(): Promise<LocalPlane> | null;
   /** Why it could not be opened although the run needs it; null: it does not. */
@@ -56,17 +56,20 @@ function lastLines(bytes: Uint8Array, count: number): Record<string, unknown> {
 }
 
 async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): AsyncGenerator<Uint8Array> {
+  const pace = newPace(ports.clock);
   for (let shown: RunAhead["state"] | null = null; !request.signal.aborted;) {
     if (ports.broken() !== null) throw ports.broken();
     const real = await openedOf(ports);
     if (real !== null) return yield* goOn(real, request, null);
-    if (shown !== run.state) {
-      shown = run.state;
-      yield frame("run", JSON.stringify(run.details()), String(run.ackSeq));
-      if (isFinal(shown.status)) return;
+    const isNews = shown !== run.state;
+    const leftMs = run.state.status === "running" ? pace.leftMs() : 0;
+    if (!isNews || leftMs > 0) {
+      await ports.wake.wait([CHANGED], isNews ? leftMs : POLL_MS, request.signal);
       continue;
     }
-    await ports.wake.wait([CHANGED], POLL_MS, request.signal);
+    shown = run.state;
+    yield frame("run", await pace.show(() => JSON.stringify(run.details())), String(run.ackSeq));
+    if (isFinal(shown.status)) return;
   }
 }
 

@@ -1,15 +1,17 @@
-/** A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. */
+/**
+ * A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. While it runs a reader is
+ * shown it at the reader's pace; what became of it, at once.
+ */
 import { isFinal } from "../../../run/status.ts";
 import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
 import { getRunById, type RunRow, statusOf } from "../../store/runs.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, newDetailsReader } from "../runs-read.ts";
+import { newPace } from "../pace.ts";
 import { sse } from "../sse.ts";
 
 const POLL_MS = 1_000;
-/** A run is read at most this often for one reader (SE-10). */
-const PACE_MS = 25;
 
 export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
@@ -18,20 +20,25 @@ export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     const details = newDetailsReader(ports);
     return sse(c.req.raw.signal, ports, async (writer, signal) => {
+      const pace = newPace(ports.clock);
       let version = -1;
       for (
         let row: RunRow | null = run;
         row !== null && !signal.aborted;
         row = await getRunById(ports.db, run.id)
       ) {
-        if (row.version !== version) {
-          version = row.version;
-          await writer.send("run", JSON.stringify(await details(row)), String(version));
-          if (isFinal(statusOf(row.status))) return;
-          await ports.clock.sleep(PACE_MS, signal);
+        const status = statusOf(row.status);
+        const isNews = row.version !== version;
+        const leftMs = status === "running" ? pace.leftMs() : 0;
+        if (!isNews || leftMs > 0) {
+          await ports.wake.wait([`run:${run.id}`], isNews ? leftMs : POLL_MS, signal);
           continue;
         }
-        await ports.wake.wait([`run:${run.id}`], POLL_MS, signal);
+        version = row.version;
+        const shown = row;
+        const data = await pace.show(async () => JSON.stringify(await details(shown)));
+        await writer.send("run", data, String(version));
+        if (isFinal(status)) return;
       }
     });
   });

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import type { Api } from "../../../src/cli/api-client.ts";
+import { followRun } from "../../../src/cli/follow.ts";
+
+const RUN = { name: "many", dagRunId: "one" };
+
+const node = (name: string, facts: Readonly<Record<string, unknown>>) => ({
+  step: { name, commands: [] },
+  statusLabel: "succeeded",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  finishedAt: "2026-01-01T00:00:01.000Z",
+  exitCode: 0,
+  reason: "",
+  failure: null,
+  logSizes: { stdout: 0, stderr: 0 },
+  ...facts,
+});
+
+const details = (statusLabel: string, nodes: readonly unknown[]) => ({
+  ...RUN,
+  status: 1,
+  statusLabel,
+  queuedAt: "",
+  startedAt: "",
+  finishedAt: "",
+  failure: null,
+  notes: [],
+  nodes,
+});
+
+/** Tells the runs one after the other, and which logs it was asked for. */
+function openApi(told: readonly unknown[]): { readonly api: Api; readonly asked: string[] } {
+  const asked: string[] = [];
+  const never = () => Promise.reject(new Error("nothing but streams is asked for"));
+  async function* events(path: string) {
+    const log = /\/steps\/(.+)\/log\/stream\?stream=(.+)$/.exec(path);
+    if (log !== null) asked.push(`${log[1]} ${log[2]}`);
+    else for (const run of told) yield { event: "run", data: JSON.stringify(run), id: "" };
+  }
+  const api = { url: "", events, get: never, post: never, put: never, patch: never, delete: never };
+  return { api, asked };
+}
+
+const follow = async (told: readonly unknown[]): Promise<string[]> => {
+  const { api, asked } = openApi(told);
+  await followRun(api, RUN, { isQuiet: false, signal: new AbortController().signal });
+  return asked.sort();
+};
+
+Deno.test("logs of a step are asked for once: both while it runs, and of one that is over those with bytes", async () => {
+  const running = { statusLabel: "running", finishedAt: "-", exitCode: null };
+  const asked = await follow([
+    details("running", [node("slow", running), node("next", { statusLabel: "not_started", startedAt: "-" })]),
+    details("succeeded", [
+      node("slow", {}),
+      node("next", {}),
+      node("loud", { logSizes: { stdout: 3, stderr: 0 } }),
+      node("failing", { statusLabel: "failed", exitCode: 2, logSizes: { stdout: 0, stderr: 9 } }),
+    ]),
+  ]);
+  assert.deepEqual(asked, ["failing stderr", "loud stdout", "slow stderr", "slow stdout"]);
+});
+
+Deno.test("of a step whose runner could not tell of its end nobody knows how long its logs are", async () => {
+  const lost = node("lost", { statusLabel: "failed", exitCode: null });
+  assert.deepEqual(await follow([details("failed", [lost])]), ["lost stderr", "lost stdout"]);
+});

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { newPace } from "../../../../src/server/http/pace.ts";
+import { newFakeClock } from "../../../support/fake-clock.ts";
+
+Deno.test("SE-10 what takes long to show is shown as much more seldom, the rest forty times a second at most", async () => {
+  const time = newFakeClock();
+  const pace = newPace(time.clock);
+  const lookFor = (ms: number) =>
+    pace.show(async () => {
+      await time.advance(ms);
+      return ms;
+    });
+  assert.equal(pace.leftMs(), 0);
+  assert.equal(await lookFor(1), 1);
+  assert.equal(pace.leftMs(), 25);
+  await time.advance(25);
+  assert.equal(pace.leftMs(), 0);
+  await lookFor(100);
+  assert.equal(pace.leftMs(), 900);
+  await time.advance(899);
+  assert.equal(pace.leftMs(), 1);
+  await time.advance(500);
+  assert.equal(pace.leftMs(), 0);
+});
