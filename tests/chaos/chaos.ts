@@ -90,11 +90,23 @@ async function untilOver(rig: Rig, run: Run, faultsEndedAt: () => number): Promi
   for (;;) {
     const answer = await call(rig, pathOf(run));
     assert.notEqual(answer?.status, 404, `${run.id} was accepted and is lost`);
-    if (answer?.status === 200 && FINAL.includes(JSON.parse(answer.text).dagRunDetails.statusLabel)) return;
+    if (answer?.status === 200) {
+      const { dagRunDetails } = JSON.parse(answer.text);
+      // At once, while the parts still have said why.
+      if (FINAL.includes(dagRunDetails.statusLabel)) return checkEnd(run, dagRunDetails);
+    }
     const waitedMs = performance.now() - faultsEndedAt();
     assert.ok(waitedMs < PATIENCE_MS, `${run.play.name} ${run.id} does not end: ${answer?.text}`);
     await pass(300);
   }
+}
+
+function checkEnd(
+  { play, id }: Run,
+  details: { statusLabel: string; failure: { code: string } | null },
+): void {
+  const end = details.failure === null ? details.statusLabel : details.failure.code;
+  assert.equal(end, play.end, `${play.name} ${id}: ${JSON.stringify(details)}`);
 }
 
 // ---- afterwards -------------------------------------------------------------------------------------------------
@@ -107,7 +119,7 @@ async function checkRun(rig: Rig, run: Run): Promise<void> {
   };
   const about = `${run.play.name} ${run.id}`;
   const { dagRunDetails } = JSON.parse(await read(""));
-  assert.equal(dagRunDetails.statusLabel, run.play.end, `${about}: ${JSON.stringify(dagRunDetails)}`);
+  checkEnd(run, dagRunDetails);
   const { events } = JSON.parse(await read("/events"));
   const ends = events.filter((event: { type: string }) => event.type === "attempt.finished");
   assert.equal(ends.length, 1, `${about} ended ${ends.length} times: ${JSON.stringify(events)}`);

@@ -12,7 +12,7 @@ export interface Part extends AsyncDisposable {
   said(): string;
 }
 
-const KEPT = 20_000;
+const KEPT = 50_000;
 
 export async function openPart(name: string, options: DaguOptions, readyText: string): Promise<Part> {
   let process: RunningDagu | null = null;

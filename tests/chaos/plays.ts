@@ -10,7 +10,8 @@ const AGAIN = "retry_policy: {limit: 100, interval_sec: 1}";
 export interface Play {
   readonly name: string;
   readonly spec: string;
-  readonly end: "succeeded" | "failed";
+  /** Its status, or the code of its failure. */
+  readonly end: "succeeded" | "COMMAND_FAILED";
   /** Throws when a step's log is not what its work wrote. */
   check(logOf: (step: string) => Promise<string>): Promise<void>;
 }
@@ -81,7 +82,7 @@ steps:
   - id: never
     run: echo "line 1"
 `,
-    end: "failed",
+    end: "COMMAND_FAILED",
     check: async (logOf) => {
       assert.equal(await logOf("count"), WHOLE);
       assert.equal(await logOf("never"), "");
