@@ -90,6 +90,8 @@ async function isMigrated(db: Db): Promise<boolean> {
  * third of the time that opening the database takes, and stays resident.
  */
 const EMBEDDED_BUFFERS = "8MB";
+/** Postgres' number for the type of bytes. PGlite goes through them one by one, both ways. */
+const BYTEA = 17;
 
 /** The caller holds the home's lock. `cache`: null when nothing can be kept for the next home. */
 export async function openEmbedded(home: Home, cache: string | null): Promise<Database> {
@@ -132,6 +134,8 @@ async function openPGlite(dataDir: string): Promise<Database> {
     PGlite.create({
       dataDir,
       startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${EMBEDDED_BUFFERS}`],
+      parsers: { [BYTEA]: (hex: string) => Uint8Array.fromHex(hex.slice(2)) },
+      serializers: { [BYTEA]: (bytes: Uint8Array) => `\\x${bytes.toHex()}` },
     })
   );
   const [client, { drizzle }, schema] = await Promise.all([

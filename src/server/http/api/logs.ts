@@ -102,13 +102,13 @@ async function readLines(
   first: number,
   count: number,
 ): Promise<string[]> {
-  const start = await findLine(ports.db, stream.id, first);
+  const start = first === 0 ? { offset: 0, line: 0 } : await findLine(ports.db, stream.id, first);
   const decoder = new TextDecoder();
   const lines: string[] = [];
   let line = start.line;
   let offset = start.offset;
   let rest = "";
-  while (lines.length < count) {
+  while (lines.length < count && offset < stream.stored) {
     const piece = await readLog(ports.db, stream.id, offset, PIECE_BYTES);
     if (piece.length === 0) break;
     offset += piece.length;
@@ -162,7 +162,7 @@ async function follow(
     if (piece.length > 0) {
       offset += piece.length;
       await writer.send("chunk", piece.toBase64(), String(offset));
-      continue;
+      if (stream === null || !stream.isFinal || offset < stream.stored) continue;
     }
     if (view === null || isLogOver(view.runStatus, view.step)) {
       return await writer.send("end", "", String(offset));
