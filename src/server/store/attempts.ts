@@ -40,7 +40,10 @@ export async function raiseBoot(
     );
 }
 
-/** Only in the place of the one that was read. */
+/**
+ * Only in the place of the one that was read, and of an attempt that has not begun: its runner has the token that it began
+ * with, whichever copy of a claim comes late.
+ */
 export async function replaceTokenDigest(
   db: Executor,
   id: string,
@@ -48,7 +51,7 @@ export async function replaceTokenDigest(
   after: string,
 ): Promise<void> {
   await db.update(attempts).set({ tokenDigest: after })
-    .where(and(eq(attempts.id, id), eq(attempts.tokenDigest, before)));
+    .where(and(eq(attempts.id, id), eq(attempts.tokenDigest, before), eq(attempts.state, "claimed")));
 }
 
 /** Both rows, held in the one order that everybody keeps: run, then attempt. null: there is no such attempt. */

@@ -4,6 +4,8 @@ import { startChild } from "../../../src/server/dispatch/children.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { createRegistrationToken, registerRunner } from "../../../src/server/dispatch/register.ts";
 import { sweepLeases } from "../../../src/server/tick/leases.ts";
+import { digestToken } from "../../../src/server/secrets/token.ts";
+import { replaceTokenDigest } from "../../../src/server/store/attempts.ts";
 import { saveQueue } from "../../../src/server/store/queue-settings.ts";
 import { childrenOf, statusOf } from "../../../src/server/store/runs.ts";
 import {
@@ -32,6 +34,21 @@ onEveryDatabase(
     await tell(bench, runner, grant, 1, [STARTED]);
     assert.deepEqual((await claimNow(bench, runner, { claimId })).attempts, []);
     assert.equal((await claimNow(bench, runner)).attempts.length, 1, "another claim is given the other run");
+  },
+);
+
+onEveryDatabase(
+  "AU-41 a late copy of a claim, at a control plane with another key, takes no token from an attempt that has begun",
+  async (bench) => {
+    await queueRun(bench);
+    const runner = await addRunner(bench);
+    const grant = await claimOne(bench, runner);
+    // As the copy has read it, before the attempt began.
+    const known = await digestToken(grant.attemptToken);
+    await tell(bench, runner, grant, 1, [STARTED]);
+    await replaceTokenDigest(bench.ports.db, grant.attemptId, known, await digestToken("another"));
+    const told = await tell(bench, runner, grant, 2, [SUCCEEDED]);
+    assert.ok(told.ok, JSON.stringify(told));
   },
 );
 
