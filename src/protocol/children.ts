@@ -51,6 +51,19 @@ export const ChildReply = v.object({
 });
 export type ChildReply = v.InferOutput<typeof ChildReply>;
 
+/** All children of a run; `cursor` changes with any of them. */
+export const ChildList = v.object({
+  children: v.array(v.object({
+    /** SHA-256 of the key that the step gave it. */
+    key: v.string(),
+    name: v.string(),
+    dagRunId: v.string(),
+    status: RunStatus,
+  })),
+  cursor: v.string(),
+});
+export type ChildList = v.InferOutput<typeof ChildList>;
+
 /** A child that is queued, and for which its parent's runner waits, is to be executed by that runner itself. */
 export const ChildClaimRequest = v.object({
   fence: Count,

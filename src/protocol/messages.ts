@@ -24,6 +24,7 @@ export const HEADERS = {
 } as const;
 
 const CAPACITY_MAX = 1_000;
+const Capacity = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(CAPACITY_MAX));
 
 // ---- errors (RP-06, 5.3) ----------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ export const RegisterRequest = v.object({
   os: v.string(),
   arch: v.string(),
   labels: Text,
-  capacity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(CAPACITY_MAX)),
+  capacity: Capacity,
   features: v.array(v.string()),
   engine: v.optional(EngineFacts),
   /** With `sealed-secrets`: what values for this runner are sealed to. */
@@ -164,6 +165,8 @@ export const Directive = v.object({
   /** Who or what asked, for people. */
   reason: v.optional(v.string()),
   force: v.optional(v.boolean()),
+  /** With `cancel`: the run has had the time that it may have, so many milliseconds. */
+  limitMs: v.optional(Natural),
 });
 export type Directive = v.InferOutput<typeof Directive>;
 
@@ -210,6 +213,9 @@ export const HeartbeatRequest = v.object({
   free: v.pipe(Count, v.maxValue(CAPACITY_MAX)),
   spoolBytes: Natural,
   version: v.string(),
+  /** As it was started this time; absent: as it registered. */
+  labels: v.optional(Text),
+  capacity: v.optional(Capacity),
   attempts: v.array(v.object({ attemptId: Uuid, fence: Count, lastSeq: Count, ackSeq: Count })),
   ackDirectives: v.array(Uuid),
   /**
@@ -231,6 +237,22 @@ export const HeartbeatReply = v.object({
   directives: v.array(Directive),
 });
 export type HeartbeatReply = v.InferOutput<typeof HeartbeatReply>;
+
+// ---- M8 directives ----------------------------------------------------------------------------------------------
+
+const WaitMs = v.optional(
+  v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(50_000)),
+  "25000",
+);
+
+/** Query of GET /directives: those that are not acknowledged, or of them those behind `after`. */
+export const DirectivesQuery = v.object({ after: v.optional(Uuid), waitMs: WaitMs });
+
+/** Query of GET /attempts/{id}/children (M9): `after` is the `cursor` of the answer before. */
+export const ChildrenQuery = v.object({
+  after: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))),
+  waitMs: WaitMs,
+});
 
 // ---- M6 events --------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import { noteOf, type RunEventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { RunInputs } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
-import type { OpenActions, Reporter, RunPorts } from "./ports.ts";
+import type { OpenActions, Reporter, RunPorts, StopReason } from "./ports.ts";
 import { resolveRunScope, unknownCredential } from "./resolve.ts";
 import { openPrelude } from "./prelude.ts";
 import { hasBegun } from "./progress.ts";
@@ -200,7 +200,7 @@ function hasLastHandlers({ handlers }: Workflow, status: "aborted" | "failed"): 
 function endUnopened(failure: Failure, signal: AbortSignal): AttemptEnd {
   const reason = stopReason(signal);
   return reason?.kind === "cancelled"
-    ? { status: "aborted", failure: { code: "CANCELLED", message: `stopped by ${reason.by}`, remedy: "" } }
+    ? { status: "aborted", failure: cancelFailure(reason) }
     : { status: "failed", failure };
 }
 
@@ -216,18 +216,18 @@ function deriveEnd(
 ): AttemptEnd {
   if (facts.unclear !== null && facts.reason === null) return { status: "failed", failure: facts.unclear };
   const { steps } = attempt.state();
-  const isTimedOut = facts.reason?.kind === "timeout";
+  const timeout = facts.reason?.kind === "timeout" ? facts.reason : null;
   const unclear = steps.find((step) => step.failure?.code === "PRECONDITION_ERROR");
   const isStopped = facts.isUnmet || facts.isInitFailed || facts.reason?.kind === "cancelled" ||
     unclear !== undefined;
-  const status = deriveStatus(steps, { isStopped, hasError: isTimedOut });
+  const status = deriveStatus(steps, { isStopped, hasError: timeout !== null });
   if (status === "succeeded" || status === "partially_succeeded") return { status, failure: null };
-  if (isTimedOut) {
-    const message = `the run's timeout_sec of ${attempt.workflow.timeoutSec} passed`;
+  if (timeout !== null) {
+    const message = `the run's timeout_sec of ${timeout.limitMs / 1000} passed`;
     return { status, failure: { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" } };
   }
   if (facts.reason?.kind === "cancelled") {
-    return { status, failure: { code: "CANCELLED", message: `stopped by ${facts.reason.by}`, remedy: "" } };
+    return { status, failure: cancelFailure(facts.reason) };
   }
   if (facts.isInitFailed) {
     return {
@@ -238,6 +238,12 @@ function deriveEnd(
   const first = unclear ?? steps.find((step) => step.status === "failed" && !step.isContinued) ??
     steps.find((step) => step.status === "failed");
   return { status, failure: first?.failure ?? null };
+}
+
+function cancelFailure({ by, isShutdown }: Extract<StopReason, { kind: "cancelled" }>): Failure {
+  return isShutdown === true
+    ? { code: "RUNNER_SHUTDOWN", message: `stopped by ${by}`, remedy: "start the run again" }
+    : { code: "CANCELLED", message: `stopped by ${by}`, remedy: "" };
 }
 
 // ---- handlers (5.4) ---------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ export const FAILURE_CODES = [
   "STEP_TIMEOUT",
   "RUN_TIMEOUT",
   "CANCELLED",
+  "RUNNER_SHUTDOWN",
   "POLICY_DENIED",
   "PRECONDITION_ERROR",
   "OUTPUT_INVALID",
@@ -98,4 +99,16 @@ const FINAL_CODES: ReadonlySet<FailureCode> = new Set<FailureCode>([
 
 export function isRetryable(code: FailureCode): boolean {
   return !FINAL_CODES.has(code);
+}
+
+/** Codes that a run's reason has another word for (LO-09 of the control plane's contract). */
+const REASONS: Readonly<Partial<Record<FailureCode, string>>> = {
+  RUN_TIMEOUT: "timeout",
+  OOM_KILLED: "out_of_memory",
+  SPEC_INVALID: "definition_invalid",
+};
+
+/** Why a run ended, in one word; "": it did not fail. */
+export function reasonOf(failure: Failure | null): string {
+  return failure === null ? "" : REASONS[failure.code] ?? failure.code.toLowerCase();
 }

@@ -38,7 +38,13 @@ export interface Log {
 
 /** Why work was stopped: the `reason` of every AbortSignal that the core hands down. */
 export type StopReason =
-  | { readonly kind: "cancelled"; readonly by: string; readonly force: boolean }
+  | {
+    readonly kind: "cancelled";
+    readonly by: string;
+    readonly force: boolean;
+    /** Nobody wanted the run to end: its runner has to go (RS-02). */
+    readonly isShutdown?: boolean;
+  }
   /** The step's or the run's `timeout_sec` passed. */
   | { readonly kind: "timeout"; readonly scope: "step" | "run"; readonly limitMs: number }
   /** The attempt may not act any more (stale fence, lost lease): stop at once, report nothing. */

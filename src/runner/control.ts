@@ -19,6 +19,10 @@ export interface Attempt {
   readonly ackSeq: number;
   /** Asks for a stop; with `isForced` without grace and handlers, also after a stop that was not (CN-03, CN-06). */
   cancel(by: string, isForced: boolean): void;
+  /** The run has had the time that it may have, and was not stopped by its own clock (TO-02). */
+  timeOut(limitMs: number): void;
+  /** As `cancel`, because the runner has to go (RS-02). */
+  shutDown(isForced: boolean): void;
   /** The control plane has given the run away: stop at once, tell nothing. */
   fenceOff(): void;
   /** Nobody answered for so long that somebody else may be given the run: stop at once, tell it when possible (LO-03). */
@@ -82,6 +86,10 @@ export function holdAttempt(
   control: Control,
   done: Promise<void>,
 ): Attempt {
+  const stop = (reason: StopReason): void => {
+    if (reason.kind === "cancelled" && reason.force) control.kill.abort(reason);
+    control.stop.abort(reason);
+  };
   return {
     attemptId,
     fence,
@@ -101,11 +109,9 @@ export function holdAttempt(
     get ackSeq(): number {
       return control.uplink?.ackSeq ?? 0;
     },
-    cancel: (by, isForced) => {
-      const reason: StopReason = { kind: "cancelled", by, force: isForced };
-      if (isForced) control.kill.abort(reason);
-      control.stop.abort(reason);
-    },
+    cancel: (by, force) => stop({ kind: "cancelled", by, force }),
+    timeOut: (limitMs) => stop({ kind: "timeout", scope: "run", limitMs }),
+    shutDown: (force) => stop({ kind: "cancelled", by: "the runner's shutdown", force, isShutdown: true }),
     fenceOff: () => {
       control.isFenced = true;
       control.endAtOnce();

@@ -27,7 +27,9 @@ export function newDirectives(targets: DirectiveTargets): (directives: readonly 
       unknown.set(directive.id, times);
       return times >= UNKNOWN_MAX;
     }
-    attempt.cancel(directive.reason ?? "the control plane", directive.force ?? false);
+    if (directive.limitMs === undefined) {
+      attempt.cancel(directive.reason ?? "the control plane", directive.force ?? false);
+    } else attempt.timeOut(directive.limitMs);
     return true;
   };
 

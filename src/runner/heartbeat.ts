@@ -22,6 +22,8 @@ export interface HeartbeatView {
   readonly free: number;
   readonly spoolBytes: number;
   readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capacity: number;
 }
 
 export interface HeartbeatOptions {
@@ -58,6 +60,8 @@ export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): 
       free: view.free,
       spoolBytes: view.spoolBytes,
       version: view.version,
+      labels: view.labels,
+      capacity: view.capacity,
       attempts: held.map(({ attemptId, fence, lastSeq, ackSeq }) => ({ attemptId, fence, lastSeq, ackSeq })),
       ackDirectives: acks,
       beat: answered + 1,

@@ -1,6 +1,7 @@
 /** The machine that a runner is on, as far as the runner itself touches it. What steps do there is the actions' own. */
 import type { Actions } from "../run/ports.ts";
 import { type ActionsOptions, newActions } from "./actions/open.ts";
+import { systemClock } from "./clock.ts";
 import { type Disk, machineDisk } from "./disk.ts";
 import { type Keeping, removeOldRuns } from "./old-runs.ts";
 import { killLeftovers } from "./process.ts";
@@ -26,7 +27,7 @@ export function thisMachine(): Machine {
     bootId: bootId(),
     disk,
     newActions,
-    killLeftovers,
+    killLeftovers: (attemptId) => killLeftovers(systemClock(), attemptId),
     removeOldRuns: (keeping, nowMs) => removeOldRuns(disk, keeping, nowMs),
   };
 }

@@ -256,7 +256,8 @@ function openPump(stream: ReadableStream<Uint8Array>, name: StreamName, sink: Ou
 }
 
 interface Family {
-  readonly leader: number;
+  /** null: of the leaders of an earlier process nothing is known. */
+  readonly leader: number | null;
   readonly token: string;
 }
 
@@ -291,7 +292,7 @@ async function killFamily(clock: Clock, family: Family): Promise<void> {
 }
 
 function signalGroup(family: Family, signal: string): void {
-  sendSignal(-family.leader, signal);
+  if (family.leader !== null) sendSignal(-family.leader, signal);
 }
 
 function sendSignal(pid: number, signal: string): void {
@@ -300,9 +301,8 @@ function sendSignal(pid: number, signal: string): void {
 }
 
 /** Kills whatever still runs for an owner (RS-01). For one whose runner is gone; where there is no `/proc`, nothing. */
-export async function killLeftovers(owner: string): Promise<void> {
-  const family = { leader: 0, token: `${TOKEN_NAME}=${owner}/` };
-  for (const { pid } of await relativesOf(family) ?? []) sendSignal(pid, "SIGKILL");
+export async function killLeftovers(clock: Clock, owner: string): Promise<void> {
+  await killFamily(clock, { leader: null, token: `${TOKEN_NAME}=${owner}/` });
 }
 
 interface Relative {
@@ -321,7 +321,7 @@ async function isAlive(family: Family): Promise<boolean> {
   if (relatives !== null) return relatives.length > 0;
   const { kill } = await import("node:process");
   try {
-    return kill(-family.leader, 0);
+    return family.leader !== null && kill(-family.leader, 0);
   } catch {
     return false;
   }
@@ -339,7 +339,7 @@ async function relativesOf(family: Family): Promise<Relative[] | null> {
       // `pid (name) state ppid pgrp ...`: the name may hold anything, the last parenthesis ends it (proc(5)).
       const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (state === "Z" || state === "X") continue;
-      const isInGroup = family.leader > 0 && Number(group) === family.leader;
+      const isInGroup = Number(group) === family.leader;
       if (isInGroup || await hasToken(pid, family.token)) found.push({ pid, isInGroup });
     }
     return found;

@@ -63,7 +63,7 @@ export function openRunner(options: RunnerOptions): Runner {
   };
   const stop = (): void => {
     drain();
-    for (const attempt of attempts.values()) attempt.cancel("the runner's shutdown", isStopped);
+    for (const attempt of attempts.values()) attempt.shutDown(isStopped);
     if (!isStopped) void options.clock.sleep(FAREWELL_MS, abandon.signal).then(() => abandon.abort());
     isStopped = true;
   };
@@ -125,6 +125,8 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
       free: freeSlots(options, life),
       spoolBytes: budget.usedBytes,
       version: options.version,
+      labels: options.labels,
+      capacity: options.capacity,
     }),
     onDirectives: (directives) => onDirectives(directives),
     onContact: contact.restored,

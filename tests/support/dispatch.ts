@@ -73,8 +73,8 @@ export async function addRunner(
     capacity: 8,
     features: [],
   });
-  assert.ok(reply, "the registration token is good");
-  const row = await runnerByToken(ports.db, await digestToken(reply.runnerToken));
+  assert.ok(reply.ok, "the registration token is good");
+  const row = await runnerByToken(ports.db, await digestToken(reply.reply.runnerToken));
   assert.ok(row, "a registered runner has a row");
   return row;
 }

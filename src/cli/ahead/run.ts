@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { concat } from "../../run/bytes.ts";
 import { RUN_STATUSES, RunEventBody } from "../../run/event.ts";
+import { reasonOf } from "../../run/failure.ts";
 import type { StreamName } from "../../run/ports.ts";
 import { newRunState, reduce, type RunState } from "../../run/state.ts";
 import type { AheadReport } from "../../server/dispatch/adopt.ts";
@@ -92,7 +93,7 @@ function toDetails(planned: NewRun, at: number, state: RunState): RunDetails {
     triggerType: planned.triggerType,
     triggerActor: planned.triggerActor,
     workerId: "",
-    reason: state.failure?.code.toLowerCase() ?? "",
+    reason: reasonOf(state.failure),
     autoRetryCount: 0,
     artifactsAvailable: false,
     rootDAGRunName: planned.name,

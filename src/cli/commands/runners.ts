@@ -15,6 +15,7 @@ const Runners = v.object({
     totalPollers: v.number(),
     version: v.string(),
     lastHeartbeatAt: v.string(),
+    warnings: v.array(v.string()),
   })),
 });
 const VERBS: Readonly<Record<string, string>> = {
@@ -25,24 +26,37 @@ const VERBS: Readonly<Record<string, string>> = {
 };
 
 export const command: Command = {
-  usage: "runners [list | drain NAME | resume NAME | rotate NAME | revoke NAME]",
+  usage: "runners [list | drain NAME | resume NAME | rotate NAME | revoke NAME | fence]",
   summary:
     "Lists the runners of a server, or takes one of them out of work: drain lets it finish, revoke locks it out at once,\n" +
-    "rotate has it change its token, as it does by itself every twenty days.\n" +
+    "rotate has it change its token, as it does by itself every twenty days. fence is for after a restore of the database:\n" +
+    "whatever runners were given since the backup stays shut out.\n" +
     "NAME may be its id. Times are UTC.",
   options: CONNECT_OPTIONS,
   arguments: [0, 2],
   run: async (context) => {
     const [verb = "list", name] = context.positionals;
     const effect = VERBS[verb];
-    if (verb !== "list" && (effect === undefined || name === undefined)) {
+    const isOfAll = verb === "list" || verb === "fence";
+    if (isOfAll ? name !== undefined : effect === undefined || name === undefined) {
       throw new UserError(`Usage: dagu ${command.usage}`);
     }
     await using connection = await connect(context);
     if (verb === "list") {
       const { runners } = v.parse(Runners, await connection.api.get("/runners"));
       if (runners.length > 0) writeOut(table(runners));
-      else if (!context.flags.has("quiet")) writeErr("no runner has registered; see: dagu token runner");
+      for (const one of runners) for (const warning of one.warnings) writeErr(`${one.name}: ${warning}`);
+      if (runners.length === 0 && !context.flags.has("quiet")) {
+        writeErr("no runner has registered; see: dagu token runner");
+      }
+      return 0;
+    }
+    if (verb === "fence") {
+      const { fenceEpoch } = v.parse(
+        v.object({ fenceEpoch: v.number() }),
+        await connection.api.post("/runners/fence", {}),
+      );
+      if (!context.flags.has("quiet")) writeErr(`attempts are numbered from ${fenceEpoch + 1} on`);
       return 0;
     }
     await connection.api.post(`/runners/${encodeURIComponent(name ?? "")}/${verb}`, {});

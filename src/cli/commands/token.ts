@@ -15,6 +15,7 @@ export const command: Command = {
       help: "how long it is good (API: for ever; runner: 1, at most 168)",
     },
     uses: { type: "string", value: "N", help: "runners that it admits (default 1)" },
+    capacity: { type: "string", value: "N", help: "runs at once that each of them may have at most" },
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 2],
@@ -22,6 +23,7 @@ export const command: Command = {
     const [verb, name = "cli"] = context.positionals;
     const hours = readNumber(context.flags.text("hours"), "--hours");
     const uses = readNumber(context.flags.text("uses"), "--uses");
+    const capacity = readNumber(context.flags.text("capacity"), "--capacity");
     await using connection = await connect(context);
     const lifetime = hours === null ? {} : { ttlHours: hours };
     const answer = verb === "create"
@@ -30,6 +32,7 @@ export const command: Command = {
       ? await connection.api.post("/runners/registration-tokens", {
         ...lifetime,
         ...(uses === null ? {} : { uses }),
+        ...(capacity === null ? {} : { capacityMax: capacity }),
       })
       : null;
     if (answer === null) {

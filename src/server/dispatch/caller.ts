@@ -13,6 +13,8 @@ export interface AttemptCaller {
   readonly tokenDigest: string;
   /** Number of the runner's process that speaks; absent or 0: it counts no starts. */
   readonly boot?: number;
+  /** What its runner's clock lacks to ours (RP-25); absent: nothing worth mending. */
+  readonly clockOffsetMs?: number;
 }
 
 export interface ReportRefusal {

@@ -26,7 +26,7 @@ export async function stopRun(
 ): Promise<{ ok: true } | Refusal> {
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
-  const stop: Stop = { by, isForced, confirmMs: confirmMs(settings, isForced) };
+  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced) };
   const stopped = await ports.db.transaction(async (tx) => {
     const own = await stopHeld(tx, ports, found.id, stop);
     return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
@@ -42,20 +42,23 @@ export async function stopRun(
   return { ok: true };
 }
 
-/** A run that goes on beyond its time is stopped as by a person (TO-02, TO-03). */
+/** A run that goes on beyond its time ends as if its runner had kept the time (TO-02, TO-03); its sub-runs are stopped. */
 export async function stopOvertime(
   ports: ServerPorts,
   settings: ServerSettings,
   runId: string,
 ): Promise<void> {
-  const stop: Stop = { by: "timeout", isForced: false, confirmMs: confirmMs(settings, false) };
+  const confirm = { isForced: false, confirmMs: confirmMs(settings, false) };
   const stopped = await ports.db.transaction(async (tx) => {
-    await lockRun(tx, runId);
+    const run = await lockRun(tx, runId);
+    if (run === null) return null;
     const now = new Date(ports.clock.now());
     // It may have ended, and begun again, since it was found.
     if ((await runsInOvertime(tx, now, settings.overtime, runId)).length === 0) return null;
-    const own = await stopHeld(tx, ports, runId, stop);
-    return own === null ? null : [own, ...await stopAwaited(tx, ports, runId, stop)];
+    const limitMs = run.timeoutSec > 0 ? run.timeoutSec * 1_000 : settings.overtime.maxMs;
+    const own = await stopHeld(tx, ports, runId, { ...confirm, by: "timeout", reason: "timeout", limitMs });
+    const below: Stop = { ...confirm, by: "its parent's time limit", reason: "user" };
+    return own === null ? null : [own, ...await stopAwaited(tx, ports, runId, below)];
   });
   if (stopped === null) return;
   ports.log.warn("run stopped: its time is over", { run: runId });
@@ -64,7 +67,11 @@ export async function stopOvertime(
 
 export interface Stop {
   readonly by: string;
+  /** `timeout`: the run's time is over, of which it had `limitMs`. */
+  readonly reason: "user" | "timeout";
+  readonly limitMs?: number;
   readonly isForced: boolean;
+  /** Beside what the workflow may take to clean up, which a forced stop skips. */
   readonly confirmMs: number;
 }
 
@@ -108,7 +115,7 @@ async function stopHeld(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock" | "ids">,
   runId: string,
-  { by, isForced, confirmMs }: Stop,
+  { by, reason, limitMs, isForced, confirmMs }: Stop,
 ): Promise<Stopped | null> {
   const now = new Date(ports.clock.now());
   const held = await lockRun(tx, runId);
@@ -121,21 +128,27 @@ async function stopHeld(
     return { runId, runnerId: null };
   }
   const attempt = await lockLiveAttempt(tx, runId);
-  if (attempt === null) return null;
+  if (held === null || attempt === null) return null;
+  const deadlineMs = now.getTime() + confirmMs + (isForced ? 0 : held.cleanUpSec * 1_000);
   await updateAttempt(tx, attempt.id, {
     state: "cancelling",
     cancelRequestedAt: attempt.cancelRequestedAt ?? now,
     cancelDeadline: new Date(
-      Math.min(attempt.cancelDeadline?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime() + confirmMs),
+      Math.min(attempt.cancelDeadline?.getTime() ?? Number.POSITIVE_INFINITY, deadlineMs),
     ),
   });
-  await updateRun(tx, runId, { cancelRequestedAt: now, cancelBy: by });
+  await updateRun(tx, runId, { cancelRequestedAt: now, cancelBy: by, cancelReason: reason });
   await insertDirective(tx, {
     id: ports.ids.uuid(),
     runnerId: attempt.runnerId,
     attemptId: attempt.id,
     type: "cancel",
-    data: { fence: attempt.fence, reason: by, force: isForced },
+    data: {
+      fence: attempt.fence,
+      reason: by,
+      force: isForced,
+      ...(limitMs === undefined ? {} : { limitMs }),
+    },
   }, now);
   return { runId, runnerId: attempt.runnerId };
 }

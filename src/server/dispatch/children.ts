@@ -11,6 +11,7 @@ import type { ServerSettings } from "../settings.ts";
 import { type AttemptRow, isLive } from "../store/attempts.ts";
 import { getBlob } from "../store/blobs.ts";
 import type { Transaction } from "../store/db.ts";
+import { readFenceEpoch } from "../store/fences.ts";
 import {
   childOf,
   countBelow,
@@ -90,7 +91,7 @@ export async function startChild(
       runId: child.run.id,
       queue: child.run.queue,
       needsSlot: false,
-      fence: child.run.attempt,
+      fence: Math.max(child.run.attempt, await readFenceEpoch(tx)),
       resumes: child.run.resumes,
       onLost: child.run.onLost,
     }]);

@@ -1,5 +1,5 @@
 /** Ending an attempt without its runner: lost, not confirming a stop, or not trusted any more (4.9). */
-import type { Failure } from "../../run/failure.ts";
+import { type Failure, reasonOf } from "../../run/failure.ts";
 import type { ServerPorts } from "../ports.ts";
 import { resumeSoon } from "./awaited.ts";
 import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
@@ -33,7 +33,7 @@ export async function endFromOutside(
     const held = await lockRunAndAttempt(tx, attemptId);
     if (held === null || !isLive(held.attempt) || !await isMeant(tx)) return null;
     const { run, attempt } = held;
-    await endAttempt(tx, attempt.id, { state: end.state, reason: end.failure.code.toLowerCase() }, now);
+    await endAttempt(tx, attempt.id, { state: end.state, reason: reasonOf(end.failure) }, now);
     await endOpenSteps(tx, run.id, status, now.getTime());
     if (end.state === "lost" && await retryLost(tx, ports, run, end.retryAt?.(run) ?? now)) return run;
     await finishRun(tx, run.id, { status, reason: end.reason, failure: end.failure, finishedAt: now });

@@ -1,8 +1,8 @@
 /** What one report comes to, decided from the rows that it is about: a refusal, or what is to be written. Pure. */
 import * as v from "valibot";
 import type { EventsReply, EventsRequest, WireEvent } from "../../protocol/messages.ts";
-import { ContainerFacts, isTerminal, RunEventBody } from "../../run/event.ts";
-import type { Failure } from "../../run/failure.ts";
+import { ContainerFacts, EpochMs, isTerminal, RunEventBody } from "../../run/event.ts";
+import { type Failure, reasonOf } from "../../run/failure.ts";
 import { newRunState, reduce, type RunState } from "../../run/state.ts";
 import { isLive } from "../store/attempts.ts";
 import type { Held, ReportWrite } from "../store/reports.ts";
@@ -47,7 +47,8 @@ export function judgeReport(
   const refusal = refusalOf(attempt, caller, request.fence) ?? checkNumbers(attempt.ackSeq, request) ??
     checkRepeated(repeatedOf(held, request), stored);
   if (refusal !== null) return refusal;
-  const fresh = request.events.filter((event) => event.seq > attempt.ackSeq);
+  const fresh = request.events.filter((event) => event.seq > attempt.ackSeq)
+    .map((event) => onOurClock(event, caller.clockOffsetMs ?? 0));
   if (fresh.length === 0) {
     return { ok: true, run, ackSeq: attempt.ackSeq, runStatus: statusOf(run.status), write: null };
   }
@@ -73,7 +74,7 @@ export function judgeReport(
       : isBeginning && attempt.state === "claimed"
       ? "started"
       : attempt.state,
-    attemptReason: isEnd ? reasonOf(state) : "",
+    attemptReason: isEnd ? reasonOf(state.failure) : "",
     isBeginning,
     isEnd,
     hasDirectives: attempt.cancelRequestedAt !== null,
@@ -82,6 +83,12 @@ export function judgeReport(
     run: columnsOf(run, state),
   };
   return { ok: true, run, ackSeq, runStatus: state.status, write };
+}
+
+/** Times are shown beside those of other machines (RP-25). */
+function onOurClock(event: WireEvent, offsetMs: number): WireEvent {
+  const at = event.at + offsetMs;
+  return offsetMs !== 0 && v.is(EpochMs, at) ? { ...event, at } : event;
 }
 
 function checkNumbers(ackSeq: number, { firstSeq, events }: EventsRequest): ReportRefusal | null {
@@ -147,7 +154,7 @@ function columnsOf(run: Held["run"], state: RunState): ReportWrite["run"] {
     startedAt: run.startedAt ?? dateOf(state.startedAt),
     finishedAt: isOver ? dateOf(state.finishedAt) : null,
     failure: state.failure,
-    reason: isOver ? reasonOf(state) : "",
+    reason: isOver ? reasonOf(state.failure) : "",
     container: state.container,
     notes: state.notes,
   };
@@ -167,10 +174,6 @@ function toState(run: Held["run"], steps: RunState["steps"]): RunState {
     container: v.is(ContainerFacts, run.container) ? run.container : null,
     notes: v.is(v.array(v.string()), run.notes) ? run.notes : [],
   };
-}
-
-function reasonOf(state: RunState): string {
-  return state.failure?.code.toLowerCase() ?? "";
 }
 
 function dateOf(epochMs: number | null): Date | null {

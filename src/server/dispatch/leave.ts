@@ -103,7 +103,7 @@ export async function revokeRunner(
   for (const attempt of await liveOfRunner(ports.db, runner.id)) {
     await endFromOutside(ports, attempt.id, {
       state: "lost",
-      reason: "runner_revoked",
+      reason: "runner_lost",
       failure: {
         code: "RUNNER_LOST",
         message: `runner ${runner.name} was revoked by ${by} while it executed the run`,

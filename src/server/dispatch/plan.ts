@@ -10,6 +10,7 @@ import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blob.ts";
 import type { NewRun, RunParent, Trust } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
+import { lackingLabels } from "./selector.ts";
 
 /** Lower goes first (QU-13). */
 export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
@@ -84,7 +85,9 @@ export async function planRunOf(
   if (queue.length > QUEUE_MAX_LENGTH) {
     return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
   }
-  const lacking = missingLabels(workflow.workerSelector, request.runnerLabels);
+  const lacking = request.runnerLabels === undefined
+    ? []
+    : lackingLabels(workflow.workerSelector, request.runnerLabels);
   if (lacking.length > 0) {
     return refuse(
       "bad_request",
@@ -145,16 +148,6 @@ export async function planRunOf(
       approvalSha: request.approvalSha ?? null,
     },
   };
-}
-
-function missingLabels(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>> | undefined,
-): string[] {
-  if (labels === undefined) return [];
-  return Object.entries(selector)
-    .filter(([key, value]) => labels[key] !== value && labels[key] !== "*")
-    .map(([key, value]) => `${key}=${value}`);
 }
 
 /** No environment variable and no text of the database holds anything else. */

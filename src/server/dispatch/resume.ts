@@ -41,6 +41,7 @@ export async function queueResumed(
     finishedAt: null,
     cancelRequestedAt: null,
     cancelBy: null,
+    cancelReason: null,
     queuedAt: now,
     runnerId: null,
     resumes: true,

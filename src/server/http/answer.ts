@@ -66,15 +66,20 @@ const RETRY_AFTER_S = 1;
 /** `app.onError`: what nobody expected gets an id, is logged once with its cause, and shows nothing of it. */
 export function answerError(ports: ServerPorts, error: unknown): Response {
   if (error instanceof Refused) return answerRefusal(error.refusal);
-  if (isConnectionLost(error) || isBusy(error)) return answerUnavailable(ports, error);
-  const id = ports.ids.uuid();
-  ports.log.error("internal error", { id, error: describeError(error) });
-  const message = `internal error ${id}; the server's log has its cause under this id`;
-  return Response.json({ code: "internal_error", message }, { status: 500 });
+  return answerAway(ports, error) ??
+    Response.json({ code: "internal_error", message: noteBug(ports, error) }, { status: 500 });
 }
 
-/** One form for the API and for runners (RP-06), who go on asking. */
-function answerUnavailable(ports: ServerPorts, error: Error): Response {
+/** What to tell of something that nobody expected. */
+export function noteBug(ports: ServerPorts, error: unknown): string {
+  const id = ports.ids.uuid();
+  ports.log.error("internal error", { id, error: describeError(error) });
+  return `internal error ${id}; the server's log has its cause under this id`;
+}
+
+/** One form for the API and for runners (RP-06), who go on asking. null: it is not that the database is away. */
+export function answerAway(ports: ServerPorts, error: unknown): Response | null {
+  if (!isConnectionLost(error) && !isBusy(error)) return null;
   ports.log.warn("the database does not answer", { reason: reasonOf(error) });
   const message = "the database does not answer; try again";
   return Response.json({ code: "unavailable", message, retryable: true }, {

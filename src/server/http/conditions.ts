@@ -1,5 +1,6 @@
 /** What a queued run waits for (QU-20), found when somebody looks. */
-import { readSelector } from "../dispatch/selector.ts";
+import * as v from "valibot";
+import { lackingLabels, readSelector, unselectedLabels } from "../dispatch/selector.ts";
 import type { ServerPorts } from "../ports.ts";
 import { availableFrom, listQueues, type QueueFacts } from "../store/queue-settings.ts";
 import { type ListedRunner, listRunners } from "../store/runners.ts";
@@ -109,17 +110,21 @@ function queueFacts({ name, paused, running, maxConcurrency }: QueueFacts): read
 
 function workerFact(run: RunRow, there: readonly ListedRunner[]): Fact {
   const type = "WorkerReady";
-  const selector = Object.entries(readSelector(run));
-  const wanted = run.trust === "trusted" ? selector : [...selector, ["accept-untrusted", "true"] as const];
-  const matching = there.filter(({ labels }) =>
-    wanted.every(([key, value]) => Object(labels)[key] === value)
-  );
+  const selector = readSelector(run);
+  const wanted = run.trust === "trusted" ? selector : { ...selector, "accept-untrusted": "true" };
+  const matching = there.filter((runner) => {
+    const labels = labelsOf(runner);
+    return lackingLabels(wanted, labels).length === 0 && unselectedLabels(selector, labels).length === 0;
+  });
   if (there.length === 0) {
     const message = "no runner is connected that takes runs";
     return { type, status: "False", reason: "NoAvailableWorker", message };
   }
   if (matching.length === 0) {
-    const message = `it wants a runner with ${wanted.map(([key, value]) => `${key}=${value}`).join(", ")}`;
+    const asked = Object.entries(wanted).map(([key, value]) => `${key}=${value}`).join(", ");
+    const message = asked === ""
+      ? "every runner is for runs that select it"
+      : `it wants a runner with ${asked}`;
     return { type, status: "False", reason: "NoMatchingWorker", message };
   }
   if (matching.every(({ free }) => free === 0)) {
@@ -127,6 +132,10 @@ function workerFact(run: RunRow, there: readonly ListedRunner[]): Fact {
     return { type, status: "False", reason: "NoAvailableWorker", message };
   }
   return { type, status: "True", reason: "Ready", message: `${matching.length} runners match` };
+}
+
+function labelsOf({ labels }: ListedRunner): Record<string, string> {
+  return v.is(v.record(v.string(), v.string()), labels) ? labels : {};
 }
 
 function assignmentFact(waitsUntil: Date | null, blocker: Fact | undefined): Fact {

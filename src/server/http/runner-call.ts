@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { ERROR_STATUS, type ErrorReply, HEADERS, type ProtocolErrorCode } from "../../protocol/messages.ts";
 import { Uuid } from "../../run/ids.ts";
 import type { AttemptCaller } from "../dispatch/caller.ts";
+import { CORRECTED_FROM_MS } from "../dispatch/runner-facts.ts";
 import { digestToken } from "../secrets/token.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { parseJson } from "../triggers/json.ts";
@@ -36,11 +37,13 @@ export type RunnerContext = Context<{ Variables: RunnerVariables }>;
 export async function caller(
   c: RunnerContext,
 ): Promise<AttemptCaller> {
+  const { id, clockOffsetMs } = c.var.runner;
   return {
-    runnerId: c.var.runner.id,
+    runnerId: id,
     attemptId: uuidOr(c.req.param("attemptId")),
     tokenDigest: await attemptDigest(c),
     boot: c.var.boot,
+    ...(Math.abs(clockOffsetMs) > CORRECTED_FROM_MS ? { clockOffsetMs } : {}),
   };
 }
 

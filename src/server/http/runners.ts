@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import {
+  ChildrenQuery,
   ClaimRequest,
   DeclineRequest,
   DrainRequest,
@@ -19,6 +20,7 @@ import { isTerminal } from "../../run/event.ts";
 import { ChildClaimRequest, ChildRequest } from "../../protocol/children.ts";
 import { claimChild } from "../dispatch/claim-child.ts";
 import { cancelChild, startChild, viewChild } from "../dispatch/children.ts";
+import { childrenSince } from "../dispatch/children-list.ts";
 import { readBoot } from "../../protocol/boot.ts";
 import { ReattachRequest } from "../../protocol/reattach.ts";
 import { SecretsRequest } from "../../protocol/secrets.ts";
@@ -28,6 +30,7 @@ import { attemptOf } from "../dispatch/caller.ts";
 import { newClaims } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
+import { noteFacts } from "../dispatch/runner-facts.ts";
 import { reportLog } from "../dispatch/logs.ts";
 import { reattach } from "../dispatch/reattach.ts";
 import { registerRunner } from "../dispatch/register.ts";
@@ -41,9 +44,11 @@ import type { ServerSettings } from "../settings.ts";
 import { getBlob } from "../store/blobs.ts";
 import { isLive, mayReadBlob } from "../store/attempts.ts";
 import { findStream, readLog } from "../store/logs.ts";
+import { answerAway, noteBug } from "./answer.ts";
 import { readInflatedBody } from "./body.ts";
 import { newRateLimit } from "./rate-limit.ts";
 import { artifactRoutes } from "./runner-artifacts.ts";
+import { directiveRoutes } from "./runner-directives.ts";
 import {
   attemptDigest,
   bodyError,
@@ -100,10 +105,9 @@ export function runnerRoutes(
     const body = await read(c, RegisterRequest);
     if (body instanceof Response) return body;
     const token = bearerOf(c.req.header("Authorization"));
-    const reply = token === null ? null : await registerRunner(ports, settings, token, body);
-    return reply === null
-      ? fail("unauthorized", "the registration token is unknown, spent or expired")
-      : c.json(reply);
+    if (token === null) return fail("unauthorized", "a registration token is missing");
+    const registered = await registerRunner(ports, settings, token, body);
+    return registered.ok ? c.json(registered.reply) : fail(registered.code, registered.message);
   });
 
   // Everything else is a registered runner's.
@@ -147,7 +151,9 @@ export function runnerRoutes(
   app.post("/heartbeat", async (c) => {
     const body = await read(c, HeartbeatRequest);
     if (body instanceof Response) return body;
-    return c.json(await heartbeat(ports, settings, c.var.runner, body, c.var.boot));
+    const { runner, boot } = c.var;
+    await noteFacts(ports, runner, { ...body, sentAt: c.req.header(HEADERS.sentAt) });
+    return c.json(await heartbeat(ports, settings, runner, body, boot));
   });
 
   app.post("/reattach", async (c) => {
@@ -225,6 +231,13 @@ export function runnerRoutes(
     return answer.ok ? c.json(answer.reply) : fail(answer.code, answer.message);
   });
 
+  app.get("/attempts/:attemptId/children", async (c) => {
+    const query = v.safeParse(ChildrenQuery, c.req.query());
+    if (!query.success) return fail("invalid", "children are asked for by after, a cursor, and waitMs");
+    const list = await childrenSince(ports, await caller(c), query.output, c.req.raw.signal);
+    return list === null ? fail("not_found", "there is no such attempt of this runner") : c.json(list);
+  });
+
   app.get("/attempts/:attemptId/children/:dagRunId", async (c) => {
     const view = await viewChild(ports, await caller(c), c.req.param("dagRunId"), c.req.raw.signal);
     return view === null ? fail("not_found", "the attempt's run has no such child") : c.json(view);
@@ -244,6 +257,7 @@ export function runnerRoutes(
   });
 
   artifactRoutes(app, ports, settings);
+  directiveRoutes(app, ports);
 
   app.post("/attempts/:attemptId/secrets", async (c) => {
     const body = await read(c, SecretsRequest);
@@ -269,6 +283,7 @@ export function runnerRoutes(
     return c.body(new Uint8Array(data), 200, { "Content-Type": "application/octet-stream" });
   });
 
-  app.notFound(() => fail("not_found", "there is no such path in the runner protocol"));
+  app.all("*", () => fail("not_found", "there is no such path in the runner protocol"));
+  app.onError((error) => answerAway(ports, error) ?? fail("internal", noteBug(ports, error)));
   return app;
 }

@@ -19,6 +19,8 @@ export function sse(
   request.addEventListener("abort", () => gone.abort(), { once: true });
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const output = writable.getWriter();
+  // Whoever reads in the same process leaves by cancelling, and no request tells of it.
+  void output.closed.catch(() => gone.abort());
   const utf8 = new TextEncoder();
   const write = async (frame: string): Promise<void> => {
     if (gone.signal.aborted) return;

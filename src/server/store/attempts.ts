@@ -209,7 +209,8 @@ export async function extendLeases(tx: Transaction, byMs: number): Promise<void>
 export interface DueAttempt {
   readonly attemptId: string;
   readonly runId: string;
-  readonly due: "lost" | "not_started" | "cancel_overdue";
+  /** `overtime`: a stop, because its time was over, that nobody confirmed. */
+  readonly due: "lost" | "not_started" | "cancel_overdue" | "overtime";
 }
 
 /** Attempts whose time is over in one way or another; of these only `attemptId`, and held, when it is given. */
@@ -221,9 +222,9 @@ export async function dueAttempts(db: Executor, now: Date, attemptId?: string): 
     db,
     sql`
     select a.id, a.run_id,
-      case when a.state = 'cancelling' then 'cancel_overdue'
+      case when a.state = 'cancelling' then case r.cancel_reason when 'timeout' then 'overtime' else 'cancel_overdue' end
            when l.start_deadline < ${at}::timestamptz then 'not_started' else 'lost' end as due
-    from attempts a join attempt_leases l on l.attempt_id = a.id
+    from attempts a join attempt_leases l on l.attempt_id = a.id join runs r on r.id = a.run_id
     where ${isThat} and a.ended_at is null and (
       a.cancel_deadline < ${at}::timestamptz or l.start_deadline < ${at}::timestamptz
       or l.expires_at + l.grace_ms * interval '1 millisecond' < ${at}::timestamptz)

@@ -1,7 +1,8 @@
 /** Taking runs from the queue: each statement of a claim, in the order in which a claim makes them. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Executor, Transaction } from "./db.ts";
 import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
+import { FENCE_EPOCH } from "./fences.ts";
 import { PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
 import { takeFromRates } from "./queue-rates.ts";
 import { codeOf, type RunRow } from "./runs.ts";
@@ -60,7 +61,7 @@ export interface Candidate {
   /** The attempt goes on from the steps as they are. */
   readonly resumes: boolean;
   readonly onLost: RunRow["onLost"];
-  /** Fence of the run's latest attempt; 0: it had none. */
+  /** Fence of the run's latest attempt, or a higher one up to which none may be given (RS-04); 0: it had none. */
   readonly fence: number;
 }
 
@@ -80,8 +81,8 @@ export interface CandidateQuery {
  * runs that somebody is about to change: who stops a run holds it and then wants its queue row, so waiting for it here with
  * the queue row in hand would lock both up. What was queued without a delay may be taken at once, also when our clock was
  * set back since. A runner that gave the run back gets it again when no other is there that matches (RT-08): waiting for one
- * might have no end (INV-12). Every key of the run's selector must equal the runner's label; a runner label written `!key`
- * must be selected by the run (M3). The index is walked from class to class, and rows are read of those alone that are open
+ * might have no end (INV-12). Every key of the run's selector must equal the runner's label, or that label is `*`; a runner
+ * label written `!key` must be selected by the run (M3). The index is walked from class to class, and rows are read of those alone that are open
  * to the runner: however many wait for others or for slots, they are passed over at once.
  */
 export async function lockCandidates(
@@ -90,9 +91,11 @@ export async function lockCandidates(
 ): Promise<readonly Candidate[]> {
   const entries = Object.entries(wanted.labels);
   const offered = Object.fromEntries(entries.map(([key, value]) => [key.replace(/^!/, ""), value]));
-  const required = Object.fromEntries(
-    entries.flatMap(([key, value]) => key.startsWith("!") ? [[key.slice(1), value]] : []),
+  const required = entries.flatMap(([key, value]): [string, string][] =>
+    key.startsWith("!") ? [[key.slice(1), value]] : []
   );
+  const isAny = ([, value]: [string, string]): boolean => value === "*";
+  const keysOf = (list: readonly [string, string][]): string => JSON.stringify(list.map(([key]) => key));
   const { runId } = wanted;
   return await queryTogether<Candidate>(
     tx,
@@ -105,8 +108,13 @@ export async function lockCandidates(
           where q.class > c.class order by q.class limit 1) n),
       open as (
         select c.class from classes c
-        where c.selector <@ ${JSON.stringify(offered)}::jsonb
-          and c.selector @> ${JSON.stringify(required)}::jsonb
+        where c.selector - ${texts(keysOf(Object.entries(offered).filter(isAny)))} <@ ${
+      JSON.stringify(offered)
+    }::jsonb
+          and c.selector @> ${
+      JSON.stringify(Object.fromEntries(required.filter((one) => !isAny(one))))
+    }::jsonb
+          and jsonb_exists_all(c.selector, ${texts(keysOf(required.filter(isAny)))})
           and (not c.is_untrusted or ${offered["accept-untrusted"] === "true"})
           and ${
       runId === undefined
@@ -114,20 +122,20 @@ export async function lockCandidates(
         : sql`c.class = (select class from run_queue where run_id = ${runId})`
     }
           and (not c.needs_slot or (
-            c.queue <> all(array(select jsonb_array_elements_text(${
-      JSON.stringify(wanted.fullQueues)
-    }::jsonb)))
+            c.queue <> all(${texts(JSON.stringify(wanted.fullQueues))})
             and exists (select 1 from slots s where s.queue = c.queue and s.attempt_id is null and ${isWithinWidth})
             and not exists (select 1 from queues p where p.name = c.queue and p.paused))))
     select l.run_id as "runId", l.queue, l.needs_slot as "needsSlot", l.resumes, l.on_lost as "onLost", l.attempt as fence
     from open o cross join lateral (
-      select q.run_id, q.queue, q.needs_slot, r.attempt, r.resumes, r.on_lost, q.rank
+      select q.run_id, q.queue, q.needs_slot, greatest(r.attempt, ${FENCE_EPOCH}) as attempt, r.resumes, r.on_lost, q.rank
       from run_queue q join runs r on r.id = q.run_id
       where q.class = o.class ${runId === undefined ? sql`` : sql`and q.run_id = ${runId}`}
         and (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
         and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
           select 1 from runners o join runners_live l on l.runner_id = o.id
-          where o.state = 'active' and not o.held and o.id <> all(q.excluded) and o.labels @> q.selector
+          where o.state = 'active' and not o.held and o.id <> all(q.excluded)
+            and not exists (select 1 from jsonb_each_text(q.selector) s
+              where coalesce(o.labels ->> s.key, o.labels ->> ('!' || s.key), '') not in (s.value, '*'))
             and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
       order by q.rank, q.run_id
       limit ${wanted.limit}
@@ -135,6 +143,11 @@ export async function lockCandidates(
     order by l.rank, l.run_id
     limit ${wanted.limit}`,
   );
+}
+
+/** A list of texts, given as JSON, as an array of the database. */
+function texts(json: string): SQL {
+  return sql`array(select jsonb_array_elements_text(${json}::jsonb))`;
 }
 
 /**

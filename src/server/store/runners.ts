@@ -43,7 +43,7 @@ export async function registeredSince(
 }
 
 export async function updateRunner(
-  tx: Transaction,
+  tx: Executor,
   id: string,
   change: Partial<typeof runners.$inferInsert>,
 ): Promise<void> {

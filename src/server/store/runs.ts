@@ -126,6 +126,7 @@ export async function insertRun(
     approvalSha: run.approvalSha,
     ...historyRule(run.workflow),
     timeoutSec: run.workflow.timeoutSec,
+    cleanUpSec: run.workflow.maxCleanUpTimeSec,
     createdAt: now,
     queuedAt: waits ? null : now,
   }).onConflictDoNothing({ target: [runs.name, runs.dagRunId] }).returning({ id: runs.id });

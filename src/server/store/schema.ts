@@ -77,6 +77,8 @@ export const registrationTokens = pgTable("registration_tokens", {
   digest: text().notNull(),
   prefix: text().notNull(),
   labels: jsonb().notNull(),
+  /** Runners that it admits have at most so many places; null: any number. */
+  capacityMax: integer("capacity_max"),
   usesLeft: integer("uses_left").notNull(),
   createdAt: at("created_at").notNull(),
   expiresAt: at("expires_at").notNull(),
@@ -116,6 +118,8 @@ export const runners = pgTable("runners", {
   bootId: text("boot_id").notNull().default(""),
   /** Somebody wants it to finish what it has and take nothing new. */
   held: boolean().notNull().default(false),
+  /** What is to be added to times that it tells to have them on our clock (RP-25). */
+  clockOffsetMs: bigint("clock_offset_ms", { mode: "number" }).notNull().default(0),
   createdAt: at("created_at").notNull(),
 }, (t) => [
   uniqueIndex("runners_token").on(t.tokenDigest),
@@ -181,6 +185,8 @@ export const runs = pgTable("runs", {
   finishedAt: at("finished_at"),
   cancelRequestedAt: at("cancel_requested_at"),
   cancelBy: text("cancel_by"),
+  /** Why it was asked to stop: `user`, or `timeout` when its time was over. */
+  cancelReason: text("cancel_reason", { enum: ["user", "timeout"] }),
   /** Fence of the latest attempt. */
   attempt: integer().notNull().default(0),
   requeues: smallint().notNull().default(0),
@@ -191,6 +197,8 @@ export const runs = pgTable("runs", {
   notes: jsonb().notNull().default([]),
   /** `timeout_sec` of its workflow; 0: none. */
   timeoutSec: integer("timeout_sec").notNull().default(0),
+  /** `max_clean_up_time_sec` of its workflow. */
+  cleanUpSec: integer("clean_up_sec").notNull().default(5),
   /** Of its workflow's history, once it ends: days; null: for ever. */
   keepDays: integer("keep_days"),
   /** How many of the workflow's runs; null: any number. */
@@ -357,8 +365,10 @@ export const directives = pgTable("directives", {
   ackedAt: at("acked_at"),
 }, (t) => [index("directives_open").on(t.runnerId).where(sql`${t.ackedAt} is null`)]);
 
-/** Single row: when the control plane was last known to be up (LO-05). */
+/** Single row: when the control plane was last known to be up (LO-05), and what its operator said after a restore. */
 export const controlHeartbeat = pgTable("control_heartbeat", {
   id: smallint().primaryKey(),
   lastAt: at("last_at").notNull(),
+  /** Fences of new attempts are above it: those up to it may have been given before a restore (RS-04). */
+  fenceEpoch: integer("fence_epoch").notNull().default(0),
 });

@@ -1,6 +1,6 @@
 /** Ends what nobody keeps alive any more (4.9), never because of an outage of our own (LO-05). */
-import { confirmMs, notifyStopped, stopAwaited, type Stopped } from "../dispatch/cancel.ts";
-import { endFromOutside } from "../dispatch/end.ts";
+import { confirmMs, notifyStopped, type Stop, stopAwaited, type Stopped } from "../dispatch/cancel.ts";
+import { endFromOutside, type OutsideEnd } from "../dispatch/end.ts";
 import { requeueAttempt } from "../dispatch/requeue.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
@@ -15,7 +15,7 @@ export async function sweepLeases(ports: ServerPorts, settings: ServerSettings):
   if (gapMs > 0) ports.log.info("leases extended after an outage of the control plane", { gapMs });
   for (const due of await dueAttempts(ports.db, now)) {
     if (due.due === "not_started") {
-      await requeueAttempt(ports, due.attemptId, "expired", { excludeRunner: false });
+      await requeueAttempt(ports, due.attemptId, "expired", { excludeRunner: true });
     } else await endDue(ports, settings, due);
   }
 }
@@ -38,38 +38,45 @@ async function forgiveOutage(db: Db, settings: ServerSettings, now: Date): Promi
 async function endDue(ports: ServerPorts, settings: ServerSettings, due: DueAttempt): Promise<void> {
   const now = new Date(ports.clock.now());
   const stopped: Stopped[] = [];
-  const stop = { by: "its parent's stop", isForced: false, confirmMs: confirmMs(settings, false) };
+  const isStop = due.due !== "lost";
+  const stop: Stop = {
+    by: "its parent's stop",
+    reason: "user",
+    isForced: false,
+    confirmMs: confirmMs(settings, false),
+  };
   const isEnded = await endFromOutside(
     ports,
     due.attemptId,
-    due.due === "cancel_overdue"
-      ? {
-        state: "aborted",
-        reason: "cancelled",
-        failure: {
-          code: "CANCELLED",
-          message: "stopped; the runner never confirmed it",
-          remedy: "look after the runner's machine",
-        },
-      }
-      : {
-        state: "lost",
-        reason: "runner_lost",
-        failure: {
-          code: "RUNNER_LOST",
-          message: "the runner was not heard of for longer than its patience",
-          remedy: "look after the runner's machine; start the run again",
-        },
-      },
+    endOf(due),
     // Its runner may have come back since it was found (TX-08).
     async (tx) => (await dueAttempts(tx, now, due.attemptId)).length > 0,
     // A handler of the stop may have started sub-runs since (INV-17).
     async (tx) => {
-      if (due.due === "cancel_overdue") stopped.push(...await stopAwaited(tx, ports, due.runId, stop));
+      if (isStop) stopped.push(...await stopAwaited(tx, ports, due.runId, stop));
     },
   );
   notifyStopped(ports, stopped);
   if (isEnded) {
     ports.log.warn("attempt ended from outside", { attempt: due.attemptId, run: due.runId, why: due.due });
   }
+}
+
+/** Whoever starts it again may do so while its old machine, which nobody reaches, still works for it. */
+const UNCONFIRMED = "look after the runner's machine, which may still be at work for it, before you retry it";
+
+function endOf({ due }: DueAttempt): OutsideEnd {
+  if (due === "cancel_overdue") {
+    const message = "stopped; the runner never confirmed it";
+    const failure = { code: "CANCELLED" as const, message, remedy: UNCONFIRMED };
+    return { state: "aborted", reason: "cancelled", failure };
+  }
+  if (due === "overtime") {
+    const message = "the run's time was over; the runner never confirmed its stop";
+    const failure = { code: "RUN_TIMEOUT" as const, message, remedy: UNCONFIRMED };
+    return { state: "aborted", reason: "timeout", failure };
+  }
+  const message = "the runner was not heard of for longer than its patience";
+  const remedy = "look after the runner's machine; start the run again";
+  return { state: "lost", reason: "runner_lost", failure: { code: "RUNNER_LOST", message, remedy } };
 }

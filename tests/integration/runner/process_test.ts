@@ -256,8 +256,8 @@ Deno.test("RS-01 what runs for an attempt is found and killed by another process
   const owner = crypto.randomUUID();
   const running = runProcess(clock, shell("echo ready; sleep 98706", { owner }), rules(), out.sink, NEVER);
   await out.said("ready");
-  await killLeftovers(crypto.randomUUID());
+  await killLeftovers(clock, crypto.randomUUID());
   assert.equal(await isThere(unique(98706)), true);
-  await killLeftovers(owner);
+  await killLeftovers(clock, owner);
   assert.deepEqual(await running, { kind: "exited", exitCode: 137 });
 });

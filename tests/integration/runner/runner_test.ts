@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as v from "valibot";
 import { systemIds } from "../../../src/runner/clock.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
 import { machineDisk } from "../../../src/runner/disk.ts";
@@ -223,7 +224,27 @@ Deno.test("RS-02 a drain that takes too long stops what still runs", async () =>
   await bench.told("step.started");
   runner.drain();
   assert.equal(await end, "drained");
-  assert.equal(finalStatus(bench), "aborted");
+  const ended = bench.plane.events.find((event) => event.type === "attempt.finished")?.data;
+  const code = v.parse(v.object({ code: v.string() }), ended?.["error"]).code;
+  assert.deepEqual([ended?.["status"], code], ["aborted", "RUNNER_SHUTDOWN"]);
+});
+
+Deno.test("TO-02 a run whose time is over by the control plane's clock ends as if its runner had kept it", async () => {
+  await using bench = await openRunnerBench();
+  const grant = await newGrant(SLEEPY);
+  bench.plane.grants.push(grant);
+  const { runner, end } = bench.start();
+  await bench.told("step.started");
+  const { attemptId } = grant;
+  const directive = { id: systemIds().uuid(), type: "cancel", attemptId, fence: 1, reason: "timeout" };
+  bench.plane.directives.push({ ...directive, limitMs: 3_000 });
+  await bench.told("attempt.finished");
+  runner.drain();
+  await end;
+  const ended = bench.plane.events.find((event) => event.type === "attempt.finished")?.data;
+  const { code, message } = v.parse(v.object({ code: v.string(), message: v.string() }), ended?.["error"]);
+  assert.deepEqual([ended?.["status"], code], ["failed", "RUN_TIMEOUT"]);
+  assert.match(message, /timeout_sec of 3 passed/);
 });
 
 Deno.test("RS-01 what an earlier process left is told to its end", async () => {

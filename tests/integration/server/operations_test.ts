@@ -148,7 +148,7 @@ onEveryServer(
       v.object({ dagRunDetails: v.object({ statusLabel: v.string(), reason: v.string() }) }),
       await bodyOf(await server.request("GET", "/api/v1/dag-runs/one/one")),
     );
-    assert.deepEqual(dagRunDetails, { statusLabel: "failed", reason: "runner_revoked" });
+    assert.deepEqual(dagRunDetails, { statusLabel: "failed", reason: "runner_lost" });
     const Runners = v.object({ runners: v.array(v.object({ state: v.string() })) });
     const { runners } = v.parse(Runners, await bodyOf(await server.request("GET", "/api/v1/runners")));
     assert.deepEqual(runners, [{ state: "revoked" }]);

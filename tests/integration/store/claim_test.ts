@@ -132,6 +132,10 @@ const LABEL_CASES: [
   ["two of which one holds", { zone: "a", gpu: "1" }, { zone: "a" }, 0],
   ["an exclusive label that is not selected", {}, { "!gpu": "1" }, 0],
   ["an exclusive label that is selected", { gpu: "1" }, { "!gpu": "1" }, 1],
+  ["a label that stands for any value", { zone: "a" }, { zone: "*" }, 1],
+  ["the same, and another that it lacks", { zone: "a", gpu: "1" }, { zone: "*" }, 0],
+  ["an exclusive one of any value that is not selected", {}, { "!gpu": "*" }, 0],
+  ["an exclusive one of any value that is selected", { gpu: "2" }, { "!gpu": "*" }, 1],
 ];
 onEveryDatabase("M3 a run goes to runners that have every label of its selector", async (bench) => {
   for (const [name, selector, labels, want] of LABEL_CASES) {

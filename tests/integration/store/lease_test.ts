@@ -207,6 +207,24 @@ onEveryDatabase("RT-08 a run that never starts is given up after its tries", asy
   assert.deepEqual([given.word, given.reason], ["failed", "dispatch_exhausted"]);
 });
 
+onEveryDatabase(
+  "RT-08 a run that a runner did not start goes to another one, if there is one",
+  async (bench) => {
+    await sweepLeases(bench.ports, bench.settings);
+    const run = await queueRun(bench);
+    const [stuck, other] = [await addRunner(bench), await addRunner(bench)];
+    await claimOne(bench, stuck);
+    await claimNow(bench, other, { free: 0 });
+    await stayUp(bench, 60_000);
+    await claimNow(bench, other, { free: 0 });
+    await stayUp(bench, 10_000);
+    assert.equal((await readRun(bench, run.id)).word, "queued");
+    await bench.time.advance(2_000);
+    assert.deepEqual((await claimNow(bench, stuck)).attempts, []);
+    assert.equal((await claimOne(bench, other)).fence, 2);
+  },
+);
+
 onEveryDatabase("M3 a claim tells which attempts never reached the runner", async (bench) => {
   const run = await queueRun(bench);
   const runner = await addRunner(bench);
@@ -294,6 +312,20 @@ onEveryDatabase("CN-04 a stop that nobody confirms ends the run by itself", asyn
   assert.equal((await readRun(bench, run.id)).word, "aborted");
   const late = await tell(bench, runner, grant, 2, [SUCCEEDED]);
   assert.equal(!late.ok && late.code, "fenced");
+});
+
+onEveryDatabase("CN-04 a workflow that may clean up for long is given that time", async (bench) => {
+  await sweepLeases(bench.ports, bench.settings);
+  const text = 'max_clean_up_time_sec: 600\nsteps: [{id: a, run: "true"}]';
+  const run = await queueRun(bench, { definition: { text, name: "slow" } });
+  const runner = await addRunner(bench);
+  const grant = await claimOne(bench, runner);
+  await tell(bench, runner, grant, 1, [STARTED]);
+  await stopRun(bench.ports, bench.settings, run, "me", false);
+  await stayUp(bench, 900_000);
+  assert.equal((await readRun(bench, run.id)).word, "running");
+  await stayUp(bench, 80_000);
+  assert.equal((await readRun(bench, run.id)).word, "aborted");
 });
 
 onEveryDatabase("CN-02 stop and claim at once: aborted, or given with a stop to obey", async (bench) => {

@@ -68,11 +68,13 @@ onEveryDatabase(
       features: [],
     };
     const first = await registerRunner(ports, settings, token, request);
-    assert.ok(first);
+    assert.ok(first.ok);
     assert.deepEqual(await registerRunner(ports, settings, token, request), first);
-    assert.equal(await registerRunner(ports, settings, token, { ...request, machineId: "m-2" }), null);
+    const other = await registerRunner(ports, settings, token, { ...request, machineId: "m-2" });
+    assert.equal(!other.ok && other.code, "unauthorized");
     await time.advance(600_001);
-    assert.equal(await registerRunner(ports, settings, token, request), null, "not for ever");
+    const late = await registerRunner(ports, settings, token, request);
+    assert.equal(!late.ok && late.code, "unauthorized", "not for ever");
   },
 );
 

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { startChild } from "../../../src/server/dispatch/children.ts";
 import { type Started, startRun } from "../../../src/server/dispatch/start.ts";
+import { readDirectives } from "../../../src/server/dispatch/directives.ts";
+import { sweepLeases } from "../../../src/server/tick/leases.ts";
 import { sweepOvertime, sweepQueue } from "../../../src/server/tick/overdue.ts";
 import {
   addRunner,
@@ -70,9 +72,9 @@ onEveryDatabase("QU-19 a run that waits for too long ends, and no other", async 
 });
 
 for (
-  const { id, root, beforeMs } of [
-    { id: "TO-02", root: "timeout_sec: 100\n", beforeMs: 159_000 },
-    { id: "TO-03", root: "", beforeMs: 86_399_000 },
+  const { id, root, beforeMs, limitMs } of [
+    { id: "TO-02", root: "timeout_sec: 100\n", beforeMs: 159_000, limitMs: 100_000 },
+    { id: "TO-03", root: "", beforeMs: 86_399_000, limitMs: 86_400_000 },
   ]
 ) {
   onEveryDatabase(`${id} a run that its runner does not stop in time is stopped`, async (bench) => {
@@ -85,10 +87,32 @@ for (
     assert.equal((await readRun(bench, run.id)).cancelBy, null);
     await bench.time.advance(2_000);
     await Promise.all([1, 2].map(() => sweepOvertime(bench.ports, bench.settings)));
-    const { word, cancelBy } = await readRun(bench, run.id);
-    assert.deepEqual([word, cancelBy], ["running", "timeout"]);
-    await tell(bench, runner, grant, 2, [{ type: "attempt.finished", data: { status: "aborted" } }]);
-    assert.equal((await readRun(bench, run.id)).word, "aborted");
+    const { word, cancelBy, cancelReason } = await readRun(bench, run.id);
+    assert.deepEqual([word, cancelBy, cancelReason], ["running", "timeout", "timeout"]);
+    const [directive] = await readDirectives(bench.ports.db, runner.id);
+    assert.deepEqual([directive?.type, directive?.limitMs], ["cancel", limitMs]);
+    // What its runner makes of it.
+    const error = { code: "RUN_TIMEOUT" as const, message: "", remedy: "" };
+    await tell(bench, runner, grant, 2, [{ type: "attempt.finished", data: { status: "failed", error } }]);
+    const ended = await readRun(bench, run.id);
+    assert.deepEqual([ended.word, ended.reason], ["failed", "timeout"]);
+  });
+
+  onEveryDatabase(`${id} LO-09 and ends without its runner when that does not answer`, async (bench) => {
+    const run = await queueRun(bench, { definition: { text: root + ONE_STEP, name: "one" } });
+    const runner = await addRunner(bench);
+    await tell(bench, runner, await claimOne(bench, runner), 1, [STARTED]);
+    await bench.time.advance(beforeMs + 2_000);
+    await sweepOvertime(bench.ports, bench.settings);
+    await sweepLeases(bench.ports, bench.settings);
+    for (let minute = 0; minute < 10; minute++) {
+      await bench.time.advance(30_000);
+      await sweepLeases(bench.ports, bench.settings);
+      await bench.time.advance(30_000);
+      await sweepLeases(bench.ports, bench.settings);
+    }
+    const { word, reason } = await readRun(bench, run.id);
+    assert.deepEqual([word, reason], ["aborted", "timeout"]);
   });
 }
 

@@ -6,9 +6,11 @@ import { createApiToken } from "../../access/tokens.ts";
 import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
 import { askForRotation } from "../../dispatch/rotate.ts";
+import { WARNED_FROM_MS } from "../../dispatch/runner-facts.ts";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
+import { raiseFenceEpoch } from "../../store/fences.ts";
 import {
   findRunner,
   holdRunner,
@@ -24,6 +26,7 @@ const RegistrationBody = v.object({
   ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(168)), 1),
   uses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1),
   labels: v.optional(v.record(v.string(), v.string()), {}),
+  capacityMax: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
 });
 const ApiTokenBody = v.object({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
@@ -64,12 +67,20 @@ export function accessRoutes(
     return c.json({ id: runner.id, name: runner.name, state: "revoked" });
   });
 
+  // After a restore: what runners were given since the backup stays behind what they are given from now on (RS-04).
+  app.post("/runners/fence", async (c) => {
+    const fenceEpoch = await raiseFenceEpoch(ports.db, new Date(ports.clock.now()));
+    ports.log.warn("fences raised", { fenceEpoch, by: c.var.caller });
+    return c.json({ fenceEpoch });
+  });
+
   app.post("/runners/registration-tokens", async (c) => {
     const body = await valid(RegistrationBody, c);
     const made = await createRegistrationToken(ports, {
       lifeMs: body.ttlHours * HOUR_MS,
       uses: body.uses,
       labels: body.labels,
+      ...(body.capacityMax === undefined ? {} : { capacityMax: body.capacityMax }),
     });
     return c.json({ token: made.token, expiresAt: made.expiresAt.toISOString() }, 201);
   });
@@ -118,13 +129,18 @@ async function theRunner(ports: ServerPorts, idOrName: string): Promise<RunnerRo
   return runner;
 }
 
-/** Healthy, warning, unhealthy: two missed heartbeats, five (LO-08). */
+/** Healthy, warning, unhealthy: two missed heartbeats, five (LO-08); a clock that is far from ours is a warning (RP-25). */
 const WARNING_MS = 30_000;
 const UNHEALTHY_MS = 75_000;
 
 export function healthOf(row: ListedRunner, now: number): "healthy" | "warning" | "unhealthy" {
   const silentMs = row.lastSeenAt === null ? Number.POSITIVE_INFINITY : now - row.lastSeenAt.getTime();
-  return silentMs < WARNING_MS ? "healthy" : silentMs < UNHEALTHY_MS ? "warning" : "unhealthy";
+  if (silentMs >= UNHEALTHY_MS) return "unhealthy";
+  return silentMs >= WARNING_MS || isClockFarOff(row) ? "warning" : "healthy";
+}
+
+function isClockFarOff({ clockOffsetMs }: ListedRunner): boolean {
+  return Math.abs(clockOffsetMs) > WARNED_FROM_MS;
 }
 
 function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
@@ -141,5 +157,12 @@ function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
     busyPollers: Math.max(0, row.capacity - free),
     lastHeartbeatAt: row.lastSeenAt?.toISOString() ?? "",
     healthStatus: healthOf(row, now),
+    clockOffsetMs: row.clockOffsetMs,
+    warnings: isClockFarOff(row) ? [`its clock is ${clockText(row.clockOffsetMs)}: see that it is set`] : [],
   };
+}
+
+function clockText(offsetMs: number): string {
+  const seconds = Math.round(Math.abs(offsetMs) / 1_000);
+  return `${seconds} s ${offsetMs > 0 ? "behind" : "ahead of"} the control plane's`;
 }
