@@ -77,6 +77,8 @@ const ENDED: Attempt = {
   lastSeq: 0,
   ackSeq: 0,
   cancel: () => {},
+  timeOut: () => {},
+  shutDown: () => {},
   fenceOff: () => {},
   loseLease: () => {},
   done: Promise.resolve(),

@@ -23,6 +23,8 @@ function openBench(): Bench {
     lastSeq: 0,
     ackSeq: 0,
     cancel: (by, isForced) => cancels.push([by, isForced]),
+    timeOut: (limitMs) => calls.push(`time out ${limitMs}`),
+    shutDown: () => {},
     fenceOff: () => {},
     loseLease: () => {},
     done: Promise.resolve(),
@@ -54,6 +56,12 @@ Deno.test("CN-06 a second stop with force is another directive", () => {
   const bench = openBench();
   bench.take([CANCEL, { ...CANCEL, id: "d2", force: true }]);
   assert.deepEqual(bench.cancels, [["ann", false], ["ann", true]]);
+});
+
+Deno.test("TO-02 a stop because the time is over says how much of it there was", () => {
+  const bench = openBench();
+  bench.take([{ ...CANCEL, reason: "timeout", limitMs: 60_000 }]);
+  assert.deepEqual([bench.cancels, bench.calls], [[], ["time out 60000"]]);
 });
 
 Deno.test("M8 a cancel for an attempt that is not here yet waits for it, but not for ever", () => {
