@@ -134,8 +134,7 @@ export async function lockCandidates(
         and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
           select 1 from runners o join runners_live l on l.runner_id = o.id
           where o.state = 'active' and not o.held and o.id <> all(q.excluded)
-            and not exists (select 1 from jsonb_each_text(q.selector) s
-              where coalesce(o.labels ->> s.key, o.labels ->> ('!' || s.key), '') not in (s.value, '*'))
+            and ${IS_FOR_OTHER}
             and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
       order by q.rank, q.run_id
       limit ${wanted.limit}
@@ -144,6 +143,14 @@ export async function lockCandidates(
     limit ${wanted.limit}`,
   );
 }
+
+/** Whether the run of a queue row `q` may go to a runner `o`, as a claim by that one would find. */
+const IS_FOR_OTHER = sql`(not q.is_untrusted or o.labels ->> 'accept-untrusted' = 'true')
+            and not exists (select 1 from jsonb_each_text(q.selector) s
+              where coalesce(o.labels ->> s.key, o.labels ->> ('!' || s.key), '') not in (s.value, '*'))
+            and not exists (select 1 from jsonb_each_text(o.labels) k where k.key like '!%'
+              and (q.selector ->> substr(k.key, 2) is null
+                or k.value not in ('*', q.selector ->> substr(k.key, 2))))`;
 
 /** A list of texts, given as JSON, as an array of the database. */
 function texts(json: string): SQL {

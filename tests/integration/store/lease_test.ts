@@ -207,24 +207,6 @@ onEveryDatabase("RT-08 a run that never starts is given up after its tries", asy
   assert.deepEqual([given.word, given.reason], ["failed", "dispatch_exhausted"]);
 });
 
-onEveryDatabase(
-  "RT-08 a run that a runner did not start goes to another one, if there is one",
-  async (bench) => {
-    await sweepLeases(bench.ports, bench.settings);
-    const run = await queueRun(bench);
-    const [stuck, other] = [await addRunner(bench), await addRunner(bench)];
-    await claimOne(bench, stuck);
-    await claimNow(bench, other, { free: 0 });
-    await stayUp(bench, 60_000);
-    await claimNow(bench, other, { free: 0 });
-    await stayUp(bench, 10_000);
-    assert.equal((await readRun(bench, run.id)).word, "queued");
-    await bench.time.advance(2_000);
-    assert.deepEqual((await claimNow(bench, stuck)).attempts, []);
-    assert.equal((await claimOne(bench, other)).fence, 2);
-  },
-);
-
 onEveryDatabase("M3 a claim tells which attempts never reached the runner", async (bench) => {
   const run = await queueRun(bench);
   const runner = await addRunner(bench);
