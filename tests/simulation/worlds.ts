@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { openSimulationBench } from "./bench.ts";
 
 export function testWorlds(from: number, to: number): void {
-  Deno.test(`5.10 the invariants of the checker hold in the worlds ${from} to ${to}, and everything comes to an end`, async () => {
+  Deno.test(`5.10 EV-04 RP-24 the invariants of the checker hold in the worlds ${from} to ${to}, and everything comes to an end`, async () => {
     await using bench = await openSimulationBench();
     const broken: string[] = [];
     for (let seed = from; seed <= to; seed++) {

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
 /** `- [ ] S-10 ...`, `[ ] 8.0.1 ...`, or the first cell of a table's row. */
-const HEAD = /(?:\[ \] |^\| )(?:\*\*)?([A-Z]{1,2}-\d+|\d+\.\d+\.\d+)\b/gm;
-const WORD = /\b[A-Z]{1,2}-\d+\b/g;
+const HEAD = /(?:\[ \] |^\| )(?:\*\*)?([A-Z]{1,3}-\d+|\d+\.\d+\.\d+)\b/gm;
+const WORD = /\b[A-Z]{1,3}-\d+\b/g;
 /** Text that begins with ids, as titles do. A number elsewhere may be a version, or an address. */
 const TITLE = /["'`](?:[A-Za-z.]+: )?((?:(?:[A-Z]{1,2}-?\d+|\d+\.\d+(?:\.\d+)?) )+)/g;
 const NUMBER = /\b\d+\.\d+\.\d+\b/g;

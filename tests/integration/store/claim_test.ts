@@ -233,21 +233,24 @@ onEveryDatabase(
 
 const MINUTE_MS = 60_000;
 
-onEveryDatabase("QU-13 ten minutes of waiting are worth one step of priority, up to 2", async (bench) => {
-  const add = (dagRunId: string, priority: number) => queueRun(bench, { dagRunId, priority });
-  await add("old-9", 9);
-  await bench.time.advance(41 * MINUTE_MS);
-  await add("new-5", 5);
-  await add("new-2", 2);
-  await bench.time.advance(30 * MINUTE_MS);
-  await add("late-2", 2);
-  await add("late-1", 1);
-  await add("late-0", 0);
-  const runner = await addRunner(bench);
-  const order: string[] = [];
-  for (let n = 0; n < 6; n++) order.push((await claimOne(bench, runner)).run.dagRunId);
-  assert.deepEqual(order, ["late-0", "late-1", "new-2", "old-9", "new-5", "late-2"]);
-});
+onEveryDatabase(
+  "QU-13 CL-02 ten minutes of waiting are worth one step of priority, up to 2",
+  async (bench) => {
+    const add = (dagRunId: string, priority: number) => queueRun(bench, { dagRunId, priority });
+    await add("old-9", 9);
+    await bench.time.advance(41 * MINUTE_MS);
+    await add("new-5", 5);
+    await add("new-2", 2);
+    await bench.time.advance(30 * MINUTE_MS);
+    await add("late-2", 2);
+    await add("late-1", 1);
+    await add("late-0", 0);
+    const runner = await addRunner(bench);
+    const order: string[] = [];
+    for (let n = 0; n < 6; n++) order.push((await claimOne(bench, runner)).run.dagRunId);
+    assert.deepEqual(order, ["late-0", "late-1", "new-2", "old-9", "new-5", "late-2"]);
+  },
+);
 
 onEveryDatabase("RT-08 INV-12 who gave a run back gets it again when nobody else is there", async (bench) => {
   const runner = await addRunner(bench);
