@@ -1,8 +1,7 @@
 /** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
-import * as v from "valibot";
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
 import { type Api, newApi } from "./api-client.ts";
-import { findDoor } from "./foreground.ts";
+import { type Door, findDoor, openDoor } from "./foreground.ts";
 import {
   databaseUrl,
   type Home,
@@ -16,9 +15,9 @@ import { systemClock, systemIds } from "../runner/clock.ts";
 import { openAhead } from "./ahead/plane.ts";
 import { listRecords } from "./ahead/record.ts";
 import { readBaseConfig } from "./base-config.ts";
+import { joinPlane, type NextPlace } from "./joined-plane.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
-import { DetailsAnswer, runPath } from "./run-json.ts";
 import { runnerName } from "./runner-name.ts";
 import { readPatience } from "./server-settings.ts";
 import { VERSION } from "./version.ts";
@@ -32,8 +31,13 @@ export const CONNECT_OPTIONS: Readonly<Record<string, Option>> = {
 export interface Connection extends AsyncDisposable {
   readonly api: Api;
   readonly home: Home;
-  /** The control plane in this process; null: it is another process, with runners of its own. */
+  /**
+   * The control plane to which this process is to bring a runner: its own, or that of another command on this home. null: it
+   * has runners of its own.
+   */
   readonly plane: LocalPlane | null;
+  /** For other terminals, while a run goes on; of a plane that is this process's own. */
+  openDoor(): Promise<AsyncDisposable>;
 }
 
 /** Not an address: requests to it go to the control plane in this process. */
@@ -49,39 +53,30 @@ export async function connect(context: Context, reach: Reach = "own"): Promise<C
   const home = await openHome(context.env);
   const remote = readRemote(context);
   if (remote !== null) return remoteConnection(home, remote.url, remote.token);
-  for (let isFirst = true;; isFirst = false) {
+  for (let looks = 0;; looks++) {
     const running = await findRunning(home);
     if (running !== null) return remoteConnection(home, running.url, running.token);
     try {
-      return await inProcess(context, home, isFirst, reach);
+      return await inProcess(context, home, looks === 0, reach);
     } catch (error) {
       if (!(error instanceof HomeInUseError)) throw error;
-      const door = reach === "door" ? await findDoor(home) : null;
-      if (door !== null) return remoteConnection(home, door.url, door.token);
-      if (reach !== "door") await refuseOwnStep(context, home);
-      if (isFirst && !context.flags.has("quiet")) {
+      const door = await findDoor(home);
+      if (door !== null) {
+        const connection = joined(context, home, door);
+        return reach === "door" ? { ...connection, plane: null } : connection;
+      }
+      if (looks === TELL_AFTER_LOOKS && !context.flags.has("quiet")) {
         writeErr("waiting for another dagu on this DAGU_HOME to end");
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       if (context.interrupts.first.aborted) throw error;
     }
   }
 }
 
-/** A step that waited for the run that it belongs to would wait for ever. */
-async function refuseOwnStep({ env }: Context, home: Home): Promise<void> {
-  const { DAG_NAME: name = "", DAG_RUN_ID: dagRunId = "" } = env;
-  if (name === "" || dagRunId === "") return;
-  const door = await findDoor(home);
-  if (door === null) return;
-  const { api } = remoteConnection(home, door.url, door.token);
-  const answer = await api.get(runPath({ name, dagRunId })).catch(() => null);
-  if (!v.is(DetailsAnswer, answer) || answer.dagRunDetails.statusLabel !== "running") return;
-  throw new UserError(
-    `a step of run ${name}:${dagRunId} cannot wait for the DAGU_HOME that this run has until it ends\n` +
-      "Start a workflow by the action dag.run or by dagu enqueue instead, or set DAGU_HOME to another folder.",
-  );
-}
+/** One who holds the home without a door answers a question of somebody, and is done soon. */
+const LOOK_MS = 100;
+const TELL_AFTER_LOOKS = 10;
 
 function readRemote(context: Context): { url: string; token: string | null } | null {
   const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
@@ -111,7 +106,42 @@ function remoteConnection(home: Home, url: string, token: string | null): Connec
     api: newApi({ url, token, fetch }),
     home,
     plane: null,
+    openDoor: () => Promise.resolve(NO_DOOR),
     [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+const NO_DOOR: AsyncDisposable = { [Symbol.asyncDispose]: () => Promise.resolve() };
+
+/** Beside a command that runs a workflow on this home: by its control plane, and by one of this process when that ends. */
+function joined(context: Context, home: Home, door: Door): Connection {
+  const next: NextPlace = async (opened, over) => {
+    for (;;) {
+      over.throwIfAborted();
+      const server = await findRunning(home);
+      if (server !== null) return { kind: "server", ...server };
+      try {
+        const plane = opened.use(await openPlane(context, home, false, false));
+        opened.use(await openDoor(home, plane));
+        return { kind: "here", plane };
+      } catch (error) {
+        if (!(error instanceof HomeInUseError)) throw error;
+      }
+      const other = await findDoor(home);
+      if (other !== null) return { kind: "door", ...other };
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  };
+  return withPlane(home, joinPlane({ kind: "door", ...door }, next), () => Promise.resolve(NO_DOOR));
+}
+
+function withPlane(home: Home, plane: LocalPlane, door: () => Promise<AsyncDisposable>): Connection {
+  return {
+    api: newApi({ url: IN_PROCESS_URL, token: null, fetch: (request) => plane.fetch(request) }),
+    home,
+    plane,
+    openDoor: door,
+    [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
   };
 }
 
@@ -124,12 +154,7 @@ async function inProcess(
   const plane = reach === "ahead" && databaseUrl(context.env) === null
     ? await goAhead(context, home)
     : await openPlane(context, home, isFirst, false);
-  return {
-    api: newApi({ url: IN_PROCESS_URL, token: null, fetch: (request) => plane.fetch(request) }),
-    home,
-    plane,
-    [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
-  };
+  return withPlane(home, plane, () => openDoor(home, plane));
 }
 
 /** So many starts share the time that the database needs to take their runs in. */

@@ -1,6 +1,7 @@
 /**
- * A door to the control plane of a command that holds the embedded database, for as long as it runs: `dagu stop` and
- * `dagu status` from another terminal go through it. It stands on the loopback only and opens to who can read the home.
+ * A door to the control plane of a command that holds the embedded database, for as long as it runs: `dagu stop`,
+ * `dagu status` and the runs of other terminals go through it. It stands on the loopback only and opens to who can read the
+ * home.
  */
 import * as v from "valibot";
 import { parseJson } from "../workflow/json.ts";
@@ -11,15 +12,39 @@ import type { LocalPlane } from "./local-plane.ts";
 const Door = v.object({ url: v.string(), token: v.string() });
 export type Door = v.InferOutput<typeof Door>;
 
+/** Has the door's token where `Authorization` has what a runner says to the control plane itself. */
+export const DOOR_HEADER = "Dagu-Door";
+/** Answered instead of the control plane: nothing was done. */
+const CLOSED = { status: 503, headers: { [DOOR_HEADER]: "closed" } };
+
+export function isClosed(response: Response): boolean {
+  return response.headers.get(DOOR_HEADER) === "closed";
+}
+
 export async function openDoor(home: Home, plane: LocalPlane): Promise<AsyncDisposable> {
   const token = crypto.getRandomValues(new Uint8Array(24)).toHex();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
-    if (request.headers.get("Authorization") !== `Bearer ${token}`) {
-      return new Response(null, { status: 401 });
+  const over = new AbortController();
+  const underWay = new Set<Promise<Response>>();
+  const answer = async (request: Request): Promise<Response> => {
+    const headers = new Headers(request.headers);
+    if (headers.get("Authorization") === `Bearer ${token}`) headers.delete("Authorization");
+    else if (headers.get(DOOR_HEADER) !== token) return new Response(null, { status: 401 });
+    headers.delete(DOOR_HEADER);
+    if (over.signal.aborted) return new Response(null, CLOSED);
+    const signal = AbortSignal.any([request.signal, over.signal]);
+    try {
+      return await plane.fetch(new Request(request, { headers, signal }));
+    } catch (error) {
+      // A poll that was cut short.
+      if (over.signal.aborted) return new Response(null, CLOSED);
+      throw error;
     }
-    const inside = new Headers(request.headers);
-    inside.delete("Authorization");
-    return await plane.fetch(new Request(request, { headers: inside }));
+  };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const answering = answer(request);
+    underWay.add(answering);
+    void answering.catch(() => {}).then(() => underWay.delete(answering));
+    return answering;
   });
   const path = pathOf(home);
   const door: Door = { url: `http://127.0.0.1:${server.addr.port}`, token };
@@ -28,6 +53,9 @@ export async function openDoor(home: Home, plane: LocalPlane): Promise<AsyncDisp
   return {
     [Symbol.asyncDispose]: async () => {
       await Deno.remove(path).catch(() => {});
+      over.abort();
+      // What is being done is answered before the control plane goes.
+      await Promise.allSettled(underWay);
       void server.shutdown();
     },
   };

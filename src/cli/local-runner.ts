@@ -12,6 +12,7 @@ import type { LocalPlane } from "./local-plane.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { runnerName } from "./runner-name.ts";
 import { readLabels } from "./runner-labels.ts";
+import { leftSeats } from "./seats.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,19 +28,38 @@ export interface LocalRunnerOptions {
   /** Beside those of the environment. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly workflowNamed?: WorkflowNamed;
+  /** Its seat; default: the home's own. */
+  readonly stateDir?: string;
   /** One run, then done. */
   readonly once: boolean;
 }
 
+/** Tells for each seat that a killed process left that its attempts have ended. `own`: the caller's. Never throws. */
+export async function settleLeftSeats(
+  options: Pick<LocalRunnerOptions, "plane" | "home" | "env" | "log">,
+  own: string,
+): Promise<void> {
+  try {
+    for (const stateDir of await leftSeats(options.home, own)) {
+      const runner = await openLocalRunner({ ...options, capacity: 1, once: true, stateDir });
+      await runner.run(AbortSignal.abort());
+    }
+  } catch (error) {
+    options.log.error("what a killed process left was not told", { reason: String(error) });
+  }
+}
+
 export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runner> {
   const { plane, home, env } = options;
-  await Deno.mkdir(home.runnerDir, { recursive: true, mode: 0o755 });
+  const { stateDir = home.runnerDir } = options;
+  await Deno.mkdir(stateDir, { recursive: true, mode: 0o755 });
   const policy = await readRunnerPolicy(env);
   return openRunner({
     fetch: (request) => plane.fetch(request),
     baseUrl: LOCAL_URL,
     registrationToken: () => plane.admission(),
-    stateDir: home.runnerDir,
+    stateDir,
+    machineDir: home.runnerDir,
     logDir: env["DAGU_LOG_DIR"]?.trim() || join(home.dir, "logs"),
     keepRunsMs: readKeepMs(env),
     name: runnerName(env),

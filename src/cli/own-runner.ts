@@ -6,13 +6,13 @@ import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
 import { UserError, writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
-import { openDoor } from "./foreground.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { readExtras } from "./step-extras.ts";
 import { noteLines, summarize } from "./summary.ts";
+import { freeSeat } from "./seats.ts";
 import { findNamedWorkflow } from "./workflow-file.ts";
 
 export interface RunName {
@@ -37,7 +37,7 @@ export async function runAndFollow(
   const mark = systemIds().uuid();
   const run = await submit({ "dagu-start": mark });
   // Nobody waits for the door: it is for other terminals, while the run goes on.
-  const door = openDoor(connection.home, plane).catch(() => null);
+  const door = connection.openDoor().catch(() => null);
   const over = new AbortController();
   const running = serve(context, connection, plane, mark, over.signal);
   let details = await follow(context, connection, run, isQuiet);
@@ -78,16 +78,19 @@ async function serve(
   mark: string,
   over: AbortSignal,
 ): Promise<void> {
-  const { openLocalRunner } = await import("./local-runner.ts");
+  const { openLocalRunner, settleLeftSeats } = await import("./local-runner.ts");
+  const { home } = connection;
+  const common = { plane, home, env: context.env, log: quietLog(context.env) };
+  let settling: Promise<void> | null = null;
   while (!over.aborted) {
+    const stateDir = await freeSeat(home);
+    settling ??= settleLeftSeats(common, stateDir);
     const runner = await openLocalRunner({
-      plane,
-      home: connection.home,
-      env: context.env,
-      log: quietLog(context.env),
+      ...common,
       capacity: 1,
       labels: { "!dagu-start": mark },
-      workflowNamed: (name) => readNamed(name, connection.home.dagsDir),
+      workflowNamed: (name) => readNamed(name, home.dagsDir),
+      stateDir,
       once: true,
     });
     const onSecond = (): void => runner.stop();
@@ -95,6 +98,7 @@ async function serve(
     await runner.run(over);
     context.interrupts.second.removeEventListener("abort", onSecond);
   }
+  await settling;
 }
 
 /** What `dagu start NAME` would run: no server keeps this home's folder of definitions. */

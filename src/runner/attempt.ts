@@ -57,6 +57,8 @@ export interface AttemptHost extends ChildrenPorts {
   readonly disk: Disk;
   readonly settings: Settings;
   readonly stateDir: string;
+  /** Folders of runs. */
+  readonly runsDir: string;
   readonly logDir: string | null;
   readonly runnerId: string;
   /** Unseals what the control plane seals to this runner; null: it registered no key. */
@@ -141,7 +143,7 @@ export async function carryOut(
   await using spool = opened;
   const opening = openWorkspace(
     host.disk,
-    host.stateDir,
+    host.runsDir,
     { name: grant.run.name, dagRunId: grant.run.dagRunId, attemptId: grant.attemptId },
     { isWanted: usesArtifacts(workflow), dir: workflow.artifacts.dir, nowMs: host.clock.now() },
     host.owner,

@@ -13,8 +13,10 @@ export interface RunnerOptions {
   readonly baseUrl: string;
   /** Exchanged once for an identity, which the state folder keeps; asked for only when there is none. */
   readonly registrationToken: () => Promise<string>;
-  /** Work folders, spool and identity; of this runner alone. */
+  /** Spool and identity, of this runner alone. */
   readonly stateDir: string;
+  /** Has the folders of runs, which runners of one machine share, and lies around their state folders; default: the state folder. */
+  readonly machineDir?: string;
   /** Where runs that name no `log_dir` have their log files; null: nowhere. */
   readonly logDir: string | null;
   /** How long the folders of a run stay after its end; null: for ever. */

@@ -96,7 +96,9 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   // Two processes on one state folder would take each other's identity and spool.
   using lock = await disk.lock(join(options.stateDir, "runner.lock"));
   if (lock === null) {
-    options.log.error("another runner uses the state folder", { stateDir: options.stateDir });
+    if (options.once !== true) {
+      options.log.error("another runner uses the state folder", { stateDir: options.stateDir });
+    }
     return "state_in_use";
   }
   await using engine = openEngineDoor(options.runtime);
@@ -160,8 +162,9 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     policy: options.policy ?? OPEN_POLICY,
     workflowNamed: options.workflowNamed ?? (() => Promise.resolve(null)),
     secretsBase: await secretsBase(options.hostEnv, options.stateDir),
+    runsDir: runsDirOf(options),
     hiddenPaths: [
-      options.stateDir,
+      options.machineDir ?? options.stateDir,
       ...ENGINE_SOCKETS,
       ...(engine.socketPath === null ? [] : [engine.socketPath]),
     ],
@@ -212,9 +215,14 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
 
 const SWEEP_EVERY_MS = 3_600_000;
 
-async function sweep({ machine, clock, stateDir, logDir, keepRunsMs: keepMs }: RunnerOptions): Promise<void> {
+async function sweep(options: RunnerOptions): Promise<void> {
+  const { machine, clock, logDir, keepRunsMs: keepMs } = options;
   if (keepMs === null) return;
-  await machine.removeOldRuns({ runsDir: join(stateDir, "runs"), logDir, keepMs }, clock.now());
+  await machine.removeOldRuns({ runsDir: runsDirOf(options), logDir, keepMs }, clock.now());
+}
+
+function runsDirOf({ machineDir, stateDir }: RunnerOptions): string {
+  return join(machineDir ?? stateDir, "runs");
 }
 
 /**

@@ -24,7 +24,7 @@ export interface Workspace {
 
 export async function openWorkspace(
   disk: Disk,
-  stateDir: string,
+  runsDir: string,
   run: { readonly name: string; readonly dagRunId: string; readonly attemptId: string },
   artifacts: {
     readonly isWanted: boolean;
@@ -34,7 +34,7 @@ export async function openWorkspace(
   },
   owner: Owner | null,
 ): Promise<Workspace> {
-  const runDir = resolve(stateDir, "runs", run.name, run.dagRunId);
+  const runDir = resolve(runsDir, run.name, run.dagRunId);
   const workDir = join(runDir, "work");
   const attemptDir = join(runDir, "attempts", run.attemptId);
   const logFile = join(runDir, "run.log");

@@ -79,17 +79,6 @@ Deno.test("R-46: the retry of a run that is active is refused at once, whoever e
   assert.equal(told, "1 dagu retry: run w:r71 is running; only a run that ended can be retried\n");
 });
 
-Deno.test("8.3: a step that starts a workflow on the home of its own run is told what to do instead", async () => {
-  await using on = await openCase(YAML);
-  let told = "";
-  await stopped(on, async (pid) => {
-    const { code, stderr } = await on.run(["start", "w.yaml"], { DAG_NAME: "w", DAG_RUN_ID: "r71" });
-    told = `${code} ${stderr}`;
-    Deno.kill(pid, "SIGTERM");
-  });
-  assert.match(told, /^1 [^]*a step of run w:r71 cannot wait for the DAGU_HOME[^]*dag\.run/);
-});
-
 Deno.test("5.5: stop with nothing running is an error", async () => {
   await using on = await openCase('steps: [{id: s, run: "true"}]\n');
   assert.equal((await on.run(["start", "w.yaml"])).code, 0);

@@ -8,6 +8,9 @@ const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 /** A test's process is over before compiling WebAssembly a second time pays (docs/contributing.md); a thousand of them wait. */
 const FLAGS = "--v8-flags=--liftoff-only,--no-lazy";
 
+/** Runs it, with its arguments behind. */
+export const DAGU_WORDS = [Deno.execPath(), "run", "-A", FLAGS, "--config", CONFIG, MAIN];
+
 /** What a process of ours inherits from the test's environment: enough to run Deno, nothing that selects an engine. */
 const INHERITED = [
   "PATH",
@@ -33,7 +36,7 @@ function command(options: DaguOptions, output: "piped" | "null"): Deno.Command {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  const words = [...options.through ?? [], Deno.execPath(), "run", "-A", FLAGS, "--config", CONFIG, MAIN];
+  const words = [...options.through ?? [], ...DAGU_WORDS];
   const [program = "", ...first] = words;
   return new Deno.Command(program, {
     args: [...first, ...options.args],

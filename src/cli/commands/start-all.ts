@@ -1,6 +1,6 @@
 import { type Command, writeErr } from "../command.ts";
 import { LISTEN_OPTIONS, openControlPlane, readControlPlane } from "../listen.ts";
-import { openLocalRunner, readCapacity } from "../local-runner.ts";
+import { openLocalRunner, readCapacity, settleLeftSeats } from "../local-runner.ts";
 import { runUntilInterrupted } from "./worker.ts";
 
 export const command: Command = {
@@ -17,6 +17,9 @@ export const command: Command = {
     const capacity = readCapacity(env);
     const runner = await openLocalRunner({ plane: plane.host, home, env, log, capacity, once: false });
     writeErr(`dagu start-all on ${plane.url}`);
-    return await runUntilInterrupted(runner, context);
+    const settling = settleLeftSeats({ plane: plane.host, home, env, log }, home.runnerDir);
+    const code = await runUntilInterrupted(runner, context);
+    await settling;
+    return code;
   },
 };
