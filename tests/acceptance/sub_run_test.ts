@@ -128,3 +128,22 @@ Deno.test("S-107 S-132 a sub-run that is rejected while its parent waits fails t
   assert.match(end, /call .*\[failed\].*kid:\S+ ended rejected.*after \[aborted\]/s);
   assert.equal(await on.read("works"), "1\n");
 });
+
+Deno.test("R-38 S-132: below a start, what asks for a runner that nobody is fails its step; what asks for this one runs", async () => {
+  for (const selector of ["step", "workflow"] as const) {
+    const line = 'worker_selector: {gpu: "yes"}';
+    await using on = await openCase(`steps:
+  - {id: s, action: dag.run, with: {dag: kid}${selector === "step" ? `, ${line}` : ""}}
+---
+name: kid
+${selector === "workflow" ? line : ""}
+steps: [{id: k, run: "touch @W/k"}]
+`);
+    const refused = await on.run(["start", "w.yaml"]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /worker_selector asks for gpu=yes, which no runner is/);
+    assert.equal(await on.read("k"), null);
+    assert.equal((await on.run(["start", "w.yaml"], { DAGU_RUNNER_LABELS: "gpu=yes" })).code, 0);
+    assert.equal(await on.read("k"), "");
+  }
+});

@@ -10,6 +10,7 @@ import { beginAttempts } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
 import { getRunner, insertRunner, type RunnerRow, updateRunner } from "../store/runners.ts";
 import { insertRun, type NewRun } from "../store/runs.ts";
+import { labelsOf } from "./claim.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { type LogPiece, reportLog } from "./logs.ts";
 import { graceOf } from "./patience.ts";
@@ -123,7 +124,8 @@ async function admitRunner(tx: Transaction, runner: AheadRunner, now: Date): Pro
   const token = { tokenDigest, tokenExpiresAt: new Date(at + TOKEN_LIFE_MS), state: "active" as const };
   const known = await getRunner(tx, id);
   if (known !== null) {
-    if (!isGood(known, tokenDigest, now)) await updateRunner(tx, id, token);
+    const labels = labelsOf(known, facts.labels);
+    await updateRunner(tx, id, { labels, ...(isGood(known, tokenDigest, now) ? {} : token) });
     return;
   }
   const { name, machineId, labels, capacity, features, version, os, arch, publicKey = null } = facts;

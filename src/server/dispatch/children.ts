@@ -43,6 +43,7 @@ import { MAX_DEPTH } from "./parentage.ts";
 import { queueResumed } from "./resume.ts";
 import { readSelector } from "./selector.ts";
 import { planRun } from "./start.ts";
+import { takerOf } from "./takers.ts";
 
 /** How long a look at a child waits for its end. */
 const VIEW_WAIT_MS = 20_000;
@@ -72,12 +73,31 @@ export async function startChild(
   const known = await childOf(ports.db, parent.id, childKey);
   const planned = known === null ? await planChild(ports, settings, parent, request, childKey) : null;
   if (planned !== null && "code" in planned) return planned;
+  const selector = planned?.selector ?? (known === null ? {} : readSelector(known));
+  const taker = request.mode === "run"
+    ? await takerOf(ports, parent, selector, caller.runnerId)
+    : { kind: "somebody" as const };
+  if (planned !== null && taker.kind === "nobody") {
+    return invalid(
+      `worker_selector asks for ${
+        taker.labels.join(", ")
+      }, which no runner is (this one has DAGU_RUNNER_LABELS); ` +
+        "start it on a server that has such a runner",
+    );
+  }
+  const isForCaller = taker.kind === "caller";
 
   const made = await ports.db.transaction(async (tx): Promise<Made | ReportRefusal> => {
     const held = await admitHeld(tx, caller, request.fence);
     if (!held.ok) return held;
     if (!isLive(held.attempt)) return fenced();
-    const child = await openChild(tx, ports, held.attempt, { parent, childKey, planned, request });
+    const child = await openChild(tx, ports, held.attempt, {
+      parent,
+      childKey,
+      planned,
+      request,
+      isForCaller,
+    });
     if (child === null) {
       return {
         ok: false,
@@ -122,11 +142,12 @@ async function openChild(
   tx: Transaction,
   ports: ServerPorts,
   caller: AttemptRow,
-  { parent, childKey, planned, request }: {
+  { parent, childKey, planned, request, isForCaller }: {
     readonly parent: RunRow;
     readonly childKey: string;
     readonly planned: NewRun | null;
     readonly request: ChildRequest;
+    readonly isForCaller: boolean;
   },
 ): Promise<Opened | null> {
   const now = new Date(ports.clock.now());
@@ -134,7 +155,7 @@ async function openChild(
   if (known === null) {
     if (planned === null || !await insertRun(tx, planned, now)) return null;
     const run = await lockRun(tx, planned.id);
-    return run === null ? null : { run, isKnown: false, isToClaim: isForCaller(run, request) };
+    return run === null ? null : { run, isKnown: false, isToClaim: isForCaller };
   }
   const run = await lockRun(tx, known.id);
   if (run === null) return null;
@@ -145,12 +166,7 @@ async function openChild(
   if (!isToRetry) return { run, isKnown: true, isToClaim: false };
   await queueResumed(tx, ports, run, { kind: "failed" });
   const again = await lockRun(tx, run.id);
-  return again === null ? null : { run: again, isKnown: true, isToClaim: isForCaller(again, request) };
-}
-
-/** What asks for a certain runner, by its step or by itself, is for whoever claims it (INV-19). */
-function isForCaller(run: RunRow, { mode }: ChildRequest): boolean {
-  return mode === "run" && Object.keys(readSelector(run)).length === 0;
+  return again === null ? null : { run: again, isKnown: true, isToClaim: isForCaller };
 }
 
 /** What a workflow may do that starts sub-runs without end (M9, S-135); null: it may start one more. */

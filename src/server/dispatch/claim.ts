@@ -21,7 +21,7 @@ import type { Transaction } from "../store/db.ts";
 import { isBusy, reasonOf } from "../store/failure.ts";
 import type { Claimed } from "../store/grants.ts";
 import { goByIndex } from "../store/query.ts";
-import { markSeen, type RunnerRow, setRunnerState } from "../store/runners.ts";
+import { markSeen, type RunnerRow, setRunnerState, updateRunner } from "../store/runners.ts";
 import { resetSteps } from "../store/steps.ts";
 import { newAttemptToken } from "./attempt-token.ts";
 import { readDirectives } from "./directives.ts";
@@ -154,6 +154,8 @@ async function claimInside(
   request: ClaimRequest,
 ): Promise<Grant[]> {
   const labels = labelsOf(runner, request.labels);
+  // It was started anew, with others than when it registered.
+  if (!isSame(labels, runner.labels)) await updateRunner(tx, runner.id, { labels });
   const fullQueues: string[] = [];
   const next = (limit: number): Promise<readonly Candidate[]> =>
     lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
@@ -278,6 +280,11 @@ export function labelsOf(
   told: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return { ...told, ...(isTextRecord(fixedLabels) ? fixedLabels : {}) };
+}
+
+function isSame(labels: Readonly<Record<string, string>>, known: unknown): boolean {
+  return isTextRecord(known) && Object.keys(known).length === Object.keys(labels).length &&
+    Object.entries(labels).every(([key, value]) => known[key] === value);
 }
 
 function isTextRecord(value: unknown): value is Record<string, string> {

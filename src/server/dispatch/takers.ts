@@ -1,0 +1,52 @@
+/** Who executes a run that a step of another run starts and waits for. */
+import * as v from "valibot";
+import type { ServerPorts } from "../ports.ts";
+import { listRunners } from "../store/runners.ts";
+import { getRunById, type RunRow } from "../store/runs.ts";
+import { OWN_MARK } from "./retry.ts";
+import { readSelector } from "./selector.ts";
+
+export type Taker =
+  /** The parent's runner, beside the parent. */
+  | { readonly kind: "caller" }
+  /** Whoever claims it. */
+  | { readonly kind: "somebody" }
+  /** `labels`: what it asks for. */
+  | { readonly kind: "nobody"; readonly labels: readonly string[] };
+
+/** What has been silent for so long is not counted on (LO-08). */
+const SILENT_MS = 75_000;
+const Labels = v.record(v.string(), v.string());
+
+/**
+ * What asks for a certain runner, by its step or by itself, is for whoever claims it (INV-19), and waits for one that may
+ * come. Below a `dagu start` it is for the runner of that command if that is such a one; a person who waits for a command
+ * would wait for ever when no runner is.
+ */
+export async function takerOf(
+  ports: ServerPorts,
+  parent: RunRow,
+  selector: Readonly<Record<string, string>>,
+  callerId: string,
+): Promise<Taker> {
+  const wanted = Object.entries(selector);
+  if (wanted.length === 0) return { kind: "caller" };
+  const root = parent.rootId === null ? parent : await getRunById(ports.db, parent.rootId);
+  if (root === null || readSelector(root)[OWN_MARK] === undefined) return { kind: "somebody" };
+  const runners = (await listRunners(ports.db)).map(({ labels, ...runner }) => ({
+    ...runner,
+    labels: v.parse(Labels, labels),
+  }));
+  const has = (labels: Readonly<Record<string, string>>): boolean =>
+    wanted.every(([key, value]) => (labels[key] ?? labels[`!${key}`]) === value);
+  if (runners.some(({ id, labels }) => id === callerId && has(labels))) return { kind: "caller" };
+  const now = ports.clock.now();
+  const isTaken = runners.some(({ state, lastSeenAt, labels }) =>
+    state === "active" && now - (lastSeenAt?.getTime() ?? 0) <= SILENT_MS && has(labels) &&
+    // Another start's runner takes that one's run and no other.
+    Object.entries(labels).every(([key, value]) => !key.startsWith("!") || selector[key.slice(1)] === value)
+  );
+  return isTaken
+    ? { kind: "somebody" }
+    : { kind: "nobody", labels: wanted.map(([key, value]) => `${key}=${value}`) };
+}
