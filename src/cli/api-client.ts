@@ -58,6 +58,9 @@ const AboutDefinition = v.object({
 
 const TRIES_MAX = 20;
 
+/** Exit code when the server cannot be reached. */
+const UNREACHABLE = 69;
+
 export function newApi(options: ApiOptions): Api {
   const headers = (): Headers => {
     const all = new Headers({ Accept: "application/json" });
@@ -106,7 +109,7 @@ async function reach(options: ApiOptions, request: Request): Promise<Response> {
   } catch (error) {
     if (request.signal.aborted || error instanceof UserError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`no answer from ${options.url}: ${reason}`);
+    throw new UserError(`no answer from ${options.url}: ${reason}`, UNREACHABLE);
   }
 }
 

@@ -146,10 +146,22 @@ export async function runCommand(given: Invocation): Promise<number> {
     }
     return await command.run(context);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    writeErr(`dagu ${name}: ${error.message}`);
-    return error.exitCode;
+    if (error instanceof UserError) {
+      writeErr(`dagu ${name}: ${error.message}`);
+      return error.exitCode;
+    }
+    const isAsked = invocation.interrupts.first.aborted && Error.isError(error) &&
+      error.name === "AbortError";
+    writeErr(`dagu ${name}: ${isAsked ? "interrupted" : describeBug(error)}`);
+    return 1;
   }
+}
+
+/** What nobody expected, and its place, for whoever is to mend it. */
+function describeBug(error: unknown): string {
+  if (!(error instanceof Error)) return `unexpected error: ${String(error)}`;
+  const place = /^\s+at (?:async )?(.*(?:src|dist)\/.*)$/m.exec(error.stack ?? "")?.[1];
+  return `unexpected error: ${error.name}: ${error.message}${place === undefined ? "" : `\n(at ${place})`}`;
 }
 
 async function loadCommand(name: string): Promise<Command> {

@@ -81,7 +81,9 @@ const TELL_AFTER_LOOKS = 10;
 function readRemote(context: Context): { url: string; token: string | null } | null {
   const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
   if (url === "") return null;
-  if (!URL.canParse(url)) throw new UserError(`"${url}" is not a URL; use --server http://HOST:PORT`);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new UserError(`"${url}" is not a URL; use --server http://HOST:PORT`);
+  }
   return {
     url: url.replace(/\/+$/, ""),
     token: context.flags.text("api-key") ?? context.env["DAGU_API_KEY"] ?? null,

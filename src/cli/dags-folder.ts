@@ -5,6 +5,7 @@ import { publish } from "../server/definitions/publish.ts";
 import { deleteWorkflow } from "../server/store/workflows.ts";
 import type { ServerPorts } from "../server/ports.ts";
 import { type Signature, withSignature } from "../workflow/signature.ts";
+import { UserError } from "./command.ts";
 import { readSignature } from "./signature-file.ts";
 import { withSchemas } from "./workflow-file.ts";
 
@@ -18,7 +19,7 @@ export interface DagsFolder extends AsyncDisposable {
 
 /** Publishes what is there, then follows changes until disposed. A folder that is not there is made. */
 export async function openDagsFolder(ports: ServerPorts, dir: string): Promise<DagsFolder> {
-  await Deno.mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const published = new Map<string, string>();
   await rescan(ports, dir, published);
   const watcher = Deno.watchFs(dir, { recursive: false });
@@ -38,6 +39,19 @@ export async function openDagsFolder(ports: ServerPorts, dir: string): Promise<D
       await watching;
     },
   };
+}
+
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true });
+  } catch (error) {
+    throw new UserError(
+      `cannot use ${dir} as the folder of definitions: ${
+        error instanceof Error ? error.message : String(error)
+      }\n` +
+        "Name a folder with --dags or DAGU_DAGS_DIR.",
+    );
+  }
 }
 
 /** `published`: text by file name, as of the last look. */

@@ -31,6 +31,12 @@ const MIGRATION_LOCK = 4_201_995;
 const Journal = v.object({ entries: v.array(v.object({ when: v.number() })) });
 
 export async function openPostgres(url: string): Promise<Database> {
+  // A password may be in it: what is wrong with it is told without it.
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new UserError(
+      "DATABASE_URL is not the address of a Postgres; write postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    );
+  }
   const [{ default: postgres }, { drizzle }, schema] = await Promise.all([
     import("postgres"),
     import("drizzle-orm/postgres-js"),

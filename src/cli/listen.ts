@@ -151,7 +151,13 @@ function serve(host: Host, at: Listen): Deno.HttpServer<Deno.NetAddr> {
       (request) => host.fetch(request),
     );
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new UserError(`port ${at.port} on ${at.hostname} is taken; choose another with --port`);
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new UserError(`port ${at.port} on ${at.hostname} is taken; choose another with --port`);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `cannot listen on ${at.hostname}, port ${at.port}: ${reason}\n` +
+        "The address must be one of this machine's (--host), the port one that this user may have (--port).",
+    );
   }
 }

@@ -2,10 +2,15 @@
 import type { Log } from "../run/ports.ts";
 import { systemClock } from "../runner/clock.ts";
 import { newLog } from "../runner/log.ts";
+import { UserError } from "./command.ts";
 
 /** `DAGU_LOG_FORMAT`: text or json. */
 export function openLog(env: Readonly<Record<string, string>>): Log {
-  return newLog(env["DAGU_LOG_FORMAT"] === "json" ? "json" : "text", systemClock());
+  const format = env["DAGU_LOG_FORMAT"]?.trim() || "text";
+  if (format !== "text" && format !== "json") {
+    throw new UserError(`DAGU_LOG_FORMAT is "${format}"; it can be text or json`);
+  }
+  return newLog(format, systemClock());
 }
 
 /** A log that only lets through what somebody must act on: for commands whose stderr is a person's terminal. */

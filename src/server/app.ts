@@ -19,6 +19,7 @@ import { subRunRoutes } from "./http/api/sub-runs.ts";
 import { secretRoutes } from "./http/api/secrets.ts";
 import { webhookRoutes } from "./http/api/webhooks.ts";
 import { limitCalls } from "./http/api-limit.ts";
+import { refuseOtherMethods } from "./http/allowed.ts";
 import { answerError } from "./http/answer.ts";
 import { guard, type GuardVariables } from "./http/guard.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -43,6 +44,7 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
     await next();
     c.res.headers.set("X-Request-Id", ports.ids.uuid());
   });
+  app.use(refuseOtherMethods(app));
 
   // Paths with credentials of their own.
   app.route(RUNNER_BASE_PATH, runnerRoutes(ports, settings));

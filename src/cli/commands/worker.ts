@@ -58,8 +58,11 @@ export const command: Command = {
   run: async (context) => {
     const { env, flags } = context;
     const url = flags.text("url") ?? env["DAGU_RUNNER_URL"] ?? "";
-    if (!URL.canParse(url)) {
+    if (url === "") {
       throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL");
+    }
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      throw new UserError(`"${url}" is not the address of a control plane; write --url https://HOST[:PORT]`);
     }
     const home = await openHome(env);
     const stateDir = flags.text("state-dir") ?? env["DAGU_RUNNER_STATE_DIR"] ?? home.runnerDir;

@@ -50,6 +50,8 @@ export async function valid<S extends v.GenericSchema>(schema: S, c: Context): P
   // Parameters and inputs keep the digits of their numbers (V-21).
   const value = body.bytes.length === 0 ? {} : parseJson(body.bytes, "refuse", parseExactJson);
   if (value === undefined) throw refused("bad_request", NOT_JSON);
+  // To the schema of an object, a list is one without any key.
+  if (Array.isArray(value)) throw refused("bad_request", "body: a list, where an object is expected");
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const messages = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? "body"}: ${issue.message}`);

@@ -191,3 +191,28 @@ onEveryServer(
   },
   { auth: { kind: "token" } },
 );
+
+onEveryServer("AP-05 another method of a path is told with those that it knows", async (server) => {
+  const cases: [method: string, path: string, allow: string][] = [
+    ["DELETE", "/livez", "GET, HEAD"],
+    ["PUT", "/runs", "GET, HEAD"],
+    ["GET", "/api/v1/webhooks/none", "POST"],
+    ["PATCH", "/api/v1/dags", "GET, HEAD, POST"],
+    ["OPTIONS", "/runs/a/b/stop", "POST"],
+  ];
+  for (const [method, path, allow] of cases) {
+    const answer = await server.request(method, path);
+    assert.deepEqual([answer.status, answer.headers.get("Allow")], [405, allow], `${method} ${path}`);
+    assert.equal((await bodyOf(answer, 405))["code"], "method_not_allowed");
+  }
+  const page = await server.request("GET", "/runs/a/b/stop", { headers: { Accept: "text/html" } });
+  assert.deepEqual([page.status, page.headers.get("Allow")], [405, "POST"]);
+  assert.match(await page.text(), /there is nothing at GET/);
+  const nothing = await server.request("PUT", "/nothing");
+  assert.deepEqual([nothing.status, nothing.headers.get("Allow")], [404, null]);
+});
+
+onEveryServer("AP-05 a body that is a list is no object without keys", async (server) => {
+  const answer = await server.request("POST", "/api/v1/dag-runs", { body: [] });
+  assert.match(String((await bodyOf(answer, 400))["message"]), /a list, where an object is expected/);
+});

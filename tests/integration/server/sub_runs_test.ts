@@ -42,12 +42,12 @@ onEveryServer(
     for (
       const [method, path] of [
         ["POST", `${below}/stop`],
-        ["DELETE", below],
         ["GET", `${below}/spec/../../../..`],
         ["GET", `${RUNS}/top/top1/sub-dag-runs/nope/spec`],
         ["GET", `${RUNS}/low/low1/sub-dag-runs/kid1`],
       ] as const
     ) await bodyOf(await server.request(method, path), 404);
+    await bodyOf(await server.request("DELETE", below), 405);
   },
 );
 

@@ -35,3 +35,64 @@ Deno.test("commands: C-01 each that the help names has its file, and is the one 
     assert.match(command.usage, new RegExp(`^${name}(?: |$)`));
   }
 });
+
+Deno.test("C-01 what the environment and the flags of a service say wrongly is named, with what would be right", async () => {
+  const home = await Deno.makeTempDir();
+  const file = `${home}/file`;
+  await Deno.writeTextFile(file, "");
+  const token = { DAGU_AUTH_MODE: "token" };
+  const postgres = { DATABASE_URL: "postgres:/secret" };
+  const cases: [args: string[], env: Record<string, string>, message: RegExp][] = [
+    [
+      ["server", "--host", "192.0.2.1"],
+      token,
+      /^dagu server: cannot listen on 192\.0\.2\.1, port 8080: .*\n.*--host/,
+    ],
+    [
+      ["server", "--dags", file],
+      {},
+      /^dagu server: cannot use .*file as the folder of definitions: .*\n.*--dags/,
+    ],
+    [
+      ["server"],
+      { DATABASE_URL: "mysql://x:secret@y" },
+      /^dagu server: DATABASE_URL is not .* write postgres:\/\//,
+    ],
+    [["server"], postgres, /^dagu server: DATABASE_URL is not .* write postgres:\/\//],
+    [
+      ["server"],
+      { DAGU_LOG_FORMAT: "xml" },
+      /^dagu server: DAGU_LOG_FORMAT is "xml"; it can be text or json/,
+    ],
+    [
+      ["worker", "--url", "ftp://host"],
+      {},
+      /^dagu worker: "ftp:\/\/host" is not the address of a control plane; write --url/,
+    ],
+    [
+      ["worker", "--url", "http://h", "--token", "t", "--labels", "=x"],
+      {},
+      /^dagu worker: the label "=x" has no name/,
+    ],
+    [
+      ["status", "x", "--server", "ftp://host"],
+      {},
+      /^dagu status: "ftp:\/\/host" is not a URL; use --server/,
+    ],
+  ];
+  for (const [args, env, message] of cases) {
+    const { code, stderr } = await dagu({ args, env: { DAGU_HOME: `${home}/home`, ...env } });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /secret|\n\s+at /);
+  }
+  await Deno.remove(home, { recursive: true });
+});
+
+Deno.test("C-01 a server that cannot be reached is exit code 69", async () => {
+  // Fetch refuses this port by itself, so that nobody can be listening there.
+  const args = ["status", "x", "--server", "http://127.0.0.1:9"];
+  const { code, stderr } = await dagu({ args, env: {} });
+  assert.equal(code, 69, stderr);
+  assert.match(stderr, /^dagu status: no answer from http:\/\/127\.0\.0\.1:9/);
+});
