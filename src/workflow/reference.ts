@@ -217,7 +217,7 @@ const NAME = "[A-Za-z][A-Za-z0-9_]*";
 const ENVIRONMENT_NAME = "[A-Za-z_][A-Za-z0-9_]*";
 const QUALIFIED = new RegExp(
   `^(?:(params)|(consts|params)\\.(${NAME})|env\\.(${ENVIRONMENT_NAME})|` +
-    `steps\\.(${NAME})\\.outputs\\.(${NAME})|context\\.(${NAME}(?:\\.${NAME})*)|` +
+    `steps\\.(${NAME})\\.outputs\\.(${NAME})|context\\.(${NAME}(?:\\.${NAME})+)|` +
     `foreach\\.(${NAME}(?:\\.${NAME})?))$`,
 );
 
