@@ -61,6 +61,11 @@ const TRIES_MAX = 20;
 /** Exit code when the server cannot be reached. */
 const UNREACHABLE = 69;
 
+/** Whether it is the address of somebody who may be asked. */
+export function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
 export function newApi(options: ApiOptions): Api {
   const headers = (): Headers => {
     const all = new Headers({ Accept: "application/json" });

@@ -1,6 +1,6 @@
 /** Where a command's control plane is: named by a flag, running on this home, or brought up in this process. */
 import { type Context, type Option, UserError, writeErr } from "./command.ts";
-import { type Api, newApi } from "./api-client.ts";
+import { type Api, isHttpUrl, newApi } from "./api-client.ts";
 import { type Door, findDoor, openDoor } from "./foreground.ts";
 import {
   databaseUrl,
@@ -16,7 +16,7 @@ import { openAhead } from "./ahead/plane.ts";
 import { listRecords } from "./ahead/record.ts";
 import { readBaseConfig } from "./base-config.ts";
 import { joinPlane, type NextPlace } from "./joined-plane.ts";
-import type { LocalPlane } from "./local-plane.ts";
+import { IN_PROCESS_URL, type LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { runnerName } from "./runner-name.ts";
 import { readPatience } from "./server-settings.ts";
@@ -39,9 +39,6 @@ export interface Connection extends AsyncDisposable {
   /** For other terminals, while a run goes on; of a plane that is this process's own. */
   openDoor(): Promise<AsyncDisposable>;
 }
-
-/** Not an address: requests to it go to the control plane in this process. */
-const IN_PROCESS_URL = "http://localhost";
 
 /**
  * What a command may do with less than a control plane of its own. `door`: it needs no runner, so it may go through the door
@@ -81,7 +78,7 @@ const TELL_AFTER_LOOKS = 10;
 function readRemote(context: Context): { url: string; token: string | null } | null {
   const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
   if (url === "") return null;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+  if (!isHttpUrl(url)) {
     throw new UserError(`"${url}" is not a URL; use --server http://HOST:PORT`);
   }
   return {

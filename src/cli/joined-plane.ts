@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { RUNNER_BASE_PATH } from "../protocol/messages.ts";
 import { UserError } from "./command.ts";
 import { type Door, DOOR_HEADER, isClosed } from "./foreground.ts";
-import type { LocalPlane } from "./local-plane.ts";
+import { IN_PROCESS_URL, type LocalPlane } from "./local-plane.ts";
 
 /** Of another process; `door`: of a command, not of a server. */
 export interface Elsewhere extends Door {
@@ -25,7 +25,6 @@ type Place = Elsewhere | Here;
 export type NextPlace = (opened: AsyncDisposableStack, over: AbortSignal) => Promise<Place>;
 
 const Admission = v.object({ token: v.string() });
-const IN_PROCESS_URL = "http://localhost";
 
 export function joinPlane(first: Elsewhere, next: NextPlace): LocalPlane {
   const over = new AbortController();

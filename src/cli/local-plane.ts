@@ -5,3 +5,6 @@ export interface LocalPlane extends AsyncDisposable {
   /** A token with which the runner of this process may register, once. */
   admission(): Promise<string>;
 }
+
+/** Not an address: requests to it go to the control plane in this process. */
+export const IN_PROCESS_URL = "http://localhost";

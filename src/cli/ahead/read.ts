@@ -61,10 +61,9 @@ async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): As
     if (ports.broken() !== null) throw ports.broken();
     const real = await openedOf(ports);
     if (real !== null) return yield* goOn(real, request, null);
-    const isNews = shown !== run.state;
-    const leftMs = run.state.status === "running" ? pace.leftMs() : 0;
-    if (!isNews || leftMs > 0) {
-      await ports.wake.wait([CHANGED], isNews ? leftMs : POLL_MS, request.signal);
+    const waitMs = pace.waitMs(shown !== run.state, run.state.status);
+    if (waitMs > 0) {
+      await ports.wake.wait([CHANGED], waitMs, request.signal);
       continue;
     }
     shown = run.state;

@@ -3,6 +3,7 @@ import { systemClock, systemIds } from "../../runner/clock.ts";
 import { readRuntime } from "../../runner/containers/runtime.ts";
 import { thisMachine } from "../../runner/machine.ts";
 import { openRunner, type Runner } from "../../runner/runner.ts";
+import { isHttpUrl } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
@@ -61,7 +62,7 @@ export const command: Command = {
     if (url === "") {
       throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL");
     }
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    if (!isHttpUrl(url)) {
       throw new UserError(`"${url}" is not the address of a control plane; write --url https://HOST[:PORT]`);
     }
     const home = await openHome(env);

@@ -155,7 +155,7 @@ async function claimInside(
 ): Promise<Grant[]> {
   const labels = labelsOf(runner, request.labels);
   // It was started anew, with others than when it registered.
-  if (!isSame(labels, runner.labels)) await updateRunner(tx, runner.id, { labels });
+  if (!isSameLabels(labels, runner.labels)) await updateRunner(tx, runner.id, { labels });
   const fullQueues: string[] = [];
   const next = (limit: number): Promise<readonly Candidate[]> =>
     lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
@@ -282,7 +282,8 @@ export function labelsOf(
   return { ...told, ...(isTextRecord(fixedLabels) ? fixedLabels : {}) };
 }
 
-function isSame(labels: Readonly<Record<string, string>>, known: unknown): boolean {
+/** `known`: as they are stored. */
+export function isSameLabels(labels: Readonly<Record<string, string>>, known: unknown): boolean {
   return isTextRecord(known) && Object.keys(known).length === Object.keys(labels).length &&
     Object.entries(labels).every(([key, value]) => known[key] === value);
 }

@@ -2,7 +2,7 @@
 import type { HeartbeatRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
 import { type RunnerRow, updateRunner } from "../store/runners.ts";
-import { labelsOf } from "./claim.ts";
+import { isSameLabels, labelsOf } from "./claim.ts";
 
 /** How much of a new difference between the clocks is believed at once; one beyond `JUMP_MS` is: a clock was set. */
 const SHARE = 0.25;
@@ -24,13 +24,13 @@ export async function noteFacts(
   runner: RunnerRow,
   { version, labels, capacity = runner.capacity, sentAt }: RunnerFacts,
 ): Promise<void> {
-  const told = labels === undefined ? runner.labels : labelsOf(runner, labels);
+  const told = labels === undefined ? null : labelsOf(runner, labels);
   const clockOffsetMs = offsetOf(runner.clockOffsetMs, ports.clock.now() - Date.parse(sentAt ?? ""));
   const isSame = version === runner.version && capacity === runner.capacity &&
-    clockOffsetMs === runner.clockOffsetMs && canonical(told) === canonical(runner.labels);
-  if (!isSame) {
-    await updateRunner(ports.db, runner.id, { version, capacity, clockOffsetMs, labels: told });
-  }
+    clockOffsetMs === runner.clockOffsetMs && (told === null || isSameLabels(told, runner.labels));
+  if (isSame) return;
+  const changed = { version, capacity, clockOffsetMs, ...(told === null ? {} : { labels: told }) };
+  await updateRunner(ports.db, runner.id, changed);
 }
 
 /** The known difference between the clocks, as the newest measurement changes it. */
@@ -39,8 +39,4 @@ export function offsetOf(knownMs: number, measuredMs: number): number {
   const change = measuredMs - knownMs;
   const next = Math.abs(change) > JUMP_MS ? measuredMs : knownMs + change * SHARE;
   return Math.abs(next - knownMs) < STEADY_MS ? knownMs : Math.round(next);
-}
-
-function canonical(labels: unknown): string {
-  return JSON.stringify(Object.entries(Object(labels)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

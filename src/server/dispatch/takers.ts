@@ -4,7 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import { listRunners } from "../store/runners.ts";
 import { getRunById, type RunRow } from "../store/runs.ts";
 import { OWN_MARK } from "./retry.ts";
-import { readSelector } from "./selector.ts";
+import { lackingLabels, readSelector, unselectedLabels } from "./selector.ts";
 
 export type Taker =
   /** The parent's runner, beside the parent. */
@@ -29,8 +29,7 @@ export async function takerOf(
   selector: Readonly<Record<string, string>>,
   callerId: string,
 ): Promise<Taker> {
-  const wanted = Object.entries(selector);
-  if (wanted.length === 0) return { kind: "caller" };
+  if (Object.keys(selector).length === 0) return { kind: "caller" };
   const root = parent.rootId === null ? parent : await getRunById(ports.db, parent.rootId);
   if (root === null || readSelector(root)[OWN_MARK] === undefined) return { kind: "somebody" };
   const runners = (await listRunners(ports.db)).map(({ labels, ...runner }) => ({
@@ -38,15 +37,13 @@ export async function takerOf(
     labels: v.parse(Labels, labels),
   }));
   const has = (labels: Readonly<Record<string, string>>): boolean =>
-    wanted.every(([key, value]) => (labels[key] ?? labels[`!${key}`]) === value);
+    lackingLabels(selector, labels).length === 0;
   if (runners.some(({ id, labels }) => id === callerId && has(labels))) return { kind: "caller" };
   const now = ports.clock.now();
   const isTaken = runners.some(({ state, lastSeenAt, labels }) =>
     state === "active" && now - (lastSeenAt?.getTime() ?? 0) <= SILENT_MS && has(labels) &&
     // Another start's runner takes that one's run and no other.
-    Object.entries(labels).every(([key, value]) => !key.startsWith("!") || selector[key.slice(1)] === value)
+    unselectedLabels(selector, labels).length === 0
   );
-  return isTaken
-    ? { kind: "somebody" }
-    : { kind: "nobody", labels: wanted.map(([key, value]) => `${key}=${value}`) };
+  return isTaken ? { kind: "somebody" } : { kind: "nobody", labels: lackingLabels(selector, {}) };
 }

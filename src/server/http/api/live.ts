@@ -1,7 +1,4 @@
-/**
- * A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. While it runs a reader is
- * shown it at the reader's pace; what became of it, at once.
- */
+/** A run's state as it changes: `run` events with the details of AP-54, the last one when it is final. */
 import { isFinal } from "../../../run/status.ts";
 import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
@@ -10,8 +7,6 @@ import type { GuardVariables } from "../guard.ts";
 import { findRun, newDetailsReader } from "../runs-read.ts";
 import { newPace } from "../pace.ts";
 import { sse } from "../sse.ts";
-
-const POLL_MS = 1_000;
 
 export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
@@ -28,10 +23,9 @@ export function liveRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables
         row = await getRunById(ports.db, run.id)
       ) {
         const status = statusOf(row.status);
-        const isNews = row.version !== version;
-        const leftMs = status === "running" ? pace.leftMs() : 0;
-        if (!isNews || leftMs > 0) {
-          await ports.wake.wait([`run:${run.id}`], isNews ? leftMs : POLL_MS, signal);
+        const waitMs = pace.waitMs(row.version !== version, status);
+        if (waitMs > 0) {
+          await ports.wake.wait([`run:${run.id}`], waitMs, signal);
           continue;
         }
         version = row.version;
