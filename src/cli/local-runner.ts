@@ -1,6 +1,7 @@
 /** A runner in this process, joined to its control plane by an in-memory fetch: the same code as over the network. */
 import { join } from "node:path";
 import type { WorkflowNamed } from "../runner/children.ts";
+import type { Listener } from "../runner/listener.ts";
 import { openRunner, type Runner } from "../runner/runner.ts";
 import { readRuntime } from "../runner/containers/runtime.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
@@ -28,6 +29,7 @@ export interface LocalRunnerOptions {
   /** Beside those of the environment. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly workflowNamed?: WorkflowNamed;
+  readonly listener?: Listener;
   /** Its seat; default: the home's own. */
   readonly stateDir?: string;
   /** One run, then done. */
@@ -68,6 +70,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     runtime: readRuntime(env),
     policy,
     ...(options.workflowNamed === undefined ? {} : { workflowNamed: options.workflowNamed }),
+    ...(options.listener === undefined ? {} : { listener: options.listener }),
     hostEnv: env,
     machine: thisMachine(),
     clock: systemClock(),

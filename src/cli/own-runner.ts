@@ -1,6 +1,7 @@
 /** Runs that this process starts, retries or resumes: executed by a runner of its own, or by those of a server. */
 import * as v from "valibot";
 import type { Failure } from "../run/failure.ts";
+import type { HeardRun, Listener } from "../runner/listener.ts";
 import { systemIds } from "../runner/clock.ts";
 import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
@@ -10,6 +11,7 @@ import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
+import { newStepOutput } from "./step-output.ts";
 import { readExtras } from "./step-extras.ts";
 import { noteLines, summarize } from "./summary.ts";
 import { freeSeat } from "./seats.ts";
@@ -31,7 +33,7 @@ export async function runAndFollow(
   isQuiet: boolean,
 ): Promise<RunDetails> {
   const { plane } = connection;
-  if (plane === null) return await follow(context, connection, await submit({}), isQuiet);
+  if (plane === null) return await follow(context, connection, await submit({}), !isQuiet);
   await readRunnerPolicy(context.env);
   if (context.interrupts.first.aborted) throw new UserError("interrupted; nothing was started");
   const mark = systemIds().uuid();
@@ -39,17 +41,33 @@ export async function runAndFollow(
   // Nobody waits for the door: it is for other terminals, while the run goes on.
   const door = connection.openDoor().catch(() => null);
   const over = new AbortController();
-  const running = serve(context, connection, plane, mark, over.signal);
-  let details = await follow(context, connection, run, isQuiet);
+  const running = serve(context, connection, plane, mark, isQuiet ? null : listenTo(run), over.signal);
+  let details = await follow(context, connection, run, false);
   for (;;) {
     const above = await goesOnAbove(connection, details);
     if (above === null) break;
-    details = await follow(context, connection, above, isQuiet);
+    details = await follow(context, connection, above, false);
   }
   over.abort();
   await running;
   await (await door)?.[Symbol.asyncDispose]();
   return details;
+}
+
+/** To the run and to the one above it, if that goes on later: what other runs below say is theirs. */
+function listenTo(asked: RunName): Listener {
+  const output = newStepOutput();
+  const isShown = (run: HeardRun): boolean => run.root === null || run.dagRunId === asked.dagRunId;
+  return {
+    output(run, step, stream, bytes) {
+      if (isShown(run)) output.bytes(step, stream, bytes);
+    },
+    end(run, step) {
+      if (!isShown(run)) return;
+      output.end(step, "stdout");
+      output.end(step, "stderr");
+    },
+  };
 }
 
 const LOOK_MS = 100;
@@ -76,6 +94,7 @@ async function serve(
   connection: Connection,
   plane: LocalPlane,
   mark: string,
+  listener: Listener | null,
   over: AbortSignal,
 ): Promise<void> {
   const { openLocalRunner, settleLeftSeats } = await import("./local-runner.ts");
@@ -91,6 +110,7 @@ async function serve(
       labels: { "!dagu-start": mark },
       workflowNamed: (name) => readNamed(name, home.dagsDir),
       stateDir,
+      ...(listener === null ? {} : { listener }),
       once: true,
     });
     const onSecond = (): void => runner.stop();
@@ -115,7 +135,7 @@ async function follow(
   context: Context,
   connection: Connection,
   run: RunName,
-  isQuiet: boolean,
+  showsOutput: boolean,
 ): Promise<RunDetails> {
   const stop = async (): Promise<void> => {
     writeErr("stopping the run; once more to stop it now");
@@ -127,7 +147,7 @@ async function follow(
   // It may have come while the run was made ready.
   if (context.interrupts.first.aborted) onFirst();
   context.interrupts.second.addEventListener("abort", force, { once: true });
-  return await followRun(connection.api, run, { isQuiet, signal: new AbortController().signal });
+  return await followRun(connection.api, run, { showsOutput, signal: new AbortController().signal });
 }
 
 /** The run as `followRun` left it, and what of it a person at a terminal has seen go by. */

@@ -36,10 +36,15 @@ export function isFinal(status: RunStatus): boolean {
   return ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"].includes(status);
 }
 
-/** Whether nothing follows in the log of a step; null: nobody knows the step. Its bytes arrive before its end is told. */
+/**
+ * Whether nothing follows in the log of a step, short of a retry; null: nobody knows the step. Its bytes arrive before its
+ * end is told, and those of all steps before it is told that the run waits.
+ */
 export function isLogOver(
   runStatus: RunStatus,
-  step: Pick<StepState, "status" | "finishedAt"> | null,
+  step: Pick<StepState, "status" | "startedAt" | "finishedAt"> | null,
 ): boolean {
-  return isFinal(runStatus) || (step !== null && step.finishedAt !== null && step.status !== "retrying");
+  if (isFinal(runStatus)) return true;
+  if (step === null || step.startedAt === null) return false;
+  return runStatus === "waiting" || (step.finishedAt !== null && step.status !== "retrying");
 }

@@ -33,6 +33,7 @@ import { type Instant, newLease } from "./lease.ts";
 import type { Machine } from "./machine.ts";
 import { filingJournal } from "./log-files.ts";
 import { lookupFolders } from "./run-directory.ts";
+import { heardJournal, type Listener } from "./listener.ts";
 import { openRunLog } from "./run-log.ts";
 import { newMails } from "./mails.ts";
 import { extendMask, type Mask, maskJournal } from "./mask.ts";
@@ -61,6 +62,7 @@ export interface AttemptHost extends ChildrenPorts {
   readonly runsDir: string;
   readonly logDir: string | null;
   readonly runnerId: string;
+  readonly listener: Listener | null;
   /** Unseals what the control plane seals to this runner; null: it registered no key. */
   readonly privateKey: PrivateKey | null;
   readonly version: string;
@@ -209,8 +211,9 @@ async function perform(
   });
   const mask = isFailure(secrets) ? host.mask : extendMask(host.mask, Object.values(secrets.values));
   const guarded = guardedJournal(spool, control);
+  const heard = host.listener === null ? guarded : heardJournal(guarded, host.listener, grant.run);
   const logDir = workflow.logDir ?? host.logDir;
-  const filed = logDir === null ? guarded : filingJournal(spool, guarded, host, grant.run, workflow, logDir);
+  const filed = logDir === null ? heard : filingJournal(spool, heard, host, grant.run, workflow, logDir);
   using log = openRunLog(host.disk, workspace.logFile, host.clock);
   const masked = maskJournal(log.journal(filed), mask);
   const kept = workspace.artifactsDir === null ? null : {

@@ -5,6 +5,7 @@ import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
 import type { Machine } from "./machine.ts";
 import type { WorkflowNamed } from "./children.ts";
+import type { Listener } from "./listener.ts";
 import type { Policy } from "./policy.ts";
 
 export interface RunnerOptions {
@@ -41,6 +42,8 @@ export interface RunnerOptions {
   readonly version: string;
   /** How long what runs may go on when the runner drains; default: an hour (RS-02). */
   readonly drainMs?: number;
+  /** Hears what steps say as it comes; default: nobody in this process does. */
+  readonly listener?: Listener;
   /** Claims one attempt, runs it, and is done. */
   readonly once?: boolean;
   /** Gzip larger bodies; default true. Pointless within one process. */

@@ -160,6 +160,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     owner: await engineOwner(engine.socketPath),
     mask: newMask(registrySecrets(engine.authConfig)),
     policy: options.policy ?? OPEN_POLICY,
+    listener: options.listener ?? null,
     workflowNamed: options.workflowNamed ?? (() => Promise.resolve(null)),
     secretsBase: await secretsBase(options.hostEnv, options.stateDir),
     runsDir: runsDirOf(options),

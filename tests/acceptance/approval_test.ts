@@ -23,8 +23,9 @@ accept("S-122 AP-76 push back rewinds to the step that it names, and tells it wh
   {
     args: ["push-back", "w", "--run-id", "back1", "--step", "review", "--input", "FEEDBACK=shorter"],
     out: ["Pushed back step review (iteration 1); DAG-run queued for resume."],
-    // What was done again is told from its beginning.
-    err: ["draft │ draft 1 shorter\n"],
+    // What was done again is told from its beginning, and nothing else.
+    err: ["draft │ draft 1 shorter\n", "review │ review of draft 1 shorter\n"],
+    notErr: ["draft 0", "other │"],
   },
   {
     args: ["push-back", "w", "--step", "review", "--input", "FEEDBACK=once more"],

@@ -1,10 +1,9 @@
 /**
- * What the API answers about the run that is ahead, in the words of the real one (AP-54, AP-66, AP-68): its details as they
- * change, and its logs. A stream goes on at the real control plane when that takes over.
+ * What the API answers about the run that is ahead, in the words of the real one (AP-54, AP-66): its details as they
+ * change, and the ends of its logs. A stream goes on at the real control plane when that takes over.
  */
 import * as v from "valibot";
-import type { StreamName } from "../../run/ports.ts";
-import { isFinal, isLogOver } from "../../run/status.ts";
+import { isFinal } from "../../run/status.ts";
 import { newPace } from "../../server/http/pace.ts";
 import type { ServerPorts } from "../../server/ports.ts";
 import type { LocalPlane } from "../local-plane.ts";
@@ -21,7 +20,6 @@ export interface ReadPorts extends Pick<ServerPorts, "clock" | "wake"> {
 export const CHANGED = "ahead";
 
 const StreamNames = v.optional(v.picklist(["stdout", "stderr"]), "stdout");
-const POLL_MS = 1_000;
 
 /** null: the real control plane knows what to say. `path`: what follows the run's own. */
 export function answerRead(
@@ -36,7 +34,6 @@ export function answerRead(
   if (kind === "stream" && path.length === 1) return toResponse(runFrames(ports, run, request));
   const name = v.safeParse(StreamNames, query.get("stream") ?? undefined);
   if (kind !== "steps" || log !== "log" || !name.success || nodeOf(run, step) === undefined) return null;
-  if (stream === "stream") return toResponse(logFrames(ports, run, { step, stream: name.output }, request));
   const tail = Number(query.get("tail") ?? "0");
   return stream === undefined && Number.isSafeInteger(tail) && tail > 0
     ? Response.json(lastLines(run.log(step, name.output).bytes(0), tail))
@@ -60,7 +57,7 @@ async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): As
   for (let shown: RunAhead["state"] | null = null; !request.signal.aborted;) {
     if (ports.broken() !== null) throw ports.broken();
     const real = await openedOf(ports);
-    if (real !== null) return yield* goOn(real, request, null);
+    if (real !== null) return yield* goOn(real, request);
     const waitMs = pace.waitMs(shown !== run.state, run.state.status);
     if (waitMs > 0) {
       await ports.wake.wait([CHANGED], waitMs, request.signal);
@@ -72,38 +69,16 @@ async function* runFrames(ports: ReadPorts, run: RunAhead, request: Request): As
   }
 }
 
-async function* logFrames(
-  ports: ReadPorts,
-  run: RunAhead,
-  { step, stream }: { readonly step: string; readonly stream: StreamName },
-  request: Request,
-): AsyncGenerator<Uint8Array> {
-  for (let offset = Number(request.headers.get("Last-Event-ID") ?? "0"); !request.signal.aborted;) {
-    const real = await openedOf(ports);
-    if (real !== null) return yield* goOn(real, request, String(offset));
-    const isOver = isLogOver(run.state.status, nodeOf(run, step) ?? null);
-    const log = run.log(step, stream);
-    if (log.length > offset) {
-      const bytes = log.bytes(offset);
-      offset = log.length;
-      yield frame("chunk", bytes.toBase64(), String(offset));
-      continue;
-    }
-    if (isOver) return yield frame("end", "", String(offset));
-    await ports.wake.wait([CHANGED], POLL_MS, request.signal);
-  }
-}
-
 /** null: it is not open, or could not be opened. */
 async function openedOf(ports: ReadPorts): Promise<LocalPlane | null> {
   return await ports.opening()?.catch(() => null) ?? null;
 }
 
-/** The same question to the real control plane, from where this stream has got to. */
-async function* goOn(real: LocalPlane, request: Request, lastId: string | null): AsyncGenerator<Uint8Array> {
-  const headers = new Headers(request.headers);
-  if (lastId !== null) headers.set("Last-Event-ID", lastId);
-  const response = await real.fetch(new Request(request.url, { headers, signal: request.signal }));
+/** The same question to the real control plane. */
+async function* goOn(real: LocalPlane, request: Request): AsyncGenerator<Uint8Array> {
+  const response = await real.fetch(
+    new Request(request.url, { headers: request.headers, signal: request.signal }),
+  );
   if (!response.ok) {
     throw new Error(`the control plane answered ${response.status}: ${await response.text()}`);
   }

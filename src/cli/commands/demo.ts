@@ -101,7 +101,7 @@ async function fireWebhook(context: Context, url: string, token: string, workflo
   const { dagName, dagRunId } = v.parse(Started, answer);
   writeErr(`4. The run, live: ${url}/runs/${dagName}/${dagRunId}`);
   const details = await followRun(api, { name: dagName, dagRunId }, {
-    isQuiet: false,
+    showsOutput: true,
     signal: context.interrupts.first,
   });
   writeOut(summarize(details));

@@ -43,7 +43,7 @@ function openApi(told: readonly unknown[]): { readonly api: Api; readonly asked:
 
 const follow = async (told: readonly unknown[]): Promise<string[]> => {
   const { api, asked } = openApi(told);
-  await followRun(api, RUN, { isQuiet: false, signal: new AbortController().signal });
+  await followRun(api, RUN, { showsOutput: true, signal: new AbortController().signal });
   return asked.sort();
 };
 
