@@ -20,7 +20,8 @@ steps:
 `;
 
 Deno.test({
-  name: "UI a run is followed live: list, graph, steps, failure with its remedy, log",
+  name:
+    "UI a run is followed live: list, graph, steps, failure with its remedy, log; a server that is away is told (UI-02)",
   // The browser's pipes belong to Playwright's own process manager.
   sanitizeOps: false,
   sanitizeResources: false,
@@ -58,9 +59,39 @@ Deno.test({
       await page.locator("dl .status.failed").waitFor();
       await page.locator(".failure", { hasText: "COMMAND_FAILED" }).first().waitFor();
       await page.locator(".failure", { hasText: "it broke" }).first().waitFor();
+      // Above everything stands which step it was; its link leads to where it wrote.
+      await page.locator("main > .failure", { hasText: "Step wrong" }).getByRole("link", { name: "wrong" })
+        .click();
+      await page.locator("#log", { hasText: "it broke" }).waitFor();
+      await page.getByRole("link", { name: /^stdout 0 B/ }).click();
+      await page.getByText("Nothing was written to stdout.").waitFor();
+
+      await page.setViewportSize({ width: 390, height: 844 });
+      for (const path of ["/runs", `/runs/shown/${dagRunId}`, "/workflows", "/workflows/shown", "/runners"]) {
+        await page.goto(`${url}${path}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        const [wanted, given] = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          return [scrollWidth, clientWidth];
+        });
+        assert.equal(wanted, given, `${path} fits on a telephone`);
+      }
+      await page.goto(`${url}/runs`);
+      await page.keyboard.press("/");
+      assert.equal(
+        await page.getByLabel("Workflow").evaluate((input) => input === document.activeElement),
+        true,
+      );
+      await page.goto(`${url}/workflows/none`);
+      await page.getByText('there is no workflow "none"').waitFor();
       await page.goto(`${url}/deliveries`);
       await page.getByRole("heading", { name: "Deliveries" }).waitFor();
-      assert.deepEqual(complaints, []);
+      // The page that is not there is an answer with status 404, which the browser tells.
+      assert.deepEqual(complaints.filter((line) => !line.includes("404")), []);
+
+      await page.goto(`${url}/runs`);
+      plane.kill("SIGKILL");
+      await page.getByRole("status").filter({ hasText: "The server does not answer" }).waitFor();
     }
     await Deno.remove(home, { recursive: true });
   },
@@ -119,6 +150,12 @@ Deno.test({
       const { page, complaints } = browser;
       await page.goto(`${url}/runs/asking/${dagRunId}`);
       await page.locator("form.task", { hasText: "How many <b>boxes</b>?" }).waitFor();
+      assert.deepEqual(
+        await page.locator("form.task label").allTextContents(),
+        ["Boxes", "kind", "now"],
+        "in the order of the author",
+      );
+      await page.locator(".sub-runs", { hasText: "succeeded" }).waitFor();
       await page.getByLabel("Boxes").fill("1");
       await page.getByRole("button", { name: "Complete" }).click();
       await page.locator("form.task .failure", { hasText: "count" }).waitFor();

@@ -2,6 +2,7 @@
 import { type ContainerFacts, STEP_STATUSES, type WaitingKind } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { StepState } from "../../run/state.ts";
+import { isMapping } from "../../workflow/json.ts";
 import type { Approval, Step } from "../../workflow/workflow.ts";
 import { type DecisionShape, toDecisions } from "./decisions.ts";
 
@@ -60,10 +61,23 @@ export function toNode(step: StepState, declared: Step | undefined): NodeShape {
     outputs: { ...step.variables, ...step.outputs },
     prompt: step.waiting?.prompt ?? null,
     waitingFor: step.waiting?.kind ?? null,
-    form: step.waiting?.form ?? null,
+    form: inWrittenOrder(step.waiting?.form ?? null, declared),
     ...toDecisions(step, declared),
     subRuns: step.children,
     notes: step.notes,
     logSizes: step.logSizes,
   };
+}
+
+/** The store keeps no order of keys; people are asked in that of the author. */
+function inWrittenOrder(form: NodeShape["form"], declared: Step | undefined): NodeShape["form"] {
+  const properties = form?.["properties"];
+  if (!isMapping(properties)) return form;
+  const names = declared?.action.name === "human.task"
+    ? declared.action.form?.fields.map(({ name }) => name) ?? []
+    : declared?.approval?.input ?? [];
+  const sorted = names.filter((name) => Object.hasOwn(properties, name)).map((
+    name,
+  ) => [name, properties[name]]);
+  return { ...form, properties: { ...Object.fromEntries(sorted), ...properties } };
 }

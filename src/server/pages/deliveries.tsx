@@ -11,25 +11,26 @@ export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: stri
   <Layout title="Deliveries" section="deliveries" isFresh>
     <h1>Deliveries</h1>
     {deliveries.length === 0
-      ? <p class="empty">No request has come in at a webhook yet.</p>
+      ? (
+        <p class="empty">
+          No request has come in yet. <code>dagu webhook create NAME</code>{" "}
+          makes a workflow startable over HTTP, <code>dagu endpoint create NAME</code>{" "}
+          a place for the events of a Git forge.
+        </p>
+      )
       : (
-        <Table columns={["Received", "Source", "Event", "Outcome", "Why"]}>
-          {deliveries.map((row) => (
-            <tr>
-              <td>
-                <a href={`/deliveries/${row.id}`}>
-                  <Moment at={row.receivedAt.toISOString()} />
-                </a>
-              </td>
-              <td>{row.kind} {row.sourceName}</td>
-              <td>
-                {[row.event, row.action, row.repo].filter((part) => part !== null && part !== "").join(" · ")}
-              </td>
-              <td>{row.outcome}{row.duplicates > 0 ? ` (+${row.duplicates} repeated)` : ""}</td>
-              <td>{row.reason}</td>
-            </tr>
-          ))}
-        </Table>
+        <Table
+          columns={["Received", "Source", "Event", "Outcome", "Why"]}
+          rows={deliveries.map((row) => [
+            <a href={`/deliveries/${row.id}`}>
+              <Moment at={row.receivedAt.toISOString()} />
+            </a>,
+            `${row.kind} ${row.sourceName}`,
+            eventOf(row),
+            `${row.outcome}${row.duplicates > 0 ? ` (+${row.duplicates} repeated)` : ""}`,
+            row.reason,
+          ])}
+        />
       )}
     {next === null ? null : (
       <p>
@@ -54,29 +55,26 @@ export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly Decis
         <Moment at={delivery.receivedAt.toISOString()} />
       </dd>
       <dt>Event</dt>
-      <dd>
-        {[delivery.event, delivery.action, delivery.repo].filter((part) => part !== null && part !== "").join(
-          " · ",
-        )}
-      </dd>
+      <dd>{eventOf(delivery)}</dd>
       <dt>Outcome</dt>
       <dd>{delivery.outcome} (answered {delivery.httpStatus}) {delivery.reason}</dd>
     </dl>
     <h2>Decisions</h2>
-    {decisions.length === 0
-      ? <p class="empty">No workflow was looked at.</p>
-      : (
-        <Table columns={["Workflow", "Trigger", "Matched", "Condition that failed", "Value seen"]}>
-          {decisions.map((row) => (
-            <tr>
-              <td>{row.workflow}</td>
-              <td>{row.block}</td>
-              <td>{row.matched ? "yes" : "no"}</td>
-              <td>{row.condition}</td>
-              <td>{row.detail}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
+    {decisions.length === 0 ? <p class="empty">No workflow was looked at.</p> : (
+      <Table
+        columns={["Workflow", "Trigger", "Matched", "Condition that failed", "Value seen"]}
+        rows={decisions.map((row) => [
+          row.workflow,
+          row.block,
+          row.matched ? "yes" : "no",
+          row.condition,
+          row.detail,
+        ])}
+      />
+    )}
   </Layout>
 );
+
+function eventOf({ event, action, repo }: DeliveryRow): string {
+  return [event, action, repo].filter((part) => part !== null && part !== "").join(" · ");
+}

@@ -2,7 +2,9 @@ import type { FC } from "hono/jsx";
 import type { NodeShape } from "../http/node-shape.ts";
 import type { RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
+import { sizeText } from "./parts/size.ts";
 import { Status } from "./parts/status.tsx";
+import { Why } from "./parts/why.tsx";
 import { apiPath, runPath } from "./runs.tsx";
 
 export interface LogView {
@@ -30,16 +32,19 @@ export const LogPage: FC<LogView> = ({ run, node, stream, text, offset, isCut, i
       <h1>
         {node.step.name} <Status status={node.statusLabel} />
       </h1>
+      {node.failure === null ? null : <Why failure={node.failure} />}
       <nav class="tabs" aria-label="Streams">
         {(["stdout", "stderr"] as const).map((name) => (
           <a href={`${here}?stream=${name}`} {...(name === stream ? { "aria-current": "page" } : {})}>
-            {name}
+            {name} {isOver ? <span class="muted">{sizeText(node.logSizes[name])}</span> : null}
           </a>
         ))}
         <a href={`${api}/download?stream=${stream}`}>Download</a>
       </nav>
       {isCut ? <p class="muted">Only the end is shown; the download has all of it.</p> : null}
-      <pre class="log" id="log" role="log" aria-live="off" tabindex={0}>{text}</pre>
+      {isOver && text === ""
+        ? <p class="empty">{`Nothing was written to ${stream}.`}</p>
+        : <pre class="log" id="log" role="log" aria-live="off" aria-label={stream} tabindex={0}>{text}</pre>}
     </Layout>
   );
 };

@@ -10,7 +10,7 @@ import type { ServerPorts } from "../ports.ts";
 import { listQueues, type QueueFacts, runningIn, saveQueue, waitingIn } from "../store/queue-settings.ts";
 import { findRunner, holdRunner, type ListedRunner, listRunners } from "../store/runners.ts";
 import { QueuesPage, RunnersPage, type ShownQueue, type ShownRunner } from "./machines.tsx";
-import { render } from "./render.ts";
+import { render } from "./render.tsx";
 
 const WAITING_SHOWN = 5;
 const Labels = v.record(v.string(), v.string());

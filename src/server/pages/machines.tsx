@@ -24,34 +24,29 @@ export const QueuesPage: FC<{ queues: readonly ShownQueue[] }> = ({ queues }) =>
         </p>
       )
       : (
-        <Table columns={["Queue", "Running", "Waiting", "Longest since", ""]}>
-          {queues.map((queue) => (
-            <tr>
-              <td>
-                {queue.name}
-                {queue.paused ? <span class="status waiting beside">‖ paused</span> : null}
-              </td>
-              <td>
-                {queue.running} of {queue.maxConcurrency ?? "any number"}
-                <Runs runs={queue.holding} more={0} />
-              </td>
-              <td>
-                {queue.queued}
-                <Runs runs={queue.waiting} more={queue.queued - queue.waiting.length} />
-              </td>
-              <td>
-                <Moment at={queue.oldestAt?.toISOString() ?? ""} />
-              </td>
-              <td>
-                <form method="post" action={`/queues/${encodeURIComponent(queue.name)}`}>
-                  <button type="submit" name="paused" value={queue.paused ? "no" : "yes"}>
-                    {queue.paused ? `Resume ${queue.name}` : `Pause ${queue.name}`}
-                  </button>
-                </form>
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Table
+          columns={["Queue", "Running", "Waiting", "Longest since", "Change"]}
+          rows={queues.map((queue) => [
+            <>
+              {queue.name}
+              {queue.paused ? <span class="status waiting beside">‖ paused</span> : null}
+            </>,
+            <>
+              {queue.running} of {queue.maxConcurrency ?? "any number"}
+              <Runs runs={queue.holding} more={0} />
+            </>,
+            <>
+              {queue.queued}
+              <Runs runs={queue.waiting} more={queue.queued - queue.waiting.length} />
+            </>,
+            <Moment at={queue.oldestAt?.toISOString() ?? ""} />,
+            <form method="post" action={`/queues/${encodeURIComponent(queue.name)}`}>
+              <button type="submit" name="paused" value={queue.paused ? "no" : "yes"}>
+                {queue.paused ? `Resume ${queue.name}` : `Pause ${queue.name}`}
+              </button>
+            </form>,
+          ])}
+        />
       )}
   </Layout>
 );
@@ -93,45 +88,34 @@ const HEALTH = {
 export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }) => (
   <Layout title="Runners" section="runners" isFresh>
     <h1>Runners</h1>
-    {runners.length === 0
-      ? <p class="empty">No runner has registered, so that runs stay queued.</p>
-      : (
-        <Table columns={["Runner", "Health", "Busy", "Labels", "Engine", "Last heard", ""]}>
-          {runners.map((runner) => (
-            <tr>
-              <td>
-                {runner.name} <span class="muted">{runner.version}</span>
-              </td>
-              <td>
-                <span class={`status ${HEALTH[runner.health][0]}`}>{HEALTH[runner.health][1]}</span>
-                {runner.state === "active"
-                  ? null
-                  : <span class="status waiting">{` · ${runner.state}`}</span>}
-                {runner.held ? <span class="status waiting beside">· takes no runs</span> : null}
-              </td>
-              <td class="number">{runner.busy} of {runner.capacity}</td>
-              <td>{runner.labels.join(", ")}</td>
-              <td>
-                <Engine facts={runner.engine} />
-              </td>
-              <td>
-                <Moment at={runner.lastSeenAt} />
-              </td>
-              <td>
-                {runner.state === "active"
-                  ? (
-                    <form method="post" action={`/runners/${runner.id}`}>
-                      <button type="submit" name="held" value={runner.held ? "no" : "yes"}>
-                        {runner.held ? `Resume ${runner.name}` : `Drain ${runner.name}`}
-                      </button>
-                    </form>
-                  )
-                  : null}
-              </td>
-            </tr>
-          ))}
-        </Table>
-      )}
+    {runners.length === 0 ? <p class="empty">No runner has registered, so that runs stay queued.</p> : (
+      <Table
+        columns={["Runner", "Health", "Busy", "Labels", "Engine", "Last heard", "Change"]}
+        rows={runners.map((runner) => [
+          <>
+            {runner.name} <span class="muted">{runner.version}</span>
+          </>,
+          <>
+            <span class={`status ${HEALTH[runner.health][0]}`}>{HEALTH[runner.health][1]}</span>
+            {runner.state === "active" ? null : <span class="status waiting">{` · ${runner.state}`}</span>}
+            {runner.held ? <span class="status waiting beside">· takes no runs</span> : null}
+          </>,
+          <span class="number">{runner.busy} of {runner.capacity}</span>,
+          runner.labels.join(", "),
+          <Engine facts={runner.engine} />,
+          <Moment at={runner.lastSeenAt} />,
+          runner.state === "active"
+            ? (
+              <form method="post" action={`/runners/${runner.id}`}>
+                <button type="submit" name="held" value={runner.held ? "no" : "yes"}>
+                  {runner.held ? `Resume ${runner.name}` : `Drain ${runner.name}`}
+                </button>
+              </form>
+            )
+            : null,
+        ])}
+      />
+    )}
     <p class="muted">
       Another one: <code>dagu token runner</code> here, and with what that prints{" "}
       <code>DAGU_RUNNER_REGISTRATION_TOKEN=... dagu worker --url URL</code> on its machine.

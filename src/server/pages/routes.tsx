@@ -23,7 +23,7 @@ import { LIVE_SCRIPT } from "./islands/live.ts";
 import { LogPage } from "./log.tsx";
 import { LoginPage } from "./login.tsx";
 import { machinePages } from "./machines-page.tsx";
-import { render } from "./render.ts";
+import { render } from "./render.tsx";
 import { decideTask, showRun } from "./run-page.tsx";
 import { runPath, RunsPage } from "./runs.tsx";
 import { STYLE } from "./style.ts";

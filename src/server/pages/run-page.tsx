@@ -14,12 +14,13 @@ import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
 import { blockersIn, readConditions } from "../http/conditions.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
+import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
 import { getRunner } from "../store/runners.ts";
-import { statusOf } from "../store/runs.ts";
+import { childrenOf, statusOf } from "../store/runs.ts";
 import { wordsIn } from "./parts/fields.tsx";
-import { render } from "./render.ts";
+import { render } from "./render.tsx";
 import { RunPage } from "./run.tsx";
 
 /** `problem`: why what was sent was not taken. */
@@ -31,10 +32,13 @@ export async function showRun(
 ): Promise<Response> {
   const run = await findRun(ports, place.name, place.dagRunId);
   const status = statusOf(run.status);
+  const details = await readDetails(ports, run);
+  const hasChildren = details.nodes.some((node) => node.subRuns.length > 0);
   return render(
     c,
     <RunPage
-      run={await readDetails(ports, run)}
+      run={details}
+      subRuns={hasChildren ? (await childrenOf(ports.db, run.id)).map(toSummary) : []}
       isFinal={isFinal(status)}
       runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
       waits={blockersIn((await readConditions(ports, [run])).get(run.id) ?? [])}

@@ -1,20 +1,17 @@
 import type { FC } from "hono/jsx";
-import { elapsed } from "../../run/elapsed.ts";
-import type { Failure } from "../../run/failure.ts";
-import type { ContainerFacts } from "../../run/event.ts";
 import type { NodeShape } from "../http/node-shape.ts";
-import type { RunDetails } from "../http/shapes.ts";
+import type { RunDetails, RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
+import { Container } from "./parts/container.tsx";
 import { Graph } from "./parts/graph.tsx";
+import { sizeText } from "./parts/size.ts";
 import { Status } from "./parts/status.tsx";
-import { Table } from "./parts/table.tsx";
 import { Task } from "./parts/task.tsx";
-import { Moment } from "./parts/time.tsx";
+import { Moment, Took } from "./parts/time.tsx";
+import { Why } from "./parts/why.tsx";
 import { apiPath, runPath, triggerOf } from "./runs.tsx";
+import { logPath, Steps } from "./steps.tsx";
 import { workflowPath } from "./workflows.tsx";
-
-/** Of an output, in characters; the log has all of it. */
-const OUTPUT_SHOWN = 200;
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
 export const RunPage: FC<{
@@ -25,16 +22,18 @@ export const RunPage: FC<{
   runner: string | null;
   /** Why it is still queued. */
   waits: readonly string[];
+  subRuns: readonly RunSummary[];
   artifacts: readonly { readonly path: string; readonly size: number }[];
   /** Why what a person sent for a step was not taken. */
   problem?: { readonly step: string; readonly message: string };
 }> = (
-  { run, isFinal, runner, waits, needsApproval, artifacts, problem },
+  { run, isFinal, runner, waits, needsApproval, subRuns, artifacts, problem },
 ) => {
   const live = `${apiPath(run)}/stream`;
   const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
     node !== undefined
   );
+  const culprit = [...run.nodes, ...handlers].find((node) => isWhy(run, node)) ?? null;
   return (
     <Layout title={`${run.name} ${run.dagRunId}`} section="runs" {...(isFinal ? {} : { live })}>
       <p class="crumbs">
@@ -51,6 +50,8 @@ export const RunPage: FC<{
           {run.cancelRequested && !isFinal ? " (stopping)" : ""}
           {waits.length === 0 ? "" : `: ${waits.join("; ")}`}
         </dd>
+        <dt>Steps</dt>
+        <dd>{countsOf(run.nodes)}</dd>
         <dt>Trigger</dt>
         <dd>{triggerOf(run)}</dd>
         {run.params === "" || run.params === "{}" ? null : (
@@ -67,14 +68,18 @@ export const RunPage: FC<{
             <dd>{runner}</dd>
           </>
         )}
-        <dt>Started</dt>
+        <dt>{run.startedAt === "" ? "Queued" : "Started"}</dt>
         <dd>
-          <Moment at={run.startedAt} />
+          <Moment at={run.startedAt || run.queuedAt} />
         </dd>
-        <dt>Finished</dt>
-        <dd>
-          <Moment at={run.finishedAt} /> {elapsed(run.startedAt, run.finishedAt)}
-        </dd>
+        {run.startedAt === "" ? null : (
+          <>
+            <dt>Took</dt>
+            <dd>
+              <Took from={run.startedAt} to={run.finishedAt} />
+            </dd>
+          </>
+        )}
         {run.container === null ? null : (
           <>
             <dt>Container</dt>
@@ -84,13 +89,23 @@ export const RunPage: FC<{
           </>
         )}
       </dl>
-      {run.failure === null ? null : <Why failure={run.failure} />}
+      {run.failure === null ? null : (
+        <Why failure={run.failure}>
+          {culprit === null ? null : (
+            <>
+              Step <a href={logPath(run, culprit)}>{culprit.step.name}</a>:{" "}
+            </>
+          )}
+        </Why>
+      )}
       {needsApproval
         ? (
-          <form method="post" action={`${runPath(run)}/approval`} class="approval">
+          <form method="post" action={`${runPath(run)}/approval`} class="task">
             <p>This run comes from a fork and waits for a person.</p>
-            <button type="submit" name="decision" value="approve">Approve this commit</button>
-            <button type="submit" name="decision" value="reject">Reject</button>
+            <div class="actions">
+              <button type="submit" name="decision" value="approve" class="main">Approve this commit</button>
+              <button type="submit" name="decision" value="reject" class="grave">Reject</button>
+            </div>
           </form>
         )
         : null}
@@ -98,29 +113,28 @@ export const RunPage: FC<{
         <Task
           node={node}
           action={`${runPath(run)}/steps/${encodeURIComponent(node.step.name)}/task`}
+          log={logPath(run, node)}
           problem={problem?.step === node.step.name ? problem.message : null}
         />
       ))}
       {isFinal
         ? run.statusLabel === "succeeded" ? null : (
           <form method="post" action={`${runPath(run)}/retry`}>
-            <button type="submit">Retry what did not succeed</button>
+            <button type="submit" class="main">Retry what did not succeed</button>
           </form>
         )
         : (
           <form method="post" action={`${runPath(run)}/stop`}>
-            <button type="submit">Stop the run</button>
+            <button type="submit" class="grave">Stop the run</button>
           </form>
         )}
-      <div class="scroll">
-        <Graph nodes={run.nodes} pathOf={(step) => logPath(run, step)} />
-      </div>
+      <Graph nodes={run.nodes} pathOf={(node) => logPath(run, node)} />
       <h2>Steps</h2>
-      <Steps run={run} nodes={run.nodes} />
+      <Steps run={run} nodes={run.nodes} subRuns={subRuns} culprit={culprit} />
       {handlers.length === 0 ? null : (
         <>
           <h2>Handlers</h2>
-          <Steps run={run} nodes={handlers} />
+          <Steps run={run} nodes={handlers} subRuns={subRuns} culprit={culprit} />
         </>
       )}
       {artifacts.length === 0 ? null : (
@@ -154,105 +168,28 @@ const Above: FC<{ run: RunDetails }> = (
   </>
 );
 
-function logPath(run: RunDetails, step: string): string {
-  return `${runPath(run)}/steps/${encodeURIComponent(step)}/log`;
+/** Whether the run failed because of this step: it has taken over what the step says. */
+function isWhy({ failure }: RunDetails, node: NodeShape): boolean {
+  return failure !== null && node.failure?.code === failure.code && node.failure.message === failure.message;
+}
+
+/** `1 failed, 3 of 4 succeeded`. */
+function countsOf(nodes: readonly NodeShape[]): string {
+  const counts = new Map<string, number>();
+  for (const { statusLabel } of nodes) counts.set(statusLabel, (counts.get(statusLabel) ?? 0) + 1);
+  const done = counts.get("succeeded") ?? 0;
+  counts.delete("succeeded");
+  return [
+    `${done} of ${nodes.length} succeeded`,
+    ...[...counts].map(([status, count]) => `${count} ${status.replaceAll("_", " ")}`),
+  ].join(", ");
 }
 
 function artifactPath(run: RunDetails, path: string): string {
   return `${apiPath(run)}/artifacts/download?${new URLSearchParams({ path })}`;
 }
 
-function sizeText(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB"];
-  const unit = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
-}
-
-const Steps: FC<{ run: RunDetails; nodes: readonly NodeShape[] }> = ({ run, nodes }) => (
-  <Table columns={["Status", "Step", "Took", "Exit", "What happened"]}>
-    {nodes.map((node) => (
-      <tr>
-        <td>
-          <Status status={node.statusLabel} />
-        </td>
-        <td>
-          <a href={logPath(run, node.step.name)}>{node.step.name}</a>
-          {node.retryCount > 0 ? <span class="muted">{` try ${node.retryCount + 1}`}</span> : null}
-        </td>
-        <td class="number">{elapsed(node.startedAt, node.finishedAt)}</td>
-        <td class="number">{node.exitCode ?? ""}</td>
-        <td>
-          {node.reason}
-          {node.failure === null ? null : <Why failure={node.failure} />}
-          <Decisions node={node} />
-          {node.subRuns.length === 0 ? null : (
-            <ul>
-              {node.subRuns.map((sub) => (
-                <li>
-                  <a href={runPath(sub)}>{`${sub.name} ${sub.dagRunId}`}</a>
-                </li>
-              ))}
-            </ul>
-          )}
-          {Object.entries(node.outputs).map(([name, value]) => (
-            <p class="muted output">
-              {name} = {value.length > OUTPUT_SHOWN ? `${value.slice(0, OUTPUT_SHOWN)}…` : value}
-            </p>
-          ))}
-          {node.notes.map((note) => <p class="muted">{note}</p>)}
-          {node.container === null ? null : <Container facts={node.container} />}
-        </td>
-      </tr>
-    ))}
-  </Table>
-);
-
 /** A step that waits for sub-runs asks nobody: they do. */
 function asksPerson({ statusLabel, prompt, waitingFor }: NodeShape): boolean {
   return statusLabel === "waiting" && prompt !== null && waitingFor !== "sub_run";
-}
-
-/** Who sent it back, approved or rejected it, and with which words. */
-const Decisions: FC<{ node: NodeShape }> = ({ node }) => (
-  <>
-    {(node.pushBackHistory ?? []).map(({ iteration, by, inputs }) => (
-      <p class="muted">{`pushed back (${iteration}) by ${by}${wordsOf(inputs)}`}</p>
-    ))}
-    {node.approvedBy === undefined
-      ? null
-      : <p class="muted">{`approved by ${node.approvedBy}${wordsOf(node.approvalInputs ?? {})}`}</p>}
-    {node.rejectedBy === undefined ? null : <p class="muted">{`rejected by ${node.rejectedBy}`}</p>}
-    {node.humanTaskCompletedBy === undefined
-      ? null
-      : <p class="muted">{`completed by ${node.humanTaskCompletedBy}`}</p>}
-  </>
-);
-
-function wordsOf(inputs: Readonly<Record<string, string>>): string {
-  const words = Object.entries(inputs).map(([name, value]) => `${name}: ${value}`);
-  return words.length === 0 ? "" : `: ${words.join("; ")}`;
-}
-
-const Why: FC<{ failure: Failure }> = ({ failure }) => (
-  <div class="failure">
-    <p>
-      <strong>{failure.code}</strong> {failure.message}
-    </p>
-    {failure.remedy === "" ? null : <p>What to do: {failure.remedy}</p>}
-    {failure.engine === undefined
-      ? null
-      : <p class="muted">{[failure.engine, failure.address ?? ""].join(" ")}</p>}
-    {failure.engineText === undefined ? null : <pre>{failure.engineText}</pre>}
-  </div>
-);
-
-const Container: FC<{ facts: ContainerFacts }> = ({ facts }) => (
-  <span class="muted" title={facts.digest}>
-    {`${facts.image}${digestOf(facts)} in ${facts.id} on ${facts.engine} (${facts.address})`}
-  </span>
-);
-
-/** As much as tells two images apart; the whole is in the title. */
-function digestOf({ image, digest }: ContainerFacts): string {
-  return digest === "" || image.includes(digest) ? "" : ` (${digest.slice(0, 19)})`;
 }

@@ -1,11 +1,10 @@
 import type { FC } from "hono/jsx";
-import { elapsed } from "../../run/elapsed.ts";
 import { RUN_STATUSES } from "../../run/event.ts";
 import type { RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
-import { Moment } from "./parts/time.tsx";
+import { Moment, Took } from "./parts/time.tsx";
 
 /** What the address of the list asks for; "": everything. */
 export interface RunsQuery {
@@ -40,7 +39,7 @@ export const RunsPage: FC<{
       <label>
         <input type="checkbox" name="sub" value="yes" checked={query.sub === "yes"} /> sub-runs too
       </label>
-      <button type="submit">Show</button>
+      <button type="submit" class="main">Show</button>
     </form>
     {runs.length === 0 ? <Nothing query={query} isFirst={isFirst} /> : <RunsTable runs={runs} />}
     {next === null ? null : (
@@ -66,24 +65,17 @@ const Nothing: FC<{ query: RunsQuery; isFirst: boolean }> = ({ query, isFirst })
     );
 
 export const RunsTable: FC<{ runs: readonly RunSummary[] }> = ({ runs }) => (
-  <Table columns={["Status", "Workflow", "Run", "Trigger", "Started", "Took"]}>
-    {runs.map((run) => (
-      <tr>
-        <td>
-          <Status status={run.statusLabel} />
-        </td>
-        <td>{run.name}</td>
-        <td>
-          <a href={runPath(run)}>{run.dagRunId}</a>
-        </td>
-        <td>{triggerOf(run)}</td>
-        <td>
-          <Moment at={run.startedAt} />
-        </td>
-        <td class="number">{elapsed(run.startedAt, run.finishedAt)}</td>
-      </tr>
-    ))}
-  </Table>
+  <Table
+    columns={["Status", "Workflow", "Run", "Trigger", "Started", "Took"]}
+    rows={runs.map((run) => [
+      <Status status={run.statusLabel} />,
+      <a href={`/runs?${new URLSearchParams({ name: run.name })}`} class="quiet">{run.name}</a>,
+      <a href={runPath(run)} class="id">{run.dagRunId}</a>,
+      triggerOf(run),
+      <Moment at={run.startedAt} />,
+      <Took from={run.startedAt} to={run.finishedAt} />,
+    ])}
+  />
 );
 
 function asked(query: RunsQuery): Record<string, string> {

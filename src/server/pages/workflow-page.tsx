@@ -16,7 +16,7 @@ import { latestRuns, listRuns } from "../store/runs.ts";
 import { nextStarts } from "../store/schedules.ts";
 import { currentDefinition, listWorkflows, suspendWorkflow, type WorkflowRow } from "../store/workflows.ts";
 import { wordsIn } from "./parts/fields.tsx";
-import { render } from "./render.ts";
+import { render } from "./render.tsx";
 import { runPath } from "./runs.tsx";
 import { type Unsent, WorkflowPage, workflowPath, WorkflowsPage } from "./workflows.tsx";
 

@@ -30,34 +30,31 @@ export const WorkflowsPage: FC<{ workflows: readonly ListedWorkflow[] }> = ({ wo
         </p>
       )
       : (
-        <Table columns={["Workflow", "Last run", "Started", "Next start", "Labels"]}>
-          {workflows.map((one) => (
-            <tr>
-              <td>
-                <a href={workflowPath(one.fileName)}>{one.fileName}</a>
-                {one.isBroken ? <span class="status failed beside">✗ has errors</span> : null}
-                {one.suspended ? <span class="status waiting beside">‖ suspended</span> : null}
-              </td>
-              <td>
-                {one.latest === null ? <span class="muted">never</span> : (
-                  <a href={runPath(one.latest)}>
-                    <Status status={one.latest.statusLabel} />
-                  </a>
-                )}
-              </td>
-              <td>
-                <Moment at={one.latest?.startedAt ?? ""} />
-              </td>
-              <td>
-                <Moment at={one.nextRun} />
-              </td>
-              <td>{one.labels.join(", ")}</td>
-            </tr>
-          ))}
-        </Table>
+        <Table
+          columns={["Workflow", "Last run", "Started", "Next start", "Labels"]}
+          rows={workflows.map((one) => [
+            <>
+              <a href={workflowPath(one.fileName)}>{one.fileName}</a>
+              {one.isBroken ? <span class="status failed beside">✗ has errors</span> : null}
+              {one.suspended ? <Suspended /> : null}
+            </>,
+            one.latest === null
+              ? <span class="muted">never</span>
+              : (
+                <a href={runPath(one.latest)} class="quiet">
+                  <Status status={one.latest.statusLabel} />
+                </a>
+              ),
+            <Moment at={one.latest?.startedAt ?? ""} />,
+            <Moment at={one.nextRun} />,
+            one.labels.join(", "),
+          ])}
+        />
       )}
   </Layout>
 );
+
+const Suspended: FC = () => <span class="status waiting beside">‖ suspended</span>;
 
 export interface ShownWorkflow extends Omit<ListedWorkflow, "latest"> {
   readonly description: string;
@@ -87,20 +84,43 @@ export const WorkflowPage: FC<{ workflow: ShownWorkflow; unsent: Unsent | null }
       <p class="crumbs">
         <a href="/workflows">Workflows</a> / {workflow.fileName}
       </p>
-      <h1>{workflow.fileName}</h1>
+      <h1>
+        {workflow.fileName}
+        {workflow.suspended
+          ? (
+            <small>
+              <Suspended />
+            </small>
+          )
+          : null}
+      </h1>
       {workflow.description === "" ? null : <p class="said">{workflow.description}</p>}
-      {workflow.nextRun === "" ? null : (
-        <p>
-          Next start: <Moment at={workflow.nextRun} />
-        </p>
-      )}
+      <dl class="facts">
+        {workflow.nextRun === "" ? null : (
+          <>
+            <dt>Next start</dt>
+            <dd>
+              <Moment at={workflow.nextRun} />
+            </dd>
+          </>
+        )}
+        {workflow.labels.length === 0 ? null : (
+          <>
+            <dt>Labels</dt>
+            <dd>{workflow.labels.join(", ")}</dd>
+          </>
+        )}
+      </dl>
+      {workflow.isBroken ? <h2>It cannot start until this is mended</h2> : null}
       <Problems problems={workflow.problems} />
       {workflow.form === null ? null : (
         <form method="post" action={`${here}/start`} class="task start">
           <h2>Start it</h2>
           {unsent?.of === "start" ? <p role="alert" class="failure said">{unsent.message}</p> : null}
           <Fields form={workflow.form} given={unsent?.words ?? {}} />
-          <button type="submit">Start</button>
+          <div class="actions">
+            <button type="submit" class="main">Start</button>
+          </div>
         </form>
       )}
       <form method="post" action={`${here}/suspend`}>

@@ -1,7 +1,7 @@
 /**
  * The browser's part, served as /assets/live.js: follows the stream named on the body. A run's page is fetched anew on
  * each change, its main part replaced; a log grows by text, never by HTML. Lists are fetched anew now and then, but not
- * under somebody's pointer or fingers. What a terminal takes for colours is colours here, and other such sequences nothing.
+ * under somebody's pointer or fingers. What goes on is counted by the second, and a server that is away is told. What a terminal takes for colours is colours here, and other such sequences nothing.
  */
 export const LIVE_SCRIPT = `
 const path = document.body.dataset.live;
@@ -10,13 +10,22 @@ const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "
 let colour = "";
 let weight = "";
 let begun = "";
+dress(document);
+setInterval(() => dress(document), 1000);
 if (log) {
   const text = log.textContent;
   log.textContent = "";
   grow(text);
 }
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
+  const search = document.querySelector("[role=search] input");
+  if (search) { event.preventDefault(); search.focus(); search.select(); }
+});
 if (path) {
   const source = new EventSource(path);
+  source.onopen = () => tellLost(false);
+  source.onerror = () => tellLost(true);
   if (log) {
     const decoder = new TextDecoder();
     source.addEventListener("chunk", (event) => {
@@ -42,8 +51,18 @@ if (path) {
 }
 if (document.body.dataset.fresh) {
   setInterval(() => {
-    if (!document.hidden && !document.querySelector("main :focus, main .scroll:hover")) refresh(true).catch(() => {});
+    if (!document.hidden && !document.querySelector("main :focus, main .scroll:hover")) refresh(true).catch(() => tellLost(true));
   }, 3000);
+}
+
+// What only the browser knows: its own clock and zone.
+function dress(root) {
+  for (const time of root.querySelectorAll("time:not([title])")) time.title = new Date(time.dateTime).toLocaleString();
+  for (const took of root.querySelectorAll("[data-since]")) {
+    const s = Math.max(0, Math.floor((Date.now() - Date.parse(took.dataset.since)) / 1000));
+    took.textContent = (s < 60 ? "" : s < 3600 ? Math.floor(s / 60) + " m " : Math.floor(s / 3600) + " h ")
+      + (s < 3600 ? s % 60 + " s" : Math.floor(s / 60) % 60 + " m") + " so far";
+  }
 }
 
 function grow(text) {
@@ -83,6 +102,10 @@ function put(text) {
   log.append(span);
 }
 
+function tellLost(isLost) {
+  document.getElementById("lost").hidden = !isLost;
+}
+
 function isWriting() {
   const fields = [...document.querySelectorAll("form.task input, form.task textarea")];
   return document.querySelector("form.task :focus") !== null || fields.some((one) => one.value !== one.defaultValue);
@@ -92,11 +115,14 @@ async function refresh(whole) {
   // What somebody is writing is not taken away, also when it was begun while the page was on its way.
   if (isWriting()) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  tellLost(answer.status >= 500);
   if (!answer.ok) return;
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   const selector = whole ? "main" : "main h1";
   const from = next.querySelector(selector);
   const to = document.querySelector(selector);
-  if (from && to && !isWriting()) to.replaceWith(from);
+  if (!from || !to || isWriting()) return;
+  dress(from);
+  to.replaceWith(from);
 }
 `;

@@ -29,30 +29,40 @@ export function wordsIn(sent: FormData): Record<string, string> {
   );
 }
 
-/** `given`: what stands in them instead of the defaults. `hasFocus`: the first one is where a person writes. */
-export const Fields: FC<{ form: Form; hasFocus?: boolean; given?: Readonly<Record<string, string>> }> = (
-  { form, hasFocus = false, given = {} },
-) => (
+/**
+ * `given`: what stands in them instead of the defaults. `hasFocus`: the first one is where a person writes. `of`: tells
+ * them from those of another form of the page.
+ */
+export const Fields: FC<{
+  form: Form;
+  of?: string;
+  hasFocus?: boolean;
+  given?: Readonly<Record<string, string>>;
+}> = ({ form, of = "", hasFocus = false, given = {} }) => (
   <>
     {fieldsOf(form).map((field, index) => (
       <Field
         field={{ ...field, value: given[field.name] ?? field.value }}
+        id={`${of}${INPUT_PREFIX}${field.name}`}
         hasFocus={hasFocus && index === 0}
       />
     ))}
   </>
 );
 
-const Field: FC<{ field: FormField; hasFocus: boolean }> = ({ field, hasFocus }) => {
+const Field: FC<{ field: FormField; id: string; hasFocus: boolean }> = ({ field, id, hasFocus }) => {
   const name = `${INPUT_PREFIX}${field.name}`;
+  const about = [field.isRequired ? "required" : "", field.hint].filter((part) => part !== "").join(" · ");
+  const told = about === "" ? {} : { "aria-describedby": `${id}.about` };
   return (
-    <p>
-      <label for={name}>{field.title}</label>
+    <p class="field">
+      <label for={id}>{field.title}</label>
       {field.options.length === 0
         ? (
           <input
-            id={name}
+            id={id}
             name={name}
+            {...told}
             value={field.value}
             required={field.isRequired}
             autofocus={hasFocus}
@@ -60,14 +70,14 @@ const Field: FC<{ field: FormField; hasFocus: boolean }> = ({ field, hasFocus })
           />
         )
         : (
-          <select id={name} name={name} required={field.isRequired} autofocus={hasFocus}>
+          <select id={id} name={name} {...told} required={field.isRequired} autofocus={hasFocus}>
             {field.isRequired ? null : <option value=""></option>}
             {field.options.map(({ value, title }) => (
               <option value={value} selected={value === field.value}>{title}</option>
             ))}
           </select>
         )}
-      {field.hint === "" ? null : <span class="muted">{field.hint}</span>}
+      {about === "" ? null : <span class="muted" id={`${id}.about`}>{about}</span>}
     </p>
   );
 };

@@ -1,7 +1,8 @@
 import type { FC } from "hono/jsx";
 import type { NodeShape } from "../../http/node-shape.ts";
+import { markOf } from "./status.tsx";
 
-const WIDTH = 168;
+const WIDTH = 188;
 const HEIGHT = 40;
 const GAP_X = 56;
 const GAP_Y = 16;
@@ -18,7 +19,7 @@ interface Placed {
  * The steps as a graph from left to right: a column for each distance from the start. Its links are for the pointer:
  * the table has the same ones for who has none.
  */
-export const Graph: FC<{ nodes: readonly NodeShape[]; pathOf: (step: string) => string }> = (
+export const Graph: FC<{ nodes: readonly NodeShape[]; pathOf: (node: NodeShape) => string }> = (
   { nodes, pathOf },
 ) => {
   if (nodes.length > MAX_NODES) return null;
@@ -33,32 +34,35 @@ export const Graph: FC<{ nodes: readonly NodeShape[]; pathOf: (step: string) => 
     })
   );
   return (
-    <svg
-      class="graph"
-      role="img"
-      aria-label="Step graph"
-      viewBox={`-1 -1 ${width} ${height}`}
-      width={width}
-      height={height}
-    >
-      {edges.map(({ from, to }) => (
-        <path
-          class="edge"
-          d={`M${from.x + WIDTH} ${from.y + HEIGHT / 2} C${from.x + WIDTH + GAP_X / 2} ${
-            from.y + HEIGHT / 2
-          } ${to.x - GAP_X / 2} ${to.y + HEIGHT / 2} ${to.x} ${to.y + HEIGHT / 2}`}
-        />
-      ))}
-      {placed.map(({ node, x, y }) => (
-        <a href={pathOf(node.step.name)} tabindex={-1}>
-          <g class={`node ${node.statusLabel}`} transform={`translate(${x} ${y})`}>
-            <title>{`${node.step.name}: ${node.statusLabel}`}</title>
-            <rect width={WIDTH} height={HEIGHT} rx="6" />
-            <text x="12" y="25">{shorten(node.step.name)}</text>
-          </g>
-        </a>
-      ))}
-    </svg>
+    <div class="scroll graph-frame">
+      <svg
+        class="graph"
+        role="img"
+        aria-label="Step graph"
+        viewBox={`-1 -1 ${width} ${height}`}
+        width={width}
+        height={height}
+      >
+        {edges.map(({ from, to }) => (
+          <path
+            class="edge"
+            d={`M${from.x + WIDTH} ${from.y + HEIGHT / 2} C${from.x + WIDTH + GAP_X / 2} ${
+              from.y + HEIGHT / 2
+            } ${to.x - GAP_X / 2} ${to.y + HEIGHT / 2} ${to.x} ${to.y + HEIGHT / 2}`}
+          />
+        ))}
+        {placed.map(({ node, x, y }) => (
+          <a href={pathOf(node)} tabindex={-1}>
+            <g class={`node ${node.statusLabel}`} transform={`translate(${x} ${y})`}>
+              <title>{`${node.step.name}: ${node.statusLabel}`}</title>
+              <rect width={WIDTH} height={HEIGHT} rx="6" />
+              <text class="mark" x="10" y="25">{markOf(node.statusLabel)}</text>
+              <text x="28" y="25">{shorten(node.step.name)}</text>
+            </g>
+          </a>
+        ))}
+      </svg>
+    </div>
   );
 };
 

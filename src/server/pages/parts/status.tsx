@@ -14,9 +14,13 @@ const MARKS: Readonly<Record<string, string>> = {
   not_started: "·",
 };
 
+export function markOf(status: string): string {
+  return MARKS[status] ?? "·";
+}
+
 /** A status as mark, word and colour: never by colour alone. */
 export const Status: FC<{ status: string }> = ({ status }) => (
   <span class={`status ${status}`}>
-    <span aria-hidden="true">{MARKS[status] ?? "·"}</span> {status.replaceAll("_", " ")}
+    <span aria-hidden="true">{markOf(status)}</span> {status.replaceAll("_", " ")}
   </span>
 );
