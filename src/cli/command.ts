@@ -253,20 +253,28 @@ function takesWords(command: Command): boolean {
 
 type ParseOptions = Record<string, { type: "string" | "boolean"; multiple: boolean; short?: string }>;
 
-/** A value may begin with a dash, `--params -1`, when it is no option itself: the parser wants it in one word then. */
+/**
+ * A value may begin with a dash, `--params -1`, when it is no option itself: the parser wants it in one word then. And words
+ * that it does not know: `-p=VALUE`, and a switch with its value, `--quiet=false`.
+ */
 function joinValues(args: readonly string[], options: ParseOptions): readonly string[] {
   const words = Object.entries(options).flatMap(([name, { type, short }]) => [
-    { word: `--${name}`, join: `--${name}=`, type },
-    ...(short === undefined ? [] : [{ word: `-${short}`, join: `-${short}`, type }]),
+    { word: `--${name}`, long: `--${name}`, type },
+    ...(short === undefined ? [] : [{ word: `-${short}`, long: `--${name}`, type }]),
   ]);
   const known = new Map(words.map((one) => [one.word, one]));
   const isOption = (word: string): boolean => known.has(word.split("=", 1)[0] ?? "");
   const joined: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const [word = "", next = ""] = args.slice(at, at + 2);
+    const [, name = "", value = ""] = /^(--?[\w-]+)=(.*)$/s.exec(word) ?? [];
+    const assigned = known.get(name);
     const option = known.get(word);
-    if (option?.type !== "string" || at + 1 === args.length) joined.push(word);
-    else if (next.startsWith("-") && !isOption(next)) joined.push(`${option.join}${args[++at]}`);
+    if (assigned?.type === "boolean" && /^(true|false)$/.test(value)) {
+      if (value === "true") joined.push(name);
+    } else if (assigned !== undefined && !name.startsWith("--")) joined.push(`${assigned.long}=${value}`);
+    else if (option?.type !== "string" || at + 1 === args.length) joined.push(word);
+    else if (next.startsWith("-") && !isOption(next)) joined.push(`${option.long}=${args[++at]}`);
     else joined.push(word, args[++at] ?? "");
   }
   return joined;

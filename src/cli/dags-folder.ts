@@ -1,5 +1,5 @@
 /** Keeps the stored definitions in step with a folder of YAML files. */
-import { basename, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import { formatProblem } from "../workflow/problem.ts";
 import { publish } from "../server/definitions/publish.ts";
 import { deleteWorkflow } from "../server/store/workflows.ts";
@@ -7,9 +7,8 @@ import type { ServerPorts } from "../server/ports.ts";
 import { type Signature, withSignature } from "../workflow/signature.ts";
 import { UserError } from "./command.ts";
 import { readSignature } from "./signature-file.ts";
-import { withSchemas } from "./workflow-file.ts";
+import { listWorkflowFiles, withSchemas } from "./workflow-file.ts";
 
-const EXTENSIONS = [".yaml", ".yml"];
 const SETTLE_MS = 200;
 
 export interface DagsFolder extends AsyncDisposable {
@@ -57,7 +56,7 @@ async function makeFolder(dir: string): Promise<void> {
 /** `published`: text by file name, as of the last look. */
 async function rescan(ports: ServerPorts, dir: string, published: Map<string, string>): Promise<void> {
   const seen = new Set<string>();
-  for (const path of await listFiles(dir)) {
+  for (const path of await listWorkflowFiles(dir)) {
     const name = basename(path, extname(path));
     const written = await Deno.readTextFile(path).catch(() => null);
     if (written === null) continue;
@@ -102,16 +101,4 @@ async function publishFile(
   if (outcome.isChanged) {
     ports.log.info("definition published", { workflow: name, problems: outcome.problems.length });
   }
-}
-
-async function listFiles(dir: string): Promise<string[]> {
-  const files: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(dir)) {
-      if (entry.isFile && EXTENSIONS.includes(extname(entry.name))) files.push(join(dir, entry.name));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return files.sort();
 }

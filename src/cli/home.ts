@@ -71,7 +71,12 @@ export async function takeHome(home: Home): Promise<Disposable> {
  * holder dies, however it dies. null: another process holds it.
  */
 async function lockHome(home: Home): Promise<Disposable | null> {
-  const file = await Deno.open(join(home.dir, "lock"), { create: true, write: true, mode: 0o600 });
+  const path = join(home.dir, "lock");
+  const file = await Deno.open(path, { create: true, write: true, mode: 0o600 }).catch((error: Error) => {
+    throw new UserError(
+      `cannot write below ${home.dir}: ${error.message}\nSet DAGU_HOME to a folder of yours.`,
+    );
+  });
   if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
   file.close();
   return null;

@@ -7,6 +7,7 @@ const Node = v.object({
     name: v.string(),
     id: v.optional(v.string()),
     commands: v.array(v.object({ command: v.string() })),
+    humanTask: v.optional(v.object({ form: v.optional(v.record(v.string(), v.unknown())) })),
   }),
   statusLabel: v.string(),
   startedAt: v.string(),

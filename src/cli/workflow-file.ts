@@ -18,7 +18,7 @@ export async function readWorkflowFile(argument: string, dagsDir: string): Promi
 
 /** By its name in the definitions folder alone. Throws as `readWorkflowFile` does. */
 export async function findNamedWorkflow(name: string, dagsDir: string): Promise<WorkflowFile | null> {
-  const found = await inspectFirst(placesOf(name, dagsDir));
+  const found = await inspectFirst(placesOf(name, dagsDir)) ?? await inspectNamed(name, dagsDir);
   return found === null ? null : whole(found);
 }
 
@@ -33,14 +33,49 @@ export interface InspectedFile extends WorkflowFile {
 }
 
 export async function inspectWorkflowFile(argument: string, dagsDir: string): Promise<InspectedFile> {
-  const places = [argument, `${argument}.yaml`, `${argument}.yml`, ...placesOf(argument, dagsDir)];
-  const found = await inspectFirst(places);
+  const places = [argument, ...withExtensions(argument), ...placesOf(argument, dagsDir)];
+  const found = await inspectFirst(places) ?? await inspectNamed(argument, dagsDir);
   if (found !== null) return found;
   throw new UserError(`there is no workflow file ${argument} (looked for ${places.join(", ")})`);
 }
 
+const EXTENSIONS = [".yaml", ".yml"];
+
+function isFileName(name: string): boolean {
+  return EXTENSIONS.includes(extname(name));
+}
+
+function withExtensions(name: string): readonly string[] {
+  return isFileName(name) ? [] : EXTENSIONS.map((extension) => name + extension);
+}
+
+/** A workflow of the folder may be called by its file's name, too. */
 function placesOf(name: string, dagsDir: string): readonly string[] {
-  return [join(dagsDir, `${name}.yaml`), join(dagsDir, `${name}.yml`)];
+  return (isFileName(name) ? [name] : withExtensions(name)).map((file) => join(dagsDir, file));
+}
+
+/** The file of the folder whose workflow calls itself so, which is the name that `dagu ls` and a server know it by. */
+async function inspectNamed(name: string, dagsDir: string): Promise<InspectedFile | null> {
+  for (const path of await listWorkflowFiles(dagsDir)) {
+    const file = await inspectFirst([path]);
+    if (file === null || !file.text.includes(name)) continue;
+    const { parseWorkflow } = await import("../workflow/parse.ts");
+    if (parseWorkflow(file.text, "load").workflow?.name === name) return file;
+  }
+  return null;
+}
+
+/** In the folder itself, sorted; a folder that is not there has none. */
+export async function listWorkflowFiles(dagsDir: string): Promise<string[]> {
+  const files: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(dagsDir)) {
+      if (entry.isFile && isFileName(entry.name)) files.push(join(dagsDir, entry.name));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return files.sort();
 }
 
 async function inspectFirst(places: readonly string[]): Promise<InspectedFile | null> {

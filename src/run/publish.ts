@@ -93,10 +93,7 @@ function readDeclared(step: Step, { outputFile, outputs = {} }: Outcome): Publis
   if (isSilent && asked.length === 0) return [];
   const read = readOutputFile(outputFile ?? "", isSilent ? asked : step.outputs);
   if (read.ok) return Object.entries(read.values).map(([name, value]) => ({ kind: "declared", name, value }));
-  const remedy = outputFile === null
-    ? "DAGU_OUTPUT_FILE is not reachable in a container: use output: NAME, or run the step on the host"
-    : "write each declared output once as name=value to $DAGU_OUTPUT_FILE";
-  return invalid(read.message, remedy);
+  return invalid(read.message, "write each declared output once as name=value to $DAGU_OUTPUT_FILE");
 }
 
 function overLimit(step: Step, { collector, maxBytes }: TryOutput): Failure | null {

@@ -173,7 +173,7 @@ function withEnv(
     ...run,
     published: own.published,
     variables: own.variables,
-    context: { ...run.context, ...own.facts, ...own.pushBack?.facts, ...filesFacts(places.files) },
+    context: { ...run.context, ...own.facts, ...own.pushBack?.facts, ...filesFacts(places.files, step) },
     env: { ...run.env, ...managed },
   };
   const inner = { ...outer, env: { ...outer.env, ...resolveEnv(step.env, outer, "scope") } };
@@ -184,23 +184,24 @@ function withEnv(
   };
   const stepEnv = resolveEnv(step.env, placed, "scope");
   // Nobody overrides what a push-back tells, or the files of a try, which step `env` does not see (V-38).
-  const env = { ...placed.env, ...stepEnv, ...own.pushBack?.env, ...filesEnv(places.files) };
+  const env = { ...placed.env, ...stepEnv, ...own.pushBack?.env, ...filesEnv(places.files, step) };
   return { scope: { ...placed, env }, stepEnv, workingDir };
 }
 
-function filesFacts(files: StepFiles | null): Record<string, string> {
+function filesFacts(files: StepFiles | null, { place }: Step): Record<string, string> {
   return files === null ? {} : {
     "paths.step_stdout_file": files.stdout,
     "paths.step_stderr_file": files.stderr,
-    "paths.step_output_file": files.output,
+    ...(place === "host" ? { "paths.step_output_file": files.output } : {}),
   };
 }
 
-function filesEnv(files: StepFiles | null): Record<string, string> {
+/** A container cannot reach the output file: its path would lead a command astray (containers contract 3.6.2, 3.9.6). */
+function filesEnv(files: StepFiles | null, { place }: Step): Record<string, string> {
   return files === null ? {} : {
     DAG_RUN_STEP_STDOUT_FILE: files.stdout,
     DAG_RUN_STEP_STDERR_FILE: files.stderr,
-    DAGU_OUTPUT_FILE: files.output,
+    ...(place === "host" ? { DAGU_OUTPUT_FILE: files.output } : {}),
   };
 }
 

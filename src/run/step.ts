@@ -3,6 +3,7 @@
  * in what they can see. It tells everything by events and never throws for what an author, an engine or a process did.
  */
 import { resolveText, type Scope } from "../workflow/reference.ts";
+import { formOf } from "../workflow/task-form.ts";
 import type { HandlerName, RetryPolicy, Step, Workflow } from "../workflow/workflow.ts";
 import { checkConditions } from "./conditions.ts";
 import type { RunEventBody } from "./event.ts";
@@ -182,7 +183,7 @@ async function openTask(run: StepRun, signal: AbortSignal): Promise<StepEnd> {
     data: {
       kind: "human_task",
       prompt: resolveText(action.prompt, scope, "scope"),
-      ...(action.form === null ? {} : { form: { ...action.form.schema } }),
+      ...formIn(run.step),
       logs: { stdout: 0, stderr: 0 },
     },
   });
@@ -227,8 +228,8 @@ async function finish(run: StepRun, result: EndedTry, sizes: Sizes): Promise<Ste
     await tell(run, result);
     if (run.step.approval !== null) {
       const prompt = resolveText(run.step.approval.prompt ?? "", run.scope(null).scope, "scope");
-      const form = approvalForm(run.step.approval);
-      await run.emit({ type: "step.waiting", step, data: { kind: "approval", prompt, form, logs } });
+      const data = { kind: "approval" as const, prompt, ...formIn(run.step), logs };
+      await run.emit({ type: "step.waiting", step, data });
       return "waiting";
     }
     const status = result.isPartial ? "partially_succeeded" : "succeeded";
@@ -257,13 +258,9 @@ async function finish(run: StepRun, result: EndedTry, sizes: Sizes): Promise<Ste
   return status;
 }
 
-/** The inputs that an approver may give, in the words of a task's form. */
-function approvalForm(approval: NonNullable<Step["approval"]>): Record<string, unknown> {
-  return {
-    type: "object",
-    properties: Object.fromEntries(approval.input.map((name) => [name, { type: "string" }])),
-    required: [...approval.required],
-  };
+function formIn(step: Step): { form?: Record<string, unknown> } {
+  const form = formOf(step);
+  return form === null ? {} : { form: { ...form } };
 }
 
 function codeOf(result: { readonly exitCode: number | null }): { exitCode?: number } {

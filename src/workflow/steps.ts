@@ -94,6 +94,13 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
     findings,
     (body, at) => readBody(body, { written, path: at, findings, isBody: true }),
   );
+  if (step.outputs.length > 0 && where !== "host") {
+    findings.report(
+      [...path, "outputs"],
+      "outputs cannot be written in a container: DAGU_OUTPUT_FILE is a file of the runner",
+      "publish what the step prints, with output: NAME or stdout: {outputs: NAME}",
+    );
+  }
   return {
     id: step.id,
     name,

@@ -152,3 +152,36 @@ steps: [{id: a, run: "true", preconditions: ["touch @W/looked"]}]
 `,
   [{ args: ["dry", "w.yaml"], files: { looked: false } }],
 );
+const NAMED = { DAGU_DAGS_DIR: "@W/dags" };
+accept(
+  "C-04 a workflow of the folder is called by its file's name, its path there, or the name it gives itself",
+  ONE,
+  [
+    {
+      args: ["start", "-q", "kept.yaml"],
+      env: NAMED,
+      write: {
+        "dags/kept.yaml": "steps: [{id: a, run: 'echo kept >> @W/o'}]",
+        "dags/team/deep.yml": "steps: [{id: a, run: 'echo deep >> @W/o'}]",
+        "dags/file.yaml": "name: own-name\nsteps: [{id: a, run: 'echo own >> @W/o'}]",
+      },
+      files: { o: "kept\n" },
+    },
+    { args: ["start", "-q", "team/deep"], env: NAMED, files: { o: "kept\ndeep\n" } },
+    { args: ["start", "-q", "own-name"], env: NAMED, files: { o: "kept\ndeep\nown\n" } },
+    { args: ["status", "kept.yaml"], env: NAMED, out: ["dag: kept"] },
+    { args: ["status", "file"], env: NAMED, out: ["dag: own-name"] },
+    { args: ["start", "none.yml"], env: NAMED, code: 1, err: ["none.yml"], notErr: ["none.yml.y"] },
+  ],
+);
+accept("C-03 a flag and its value stand in one word or in two; a switch takes true or false", ONE, [
+  { args: ["start", "--quiet=true", "w.yaml", "-r=words"], isSilent: true },
+  { args: ["start", "--quiet=false", "w.yaml", "--run-id=words-2"], out: ["Succeeded"] },
+  { args: ["start", "--quiet=maybe", "w.yaml"], code: 1, err: ["--quiet"] },
+  { args: ["history", "-r=words", "-l=1", "--format=csv"], out: ["w,words-2,"], notOut: ["w,words,"] },
+  {
+    args: ["history", "--status=succeeded,gone"],
+    code: 1,
+    err: ['got "succeeded,gone"', "partially_succeeded"],
+  },
+]);

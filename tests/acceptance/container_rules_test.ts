@@ -155,3 +155,14 @@ steps:
 `,
   { code: 1, err: ["nobody/nothing:9"] },
 );
+acceptEach(
+  "3.9.6 what would be written to an output file that no container reaches is refused at load",
+  [
+    `steps: [{id: a, container: {${IMAGE}}, run: x, outputs: [{name: v}]}]`,
+    `container: {${IMAGE}}\nsteps: [{id: a, run: x, outputs: [{name: v}]}]`,
+    `container: {${IMAGE}}\nsteps: [{id: a, action: harness.run, with: {provider: claude, prompt: p}, outputs: [{name: v}]}]`,
+    `steps: [{id: a, foreach: {items: [1], steps: [{id: b, container: {${IMAGE}}, run: x, outputs: [{name: v}]}]}}]`,
+  ].map((yaml) =>
+    [yaml, { code: 1, err: ["outputs cannot be written in a container", "output: NAME"] }] as const
+  ),
+);

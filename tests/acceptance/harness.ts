@@ -59,7 +59,7 @@ async function make(call: Call, folder: string, dir: string): Promise<void> {
   }
   const result = await dagu({
     args: call.args.map((word) => word.replaceAll("@W", folder)),
-    env: { DAGU_HOME: dir, SHELL: "/bin/sh", ...call.env },
+    env: { DAGU_HOME: dir, SHELL: "/bin/sh", ...inFolder(call.env ?? {}, folder) },
     cwd: folder,
   });
   const story = `dagu ${call.args.join(" ")}\n${result.stdout}\n${result.stderr}`;
@@ -82,6 +82,10 @@ async function make(call: Call, folder: string, dir: string): Promise<void> {
     await checkFile(join(folder, path), path, want, folder, story);
   }
   await call.check?.(result, folder, dir);
+}
+
+function inFolder(env: Readonly<Record<string, string>>, folder: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, value.replaceAll("@W", folder)]));
 }
 
 /** What holds of `validate` whatever the file (8.2): nothing on stdout, and a file that is wrong is told in one form. */

@@ -37,7 +37,7 @@ steps: [{id: b, action: human.task, with: {prompt: hi}}]
   [{ args: START, code: 1, err: ["human task", "sub-DAG"] }],
 );
 accept(
-  "S-118 S-119 S-120 S-121 a task waits, is completed by its form, and its run goes on",
+  "S-118 S-119 S-120 S-121 C-14 a task waits, is completed by its form, and its run goes on",
   `
 steps:
   - id: ask
@@ -54,7 +54,15 @@ steps:
   [
     { args: ["dry", "w.yaml"], out: ["Succeeded"] },
     { args: [...START, "--name", "asks", "--run-id", "t1"], files: { beside: "beside\n", o: false } },
-    { args: ["status", "asks", "--run-id", "t1"], out: ["step id: ask", "prompt: How many?", "form:"] },
+    {
+      args: ["status", "asks", "--run-id", "t1"],
+      out: [
+        "step id: ask",
+        "prompt: How many?",
+        // As written, from one process to the next.
+        'form: {"type":"object","properties":{"count":{"type":"integer","minimum":1},"why":{"type":"string","default":"because"}},"required":["count"]}',
+      ],
+    },
     { args: ["human-task", "complete", "asks", "-r", "t1", "--step", "ask", "--input", "count=0"], code: 1 },
     { args: ["human-task", "complete", "asks", "-r", "t1", "--step", "ask", "--input", "n=1"], code: 1 },
     { args: ["human-task", "complete", "asks", "-r", "t1", "--step", "none", "--input", "count=1"], code: 1 },
@@ -73,8 +81,13 @@ steps:
         assert.ok(`${stdout}${stderr}`.includes("Human task ask was already completed."), stderr),
     },
     {
+      args: ["human-task", "complete", "asks", "-r", "t1", "--step", "ask", "--input", "count=2"],
+      out: ["Human task ask was already completed."],
+    },
+    {
       args: ["human-task", "complete", "asks", "-r", "t1", "--step", "ask", "--inputs-json", '{"count":3}'],
       code: 1,
+      err: ["already completed with other input"],
     },
   ],
 );

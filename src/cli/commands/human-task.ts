@@ -54,7 +54,7 @@ function sentence(step: string, done: v.InferOutput<typeof Completed>): string {
 function readInputs(context: Context, node: Node | null): Record<string, unknown> {
   const { flags } = context;
   const json = flags.text("inputs-json");
-  if (json === null) return typedInputs(node?.form ?? null, readPairs(context));
+  if (json === null) return typedInputs(node?.step.humanTask?.form ?? null, readPairs(context));
   if (flags.texts("input").length > 0) throw new UserError("give --input or --inputs-json, not both");
   const value = parseJson(json);
   if (!isMapping(value)) throw new UserError("--inputs-json must be a JSON object");

@@ -2,9 +2,15 @@
 import { type ContainerFacts, STEP_STATUSES, type WaitingKind } from "../../run/event.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { StepState } from "../../run/state.ts";
-import { isMapping } from "../../workflow/json.ts";
+import { formOf } from "../../workflow/task-form.ts";
 import type { Approval, Step } from "../../workflow/workflow.ts";
 import { type DecisionShape, toDecisions } from "./decisions.ts";
+
+interface TaskShape {
+  /** As written. */
+  readonly prompt: string;
+  readonly form?: Readonly<Record<string, unknown>>;
+}
 
 export interface NodeShape extends DecisionShape {
   readonly step: {
@@ -14,6 +20,7 @@ export interface NodeShape extends DecisionShape {
     readonly commands: { command: string }[];
     readonly action: string;
     readonly approval?: Approval;
+    readonly humanTask?: TaskShape;
   };
   readonly status: number;
   readonly statusLabel: string;
@@ -46,6 +53,7 @@ export function toNode(step: StepState, declared: Step | undefined): NodeShape {
       commands: declared?.action.name === "run" ? declared.action.texts.map((command) => ({ command })) : [],
       action: declared?.action.name ?? "",
       ...(declared?.approval == null ? {} : { approval: declared.approval }),
+      ...(declared === undefined ? {} : toTask(declared)),
     },
     status: STEP_STATUSES.indexOf(step.status),
     statusLabel: step.status,
@@ -61,7 +69,7 @@ export function toNode(step: StepState, declared: Step | undefined): NodeShape {
     outputs: { ...step.variables, ...step.outputs },
     prompt: step.waiting?.prompt ?? null,
     waitingFor: step.waiting?.kind ?? null,
-    form: inWrittenOrder(step.waiting?.form ?? null, declared),
+    form: toForm(step, declared),
     ...toDecisions(step, declared),
     subRuns: step.children,
     notes: step.notes,
@@ -69,15 +77,15 @@ export function toNode(step: StepState, declared: Step | undefined): NodeShape {
   };
 }
 
-/** The store keeps no order of keys; people are asked in that of the author. */
-function inWrittenOrder(form: NodeShape["form"], declared: Step | undefined): NodeShape["form"] {
-  const properties = form?.["properties"];
-  if (!isMapping(properties)) return form;
-  const names = declared?.action.name === "human.task"
-    ? declared.action.form?.fields.map(({ name }) => name) ?? []
-    : declared?.approval?.input ?? [];
-  const sorted = names.filter((name) => Object.hasOwn(properties, name)).map((
-    name,
-  ) => [name, properties[name]]);
-  return { ...form, properties: { ...Object.fromEntries(sorted), ...properties } };
+/** As the author ordered it: the database does not keep the order of an object's keys (S-119). */
+function toForm({ waiting }: StepState, declared: Step | undefined): NodeShape["form"] {
+  if (waiting === null || waiting.form === null) return null;
+  return (declared === undefined ? null : formOf(declared)) ?? waiting.form;
+}
+
+/** Also of a task that is completed: its form tells what the same inputs are (S-120). */
+function toTask(declared: Step): { humanTask?: TaskShape } {
+  if (declared.action.name !== "human.task") return {};
+  const form = formOf(declared);
+  return { humanTask: { prompt: declared.action.prompt, ...(form === null ? {} : { form }) } };
 }

@@ -74,8 +74,9 @@ onEngines("3.9.6 4.4.1 a script keeps its line breaks; an output file of the hos
         two
       E
       env | grep -c DAGU_OUTPUT_FILE || true
+      echo "[$DAGU_OUTPUT_FILE]"
 `,
-  stdout: { a: "one\n\n  two\n0\n" },
+  stdout: { a: "one\n\n  two\n0\n[]\n" },
 });
 
 onEngines("5.1.3 limits of the workflow beat raw ones", {

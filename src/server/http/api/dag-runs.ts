@@ -19,6 +19,7 @@ import { refused, unwrap, valid } from "../answer.ts";
 import { readConditions } from "../conditions.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails, readOutputs } from "../runs-read.ts";
+import { RUN_STATUSES } from "../../../run/event.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
 import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
 import { findSubRun } from "./sub-runs.ts";
@@ -228,8 +229,15 @@ async function list(
   query: Record<string, string[]>,
   extra: Partial<RunFilter>,
 ): Promise<Record<string, unknown>> {
-  const statuses = statusesOf(query["status"] ?? []);
-  if (statuses === null) throw refused("bad_request", "status must be a code of 0 to 8 or a status word");
+  const asked = query["status"] ?? [];
+  const statuses = statusesOf(asked);
+  if (statuses === null) {
+    const words = RUN_STATUSES.join(", ");
+    throw refused(
+      "bad_request",
+      `status must be a code of 0 to 8 or one of ${words}; got "${asked.join(",")}"`,
+    );
+  }
   const limit = naturalOf(query["limit"]?.[0], 100, 500);
   const cursor = query["cursor"]?.[0];
   if (cursor !== undefined && !v.is(v.pipe(v.string(), v.uuid()), cursor)) {
