@@ -51,7 +51,10 @@ export default {
       return misconfigured(parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`));
     }
     const plane = openPlane(parsed.output, context);
-    const response = await createApp(plane.ports, plane.settings).fetch(request);
+    const response = await createApp(plane.ports, plane.settings).fetch(request, {
+      // Cloudflare writes it anew, whatever the sender wrote.
+      remoteAddress: request.headers.get("CF-Connecting-IP"),
+    });
     // A stream goes on reading the database after this function has returned.
     const { answer, read } = tapBody(response);
     context.waitUntil(read.then(() => plane.close()));

@@ -68,7 +68,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   return {
     ports,
     settings,
-    fetch: async (request) => await app.fetch(request),
+    fetch: async (request, connection = {}) => await app.fetch(request, connection),
     admission: async () =>
       (await createRegistrationToken(ports, { lifeMs: ADMISSION_MS, uses: 1, labels: {} })).token,
     [Symbol.asyncDispose]: async () => {

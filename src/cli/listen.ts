@@ -148,7 +148,7 @@ function serve(host: Host, at: Listen): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve(
       { hostname: at.hostname, port: at.port, onListen: () => {} },
-      (request) => host.fetch(request),
+      (request, { remoteAddr }) => host.fetch(request, { remoteAddress: remoteAddr.hostname }),
     );
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {

@@ -1,4 +1,5 @@
 /** What the environment sets of the control plane. */
+import { type Network, readNetwork } from "../server/access/network.ts";
 import type { Keyring } from "../server/secrets/keyring.ts";
 import {
   ARTIFACT_MAX_OF_OBJECTS,
@@ -27,6 +28,7 @@ export function readSettings(options: SettingsOptions, keys: Keyring): ServerSet
     auth: options.auth,
     keys,
     ...readPatience(env),
+    trustedProxies: readProxies(env),
     webhookMaxPayloadBytes: readBytes(
       env,
       "DAGU_WEBHOOKS_MAX_PAYLOAD_SIZE",
@@ -77,6 +79,19 @@ function readLimits(env: Readonly<Record<string, string>>): Limits {
     changes: { perMinute: perMinute("DAGU_API_CHANGE_LIMIT", limits.changes.perMinute) },
     webhook: { perMinute: webhook, burst: 2 * webhook },
   };
+}
+
+/** Addresses and networks, with commas between. */
+function readProxies(env: Readonly<Record<string, string>>): Network[] {
+  const name = "DAGU_IP_ACCESS_TRUSTED_PROXIES";
+  const texts = (env[name] ?? "").split(",").map((text) => text.trim()).filter((text) => text !== "");
+  return texts.map((text) => {
+    const network = readNetwork(text);
+    if (network === null) {
+      throw new UserError(`${name}: "${text}" is no address and no network, such as 10.0.0.0/8`);
+    }
+    return network;
+  });
 }
 
 function readArtifactMax(env: Readonly<Record<string, string>>): number {

@@ -37,12 +37,11 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
     c.json({ code: "not_found", message: `there is nothing at ${c.req.method} ${c.req.path}` }, 404)
   );
   app.use(async (c, next) => {
-    // Postgres has no NUL in texts, and no name of ours holds one.
-    if (/%00/.test(c.req.url)) {
-      return c.json({ code: "bad_request", message: "the address holds a NUL character" }, 400);
-    }
+    const problem = problemOfAddress(c.req.url);
+    if (problem !== null) return c.json({ code: "bad_request", message: `the address ${problem}` }, 400);
     await next();
     c.res.headers.set("X-Request-Id", ports.ids.uuid());
+    c.res.headers.set("X-Content-Type-Options", "nosniff");
   });
   app.use(refuseOtherMethods(app));
 
@@ -70,9 +69,22 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
       baseUri: ["'none'"],
     },
     referrerPolicy: "same-origin",
+    xFrameOptions: "DENY",
   }));
   app.route("/", pageRoutes(ports, settings));
   return app;
+}
+
+/** Null: it can be looked for. */
+function problemOfAddress(url: string): string | null {
+  // Postgres has no NUL in texts, and no name of ours holds one.
+  if (/%00/.test(url)) return "holds a NUL character";
+  try {
+    decodeURIComponent(new URL(url).pathname);
+    return null;
+  } catch {
+    return "is not percent-encoded UTF-8";
+  }
 }
 
 function apiRoutes(

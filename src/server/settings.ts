@@ -1,5 +1,6 @@
 /** What an operator can set of the control plane. Values are handed in; nothing here reads an environment. */
 import { DEFAULT_SETTINGS, type Settings } from "../protocol/messages.ts";
+import type { Network } from "./access/network.ts";
 import type { Keyring } from "./secrets/keyring.ts";
 import type { Overtime } from "./store/overdue.ts";
 
@@ -39,6 +40,8 @@ export interface ServerSettings {
   readonly auth: AuthMode;
   /** Host names that mode `none` accepts in `Host` (against DNS rebinding). */
   readonly trustedHosts: readonly string[];
+  /** Who may tell in `X-Forwarded-For` for whom they speak. */
+  readonly trustedProxies: readonly Network[];
   /** Seal secrets at rest; attempt and runner tokens are derived from the first. */
   readonly keys: Keyring;
   readonly webhookMaxPayloadBytes: number;
@@ -73,6 +76,7 @@ export const ARTIFACT_MAX_OF_OBJECTS = 2_147_483_648;
 export const SERVER_DEFAULTS = {
   publicUrl: "",
   trustedHosts: ["localhost", "127.0.0.1", "[::1]"],
+  trustedProxies: [],
   webhookMaxPayloadBytes: 1_048_576,
   forgeMaxPayloadBytes: 26_214_400,
   runner: DEFAULT_SETTINGS,

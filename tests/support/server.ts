@@ -43,6 +43,8 @@ export interface RequestOptions {
   /** Text and bytes go as they are; anything else as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The other end of the socket. */
+  readonly remoteAddress?: string;
 }
 
 export function newTestServer(
@@ -55,13 +57,14 @@ export function newTestServer(
   return {
     ports,
     settings: all,
-    request: async (method, path, { body, headers } = {}) =>
+    request: async (method, path, { body, headers, remoteAddress } = {}) =>
       await app.fetch(
         new Request(`http://localhost${path}`, {
           method,
           headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
           ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
         }),
+        { remoteAddress },
       ),
   };
 }

@@ -24,13 +24,18 @@ export function guard(
   return async (c, next) => {
     const caller = await whoAsks(ports, settings, c);
     if (caller === null) return await onDenied(c, "credentials");
-    // A browser sends credentials by itself: only its own pages may change anything.
+    // A browser sends credentials by itself: only our own pages may change anything.
     if (!caller.isExplicit && !SAFE_METHODS.includes(c.req.method) && isForeign(c)) {
       return await onDenied(c, "origin");
     }
     c.set("caller", caller.name);
     await next();
   };
+}
+
+/** For forms that need no credentials. */
+export function refuseForeign(onDenied: (c: Context) => Response | Promise<Response>): MiddlewareHandler {
+  return async (c, next) => isForeign(c) ? await onDenied(c) : await next();
 }
 
 interface Caller {

@@ -3,24 +3,30 @@ import { type Context, Hono } from "hono";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Incoming, Intake } from "../triggers/incoming.ts";
+import { endpointByPublicId } from "../store/endpoints.ts";
 import { takeGithub } from "../triggers/intake.ts";
 import { takeWebhook } from "../triggers/webhook.ts";
 import { readBody } from "./body.ts";
 import { newRateLimit, retryAfter } from "./rate-limit.ts";
+import { type Connection, senderOf } from "./sender.ts";
+
+interface HookEnv {
+  Bindings: Connection;
+}
 
 /** Mounted at the root; these paths have credentials of their own. */
-export function hookRoutes(ports: ServerPorts, settings: ServerSettings): Hono {
-  const app = new Hono();
+export function hookRoutes(ports: ServerPorts, settings: ServerSettings): Hono<HookEnv> {
+  const app = new Hono<HookEnv>();
   const failures = newRateLimit(ports.clock, settings.limits.failures);
   const deliveries = newRateLimit(ports.clock, settings.limits.webhook);
 
-  // Who guesses is not listened to for a while. An address is known only behind a proxy that tells it.
+  // Who guesses is not listened to for a while.
   app.use(async (c, next) => {
-    const source = sourceOf(c);
-    const waitMs = source === null ? 0 : failures.look(source);
+    const { counted } = senderOf(c, settings.trustedProxies);
+    const waitMs = counted === null ? 0 : failures.look(counted);
     if (waitMs > 0) return tooMany(waitMs);
     await next();
-    if (source !== null && c.res.status === 401) failures.take(source);
+    if (counted !== null && c.res.status === 401) failures.take(counted);
   });
 
   app.post(
@@ -31,29 +37,32 @@ export function hookRoutes(ports: ServerPorts, settings: ServerSettings): Hono {
           ports,
           settings,
           c.req.param("fileName"),
-          await read(c, settings.webhookMaxPayloadBytes),
+          await read(c, settings, settings.webhookMaxPayloadBytes),
           deliveries.take,
         ),
       ),
   );
 
-  app.post(
-    "/hooks/v1/github/:endpoint",
-    async (c) =>
-      answer(
-        await takeGithub(
-          ports,
-          settings,
-          c.req.param("endpoint"),
-          await read(c, settings.forgeMaxPayloadBytes),
-        ),
-      ),
-  );
+  app.post("/hooks/v1/github/:endpoint", async (c) => {
+    const endpoint = await endpointByPublicId(ports.db, c.req.param("endpoint"));
+    // A stranger does not know an endpoint's address, and has nothing to send that is as large as what a forge sends.
+    const maxBytes = endpoint === null ? settings.webhookMaxPayloadBytes : settings.forgeMaxPayloadBytes;
+    return answer(await takeGithub(ports, settings, endpoint, await read(c, settings, maxBytes)));
+  });
+
+  app.all("/hooks/*", (c) => {
+    const message = "there is no such place for events: it is /hooks/v1/github/ENDPOINT, by POST";
+    return c.json({ code: "not_found", message }, 404);
+  });
 
   return app;
 }
 
-async function read(c: Context, maxBytes: number): Promise<Incoming> {
+async function read(
+  c: Context<HookEnv>,
+  { trustedProxies }: ServerSettings,
+  maxBytes: number,
+): Promise<Incoming> {
   const body = await readBody(c.req.raw, maxBytes);
   const announced = Number(c.req.header("Content-Length") ?? 0);
   return {
@@ -64,12 +73,9 @@ async function read(c: Context, maxBytes: number): Promise<Incoming> {
       : Number.isSafeInteger(announced)
       ? Math.min(announced, 2_147_483_647)
       : 0,
-    sourceIp: sourceOf(c),
+    maxBytes,
+    sourceIp: senderOf(c, trustedProxies).address,
   };
-}
-
-function sourceOf(c: Context): string | null {
-  return c.req.header("X-Forwarded-For")?.split(",")[0]?.trim() ?? null;
 }
 
 function tooMany(waitMs: number): Response {

@@ -102,10 +102,10 @@ export function runnerRoutes(
   }
 
   app.post("/register", async (c) => {
-    const body = await read(c, RegisterRequest);
-    if (body instanceof Response) return body;
     const token = bearerOf(c.req.header("Authorization"));
     if (token === null) return fail("unauthorized", "a registration token is missing");
+    const body = await read(c, RegisterRequest);
+    if (body instanceof Response) return body;
     const registered = await registerRunner(ports, settings, token, body);
     return registered.ok ? c.json(registered.reply) : fail(registered.code, registered.message);
   });

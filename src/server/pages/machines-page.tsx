@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { EngineFacts } from "../../protocol/messages.ts";
 import { healthOf } from "../http/api/access.ts";
 import { refused } from "../http/answer.ts";
+import { readForm } from "../http/form.ts";
 import type { GuardVariables } from "../http/guard.ts";
 import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -25,7 +26,7 @@ export function machinePages(ports: ServerPorts): Hono<{ Variables: GuardVariabl
   });
 
   app.post("/queues/:name", async (c) => {
-    const paused = (await c.req.formData()).get("paused") === "yes";
+    const paused = (await readForm(c)).get("paused") === "yes";
     const [queue] = await listQueues(ports.db, c.req.param("name"));
     if (queue === undefined) throw refused("not_found", `there is no queue "${c.req.param("name")}"`);
     await saveQueue(ports.db, queue.name, { paused }, new Date(ports.clock.now()));
@@ -39,7 +40,7 @@ export function machinePages(ports: ServerPorts): Hono<{ Variables: GuardVariabl
   });
 
   app.post("/runners/:id", async (c) => {
-    const held = (await c.req.formData()).get("held") === "yes";
+    const held = (await readForm(c)).get("held") === "yes";
     const runner = await findRunner(ports.db, c.req.param("id"));
     if (runner === null || runner === "ambiguous") {
       throw refused("not_found", `there is no runner "${c.req.param("id")}"`);

@@ -8,7 +8,8 @@ import { whoHolds } from "../access/tokens.ts";
 import { stopRun } from "../dispatch/cancel.ts";
 import { decideForkRun } from "../dispatch/fork-approval.ts";
 import { answerError, refused, unwrap } from "../http/answer.ts";
-import { guard, type GuardVariables, SESSION_COOKIE } from "../http/guard.ts";
+import { readForm } from "../http/form.ts";
+import { guard, type GuardVariables, refuseForeign, SESSION_COOKIE } from "../http/guard.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
 import { statusesOf, toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -53,8 +54,10 @@ export function pageRoutes(
       }),
   );
   app.get("/login", (c) => render(c, <LoginPage isWrong={false} next={localPath(c.req.query("next"))} />));
-  app.post("/login", (c) => signIn(ports, c));
-  app.post("/logout", (c) => {
+  // Nobody is signed in, or out, by another site: who follows its link would work under a stranger's name.
+  const ownForms = refuseForeign((c) => deny(settings, c, "origin"));
+  app.post("/login", ownForms, (c) => signIn(ports, c));
+  app.post("/logout", ownForms, (c) => {
     deleteCookie(c, SESSION_COOKIE);
     return c.redirect("/login", 303);
   });
@@ -88,7 +91,7 @@ export function pageRoutes(
     const done = await decideTask(
       ports,
       { ...run, step, selector: {}, actor: c.var.caller },
-      await c.req.formData(),
+      await readForm(c),
     );
     return done.ok
       ? c.redirect(runPath(run), 303)
@@ -107,7 +110,7 @@ export function pageRoutes(
   });
 
   app.post("/runs/:name/:dagRunId/approval", async (c) => {
-    const decision = (await c.req.formData()).get("decision") === "approve" ? "approve" : "reject";
+    const decision = (await readForm(c)).get("decision") === "approve" ? "approve" : "reject";
     unwrap(await decideForkRun(ports, c.req.param(), decision, c.var.caller));
     return c.redirect(runPath(c.req.param()), 303);
   });
@@ -194,8 +197,11 @@ async function readTail(
 
 // ---- signing in -------------------------------------------------------------------------------------------------
 
+/** A token and a path: anybody may send it. */
+const SIGN_IN_MAX_BYTES = 16_384;
+
 async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
-  const form = await c.req.formData().catch(() => new FormData());
+  const form = await readForm(c, SIGN_IN_MAX_BYTES);
   const token = form.get("token");
   const next = localPath(String(form.get("next") ?? ""));
   const name = typeof token === "string" && token !== "" ? await whoHolds(ports, token.trim()) : null;
@@ -211,9 +217,14 @@ async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
   return c.redirect(next, 303);
 }
 
-/** Only a path of this site; anything else would send people away after signing in. */
+/**
+ * Only a path of this site; anything else would send people away after signing in. As a browser reads it, which takes tabs
+ * and line breaks out of an address and a backslash for a slash.
+ */
 function localPath(next: string | undefined): string {
-  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/runs";
+  const here = "http://here";
+  const url = next?.startsWith("/") && URL.canParse(next, here) ? new URL(next, here) : null;
+  return url?.origin === here && !url.pathname.startsWith("//") ? url.pathname + url.search : "/runs";
 }
 
 function deny(

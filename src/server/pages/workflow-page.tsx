@@ -9,6 +9,7 @@ import { parseDefinition } from "../dispatch/plan.ts";
 import { PRIORITY } from "../dispatch/plan.ts";
 import { startRun } from "../dispatch/start.ts";
 import { refused, unwrap } from "../http/answer.ts";
+import { readForm } from "../http/form.ts";
 import type { GuardVariables } from "../http/guard.ts";
 import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -46,7 +47,7 @@ export function workflowPages(ports: ServerPorts): Hono<{ Variables: GuardVariab
 
   app.post("/:fileName/start", async (c) => {
     const fileName = c.req.param("fileName");
-    const words = wordsIn(await c.req.formData());
+    const words = wordsIn(await readForm(c));
     const { form } = await read(ports, fileName);
     const started = await startRun(ports, {
       definition: { fileName },
@@ -66,7 +67,7 @@ export function workflowPages(ports: ServerPorts): Hono<{ Variables: GuardVariab
 
   app.post("/:fileName/spec", async (c) => {
     const fileName = c.req.param("fileName");
-    const sent = await c.req.formData();
+    const sent = await readForm(c);
     // A browser sends line breaks as CR LF.
     const spec = String(sent.get("spec") ?? "").replaceAll("\r\n", "\n");
     const stored = await find(ports, fileName);
@@ -80,7 +81,7 @@ export function workflowPages(ports: ServerPorts): Hono<{ Variables: GuardVariab
 
   app.post("/:fileName/suspend", async (c) => {
     const fileName = c.req.param("fileName");
-    const isSuspended = (await c.req.formData()).get("suspend") === "yes";
+    const isSuspended = (await readForm(c)).get("suspend") === "yes";
     const now = new Date(ports.clock.now());
     if (!await suspendWorkflow(ports.db, fileName, isSuspended, now)) throw missing(fileName);
     return c.redirect(workflowPath(fileName), 303);

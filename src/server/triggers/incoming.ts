@@ -9,6 +9,8 @@ export interface Incoming {
   /** Raw bytes; null: larger than the cap, not read. */
   readonly body: Uint8Array<ArrayBuffer> | null;
   readonly bodyBytes: number;
+  /** The cap. */
+  readonly maxBytes: number;
   readonly sourceIp: string | null;
 }
 

@@ -18,7 +18,7 @@ import {
   type NewDelivery,
   recordDelivery,
 } from "../store/deliveries.ts";
-import { endpointByPublicId, type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
+import { type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
 import { listTriggered } from "../store/workflows.ts";
 import { normalizeGithub } from "./github.ts";
 import { type Incoming, type Intake, isDedupeKey, newDelivery, newRefuse, repeat } from "./incoming.ts";
@@ -28,10 +28,10 @@ import { isSignedBy } from "./signature.ts";
 export async function takeGithub(
   ports: ServerPorts,
   settings: ServerSettings,
-  publicId: string,
+  /** null: the address is none of ours. */
+  endpoint: EndpointRow | null,
   incoming: Incoming,
 ): Promise<Intake> {
-  const endpoint = await endpointByPublicId(ports.db, publicId);
   const source = {
     source: endpoint?.id ?? "unknown",
     sourceName: endpoint?.name ?? "(unknown endpoint)",
@@ -44,7 +44,7 @@ export async function takeGithub(
     return await refused(
       413,
       "payload_too_large",
-      `the body is larger than ${settings.forgeMaxPayloadBytes} bytes`,
+      `the body is larger than ${incoming.maxBytes} bytes`,
     );
   }
   if (endpoint === null || !await isAuthentic(settings, endpoint, incoming.headers, incoming.body)) {

@@ -47,7 +47,7 @@ export async function takeWebhook(
     return await refused(
       413,
       "payload_too_large",
-      `the body is larger than ${settings.webhookMaxPayloadBytes} bytes`,
+      `the body is larger than ${incoming.maxBytes} bytes`,
     );
   }
   const profile = incoming.headers.get(PROFILE_HEADER);

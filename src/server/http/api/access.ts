@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { EngineFacts } from "../../../protocol/messages.ts";
-import { createApiToken } from "../../access/tokens.ts";
+import { createApiToken, LOCAL_COMMANDS } from "../../access/tokens.ts";
 import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
 import { askForRotation } from "../../dispatch/rotate.ts";
@@ -29,7 +29,12 @@ const RegistrationBody = v.object({
   capacityMax: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
 });
 const ApiTokenBody = v.object({
-  name: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
+  name: v.pipe(
+    v.string(),
+    v.minLength(1),
+    v.maxLength(100),
+    v.check((name) => name !== LOCAL_COMMANDS, "is that of the server's own token"),
+  ),
   ttlHours: v.optional(v.pipe(v.number(), v.minValue(0.0001), v.maxValue(876_000))),
 });
 
