@@ -30,11 +30,12 @@ const CHANNEL = "dagu_wake";
 const MIGRATION_LOCK = 4_201_995;
 const Journal = v.object({ entries: v.array(v.object({ when: v.number() })) });
 
-export async function openPostgres(url: string): Promise<Database> {
+/** `variable`: where the address is from. */
+export async function openPostgres(url: string, variable = "DATABASE_URL"): Promise<Database> {
   // A password may be in it: what is wrong with it is told without it.
   if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
     throw new UserError(
-      "DATABASE_URL is not the address of a Postgres; write postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+      `${variable} is not the address of a Postgres; write postgres://USER:PASSWORD@HOST:PORT/DATABASE`,
     );
   }
   const [{ default: postgres }, { drizzle }, schema] = await Promise.all([
@@ -69,7 +70,7 @@ export async function openPostgres(url: string): Promise<Database> {
     await client.end({ timeout: 1 });
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError(
-      `cannot use the database of DATABASE_URL: ${reason}\nIs Postgres up, and may this user create tables?`,
+      `cannot use the database of ${variable}: ${reason}\nIs Postgres up, and may this user create tables?`,
     );
   }
 }

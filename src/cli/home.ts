@@ -43,10 +43,19 @@ export async function openHome(env: Readonly<Record<string, string>>): Promise<H
   return home;
 }
 
-/** Of a Postgres that the environment names; null: the database is embedded, below the home. */
+/** Of a Postgres, and the variable of the environment that names it; null: the database is embedded, below the home. */
+export function databaseAt(
+  env: Readonly<Record<string, string>>,
+): { readonly url: string; readonly variable: string } | null {
+  for (const variable of ["DAGU_DATABASE_URL", "DATABASE_URL"]) {
+    const url = env[variable]?.trim() ?? "";
+    if (url !== "") return { url, variable };
+  }
+  return null;
+}
+
 export function databaseUrl(env: Readonly<Record<string, string>>): string | null {
-  const url = (env["DAGU_DATABASE_URL"] ?? env["DATABASE_URL"] ?? "").trim();
-  return url === "" ? null : url;
+  return databaseAt(env)?.url ?? null;
 }
 
 // ---- the data folder's lock -------------------------------------------------------------------------------------

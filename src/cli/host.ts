@@ -10,7 +10,7 @@ import { readBaseConfig } from "./base-config.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, openEmbedded, openPostgres } from "./database.ts";
-import { databaseUrl, type Home, readKeyring, takeHome } from "./home.ts";
+import { databaseAt, type Home, readKeyring, takeHome } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { readSettings, type SettingsOptions } from "./server-settings.ts";
 import { takeTurn } from "./turn.ts";
@@ -33,13 +33,13 @@ const ADMISSION_MS = 60_000;
 /** Throws `HomeInUseError`. */
 export async function openHost(options: HostOptions): Promise<Host> {
   await using built = new AsyncDisposableStack();
-  const url = databaseUrl(options.env);
-  if (url === null && options.isHeld !== true) built.use(await takeHome(options.home));
-  const cache = url === null ? await openCache(options.env) : null;
+  const postgres = databaseAt(options.env);
+  if (postgres === null && options.isHeld !== true) built.use(await takeHome(options.home));
+  const cache = postgres === null ? await openCache(options.env) : null;
   using _turn = cache === null ? null : await takeTurn(cache);
   const base = await readBaseConfig(options.env);
   const [database, { createApp }, keys] = await Promise.all([
-    url === null ? openEmbedded(options.home, cache) : openPostgres(url),
+    postgres === null ? openEmbedded(options.home, cache) : openPostgres(postgres.url, postgres.variable),
     import("../server/app.ts"),
     readKeyring(options.home, options.env),
   ]);
@@ -62,7 +62,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     },
   };
   const settings = readSettings(options, keys);
-  if (url === null) await adoptRecords(options.home, ports, settings);
+  if (postgres === null) await adoptRecords(options.home, ports, settings);
   const app = createApp(ports, settings);
   const kept = built.move();
   return {
@@ -95,16 +95,15 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
 function readObjectStore(env: Readonly<Record<string, string>>): Bucket | null {
   const text = env["DAGU_BLOB_STORE_URL"]?.trim() ?? "";
   if (text === "") return null;
-  const accessKeyId = env["AWS_ACCESS_KEY_ID"] ?? "";
-  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"] ?? "";
-  if (accessKeyId === "" || secretAccessKey === "") {
+  const login = {
+    accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "",
+    secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "",
+    sessionToken: env["AWS_SESSION_TOKEN"] ?? "",
+  };
+  const bucket = readBucket(text, login);
+  if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
+  if (login.accessKeyId === "" || login.secretAccessKey === "") {
     throw new UserError("DAGU_BLOB_STORE_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
   }
-  const bucket = readBucket(text, {
-    accessKeyId,
-    secretAccessKey,
-    sessionToken: env["AWS_SESSION_TOKEN"] ?? "",
-  });
-  if (bucket === null) throw new UserError(`DAGU_BLOB_STORE_URL ${BUCKET_FORM}`);
   return bucket;
 }

@@ -1,11 +1,11 @@
 /** The control plane behind a socket: its periodic work, its folder of definitions, and the record by which others find it. */
-import { createApiToken, LOCAL_COMMANDS } from "../server/access/tokens.ts";
+import { createApiToken, endToken, LOCAL_COMMANDS } from "../server/access/tokens.ts";
 import { missingKeys } from "../server/secrets/rotation.ts";
 import type { AuthMode } from "../server/settings.ts";
 import { tick } from "../server/tick/tick.ts";
 import { type Context, type Option, UserError } from "./command.ts";
 import { type DagsFolder, openDagsFolder } from "./dags-folder.ts";
-import { openHome, writeServerRecord } from "./home.ts";
+import { openHome, readServerRecord, writeServerRecord } from "./home.ts";
 import { type Host, type HostOptions, openHost } from "./host.ts";
 import { openLog } from "./log.ts";
 
@@ -110,8 +110,12 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     );
   }
   const folder = built.use(await openDagsFolder(host.ports, options.dagsDir));
-  const { url } = built.use(listen(host, options.at));
+  // What an earlier server of this home left when it was killed opens nothing any more.
+  const left = await readServerRecord(options.home);
+  if (left !== null) await endToken(host.ports, left.token);
   const { token } = await createApiToken(host.ports, LOCAL_COMMANDS, null);
+  built.defer(() => endToken(host.ports, token).catch(() => {}));
+  const { url } = built.use(listen(host, options.at));
   built.use(await writeServerRecord(options.home, { url, token, pid: Deno.pid }));
   const kept = built.move();
   return { host, folder, url, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };

@@ -10,6 +10,7 @@ import type { Log } from "../run/ports.ts";
 import { UserError } from "./command.ts";
 import type { Home } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
+import { readLogDir } from "./log-dir.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { runnerName } from "./runner-name.ts";
 import { readLabels } from "./runner-labels.ts";
@@ -62,7 +63,7 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     registrationToken: () => plane.admission(),
     stateDir,
     machineDir: home.runnerDir,
-    logDir: env["DAGU_LOG_DIR"]?.trim() || join(home.dir, "logs"),
+    logDir: await readLogDir(env) ?? join(home.dir, "logs"),
     keepRunsMs: readKeepMs(env),
     name: runnerName(env),
     labels: { ...readLabels(env), ...options.labels },

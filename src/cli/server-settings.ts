@@ -8,6 +8,7 @@ import {
   SERVER_DEFAULTS,
   type ServerSettings,
 } from "../server/settings.ts";
+import { isHttpUrl } from "./api-client.ts";
 import { UserError } from "./command.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { readTimeZone } from "./time-zone.ts";
@@ -24,7 +25,7 @@ export function readSettings(options: SettingsOptions, keys: Keyring): ServerSet
   return {
     ...SERVER_DEFAULTS,
     version: VERSION,
-    publicUrl: (options.publicUrl ?? env["DAGU_PUBLIC_URL"] ?? "").replace(/\/+$/, ""),
+    publicUrl: options.publicUrl ?? readPublicUrl(env),
     auth: options.auth,
     keys,
     ...readPatience(env),
@@ -43,6 +44,17 @@ export function readSettings(options: SettingsOptions, keys: Keyring): ServerSet
       maxMs: readSeconds(env, "DAGU_RUNS_MAX_DURATION", [1, LONGEST_S]) ?? SERVER_DEFAULTS.overtime.maxMs,
     },
   };
+}
+
+/** Without a slash at its end; "": the address by which we are asked. */
+function readPublicUrl(env: Readonly<Record<string, string>>): string {
+  const text = env["DAGU_PUBLIC_URL"]?.trim() ?? "";
+  if (text !== "" && !isHttpUrl(text)) {
+    throw new UserError(
+      `DAGU_PUBLIC_URL is "${text}"; write the address of this server, https://HOST[:PORT]`,
+    );
+  }
+  return text.replace(/\/+$/, "");
 }
 
 /** What runners are told of it. */

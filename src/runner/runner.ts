@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { newRunnerClient } from "../protocol/client.ts";
 import type { ResendPorts } from "../protocol/resend.ts";
+import { isFailure } from "../run/outcome.ts";
 import { type AttemptHost, startAttempt } from "./attempt.ts";
 import { briefly, claimAll, type ClaimGate, freeSlots, hold, type Life } from "./claims.ts";
 import { newContact } from "./contact.ts";
@@ -201,6 +202,10 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     engine: engine.name,
     policy: options.policy?.digest ?? "",
   });
+  if (isFailure(options.runtime)) {
+    const { message, remedy } = options.runtime;
+    options.log.warn("steps in containers fail: no engine is selected", { reason: message, remedy });
+  }
   const sweeping = options.once === true
     ? Promise.resolve()
     : nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);

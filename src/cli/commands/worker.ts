@@ -7,6 +7,7 @@ import { isHttpUrl } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
+import { readLogDir } from "../log-dir.ts";
 import { readCapacity, readDrain, readKeepMs } from "../local-runner.ts";
 import { readLabels } from "../runner-labels.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
@@ -79,7 +80,7 @@ export const command: Command = {
       baseUrl: url.replace(/\/+$/, ""),
       registrationToken: () => Promise.resolve(token),
       stateDir,
-      logDir: env["DAGU_LOG_DIR"]?.trim() || null,
+      logDir: await readLogDir(env),
       keepRunsMs: readKeepMs(env),
       name: flags.text("name") ?? env["DAGU_RUNNER_NAME"] ?? env["DAGU_WORKER_ID"] ?? Deno.hostname(),
       labels: { ...readLabels(env), ...readLabels({ DAGU_RUNNER_LABELS: flags.texts("labels").join(",") }) },

@@ -1,7 +1,7 @@
 /** API tokens: `dagu_` and 256 bits, known by digest only; revocable, and dead after their end. */
 import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
-import { apiTokenByDigest, insertApiToken } from "../store/api-tokens.ts";
+import { apiTokenByDigest, insertApiToken, revokeApiToken } from "../store/api-tokens.ts";
 
 /** Name of the token that a server makes for the commands of its own machine. */
 export const LOCAL_COMMANDS = "local commands";
@@ -36,4 +36,10 @@ export async function whoHolds(
   if (row === null || row.revokedAt !== null) return null;
   if (row.expiresAt !== null && row.expiresAt.getTime() <= ports.clock.now()) return null;
   return row.name;
+}
+
+/** Nobody can use it from now on; unknown ones are left unknown. */
+export async function endToken(ports: Pick<ServerPorts, "db" | "clock">, token: string): Promise<void> {
+  const row = await apiTokenByDigest(ports.db, await digestToken(token));
+  if (row !== null) await revokeApiToken(ports.db, row.id, new Date(ports.clock.now()));
 }

@@ -61,6 +61,32 @@ Deno.test("C-01 what the environment and the flags of a service say wrongly is n
     [["server"], postgres, /^dagu server: DATABASE_URL is not .* write postgres:\/\//],
     [
       ["server"],
+      { DAGU_DATABASE_URL: "x", DATABASE_URL: "postgres://y" },
+      /^dagu server: DAGU_DATABASE_URL is not .* write postgres:\/\//,
+    ],
+    [["server"], { DAGU_BLOB_STORE_URL: "x" }, /^dagu server: DAGU_BLOB_STORE_URL must be s3:\/\/BUCKET/],
+    [
+      ["server"],
+      { DAGU_PUBLIC_URL: "x" },
+      /^dagu server: DAGU_PUBLIC_URL is "x"; write the address of this server/,
+    ],
+    [
+      ["server"],
+      { DAGU_IP_ACCESS_TRUSTED_PROXIES: "10.0.0.0/8, proxy" },
+      /^dagu server: DAGU_IP_ACCESS_TRUSTED_PROXIES: "proxy" is no address and no network/,
+    ],
+    [
+      ["start-all", "--port", "0"],
+      { DAGU_LOG_DIR: "/proc/x" },
+      /^dagu start-all: DAGU_LOG_DIR is "\/proc\/x", where no file can be written: /,
+    ],
+    [
+      ["worker", "--url", "http://h", "--token", "t"],
+      { DAGU_LOG_DIR: file },
+      /^dagu worker: DAGU_LOG_DIR is ".*file", where no file can be written: /,
+    ],
+    [
+      ["server"],
       { DAGU_LOG_FORMAT: "xml" },
       /^dagu server: DAGU_LOG_FORMAT is "xml"; it can be text or json/,
     ],
