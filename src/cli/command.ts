@@ -42,6 +42,8 @@ export interface Command {
   /** `start FILE|NAME [-- PARAMS...]`. */
   readonly usage: string;
   readonly summary: string;
+  /** Whole command lines, for the help. */
+  readonly examples: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
   /** Least and most positional arguments. */
   readonly arguments: readonly [number, number];
@@ -74,48 +76,69 @@ export class UserError extends Error {
 }
 
 /**
- * By name, with what they do; each in its own file, which is read when it is called (`lazy-dynamic-imports` of deno.json).
+ * By what one wants, with what they do; each in its own file, which is read when it is called (`lazy-dynamic-imports` of
+ * deno.json).
  */
-const COMMANDS: Readonly<Record<string, string>> = {
-  "start-all": "control plane and runner in one process, on an embedded database",
-  server: "the control plane alone, on Postgres or the embedded database",
-  queue: "queues: what waits, how wide they are, pause",
-  secret: "secrets that the control plane keeps for runs",
-  runners: "the runners of a server; drain, resume, revoke one, or rotate its token",
-  worker: "a runner that claims runs from a control plane (alias: runner)",
-  start: "run a workflow and follow it to its end",
-  exec: "run a command as a workflow of one step",
-  enqueue: "queue a workflow's run and return at once",
-  dequeue: "take a run out of a queue",
-  restart: "stop a run and run it again from the beginning",
-  retry: "try a run again that ended",
-  dry: "walk through a workflow without executing anything",
-  "human-task": "complete a task that a run waits for",
-  approve: "approve the work of a step",
-  reject: "reject the work of a step, and its run with it",
-  "push-back": "have the work of a step done again",
-  status: "what a run did, step by step",
-  history: "runs, newest first",
-  ps: "runs that are running now",
-  ls: "workflows, and how their runs went",
-  rm: "delete a workflow's history or definition",
-  cleanup: "delete a workflow's old runs",
-  stop: "stop a run",
-  sign: "sign a workflow file for runners that execute signed ones only",
-  validate: "check a workflow file and tell every problem in it",
-  doctor: "whether this runner can work with its container engine, and what to do if not",
-  schema: "the JSON Schema of workflow files, for editors",
-  webhook: "make a workflow startable over HTTP",
-  endpoint: "make or list the places where a Git forge sends its events",
-  token: "make tokens for runners and for the API",
-  demo: "start everything, fire a signed webhook, and show what happened",
-  config: "the settings of this call",
-  example: "list or print example workflows",
-  profile: "refused: there are no profiles",
-  coordinator: "nothing: runners ask the server for work",
-  scheduler: "nothing: the server does the periodic work",
-  version: "print the version",
+const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "To see it": {
+    demo: "start everything, fire a signed webhook, and show what happened",
+    example: "list or print example workflows",
+  },
+  "Workflows": {
+    validate: "check a workflow file and tell every problem in it",
+    dry: "walk through a workflow without executing anything",
+    schema: "the JSON Schema of workflow files, for editors",
+    sign: "sign a workflow file for runners that execute signed ones only",
+    ls: "workflows, and how their runs went",
+  },
+  "Runs": {
+    start: "run a workflow and follow it to its end",
+    exec: "run a command as a workflow of one step",
+    enqueue: "queue a workflow's run and return at once",
+    dequeue: "take a run out of a queue",
+    stop: "stop a run",
+    restart: "stop a run and run it again from the beginning",
+    retry: "try a run again that ended",
+  },
+  "Runs that wait for a person": {
+    approve: "approve the work of a step",
+    reject: "reject the work of a step, and its run with it",
+    "push-back": "have the work of a step done again",
+    "human-task": "complete a task that a run waits for",
+  },
+  "What has run": {
+    status: "what a run did, step by step",
+    history: "runs, newest first",
+    ps: "runs that are running now",
+    rm: "delete a workflow's history or definition",
+    cleanup: "delete a workflow's old runs",
+  },
+  "Servers and runners": {
+    "start-all": "control plane and runner in one process, on an embedded database",
+    server: "the control plane alone, on Postgres or the embedded database",
+    worker: "a runner that claims runs from a control plane (alias: runner)",
+    doctor: "whether this runner can work with its container engine, and what to do if not",
+  },
+  "Operating a server": {
+    queue: "queues: what waits, how wide they are, pause",
+    runners: "the runners of a server; drain, resume, revoke one, or rotate its token",
+    secret: "secrets that the control plane keeps for runs",
+    token: "tokens for the API and for runners: make, list, revoke",
+    webhook: "make a workflow startable over HTTP; renew, disable or delete its webhook",
+    endpoint: "the places where a Git forge sends its events",
+    config: "the settings of this call",
+  },
+  "For scripts of the original": {
+    profile: "refused: there are no profiles",
+    coordinator: "nothing: runners ask the server for work",
+    scheduler: "nothing: the server does the periodic work",
+  },
+  "This program": {
+    version: "print the version",
+  },
 };
+
+const COMMANDS: readonly string[] = Object.values(GROUPS).flatMap((group) => Object.keys(group));
 
 const ALIASES: Readonly<Record<string, string>> = {
   runner: "worker",
@@ -128,12 +151,12 @@ export async function runCommand(given: Invocation): Promise<number> {
   const [first = "--help", ...args] = helpLast(invocation.args);
   const name = ALIASES[first] ?? first;
   if (name === "--help" || name === "-h") {
-    writeOut(generalHelp(COMMANDS));
+    writeOut(generalHelp(GROUPS));
     return 0;
   }
-  if (!Object.hasOwn(COMMANDS, name)) {
+  if (!COMMANDS.includes(name)) {
     writeErr(
-      `dagu: there is no command "${first}"${suggestion(first, Object.keys(COMMANDS))}\nTry: dagu --help`,
+      `dagu: there is no command "${first}"${suggestion(first, COMMANDS)}\nTry: dagu --help`,
     );
     return 1;
   }

@@ -1,5 +1,5 @@
 /** Which engine the demo uses: the one that the environment names, else the first default socket that answers. */
-import { readRuntime } from "../runner/containers/runtime.ts";
+import { addressText, readRuntime } from "../runner/containers/runtime.ts";
 
 export interface DemoEngine {
   /** The environment for the runner. */
@@ -12,35 +12,49 @@ export interface DemoEngine {
 type Environment = Readonly<Record<string, string>>;
 
 export async function chooseEngine(env: Environment): Promise<DemoEngine> {
-  const isNamed = ["DAGU_CONTAINER_RUNTIME", "DAGU_PODMAN_HOST", "DOCKER_HOST"].some((name) =>
-    (env[name] ?? "") !== ""
-  );
-  const candidates: Environment[] = isNamed ? [{}] : [
+  const candidates = candidatesIn(env);
+  const refusals: string[] = [];
+  for (const candidate of candidates) {
+    const variables = { ...env, ...candidate };
+    const runtime = readRuntime(variables);
+    if ("code" in runtime) {
+      refusals.push(runtime.message);
+      continue;
+    }
+    const address = addressText(runtime.address);
+    if (runtime.address.kind === "tcp" || await answers(runtime.address.path)) {
+      const how = runtime.source === "default" ? "its default socket answers" : "as the environment says";
+      return {
+        variables,
+        hasEngine: true,
+        sentence: `Containers run on ${runtime.kind} at ${address}: ${how}.`,
+      };
+    }
+    refusals.push(`nobody answers for ${runtime.kind} at ${address}`);
+  }
+  return {
+    variables: env,
+    hasEngine: false,
+    sentence: `No container engine: ${refusals.join(", ")}.\n` +
+      "   The demo runs a step on this machine's host instead. Start Podman or Docker to see it sandboxed; one with another\n" +
+      "   socket is named by DAGU_CONTAINER_RUNTIME=podman and DAGU_PODMAN_HOST, or by DOCKER_HOST.",
+  };
+}
+
+/** What the environment names, and nothing else then; a socket alone names its engine. */
+function candidatesIn(env: Environment): Environment[] {
+  const isSet = (name: string): boolean => (env[name] ?? "") !== "";
+  if (isSet("DAGU_CONTAINER_RUNTIME")) return [{}];
+  const named = [
+    ...(isSet("DAGU_PODMAN_HOST") ? [{ DAGU_CONTAINER_RUNTIME: "podman" }] : []),
+    ...(isSet("DOCKER_HOST") ? [{ DAGU_CONTAINER_RUNTIME: "docker" }] : []),
+  ];
+  if (named.length > 0) return named;
+  return [
     { DAGU_CONTAINER_RUNTIME: "podman" },
     ...rootlessSocket(env),
     { DAGU_CONTAINER_RUNTIME: "docker" },
   ];
-  for (const candidate of candidates) {
-    const variables = { ...env, ...candidate };
-    const runtime = readRuntime(variables);
-    if ("code" in runtime || runtime.address.kind !== "unix" || !await answers(runtime.address.path)) {
-      continue;
-    }
-    const how = isNamed ? "as the environment says" : "its default socket answers";
-    return {
-      variables,
-      hasEngine: true,
-      sentence: `Containers run on ${runtime.kind} at unix://${runtime.address.path}: ${how}.`,
-    };
-  }
-  const runtime = readRuntime(env);
-  const why = "code" in runtime ? runtime.message : "no default socket of Podman or Docker answers";
-  return {
-    variables: env,
-    hasEngine: false,
-    sentence: `No container engine: ${why}. The demo runs a step on this machine's host instead;\n` +
-      "   start Podman or Docker (or set DAGU_CONTAINER_RUNTIME and DAGU_PODMAN_HOST) to see it sandboxed.",
-  };
 }
 
 function rootlessSocket(env: Environment): Environment[] {

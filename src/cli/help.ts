@@ -1,15 +1,17 @@
 /** What `--help` prints. */
 import type { Command, Option } from "./command.ts";
 
-export function generalHelp(commands: Readonly<Record<string, string>>): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
-  const lines = Object.entries(commands).map(([name, summary]) => `  ${name.padEnd(width)}${summary}`);
+export function generalHelp(groups: Readonly<Record<string, Readonly<Record<string, string>>>>): string {
+  const width = Math.max(...Object.values(groups).flatMap(Object.keys).map((name) => name.length)) + 2;
+  const parts = Object.entries(groups).map(([title, commands]) => {
+    const lines = Object.entries(commands).map(([name, summary]) => `  ${name.padEnd(width)}${summary}`);
+    return `${title}\n${lines.join("\n")}`;
+  });
   return `dagu: workflows in sandboxes, driven by events
 
 Usage: dagu COMMAND [OPTIONS]
 
-Commands
-${lines.join("\n")}
+${parts.join("\n\n")}
 
 Every command takes --dagu-home DIR and --quiet, and tells more with --help. State is kept below $DAGU_HOME (default: ~/.dagu-edge).`;
 }
@@ -24,9 +26,12 @@ export function commandHelp(command: Command, shared: Readonly<Record<string, Op
     ] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return `dagu ${command.usage}
+  return `Usage: dagu ${command.usage}
 
 ${command.summary}
+
+Examples
+${command.examples.map((example) => `  ${example}`).join("\n")}
 
 Options
 ${rows.map(([left, right]) => left.padEnd(width) + right).join("\n")}`;

@@ -63,3 +63,47 @@ Deno.test("AP-96 dagu runners: list, drain, resume", async () => {
   const { code, stderr } = await on.run(["runners", "revoke", "nobody"]);
   assert.deepEqual([code, stderr], [1, 'dagu runners: there is no runner "nobody"\n']);
 });
+
+Deno.test("AU-40 WH-32 dagu token, webhook, endpoint: made, listed, changed, taken away", async () => {
+  await using on = await openCase("steps: [{id: s, run: 'true'}]\n");
+  await using _service = await openService(on);
+  const said = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await on.run(args);
+    assert.equal(code, 0, stderr);
+    return stdout + stderr;
+  };
+  const token = /^(dagu_\S+)\n/.exec(await said("token", "create", "ci", "--hours", "2"))?.[1] ?? "";
+  const [, id = ""] = /\nci +good +20.* (\S+)\n/.exec(await said("token", "list")) ?? [];
+  assert.equal((await said("token")).includes(token), false, "its text is shown once");
+  assert.match(await said("token", "revoke", id), /is refused from now on/);
+  assert.match(await said("token"), /\nci +revoked /);
+
+  assert.equal(await said("webhook"), "there is no webhook; see: dagu webhook create NAME\n");
+  const first = /token: (\S+)/.exec(await said("webhook", "create", "w"))?.[1] ?? "";
+  const second = /token: (\S+)/.exec(await said("webhook", "renew", "w"))?.[1] ?? "";
+  assert.notEqual(first, second);
+  assert.match(await said("webhook", "disable", "w"), /is answered 403/);
+  assert.match(await said("webhook", "list"), /\nw +disabled +token_only +-\n/);
+  await said("webhook", "enable", "w");
+  await said("webhook", "delete", "w");
+  assert.equal(await said("webhook"), "there is no webhook; see: dagu webhook create NAME\n");
+
+  const made = await said("endpoint", "create", "shop", "--repo", "acme/*");
+  const rotated = await said("endpoint", "rotate", "shop");
+  assert.notEqual(/secret: (\S+)/.exec(made)?.[1], /secret: (\S+)/.exec(rotated)?.[1]);
+  assert.match(await said("endpoint"), /^shop\tgithub\thttp.*\tacme\/\*\tapproval\n$/);
+  await said("endpoint", "delete", "shop");
+  assert.equal(await said("endpoint"), "there is no endpoint; see: dagu endpoint create NAME\n");
+
+  for (
+    const args of [["token", "revoke"], ["token", "list", "x"], ["webhook", "create"], [
+      "endpoint",
+      "list",
+      "x",
+    ]]
+  ) {
+    const { code, stderr } = await on.run(args);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(stderr, /^dagu \S+: Usage: dagu /);
+  }
+});

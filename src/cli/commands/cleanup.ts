@@ -9,6 +9,7 @@ export const command: Command = {
   summary:
     "Deletes the history of a workflow: its runs that ended, with their logs and the runs that their steps started. Active\n" +
     "runs stay.",
+  examples: ["dagu cleanup report --retention-days 90 --yes"],
   options: {
     "retention-days": {
       type: "string",

@@ -6,6 +6,7 @@ import { formatTable } from "./table.ts";
 export const command: Command = {
   usage: "config",
   summary: "Prints the settings of this call, and the variable that sets each. Nothing secret is shown.",
+  examples: ["dagu config --dagu-home /srv/dagu"],
   options: {},
   arguments: [0, 0],
   run: async (context) => {

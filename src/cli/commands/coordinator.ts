@@ -4,6 +4,7 @@ export const command: Command = {
   usage: "coordinator",
   summary:
     "Does nothing: runners ask the server for work by themselves. It is here for scripts that start it.",
+  examples: ["dagu coordinator"],
   options: {},
   arguments: [0, 0],
   run: () => {

@@ -103,6 +103,7 @@ export function readPairs({ flags }: Context): Record<string, string> {
 interface ApprovalCommand {
   readonly verb: "approve" | "reject" | "push-back";
   readonly summary: string;
+  readonly examples: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
   readonly body: (context: Context) => unknown;
   readonly tell: (step: string, answer: unknown) => string;
@@ -110,10 +111,13 @@ interface ApprovalCommand {
 }
 
 /** `approve`, `reject` and `push-back` differ in what they send. */
-export function approvalCommand({ verb, summary, options, body, tell, ...end }: ApprovalCommand): Command {
+export function approvalCommand(
+  { verb, summary, examples, options, body, tell, ...end }: ApprovalCommand,
+): Command {
   return {
-    usage: `${verb} NAME`,
+    usage: `${verb} NAME --step ID`,
     summary: `${summary}\nWithout a server the run goes on in this process once nothing waits any more.`,
+    examples,
     options: { ...WAITING_OPTIONS, ...options, ...CONNECT_OPTIONS },
     arguments: [1, 1],
     run: async (context) => {

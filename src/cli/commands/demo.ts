@@ -23,6 +23,7 @@ export const command: Command = {
   summary:
     "Starts control plane and runner on an embedded database, loads the example workflows, fires a signed webhook at\n" +
     "itself and shows what happened. Uses Podman or Docker when one answers. State is kept in .dagu/ of this folder.",
+  examples: ["dagu demo --port 9000"],
   options: {
     port: { type: "string", short: "p", value: "PORT", help: "port to listen on (default 8080; 0: any)" },
     once: { type: "boolean", help: "end after the run" },

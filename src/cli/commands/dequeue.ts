@@ -8,6 +8,7 @@ export const command: Command = {
   usage: "dequeue QUEUE",
   summary:
     "Takes a run out of a queue before it starts: the first one, or the one of --dag-run. It ends as aborted.",
+  examples: ["dagu dequeue nightly", "dagu dequeue nightly --dag-run report:0356Uxst6wGGJLABuGznHS"],
   options: {
     "dag-run": { type: "string", short: "d", value: "NAME:ID", help: "this run (default: the first)" },
     ...CONNECT_OPTIONS,

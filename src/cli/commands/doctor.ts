@@ -11,6 +11,7 @@ export const command: Command = {
     "Looks at the container engine as a runner with this environment would: selection, socket, permission, versions,\n" +
     "storage, users, cgroups, mounts; with --image also a pull and a container that runs. Says what to mend. Leaves\n" +
     "nothing behind; exit code 1 when there is a problem.",
+  examples: ["DAGU_CONTAINER_RUNTIME=podman dagu doctor --image docker.io/library/alpine"],
   options: {
     image: {
       type: "string",

@@ -34,6 +34,7 @@ export const command: Command = {
     "Walks through a workflow: checks parameters, runs eval, looks at the workflow's preconditions, and marks every step\n" +
     "as succeeded without executing it. Nothing is stored. With --plan, what its containers would be asked of the engine\n" +
     "is printed instead, as JSON: the very requests, secrets masked, the runner's policy (DAGU_RUNNER_POLICY) applied.",
+  examples: ["dagu dry report.yaml -- DATE=2026-04-02", "dagu dry --plan build.yaml"],
   options: {
     params: { type: "string", short: "p", value: "TEXT", help: 'parameters: "KEY=value ..." or JSON' },
     name: { type: "string", short: "N", value: "NAME", help: "workflow name for this run" },

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, UserError, writeErr, writeOut } from "../command.ts";
 
@@ -13,8 +14,10 @@ const Created = v.object({ endpoint: Endpoint, secret: v.string() });
 const List = v.object({ endpoints: v.array(Endpoint) });
 
 export const command: Command = {
-  usage: "endpoint create|list [NAME]",
-  summary: "Makes the place where GitHub sends its events, or lists them. The secret is shown this once.",
+  usage: "endpoint [create NAME | list | rotate NAME | delete NAME]",
+  summary:
+    "Makes the place where GitHub sends its events, or lists them. The secret is shown this once; rotate makes another one.",
+  examples: ["dagu endpoint create shop --repo 'acme/*' --forks approval"],
   options: {
     repo: {
       type: "string",
@@ -29,21 +32,23 @@ export const command: Command = {
     },
     ...CONNECT_OPTIONS,
   },
-  arguments: [1, 2],
+  arguments: [0, 2],
   run: async (context) => {
-    const [verb, name] = context.positionals;
+    const [verb = "list", name] = context.positionals;
+    const isNamed = ["create", "rotate", "delete"].includes(verb);
+    if (isNamed !== (name !== undefined) || !isNamed && verb !== "list") {
+      throw new UserError(`Usage: dagu ${command.usage}`);
+    }
     await using connection = await connect(context);
-    if (verb === "list") {
-      const { endpoints } = v.parse(List, await connection.api.get("/endpoints"));
-      for (const one of endpoints) {
-        writeOut(`${one.name}\t${one.kind}\t${one.url}\t${one.repos.join(",") || "*"}\t${one.forkPolicy}`);
-      }
+    const { api } = connection;
+    if (name === undefined) return await list(api, context.flags.has("quiet"));
+    const path = `/endpoints/${encodeURIComponent(name)}`;
+    if (verb === "delete") {
+      await api.delete(path);
+      if (!context.flags.has("quiet")) writeErr(`endpoint ${name} is gone; delete it in GitHub too`);
       return 0;
     }
-    if (verb !== "create" || name === undefined) {
-      throw new UserError("Usage: dagu endpoint create NAME | dagu endpoint list");
-    }
-    const answer = await connection.api.post("/endpoints", {
+    const answer = verb === "rotate" ? await api.post(`${path}/rotate`, {}) : await api.post("/endpoints", {
       name,
       kind: "github",
       repos: context.flags.texts("repo"),
@@ -51,7 +56,16 @@ export const command: Command = {
     });
     const { endpoint, secret } = v.parse(Created, answer);
     writeOut(`url: ${endpoint.url}\nsecret: ${secret}`);
-    writeErr("In GitHub: Settings, Webhooks, Add webhook; content type application/json; paste both.");
+    writeErr("In GitHub: Settings, Webhooks; content type application/json; paste both.");
     return 0;
   },
 };
+
+async function list(api: Api, isQuiet: boolean): Promise<number> {
+  const { endpoints } = v.parse(List, await api.get("/endpoints"));
+  for (const one of endpoints) {
+    writeOut(`${one.name}\t${one.kind}\t${one.url}\t${one.repos.join(",") || "*"}\t${one.forkPolicy}`);
+  }
+  if (endpoints.length === 0 && !isQuiet) writeErr("there is no endpoint; see: dagu endpoint create NAME");
+  return 0;
+}

@@ -6,6 +6,7 @@ export const command: Command = {
   usage: "enqueue FILE|NAME [-- PARAMS...]",
   summary:
     "Queues a run and returns at once. A server's runner takes it; without a running server it waits for the next one.",
+  examples: ["dagu enqueue report.yaml --queue nightly --priority 3 -- DATE=2026-04-02"],
   options: {
     ...SUBMISSION_OPTIONS,
     queue: { type: "string", short: "u", value: "NAME", help: "queue that admits it" },

@@ -8,6 +8,7 @@ const EXAMPLES = fileURLToPath(new URL("../../../examples", import.meta.url));
 export const command: Command = {
   usage: "example [ID]",
   summary: "Lists the example workflows, or prints the one of that id: dagu example hello > hello.yaml",
+  examples: ["dagu example hello > hello.yaml"],
   options: {},
   arguments: [0, 1],
   run: async ({ positionals: [id] }) => {

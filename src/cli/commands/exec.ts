@@ -15,6 +15,10 @@ export const command: Command = {
   summary:
     "Runs a command as a workflow of one step and follows it: with a run id, a log and a place in the history. The words\n" +
     "go to the program as they are; with --shell they are one command line for that shell.",
+  examples: [
+    "dagu exec --name nightly -E LEVEL=3 -- ./backup --to /srv/backup",
+    "dagu exec --shell bash -- 'pg_dump app | gzip > app.sql.gz'",
+  ],
   options: {
     name: { type: "string", short: "N", value: "NAME", help: "workflow name (default: exec-COMMAND)" },
     "run-id": { type: "string", short: "r", value: "ID", help: "run id" },

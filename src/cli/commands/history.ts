@@ -11,6 +11,10 @@ export const command: Command = {
   summary:
     "Lists runs, newest first: of the last 30 days unless told otherwise. Without NAME, runs that steps of other runs\n" +
     "started are left out. Times are UTC: 2026-04-02, or 2026-04-02T08:30:00Z.",
+  examples: [
+    "dagu history backup --last 7d --status failed,aborted",
+    "dagu history --format csv --limit 1000",
+  ],
   options: {
     from: { type: "string", value: "TIME", help: "made at this time or later" },
     to: { type: "string", value: "TIME", help: "made at this time or earlier; a date means its whole day" },

@@ -7,9 +7,10 @@ import type { Node } from "../run-json.ts";
 import { findWaiting, INPUT_OPTION, readPairs, say, WAITING_OPTIONS } from "./decision.ts";
 
 export const command: Command = {
-  usage: "human-task complete NAME",
+  usage: "human-task complete NAME --step ID",
   summary:
     "Completes a task that a run waits for. Without a server the run goes on in this process once nothing waits any more.",
+  examples: ["dagu human-task complete order --step ask --input count=3 --input colour=red"],
   options: {
     ...WAITING_OPTIONS,
     input: INPUT_OPTION,

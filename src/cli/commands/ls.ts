@@ -10,6 +10,7 @@ export const command: Command = {
   summary:
     "Lists the workflows of the definitions folder, or of a server: their names, and what the flags ask for. PATTERN is a\n" +
     "part of the name, or a name with * and ?. Times are UTC.",
+  examples: ["dagu ls 'report-*' --last --next"],
   options: {
     last: { type: "boolean", short: "l", help: "with the latest run" },
     history: { type: "boolean", short: "H", help: "with the statuses of the last 10 runs, newest first" },

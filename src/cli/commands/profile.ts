@@ -5,6 +5,7 @@ export const command: Command = {
   usage: "profile",
   summary:
     "Refused: there are no profiles in this version. It is here to say so to scripts that ask for them.",
+  examples: ["dagu profile"],
   options: {},
   arguments: [0, 100],
   run: () =>

@@ -6,6 +6,7 @@ import { formatTable } from "./table.ts";
 export const command: Command = {
   usage: "ps",
   summary: "Lists the runs that are running now, newest first. Times are UTC.",
+  examples: ["dagu ps --dag report"],
   options: {
     dag: { type: "string", short: "d", value: "NAME", help: "of this workflow" },
     "run-id": { type: "string", short: "r", value: "ID", help: "whose run id contains this" },

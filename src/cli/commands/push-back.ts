@@ -9,6 +9,7 @@ export const command: Command = approvalCommand({
   summary:
     "Sends the work of a step that waits for approval back: the step runs again, or everything from its rewind_to on,\n" +
     "with the inputs and DAG_PUSHBACK* as variables.",
+  examples: ["dagu push-back release --step check --input REASON='mention the migration'"],
   options: { input: INPUT_OPTION },
   body: (context) => ({ inputs: readPairs(context) }),
   tell: (step, answer) =>

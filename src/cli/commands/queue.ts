@@ -23,6 +23,10 @@ export const command: Command = {
   summary:
     "Lists the queues that something waits or runs in, or that were set; sets how many runs of one run at once, and how often\n" +
     "one may begin; pauses one: what waits in it stays, what runs goes on; gives a run that waits another priority. Times are UTC.",
+  examples: [
+    "dagu queue set nightly --max-concurrency 4 --rate 10/60s",
+    "dagu queue move nightly 0356Uxst6wGGJLABuGznHS --priority 0",
+  ],
   options: {
     "max-concurrency": {
       type: "string",

@@ -11,6 +11,7 @@ export const command: Command = {
   summary:
     "Stops the latest run of a workflow, or the one of --run-id, waits for its end, and follows a new run of the same\n" +
     "definition with the same parameters. A run that has ended already is just run again.",
+  examples: ["dagu restart report"],
   options: {
     "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
     ...CONNECT_OPTIONS,

@@ -7,10 +7,14 @@ import { DetailsAnswer, isOver, runPath, Started } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
-  usage: "retry NAME",
+  usage: "retry NAME --run-id ID",
   summary:
     "Tries a run again that ended: every step that did not end well and everything downstream of it, or one step.\n" +
     "Same run id, same parameters, same definition; results of other steps are kept.",
+  examples: [
+    "dagu retry report --run-id 0356Uxst6wGGJLABuGznHS",
+    "dagu retry report --run-id 0356Uxst6wGGJLABuGznHS --step load --downstream",
+  ],
   options: {
     "run-id": { type: "string", short: "r", value: "ID", help: "run id (required)" },
     "sub-run-id": {

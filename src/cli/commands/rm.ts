@@ -11,6 +11,7 @@ export const command: Command = {
   usage: "rm NAME --history|--definition",
   summary:
     "Deletes what is kept of a workflow: its runs that ended, its definition, or both. Active runs stay.",
+  examples: ["dagu rm report --history --older-than 30d --dry-run", "dagu rm report --definition"],
   options: {
     history: { type: "boolean", short: "H", help: "its runs that ended, with their logs" },
     definition: { type: "boolean", short: "d", help: "its file in the definitions folder" },

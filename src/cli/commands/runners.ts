@@ -32,6 +32,7 @@ export const command: Command = {
     "rotate has it change its token, as it does by itself every twenty days. fence is for after a restore of the database:\n" +
     "whatever runners were given since the backup stays shut out.\n" +
     "NAME may be its id. Times are UTC.",
+  examples: ["dagu runners drain build-7", "dagu runners --server https://dagu.example.com"],
   options: CONNECT_OPTIONS,
   arguments: [0, 2],
   run: async (context) => {

@@ -5,6 +5,7 @@ export const command: Command = {
   usage: "schema dag [PATH]",
   summary:
     "Prints the JSON Schema of workflow files, or of the field at PATH (for example steps.retry_policy), for editors.",
+  examples: ["dagu schema dag > dagu.schema.json", "dagu schema dag steps.retry_policy"],
   options: {},
   arguments: [0, 2],
   run: async ({ positionals: [what = "dag", path = ""] }) => {

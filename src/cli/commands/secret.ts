@@ -28,6 +28,7 @@ export const command: Command = {
     "Secrets that the control plane keeps, sealed, and gives to the runs whose workflows name them: secrets: [{name: TOKEN, ref: REF}].\n" +
     "set reads the value from stdin, less a line end, and replaces one that is there. No command shows a value. Times are UTC.\n" +
     "keys tells which of the server's keys (DAGU_ENCRYPTION_KEYS) seals how much; rewrap moves everything to the first of them.",
+  examples: ["dagu secret set prod/db-password < password.txt", "dagu secret disable prod/db-password"],
   options: {
     "value-file": { type: "string", value: "FILE", help: "with set: where the value is, instead of stdin" },
     force: { type: "boolean", help: "with set: also a value that is too short to be masked in logs" },

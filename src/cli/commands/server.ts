@@ -6,6 +6,7 @@ export const command: Command = {
   summary:
     "Runs the control plane: API, pages, webhooks, jobs. It executes nothing: start runners with dagu worker.\n" +
     "DATABASE_URL names its Postgres; without it, an embedded database below $DAGU_HOME.",
+  examples: ["DATABASE_URL=postgres://dagu@db/dagu DAGU_AUTH_MODE=token dagu server --host 0.0.0.0"],
   options: LISTEN_OPTIONS,
   arguments: [0, 0],
   run: async (context) => {

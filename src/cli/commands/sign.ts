@@ -27,6 +27,10 @@ export const command: Command = {
     "Signs a workflow file: runners whose policy names the key execute it, and nothing that was changed since. The signature is\n" +
     "written beside the file, as NAME.sig, and goes where the file goes. The base configuration of this home is signed with it.\n" +
     "--new-key makes a private key and prints its public half as the set that a runner's policy names.",
+  examples: [
+    "dagu sign --new-key release.jwk > keys.json",
+    "dagu sign deploy.yaml --key release.jwk --not-after 2027-01-01T00:00:00Z",
+  ],
   options: {
     key: { type: "string", value: "KEY", help: "file of the private key (JWK); no server needs it" },
     "new-key": { type: "string", value: "KEY", help: "file to write a new private key to" },

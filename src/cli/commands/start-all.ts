@@ -8,6 +8,10 @@ export const command: Command = {
   summary:
     "Runs the control plane and a runner in one process. Needs nothing set up: the database is embedded below\n" +
     "$DAGU_HOME, unless DATABASE_URL names a Postgres.",
+  examples: [
+    "dagu start-all --dags ./workflows",
+    "DATABASE_URL=postgres://dagu@db/dagu dagu start-all --port 9000",
+  ],
   options: LISTEN_OPTIONS,
   arguments: [0, 0],
   run: async (context) => {

@@ -10,6 +10,10 @@ export const command: Command = {
     "Runs a workflow and follows it: step output on stderr, a summary on stdout, exit code 0 when it succeeded.\n" +
     "With a server running on this DAGU_HOME (or --server) the run goes there; without one, a control plane and a runner\n" +
     "come up in this process.",
+  examples: [
+    "dagu start hello.yaml -- WHO=you COUNT=3",
+    'dagu start nightly --server https://dagu.example.com --params \'{"REGION": "us"}\'',
+  ],
   options: {
     ...SUBMISSION_OPTIONS,
     ...CONNECT_OPTIONS,

@@ -12,6 +12,7 @@ export const command: Command = {
   summary:
     "Shows the latest run of a workflow, or the one of --run-id, step by step, with the last lines of each step's output.\n" +
     "Exit code 0 whatever the status.",
+  examples: ["dagu status report", "dagu status report --run-id 0356Uxst6wGGJLABuGznHS --output json"],
   options: {
     "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
     "sub-run-id": {

@@ -10,6 +10,7 @@ export const command: Command = {
   summary:
     "Stops the latest run of a workflow that is running, waiting or queued, or the one of --run-id: running steps get their\n" +
     "stop signal, abort and exit handlers run.",
+  examples: ["dagu stop report", "dagu stop report --run-id 0356Uxst6wGGJLABuGznHS --force"],
   options: {
     "run-id": {
       type: "string",

@@ -10,6 +10,7 @@ export const command: Command = {
   usage: "validate FILE",
   summary:
     "Checks a workflow file and tells every problem in it, with line, column and remedy. Nothing is executed.",
+  examples: ["dagu validate report.yaml"],
   options: {
     "show-unresolved": { type: "boolean", help: "also references that only a run can tell about" },
   },

@@ -4,6 +4,7 @@ import { VERSION } from "../version.ts";
 export const command: Command = {
   usage: "version",
   summary: "Prints the version.",
+  examples: ["dagu version"],
   options: {},
   arguments: [0, 0],
   run: () => {

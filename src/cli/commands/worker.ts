@@ -19,6 +19,10 @@ export const command: Command = {
     "Runs a runner: it claims runs from the control plane at URL over outbound HTTPS and executes them here. It listens\n" +
     "nowhere. The first start needs a registration token (dagu token runner); later ones use the identity that it kept.\n" +
     "Docker or Podman is chosen by DAGU_CONTAINER_RUNTIME and DAGU_PODMAN_HOST.",
+  examples: [
+    "DAGU_RUNNER_REGISTRATION_TOKEN=dagu_rrt_... dagu worker --url https://dagu.example.com --labels gpu=true",
+    "DAGU_CONTAINER_RUNTIME=podman dagu worker --url https://dagu.example.com --capacity 4",
+  ],
   options: {
     url: { type: "string", value: "URL", help: "control plane (DAGU_RUNNER_URL)" },
     token: {

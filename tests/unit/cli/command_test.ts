@@ -27,8 +27,7 @@ Deno.test("writeBytes: C-01 a reader that has gone is no failure, anything else 
 
 Deno.test("commands: C-01 each that the help names has its file, and is the one that its file says it is", async () => {
   const { stdout } = await dagu({ args: ["--help"], env: {} });
-  const [, list = ""] = stdout.split("Commands\n");
-  const names = (list.split("\n\n")[0] ?? "").split("\n").map((line) => line.trim().split(" ")[0] ?? "");
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
   assert.ok(names.length > 30, stdout);
   for (const name of names) {
     const { command }: { command: Command } = await import(`../../../src/cli/commands/${name}.ts`);
