@@ -225,5 +225,8 @@ function onAbort(signal: AbortSignal, stop: () => void): Disposable {
 
 function failure(dag: string, call: CallFailure): Failure {
   const message = call.kind === "aborted" ? "the run was stopped" : call.message;
-  return { code: "COMMAND_FAILED", message: `sub-workflow ${dag} cannot be started: ${message}`, remedy: "" };
+  const remedy = call.kind === "refused" && call.code === "not_found"
+    ? "correct with.dag: it names a later document of the file, or a workflow of the folder of definitions"
+    : "";
+  return { code: "COMMAND_FAILED", message: `sub-workflow ${dag} cannot be started: ${message}`, remedy };
 }

@@ -51,6 +51,17 @@ const UNITS = [
   },
 ] as const satisfies readonly Unit[];
 
+/** Words that other crons know (R-25). */
+const NICKNAMES: Readonly<Record<string, string>> = {
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+  "@monthly": "0 0 1 * *",
+  "@weekly": "0 0 * * 0",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@hourly": "0 * * * *",
+};
+
 export function readCron(expression: string): CronRead {
   const [, zone = null, text = ""] = /^(?:(?:CRON_)?TZ=(\S*)(?:\s+|$))?(.*)$/s.exec(expression.trim()) ?? [];
   if (text.trim() === "") return { ok: false, message: "cron expression must not be empty" };
@@ -60,7 +71,12 @@ export function readCron(expression: string): CronRead {
   });
   if (zone !== null && !isZone(zone)) return invalid(`"${zone}" is no time zone`);
   const parts = text.trim().split(/\s+/);
-  if (parts.length !== 5) return invalid(`it has ${parts.length} fields, not 5`);
+  const [first = ""] = parts;
+  const written = NICKNAMES[first];
+  if (written !== undefined) return invalid(`${first} is written "${written}"`);
+  if (parts.length !== 5) {
+    return invalid(`it has ${parts.length} field${parts.length === 1 ? "" : "s"}, not 5`);
+  }
   const fields = UNITS.map((unit, at) => readField(parts[at] ?? "", unit));
   const bad = fields.findIndex((field) => field === null);
   if (bad !== -1) return invalid(`"${parts[bad]}" is no ${UNITS[bad]?.name}`);

@@ -1,6 +1,7 @@
 /** YAML text -> plain values that know where they stand. */
 import {
   type Document,
+  type ErrorCode,
   isMap,
   isNode,
   isScalar,
@@ -36,6 +37,16 @@ export type Read =
   | { readonly ok: true; readonly documents: readonly SourceDocument[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** What is nearly always meant, by the library's name for the mistake. */
+const YAML_REMEDIES: Partial<Record<ErrorCode, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: 'put a text that holds ": " into quotes, or write it as a block with |',
+  BAD_SCALAR_START: "put the text into quotes",
+  TAB_AS_INDENT: "indent with blanks",
+  BAD_INDENT: "indent all keys of one mapping alike",
+  MISSING_CHAR: "close the quote or the bracket; what follows a quoted text belongs into the quotes",
+  BAD_DQ_ESCAPE: "in double quotes a backslash is written twice; single quotes take it as it is",
+};
+
 /** After so many mistakes of syntax the rest is noise of the first ones. */
 const MAX_PROBLEMS = 20;
 
@@ -49,16 +60,20 @@ export function readDocuments(text: string): Read {
   const mistakes = documents.flatMap((document) =>
     document.errors.map((error) => ({
       message: `yaml is malformed: ${firstLine(error.message)}`,
+      remedy: YAML_REMEDIES[error.code] ?? "",
       at: error.pos[0],
     }))
   );
   const plain = mistakes.length > 0 ? [] : documents.map((document) => toPlain(document.contents));
-  const all = [...mistakes, ...plain.flatMap((one) => one.mistakes)];
+  const all = [
+    ...mistakes,
+    ...plain.flatMap((one) => one.mistakes.map((mistake) => ({ ...mistake, remedy: "" }))),
+  ];
   if (all.length > 0) {
     return {
       ok: false,
-      problems: all.slice(0, MAX_PROBLEMS).map(({ message, at }) =>
-        malformed(message, positionAt(lines, at))
+      problems: all.slice(0, MAX_PROBLEMS).map(({ message, remedy, at }) =>
+        malformed(message, positionAt(lines, at), remedy)
       ),
     };
   }

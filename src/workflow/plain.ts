@@ -131,7 +131,7 @@ function newReader(): Reader {
       }
       written.add(key);
       spend(0, key.length, at);
-      const value = read(pair.value, depth + 1);
+      const value = octalOf(key, pair.value) ?? read(pair.value, depth + 1);
       if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN") merge(entries, value, at);
       else entries.set(key, value);
     }
@@ -158,6 +158,12 @@ function newReader(): Reader {
   };
 
   return { mistakes, read };
+}
+
+/** YAML reads `mode: 0o644` as 420, whose digits are another mode than those that were written (6.4). */
+function octalOf(key: string, node: unknown): string | null {
+  if (key !== "mode" || !isScalar(node) || typeof node.value !== "number") return null;
+  return node.source?.startsWith("0o") === true ? node.source : null;
 }
 
 /** Whole numbers that a double cannot hold stay the digits that were written (P-27). */

@@ -198,7 +198,9 @@ const ACTION_NAMES = [
 ];
 
 function nearAction(name: string): string {
-  const near = ACTION_NAMES.filter((one) => countSlips(name, one) <= 2);
+  if (/^(shell|bash|sh|command|script|run)$/.test(name)) return "write run: COMMAND instead of action";
+  const family = ACTION_NAMES.filter((one) => one.startsWith(`${name}.`));
+  const near = family.length > 0 ? family : ACTION_NAMES.filter((one) => countSlips(name, one) <= 2);
   return near.length > 0
     ? `did you mean ${near.join(" or ")}?`
     : "dagu schema dag lists the built-in actions; custom ones are declared under actions";

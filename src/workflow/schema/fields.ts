@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { isMapping } from "../json.ts";
 import type { ProblemCode } from "../problem.ts";
 import { insertionText } from "../select.ts";
-import { countSlips } from "../slips.ts";
 import { unsupported } from "../unsupported.ts";
+import { adviseOnKey } from "./key-advice.ts";
 
 /** What travels in a valibot issue's message, which can only be text. */
 export interface Complaint {
@@ -189,16 +189,8 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
   const message = rules.says?.(key.slice(0, 80)) ??
     `${rules.of} ${rules.phrase ?? "has invalid keys"}: ${key.slice(0, 80)}`;
   return advice === null
-    ? complain(message, suggestion(key, known) ?? `keys of ${rules.of}: ${known.join(", ")}`)
+    ? complain(message, adviseOnKey(key, known) ?? `keys of ${rules.of}: ${known.join(", ") || "none"}`)
     : complain(`${message} (${advice})`);
-}
-
-/** The key that was meant, if two slips of the finger or fewer explain what was written. */
-function suggestion(key: string, known: readonly string[]): string | null {
-  const near = known.filter((one) =>
-    one.length > 3 && Math.abs(key.length - one.length) <= 2 && countSlips(key, one) <= 2
-  );
-  return near.length === 0 ? null : `did you mean ${near.join(" or ")}?`;
 }
 
 const COMMON_HINTS: Readonly<Record<string, string>> = {

@@ -232,8 +232,11 @@ const declaredOutput = v.pipe(
 );
 
 export const outputs = v.pipe(
-  v.array(declaredOutput, complain("outputs must be a non-empty sequence")),
-  v.minLength(1, complain("outputs must be a non-empty sequence")),
+  v.array(
+    declaredOutput,
+    complain("outputs must be a non-empty sequence", "write - name: NAME for each output"),
+  ),
+  v.minLength(1, complain("outputs must be a non-empty sequence", "write - name: NAME for each output")),
   v.rawCheck(({ dataset, addIssue }) => {
     const twice = dataset.typed ? findTwice(dataset.value) : null;
     if (twice === null) return;
@@ -361,7 +364,7 @@ export const LABEL_FORM = "labels are key or key=value of a-z 0-9 . _ -";
 export const runLabel = v.pipe(
   v.string(),
   v.toLowerCase(),
-  v.regex(LABEL, (issue) => `label ${kindOf(issue.input)} is invalid: ${LABEL_FORM}`),
+  v.regex(LABEL, (issue) => `label ${quote(issue.input)} is invalid: ${LABEL_FORM}`),
 );
 
 /** `key` or `key=value`, lowercased, from a string, a list or a map. */
@@ -384,7 +387,7 @@ export const labels = v.pipe(
       v.toLowerCase(),
       v.check(
         (text) => LABEL.test(text),
-        (issue) => complain(`label ${kindOf(issue.input)} is invalid`, LABEL_FORM),
+        (issue) => complain(`label ${quote(issue.input)} is invalid`, LABEL_FORM),
       ),
     ),
     complain("labels must be a string, a list or a mapping"),
