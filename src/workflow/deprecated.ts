@@ -9,7 +9,8 @@ export interface Modernized {
   readonly conflict: string | null;
 }
 
-const REPLACEMENTS: Readonly<Record<string, string>> = {
+/** Older fields of a step, each with what to write instead. */
+export const REPLACEMENTS: Readonly<Record<string, string>> = {
   command: "use run",
   script: "use run",
   exec: "use action: exec",

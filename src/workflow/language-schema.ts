@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { NAMED_ACTIONS } from "./actions/names.ts";
+import { REPLACEMENTS } from "./deprecated.ts";
 import { isMapping } from "./json.ts";
 import { dockerRun } from "./schema/docker-run.ts";
 import { subRunWith } from "./schema/fanout.ts";
@@ -28,21 +29,49 @@ const SHAPES: readonly unknown[] = [{}, { fields: {} }, { from: "stdout" }, { va
   name: "text",
 }, { schema: "text" }];
 
+/** Read before any schema looks at a workflow: each call of such an action has become a step by then. */
+const CUSTOM_ACTIONS: JsonSchema = {
+  type: "object",
+  additionalProperties: {
+    type: "object",
+    properties: {
+      description: { type: "string" },
+      input_schema: { type: "object" },
+      output_schema: { type: "object" },
+      template: { type: "object" },
+    },
+    required: ["input_schema", "template"],
+    additionalProperties: false,
+  },
+};
+
 export function languageSchema(): JsonSchema {
   const walker = newWalker();
-  const root = walker.read(workflow);
+  const root = withProperties(walker.read(workflow), {
+    actions: CUSTOM_ACTIONS,
+    step_types: { ...CUSTOM_ACTIONS, deprecated: true, description: "use actions" },
+  });
   const { $defs = {} } = walker;
   const withOf: JsonSchema[] = Object.entries(actionInputs()).map(([name, schema]) => ({
     if: { properties: { action: { const: name } }, required: ["action"] },
     then: { properties: { with: walker.read(schema) } },
   }));
-  const known = $defs["step"];
+  const old = Object.entries(REPLACEMENTS).map(([field, use]) => [
+    field,
+    { deprecated: true, description: use },
+  ]);
+  const known = withProperties($defs["step"] ?? {}, Object.fromEntries(old));
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "Workflow",
     ...root,
-    $defs: { ...$defs, ...(known === undefined ? {} : { step: { ...known, allOf: withOf } }) },
+    $defs: { ...$defs, step: { ...known, allOf: withOf } },
   };
+}
+
+function withProperties(schema: JsonSchema, more: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const { properties } = schema;
+  return { ...schema, properties: { ...(isMapping(properties) ? properties : {}), ...more } };
 }
 
 function actionInputs(): Record<string, v.GenericSchema> {

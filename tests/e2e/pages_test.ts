@@ -98,6 +98,7 @@ Deno.test({
 });
 
 const ASKING = `
+handler_on: {wait: {run: echo "it waits"}}
 steps:
   - id: child
     action: dag.run
@@ -156,6 +157,8 @@ Deno.test({
         "in the order of the author",
       );
       await page.locator(".sub-runs", { hasText: "succeeded" }).waitFor();
+      const handler = await page.getByRole("link", { name: "onWait" }).getAttribute("href");
+      assert.match(await (await fetch(`${url}${handler}`)).text(), /it waits/);
       await page.getByLabel("Boxes").fill("1");
       await page.getByRole("button", { name: "Complete" }).click();
       await page.locator("form.task .failure", { hasText: "count" }).waitFor();

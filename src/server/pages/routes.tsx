@@ -27,6 +27,7 @@ import { machinePages } from "./machines-page.tsx";
 import { render } from "./render.tsx";
 import { decideTask, showRun } from "./run-page.tsx";
 import { runPath, RunsPage } from "./runs.tsx";
+import { handlersOf } from "./steps.tsx";
 import { STYLE } from "./style.ts";
 import { workflowPages } from "./workflow-page.tsx";
 
@@ -118,8 +119,8 @@ export function pageRoutes(
   app.get("/runs/:name/:dagRunId/steps/:step/log", async (c) => {
     const run = await findRun(ports, c.req.param("name"), c.req.param("dagRunId"));
     const details = await readDetails(ports, run);
-    const handlers = [details.onInit, details.onSuccess, details.onFailure, details.onAbort, details.onExit];
-    const node = [...details.nodes, ...handlers].find((one) => one?.step.name === c.req.param("step"));
+    const nodes = [...details.nodes, ...handlersOf(details)];
+    const node = nodes.find((one) => one.step.name === c.req.param("step"));
     if (node === undefined) {
       throw refused("not_found", `the run has no step "${c.req.param("step")}"`);
     }

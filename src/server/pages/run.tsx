@@ -10,7 +10,7 @@ import { Task } from "./parts/task.tsx";
 import { Moment, Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
 import { apiPath, runPath, triggerOf } from "./runs.tsx";
-import { logPath, Steps } from "./steps.tsx";
+import { handlersOf, logPath, Steps } from "./steps.tsx";
 import { workflowPath } from "./workflows.tsx";
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
@@ -30,9 +30,7 @@ export const RunPage: FC<{
   { run, isFinal, runner, waits, needsApproval, subRuns, artifacts, problem },
 ) => {
   const live = `${apiPath(run)}/stream`;
-  const handlers = [run.onInit, run.onSuccess, run.onFailure, run.onAbort, run.onExit].filter((node) =>
-    node !== undefined
-  );
+  const handlers = handlersOf(run);
   const culprit = [...run.nodes, ...handlers].find((node) => isWhy(run, node)) ?? null;
   return (
     <Layout title={`${run.name} ${run.dagRunId}`} section="runs" {...(isFinal ? {} : { live })}>

@@ -51,6 +51,12 @@ export const Steps: FC<{
   />
 );
 
+/** In the order in which they run. */
+export function handlersOf(run: RunDetails): readonly NodeShape[] {
+  return [run.onInit, run.onWait, run.onSuccess, run.onFailure, run.onAbort, run.onExit]
+    .filter((node) => node !== undefined);
+}
+
 /** Of a step's log: where it wrote something, when it wrote to one stream only. */
 export function logPath(run: RunDetails, { step, logSizes }: NodeShape): string {
   const isStderr = logSizes.stdout === 0 && logSizes.stderr > 0;

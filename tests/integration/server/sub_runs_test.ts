@@ -37,6 +37,9 @@ onEveryServer(
     assert.match(String(spec), /name: low/);
     const log = await bodyOf(await server.request("GET", `${below}/steps/say%20it/log?tail=5`));
     assert.equal(log["totalLines"], 0);
+    const stream = await server.request("GET", `${below}/stream`);
+    assert.equal(stream.headers.get("Content-Type"), "text/event-stream");
+    await stream.body?.cancel();
     const back = await server.request("POST", `${below}/steps/say%20it/push-back`, { body: {} });
     assert.match(String((await bodyOf(back, 400))["message"]), /asks for no approval/);
     for (

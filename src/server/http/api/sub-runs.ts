@@ -9,7 +9,7 @@ import { toSummary } from "../shapes.ts";
 
 /** What is asked of a run below is asked of that run; to stop, delete or retry it has rules of its own. */
 const ASKED =
-  /^(GET (spec|outputs|events|live|sub-dag-runs|artifacts(\/preview|\/download)?|steps\/[^/]+\/log(\/download|\/stream)?)|POST (steps\/[^/]+\/(approve|reject|push-back)|human-tasks\/[^/]+\/complete))$/;
+  /^(GET (spec|outputs|events|stream|sub-dag-runs|artifacts(\/preview|\/download)?|steps\/[^/]+\/log(\/download|\/stream)?)|POST (steps\/[^/]+\/(approve|reject|push-back)|human-tasks\/[^/]+\/complete))$/;
 
 export function subRunRoutes(
   ports: ServerPorts,
