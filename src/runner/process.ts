@@ -117,8 +117,10 @@ function lookUp(name: string, path: string, cwd: string): Program {
       message: `"${denied}" is not an executable file`,
     };
   }
-  const where = name.includes("/") ? `in ${cwd}` : `on PATH ${path === "" ? "(empty)" : path}`;
-  return { kind: "not_started", reason: "not_found", message: `program "${name}" was not found ${where}` };
+  const where = name.startsWith("/")
+    ? "does not exist"
+    : `was not found ${name.includes("/") ? `in ${cwd}` : `on PATH ${path === "" ? "(empty)" : path}`}`;
+  return { kind: "not_started", reason: "not_found", message: `program "${name}" ${where}` };
 }
 
 function start(path: string, request: ProcessRequest, token: string): Deno.ChildProcess | ProcessEnd {

@@ -66,16 +66,18 @@ async function make(call: Call, folder: string, dir: string): Promise<void> {
   assert.equal(result.code, call.code ?? 0, story);
   if (call.args[0] === "validate") checkValidate(result, story);
   if (call.isSilent === true) assert.deepEqual([result.stdout, result.stderr], ["", ""], story);
-  for (const text of call.out ?? []) {
+  const fragments = (texts: readonly string[] = []): string[] =>
+    texts.map((text) => text.replaceAll("@W", folder));
+  for (const text of fragments(call.out)) {
     assert.ok(result.stdout.includes(text), `no "${text}" in stdout of ${story}`);
   }
-  for (const text of call.err ?? []) {
+  for (const text of fragments(call.err)) {
     assert.ok(result.stderr.includes(text), `no "${text}" in stderr of ${story}`);
   }
-  for (const text of call.notOut ?? []) {
+  for (const text of fragments(call.notOut)) {
     assert.ok(!result.stdout.includes(text), `"${text}" in stdout of ${story}`);
   }
-  for (const text of call.notErr ?? []) {
+  for (const text of fragments(call.notErr)) {
     assert.ok(!result.stderr.includes(text), `"${text}" in stderr of ${story}`);
   }
   for (const [path, want] of Object.entries(call.files ?? {})) {

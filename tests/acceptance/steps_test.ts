@@ -228,3 +228,34 @@ accept(
 `,
   [{ args: START, out: ["Result: Partially Succeeded"], files: { o: "body\n3\n" } }],
 );
+
+accept(
+  "S-33 4.6 a working directory that cannot be made fails the step in words, and nothing else",
+  `
+steps:
+  - {id: a, working_dir: @W/file/dir, run: "true", continue_on: failed}
+  - {id: b, working_dir: @W/file, action: exec, with: {command: "true"}, continue_on: failed}
+  - {id: c, run: "echo c > @W/o"}
+`,
+  [{
+    args: START,
+    write: { file: "" },
+    out: [
+      "INPUT_INVALID: cannot use working_dir @W/file/dir: ",
+      "INPUT_INVALID: cannot use working_dir @W/file: ",
+      "Result: Partially Succeeded",
+    ],
+    files: { o: "c\n" },
+  }],
+);
+accept(
+  "S-33 4.6 a working directory of the root that cannot be made fails the run in words",
+  "working_dir: @W/file\nsteps: [{id: a, run: 'true'}]",
+  [{
+    args: START,
+    code: 1,
+    write: { file: "" },
+    err: ["cannot use working_dir @W/file: "],
+    notErr: ["internal error"],
+  }],
+);

@@ -1,5 +1,5 @@
 /** `noop`, `log.write`, `outputs.write`, `exec`. */
-import { succeeded } from "../../run/outcome.ts";
+import { failedWith, isFailure, succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { print } from "./deed.ts";
@@ -26,6 +26,7 @@ export function outputsWrite({ values }: With<"outputs.write">): Promise<Outcome
 
 export async function exec({ command, args }: With<"exec">, work: Work): Promise<Outcome> {
   const places = await openHostPlaces(work);
+  if (isFailure(places)) return failedWith(places);
   try {
     const process = { argv: [command, ...args], stdin: null, sink: work.sink, tailed: ["stderr"] as const };
     const outcome = await runHostProcess(work, places, process);

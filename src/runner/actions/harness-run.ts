@@ -7,7 +7,7 @@ import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, ResolvedAction } from "../../run/ports.ts";
 import { type Invocation, providerNames, renderInvocation, resolveProvider } from "../../workflow/harness.ts";
 import { closeHostPlaces, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
-import { failed, newTail, type Tail } from "../../run/outcome.ts";
+import { failed, failedWith, isFailure, newTail, type Tail } from "../../run/outcome.ts";
 import { runInOwn, runInShared } from "./placed.ts";
 import type { Work } from "./work.ts";
 
@@ -95,6 +95,7 @@ async function runAlone(action: HarnessAction, attempt: HarnessTry, work: Work):
 
 async function runOnHost(invocation: Invocation, work: Work): Promise<Outcome> {
   const places = await openHostPlaces(work);
+  if (isFailure(places)) return failedWith(places);
   try {
     const outcome = await runHostProcess(work, places, {
       argv: [invocation.binary, ...invocation.args],

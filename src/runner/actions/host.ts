@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
+import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import { type ProcessEnd, runProcess } from "../process.ts";
 import { quietly } from "../quietly.ts";
@@ -22,15 +23,32 @@ export function joinDir(base: string, dir: string | null): string {
 const NOTHING = new Uint8Array();
 
 /** Makes the step's folder and an empty output file for this try (S-33, S-42). */
-export async function openHostPlaces(work: Work): Promise<HostPlaces> {
+export async function openHostPlaces(work: Work): Promise<HostPlaces | Failure> {
   const cwd = stepDir(work);
   // The run's own folder is there unless a step removed it: at once is faster than a turn of the thread pool. A folder that
   // the author names may be on a disk that makes everybody wait.
   if (cwd === work.attempt.workingDir) {
     quietly(() => Deno.mkdirSync(cwd, { recursive: true }));
-  } else await Deno.mkdir(cwd, { recursive: true });
+  } else {
+    const unusable = await makeWorkingDir(cwd);
+    if (unusable !== null) return unusable;
+  }
   Deno.writeFileSync(work.call.files.output, NOTHING, { mode: 0o600 });
   return { cwd, outputFile: work.call.files.output };
+}
+
+/** null: it is there (S-33). */
+export async function makeWorkingDir(path: string): Promise<Failure | null> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    return null;
+  } catch (error) {
+    return {
+      code: "INPUT_INVALID",
+      message: `cannot use working_dir ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      remedy: "name a folder that is there, or that the runner may make",
+    };
+  }
 }
 
 export interface HostProcess {

@@ -34,6 +34,9 @@ const PRELUDE = [
   `def leaf_paths: paths(scalars);`,
 ].join(" ") + " ";
 
+const NOT_JSON = "the data is not JSON";
+const SHOWN_CHARS = 60;
+
 limitMemory();
 const notes = catchNotes();
 parentPort?.postMessage(await run(workerData));
@@ -46,8 +49,17 @@ async function run({ filter, text, isRaw }: JqTask): Promise<JqAnswer> {
     const printed = raw(text, PRELUDE + filter, isRaw ? ["-r"] : []);
     return { ok: true, text: printed ?? "", notes: notes.join("") };
   } catch (error) {
-    return { ok: false, message: explain(error) };
+    const message = explain(error);
+    return {
+      ok: false,
+      message: message.startsWith(NOT_JSON) ? `${message}; it begins ${begin(text)}` : message,
+    };
   }
+}
+
+/** Enough to see what was given instead, such as a reference that has no value. */
+function begin(text: string): string {
+  return JSON.stringify(text.slice(0, SHOWN_CHARS));
 }
 
 function explain(error: unknown): string {
@@ -56,7 +68,7 @@ function explain(error: unknown): string {
     return /abort|memory|stack/i.test(error.message) ? "out of memory" : error.message;
   }
   const lines = String(error.stderr).replaceAll(PRELUDE, "").split("\n").map((line) =>
-    line.replace(/^jq: error(?: \(at [^)]*\))?:? ?/, "").replace(/^jq: parse error/, "the data is not JSON")
+    line.replace(/^jq: error(?: \(at [^)]*\))?:? ?/, "").replace(/^jq: parse error/, NOT_JSON)
       .trimEnd()
   );
   return lines.filter((line) => !/^jq: \d+ compile errors?$/.test(line)).join("\n").trim();

@@ -22,7 +22,7 @@ import type { RunPolicy } from "../policy.ts";
 import type { SecretFiles } from "../secret-files.ts";
 import type { Owner, Workspace } from "../workspace.ts";
 import type { Environment } from "./environment.ts";
-import { joinDir } from "./host.ts";
+import { joinDir, makeWorkingDir } from "./host.ts";
 import { runDirectory } from "../run-directory.ts";
 import { failedWith, isFailure, lostTry } from "../../run/outcome.ts";
 import { openRedirect, readTextFile } from "./redirect.ts";
@@ -76,7 +76,8 @@ export function newActions(options: ActionsOptions): Actions {
       const workingDir = runDirectory(places, scope.workingDir);
       const refused = await options.policy.path(workingDir);
       if (refused !== null) return refused;
-      if (options.isPlanned !== true) await makeFolder(workingDir, options.owner);
+      const unusable = options.isPlanned === true ? null : await makeRunDir(workingDir, options.owner);
+      if (unusable !== null) return unusable;
       const root = await openRoot(options, scope, workingDir, report, signal);
       if (root !== null && isFailure(root)) return root;
       return newOpenActions(
@@ -240,9 +241,10 @@ async function openRoot(
 }
 
 /** A folder that was there keeps its owner. */
-async function makeFolder(path: string, owner: Owner | null): Promise<void> {
+async function makeRunDir(path: string, owner: Owner | null): Promise<Failure | null> {
   const known = await Deno.stat(path).catch(() => null);
-  if (known !== null) return;
-  await Deno.mkdir(path, { recursive: true });
-  if (owner !== null) await Deno.chown(path, owner.uid, owner.gid);
+  if (known?.isDirectory === true) return null;
+  const unusable = await makeWorkingDir(path);
+  if (unusable === null && owner !== null) await Deno.chown(path, owner.uid, owner.gid);
+  return unusable;
 }

@@ -7,7 +7,7 @@ import { newScriptPath } from "../containers/names.ts";
 import { isDirect, shellCommand } from "../containers/shell.ts";
 import type { HostPlaces } from "./environment.ts";
 import { closeHostPlaces, type HostProcess, openHostPlaces, runHostProcess, withOutputFile } from "./host.ts";
-import { failed, nameCommand, succeeded } from "../../run/outcome.ts";
+import { failed, failedWith, isFailure, nameCommand, succeeded } from "../../run/outcome.ts";
 import { type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
 import { chooseShell, commandArgv, scriptArgv, scriptSuffix, type ShellChoice } from "./shell.ts";
 import type { Work } from "./work.ts";
@@ -40,6 +40,7 @@ async function runOnHost(action: RunAction, work: Work): Promise<Outcome> {
   const problem = shell.isStepLevel ? shellProblem(shell.words, action.form) : null;
   if (problem !== null) return failed("INPUT_INVALID", problem.message, problem.remedy);
   const places = await openHostPlaces(work);
+  if (isFailure(places)) return failedWith(places);
   try {
     const outcome = action.form === "script"
       ? await runScript(action.texts[0] ?? "", shell, work, places)

@@ -103,7 +103,7 @@ async function ensureSource(path: string, baseDir: string): Promise<boolean> {
   const parent = dirname(path);
   await ensureSource(parent, baseDir);
   const owner = await Deno.stat(parent).catch(() => null);
-  await Deno.mkdir(path, { recursive: true });
+  if (!await Deno.mkdir(path, { recursive: true }).then(() => true, () => false)) return false;
   if (owner !== null && owner.uid !== null && owner.gid !== null && Deno.uid() === 0) {
     await Deno.chown(path, owner.uid, owner.gid);
   }
