@@ -38,13 +38,33 @@ export async function openEmbeddedClient(): Promise<PGlite> {
   return await PGlite.create({ loadDataDir: await snapshot });
 }
 
+/** Emptied, for the next test of this file: that takes a thirtieth of the time of opening one. */
+const spare: PGlite[] = [];
+
 async function openEmbedded(): Promise<TestDatabase> {
-  const client = await openEmbeddedClient();
+  const client = spare.pop() ?? await openEmbeddedClient();
   return {
     db: drizzlePglite(client, { schema }) as unknown as Db,
     url: null,
-    [Symbol.asyncDispose]: () => client.close(),
+    [Symbol.asyncDispose]: async () => {
+      if (client.closed) return;
+      await empty(client);
+      spare.push(client);
+    },
   };
+}
+
+type EngineTimers = PGlite["Module"] & { _clear_setitimer(): void };
+
+/** No table refers to another, and no migration brings rows. */
+async function empty(client: PGlite): Promise<void> {
+  const { rows } = await client.query<{ readonly name: string }>(
+    "select quote_ident(tablename) as name from pg_tables where schemaname = 'public'",
+  );
+  await client.exec("discard all");
+  await client.exec(rows.map(({ name }) => `delete from ${name};`).join(" "));
+  // As closing it would: a timer of the engine must not go off in the midst of the next test.
+  (client.Module as EngineTimers)._clear_setitimer();
 }
 
 /**
