@@ -57,7 +57,7 @@ export function pageRoutes(
   app.get("/login", (c) => render(c, <LoginPage isWrong={false} next={localPath(c.req.query("next"))} />));
   // Nobody is signed in, or out, by another site: who follows its link would work under a stranger's name.
   const ownForms = refuseForeign((c) => deny(settings, c, "origin"));
-  app.post("/login", ownForms, (c) => signIn(ports, c));
+  app.post("/login", ownForms, (c) => signIn(ports, settings, c));
   app.post("/logout", ownForms, (c) => {
     deleteCookie(c, SESSION_COOKIE);
     return c.redirect("/login", 303);
@@ -201,7 +201,7 @@ async function readTail(
 /** A token and a path: anybody may send it. */
 const SIGN_IN_MAX_BYTES = 16_384;
 
-async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
+async function signIn(ports: ServerPorts, settings: ServerSettings, c: Context): Promise<Response> {
   const form = await readForm(c, SIGN_IN_MAX_BYTES);
   const token = form.get("token");
   const next = localPath(String(form.get("next") ?? ""));
@@ -213,7 +213,8 @@ async function signIn(ports: ServerPorts, c: Context): Promise<Response> {
     httpOnly: true,
     sameSite: "Lax",
     path: "/",
-    secure: new URL(c.req.url).protocol === "https:",
+    // TLS may end at a proxy, which asks us without it.
+    secure: [settings.publicUrl, c.req.url].some((url) => url.startsWith("https://")),
   });
   return c.redirect(next, 303);
 }

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { createApiToken } from "../../../src/server/access/tokens.ts";
 import { createApp } from "../../../src/server/app.ts";
 import { openTestDatabase } from "../../support/database.ts";
+import { asAttempt, openHandRunner, startInline } from "../../support/runner-client.ts";
 import { bodyOf, newTestPorts, newTestServer, TEST_SETTINGS, type TestServer } from "../../support/server.ts";
 
 const SPEC = 'steps: [{id: a, run: "true"}]';
@@ -250,4 +251,70 @@ Deno.test("1.10 who has no endpoint's address cannot send as much as a forge", a
   const { server } = bench;
   const body = new Uint8Array(server.settings.webhookMaxPayloadBytes + 1);
   await bodyOf(await server.request("POST", `/hooks/v1/github/${"0".repeat(32)}`, { body }), 413);
+});
+
+const kept: [path: string, contentType: string, want: string][] = [
+  ["page.html", "text/html", "text/html"],
+  ["page.html", "application/octet-stream", "text/html; charset=utf-8"],
+  ["drawing.svg", "image/svg+xml", "image/svg+xml"],
+  ["code.js", "text/javascript", "text/plain; charset=utf-8"],
+  ["code.js", "application/octet-stream", "text/plain; charset=utf-8"],
+  ["code.txt", "application/x-ecmascript", "text/plain; charset=utf-8"],
+  ["code.txt", "text/jscript", "text/plain; charset=utf-8"],
+  ["look.css", "text/css", "text/plain; charset=utf-8"],
+  ["code.wasm", "application/wasm", "text/plain; charset=utf-8"],
+  ["data.json", "application/json", "application/json"],
+];
+
+Deno.test("AU-26 what a run made is downloaded as nobody's page: no script, no style, no frame of ours", async () => {
+  await using database = await openTestDatabase("pglite");
+  const server = newTestServer(database.db);
+  const runner = await openHandRunner(server);
+  const dagRunId = await startInline(server);
+  const [grant] = await runner.claim();
+  assert.ok(grant);
+  const bytes = new TextEncoder().encode("alert(1)");
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  for (const [i, [name, contentType, want]] of kept.entries()) {
+    const path = `${i}/${name}`;
+    const announced = await bodyOf(
+      await runner.post(`/attempts/${grant.attemptId}/artifacts`, {
+        fence: grant.fence,
+        ...{ path, size: bytes.length, sha256, contentType },
+      }, asAttempt(grant)),
+    );
+    await bodyOf(
+      await server.request("PUT", `/runner/v1${announced["url"]}`, {
+        headers: { ...runner.headers, ...asAttempt(grant), "Content-Type": "application/octet-stream" },
+        body: bytes,
+      }),
+    );
+    const download = await server.request(
+      "GET",
+      `/api/v1/dag-runs/one/${dagRunId}/artifacts/download?path=${encodeURIComponent(path)}`,
+    );
+    await download.body?.cancel();
+    const { headers } = download;
+    assert.equal(headers.get("Content-Type"), want, `${name} as ${contentType}`);
+    assert.match(headers.get("Content-Disposition") ?? "", /^attachment;/);
+    assert.equal(headers.get("Content-Security-Policy"), "sandbox; default-src 'none'");
+    assert.equal(headers.get("X-Content-Type-Options"), "nosniff");
+  }
+});
+
+Deno.test("AU-20 the cookie of who signed in is for TLS only where the service is reached by it", async () => {
+  await using bench = await openServer();
+  for (
+    const [publicUrl, isSecure] of [["https://dagu.example", true], ["http://dagu.example", false]] as const
+  ) {
+    const settings = { ...bench.server.settings, publicUrl };
+    const server = newTestServer(bench.server.ports.db, settings, bench.server.ports);
+    const answer = await server.request("POST", "/login", {
+      headers: { "Content-Type": FORM },
+      body: `token=${bench.token}`,
+    });
+    await answer.body?.cancel();
+    const cookie = answer.headers.get("Set-Cookie") ?? "";
+    assert.equal(cookie.split("; ").includes("Secure"), isSecure, cookie);
+  }
 });

@@ -7,6 +7,7 @@ import type { ServerPorts } from "../../ports.ts";
 import { readArtifactPart } from "../../dispatch/artifact-parts.ts";
 import { type ArtifactRow, findArtifact, listArtifacts } from "../../store/artifacts.ts";
 import { refused } from "../answer.ts";
+import { AS_A_STRANGER } from "../stranger.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
 
@@ -55,11 +56,10 @@ export function artifactRoutes(ports: ServerPorts): Hono<{ Variables: GuardVaria
     const name = nameOf(row);
     return new Response(ReadableStream.from(partsOf(ports, row)), {
       headers: {
-        "Content-Type": typeOf(row),
+        "Content-Type": downloadType(typeOf(row)),
         "Content-Length": String(row.size),
         "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "X-Content-Type-Options": "nosniff",
+        ...AS_A_STRANGER,
       },
     });
   });
@@ -120,6 +120,11 @@ async function kindOf(ports: ServerPorts, row: ArtifactRow, mimeType: string): P
   if (mimeType !== BINARY) return "binary";
   const beginning = (await readArtifactPart(ports, row, 1) ?? new Uint8Array()).subarray(0, 8_192);
   return beginning.includes(0) ? "binary" : "text";
+}
+
+/** A script or a style sheet of ours is what a page of ours may load: by its type, what a run made is neither. */
+function downloadType(mimeType: string): string {
+  return /(java|ecma|j|live)script|css|wasm/i.test(mimeType) ? "text/plain; charset=utf-8" : mimeType;
 }
 
 async function readUpTo(ports: ServerPorts, row: ArtifactRow, max: number): Promise<Uint8Array<ArrayBuffer>> {

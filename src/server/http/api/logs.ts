@@ -9,6 +9,7 @@ import { refused } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
 import { sse, type SseWriter } from "../sse.ts";
+import { AS_A_STRANGER } from "../stranger.ts";
 import { naturalOf } from "./dag-runs.ts";
 
 const PIECE_BYTES = 262_144;
@@ -48,7 +49,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
       headers: {
         "Content-Type": "text/plain; charset=utf-8",
         "Content-Disposition": `attachment; filename="${name}"`,
-        "X-Content-Type-Options": "nosniff",
+        ...AS_A_STRANGER,
       },
     });
   });
