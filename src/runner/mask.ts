@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import { concat } from "../run/bytes.ts";
-import { RunEventBody } from "../run/event.ts";
+import { noteOf, RunEventBody } from "../run/event.ts";
 import type { Journal, OutputSink, StreamName } from "../run/ports.ts";
+import { isMapping } from "../workflow/json.ts";
 
 export const MASK = "*******";
 /** Shorter values would hide ordinary words. */
@@ -40,11 +41,16 @@ export function extendMask(mask: Mask, values: readonly string[]): Mask {
   };
 }
 
-/** The forms of MK-02: raw, lines, JSON text, URL text, base64 and base64url at each alignment. */
+/** The forms of MK-02: raw, lines, JSON text, URL text and form text, base64 and base64url at each alignment. */
 function formsOf(value: string): string[] {
   if (value.length < MIN_LENGTH) return [];
   const lines = value.split(/\r?\n/).filter((line) => line.length >= MIN_LINE_LENGTH);
-  const forms = [value, ...lines, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
+  const json = JSON.stringify(value).slice(1, -1);
+  const forms = [value, ...lines, json, inAscii(json)];
+  // Half a character has no form in a URL.
+  if (value.isWellFormed()) {
+    forms.push(encodeURIComponent(value), `${new URLSearchParams([["", value]])}`.slice(1));
+  }
   const bytes = new TextEncoder().encode(value);
   for (const shift of [0, 1, 2]) {
     // Characters that mix with unknown neighbours are left out at both ends.
@@ -57,6 +63,14 @@ function formsOf(value: string): string[] {
     }
   }
   return forms;
+}
+
+/** As many writers of JSON have it: `\\u00e4` for what is beyond ASCII. */
+function inAscii(text: string): string {
+  return text.replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Masks one stream; what could be the beginning of a value waits for the bytes after it. */
@@ -151,13 +165,38 @@ export function maskSink(sink: OutputSink, mask: Mask): MaskedSink {
   };
 }
 
+/** Texts of ours, by which what is told is understood: a secret that happens to be one of them hides nothing else. */
+const OWN_TEXTS = new Set([
+  ...["type", "step", "steps", "status", "kind", "name", "childRunId", "code", "engine", "level", "stream"],
+]);
+
+/** The same value without a secret in its texts; numbers, keys and what is ours stay as they are. */
+export function maskTexts(value: unknown, mask: Mask): unknown {
+  if (typeof value === "string") return mask.text(value);
+  if (Array.isArray(value)) return value.map((item) => maskTexts(item, mask));
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const isOurs = OWN_TEXTS.has(key) && (typeof item === "string" || Array.isArray(item));
+      return [key, isOurs ? item : maskTexts(item, mask)];
+    }),
+  );
+}
+
 /** A journal in which no event holds a secret value (MK-04). Log bytes are masked before they come here. */
 export function maskJournal(journal: Journal, mask: Mask): Journal {
   if (mask.patterns.length === 0) return journal;
   return {
-    event: (body) => journal.event(v.parse(RunEventBody, JSON.parse(mask.text(JSON.stringify(body))))),
+    event: (body) => journal.event(v.parse(RunEventBody, maskTexts(noteWithin(body, mask), mask))),
     log: (step, stream, bytes) => journal.log(step, stream, bytes),
   };
+}
+
+/** What stands for a value may be longer than the value, and a note has an end. */
+function noteWithin(body: RunEventBody, mask: Mask): RunEventBody {
+  if (body.type !== "note") return body;
+  const { level, message, instead } = body.data;
+  return { ...body, data: noteOf(level, mask.text(message), instead) };
 }
 
 const AuthConfig = v.object({

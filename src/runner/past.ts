@@ -1,10 +1,12 @@
 /** What earlier processes of the runner left of an attempt, for its actions; and what this one leaves for a later one. */
+import * as v from "valibot";
+import { Failure } from "../run/failure.ts";
 import { failedWith, lostTry } from "../run/outcome.ts";
 import type { OutputSink } from "../run/ports.ts";
 import type { Progress } from "../run/progress.ts";
 import { HANDLER_NODE_NAMES, type Step, type Workflow } from "../workflow/workflow.ts";
 import type { Past } from "./actions/open.ts";
-import type { Mask } from "./mask.ts";
+import { type Mask, maskTexts } from "./mask.ts";
 import type { Spool } from "./spool.ts";
 
 export function newPast(
@@ -34,8 +36,12 @@ export function newPast(
     keepEnd: (step, { exitCode, failure, outputFile }) => {
       const dropped = spool.streamsOf(step).filter((file) => file.dropped > 0)
         .map((file) => ({ stream: file.stream, bytes: file.dropped, reason: file.dropReason }));
-      const end = mask.text(JSON.stringify({ exitCode, failure, outputFile, dropped }));
-      spool.recovery.keepEnd(step, JSON.parse(end));
+      spool.recovery.keepEnd(step, {
+        exitCode,
+        failure: failure === null ? null : v.parse(Failure, maskTexts(failure, mask)),
+        outputFile: outputFile === null ? null : mask.text(outputFile),
+        dropped,
+      });
     },
   };
 }

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MASK, maskSink, newMask, newStreamMask, registrySecrets } from "../../../src/runner/mask.ts";
+import type { RunEventBody } from "../../../src/run/event.ts";
+import {
+  MASK,
+  maskJournal,
+  maskSink,
+  newMask,
+  newStreamMask,
+  registrySecrets,
+} from "../../../src/runner/mask.ts";
 
 const SECRET = "s3cr3t-välue+1";
 
@@ -19,7 +27,9 @@ function throughSplits(values: readonly string[], bytes: Uint8Array, cuts: reado
 const FORMS: readonly [string, string][] = [
   ["raw", SECRET],
   ["JSON", JSON.stringify(SECRET).slice(1, -1)],
+  ["JSON in ASCII", "s3cr3t-v\\u00e4lue+1"],
   ["URL", encodeURIComponent(SECRET)],
+  ["form", "s3cr3t-v%C3%A4lue%2B1"],
   ["base64, first alignment", btoa("s3cr3t-value+1" + "tail")],
   ["base64, second alignment", btoa("x" + "s3cr3t-value+1" + "tail")],
   ["base64, third alignment", btoa("xx" + "s3cr3t-value+1" + "tail")],
@@ -85,4 +95,58 @@ Deno.test("MK-01 registry passwords are secrets, in both spellings", () => {
   ]);
   assert.deepEqual(registrySecrets("not json"), []);
   assert.deepEqual(registrySecrets(null), []);
+});
+
+/** What is told of an event while these are secrets. */
+async function told(body: RunEventBody, secrets: readonly string[]): Promise<RunEventBody> {
+  const events: RunEventBody[] = [];
+  const journal = {
+    event: (event: RunEventBody) => Promise.resolve(void events.push(event)),
+    log: () => Promise.resolve(),
+  };
+  await maskJournal(journal, newMask(secrets)).event(body);
+  const [event] = events;
+  assert.ok(event);
+  return event;
+}
+
+const logs = { stdout: 170_001, stderr: 0 };
+const OUTPUT = {
+  type: "step.output",
+  step: "succeeded",
+  data: { kind: "declared", name: "stdout", value: "" },
+} as const;
+
+Deno.test("MK-04 a secret that is a word or a number of ours hides nothing but itself", async () => {
+  const secrets = ["step.finished", "succeeded", "stdout", "170001", "declared", "COMMAND_FAILED"];
+  const error = { code: "COMMAND_FAILED", message: "got 170001", remedy: "" } as const;
+  const end: RunEventBody = {
+    type: "step.finished",
+    step: "succeeded",
+    data: { status: "failed", exitCode: 170_001, error, logs },
+  };
+  assert.deepEqual(await told(end, secrets), {
+    ...end,
+    data: { ...end.data, error: { ...error, message: `got ${MASK}` } },
+  });
+  assert.deepEqual(await told({ ...OUTPUT, data: { ...OUTPUT.data, value: "170001" } }, secrets), {
+    ...OUTPUT,
+    data: { ...OUTPUT.data, value: MASK },
+  });
+});
+
+Deno.test("MK-04 a value in JSON in an output is hidden, whatever JSON makes of it", async () => {
+  const secret = 'qu"ote\\and\nline-of-it';
+  const value = JSON.stringify({ token: secret, other: [1, secret] });
+  const event = await told({ ...OUTPUT, data: { ...OUTPUT.data, value } }, [secret]);
+  assert.equal(
+    event.type === "step.output" ? event.data.value : "",
+    `{"token":"${MASK}","other":[1,"${MASK}"]}`,
+  );
+});
+
+Deno.test("MK-04 a note that grows by what hides a value is cut as any other", async () => {
+  const message = "abcdef".repeat(682);
+  const event = await told({ type: "note", data: { level: "warn", message } }, ["abcdef"]);
+  assert.equal(event.type === "note" ? event.data.message : "", MASK.repeat(682).slice(0, 4096));
 });
