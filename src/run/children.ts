@@ -5,7 +5,7 @@ import { resolveText, type Scope } from "../workflow/reference.ts";
 import { insertionText } from "../workflow/select.ts";
 import { FAN_OUT_MAX, isParallelItem } from "../workflow/schema/fanout.ts";
 import type { Parallel, SubRunAction } from "../workflow/workflow.ts";
-import type { RunStatus } from "./event.ts";
+import { noteOf, type RunStatus } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import { forEachLimited } from "./limited.ts";
 import { failedWith, isFailure, succeeded } from "./outcome.ts";
@@ -33,9 +33,21 @@ export async function runChildren(
     ? [plan(run, action, repeat, scope, 0, null)]
     : planItems(run, action, action.parallel, repeat, scope);
   if (isFailure(planned)) return failedWith(planned);
+  await warnOfSecrets(run, planned);
   return action.name === "dag.run"
     ? await runAll(run, action, planned, sink, signal)
     : await enqueueAll(run, action, planned, sink);
+}
+
+/** Parameters are kept and shown with the run that has them, and that run does not know what of them is secret. */
+async function warnOfSecrets(run: StepRun, planned: readonly Planned[]): Promise<void> {
+  const telling = planned.find(({ params }) => run.ports.conceal(params) !== params);
+  if (telling === undefined) return;
+  const { step, dag } = telling.request;
+  const message =
+    `step ${step}: a secret is among the parameters of ${dag}, which are kept and shown with its run; ` +
+    "let that workflow name it in its own secrets";
+  await run.emit({ type: "note", data: noteOf("warn", message, undefined) });
 }
 
 // ---- planning ---------------------------------------------------------------------------------------------------
@@ -194,7 +206,7 @@ async function runAll(
   // The step goes on when they are over, and tells of all children then.
   if (waiting.length > 0) return { ...succeeded(null), awaits: waiting };
   const document = action.parallel === null ? done[0] && childJson(done[0]) : summary(planned.length, done);
-  if (document !== undefined) await print(sink, document);
+  if (document !== undefined) await print(run, sink, document);
   return outcomeOf(results, action.parallel === null ? done[0]?.outputs ?? {} : {});
 }
 
@@ -280,6 +292,7 @@ async function enqueueAll(
     runs.push(queuedJson(queued, params));
   }
   await print(
+    run,
     sink,
     action.parallel === null ? runs[0] ?? {} : {
       summary: { total: runs.length, queued: runs.length },
@@ -295,8 +308,13 @@ function queuedJson(queued: QueuedChild, params: string): Record<string, unknown
 }
 
 /** Two-space indented (S-106, S-131). */
-async function print(sink: OutputSink, document: Readonly<Record<string, unknown>>): Promise<void> {
-  await sink.write("stdout", new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`));
+async function print(
+  { ports }: StepRun,
+  sink: OutputSink,
+  document: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const text = ports.conceal(`${JSON.stringify(document, null, 2)}\n`);
+  await sink.write("stdout", new TextEncoder().encode(text));
 }
 
 function invalid(message: string, remedy: string): Failure {

@@ -49,7 +49,7 @@ export async function runForeach(
   await forEachLimited(items, action.maxConcurrent, async (item, at) => {
     ends[at] = await runItem(run, action, item, signal);
   });
-  await print(sink, ends);
+  await print(run, sink, ends);
   const failed = ends.find((end) => end.status !== "succeeded");
   if (failed === undefined) return succeeded(null);
   const why = failed.failure === null ? failed.status : failed.failure.message;
@@ -184,14 +184,15 @@ function collect(
 }
 
 /** Compact JSON; the items themselves are not in it (S-111). */
-async function print(sink: OutputSink, ends: readonly ItemEnd[]): Promise<void> {
+async function print({ ports }: StepRun, sink: OutputSink, ends: readonly ItemEnd[]): Promise<void> {
   const good = ends.filter((end) => end.status === "succeeded");
   const document = {
     summary: { total: ends.length, succeeded: good.length, failed: ends.length - good.length },
     items: ends.map(({ key, index, status, outputs }) => ({ key, index, status, outputs })),
     outputs: good.map(({ outputs }) => outputs),
   };
-  await sink.write("stdout", new TextEncoder().encode(`${JSON.stringify(document)}\n`));
+  const text = ports.conceal(`${JSON.stringify(document)}\n`);
+  await sink.write("stdout", new TextEncoder().encode(text));
 }
 
 function invalid(message: string, remedy: string): Failure {

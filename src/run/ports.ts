@@ -285,4 +285,6 @@ export interface RunPorts {
   readonly checks: Checks;
   readonly children: Children;
   readonly surroundings: Surroundings;
+  /** The same text without what must not be told. Actions hide it themselves in what they write. */
+  conceal(text: string): string;
 }

@@ -108,3 +108,50 @@ Deno.test("P-37 S-62 a workflow that prints its secrets shows them in no stream,
   }
   await Deno.remove(folder, { recursive: true });
 });
+
+const FANNED = `
+secrets: [{name: PLAIN, provider: env, key: ORIGIN}]
+steps:
+  - id: each
+    foreach:
+      items: ["\${env.PLAIN}"]
+      steps:
+        - id: one
+          outputs: [{name: told}]
+          run: echo "told=$PLAIN" >> "$DAGU_OUTPUT_FILE"
+      collect: {told: "\${steps.one.outputs.told}"}
+  - id: below
+    depends: each
+    action: dag.run
+    with: {dag: child, params: {GIVEN: "\${env.PLAIN}"}}
+  - id: behind
+    depends: below
+    action: dag.enqueue
+    with: {dag: child, params: {GIVEN: "\${env.PLAIN}", OTHER: "1"}}
+---
+name: child
+params: {GIVEN: "", OTHER: ""}
+steps: [{id: a, run: "true"}]
+`;
+
+Deno.test("P-37 what a fan-out and a sub-run tell holds no secret, and one among parameters is warned of", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dagu-secrets-" });
+  const env = { DAGU_HOME: join(folder, "home"), ORIGIN: SECRET };
+  await Deno.writeTextFile(join(folder, "w.yaml"), FANNED);
+  const started = await dagu({
+    args: ["start", "--run-id", "one", "--name", "fan", "w.yaml"],
+    env,
+    cwd: folder,
+  });
+  assert.equal(started.code, 0, started.stderr);
+  const logs = await textsIn(join(folder, "home", "logs", "fan"));
+  assert.match(logs, /"params": "GIVEN=\*{7}"/);
+  assert.match(logs, /"told":"\*{7}"/);
+  assert.match(
+    started.stderr,
+    /a secret is among the parameters of child, which are kept and shown with its run/,
+  );
+  assert.equal(logs.indexOf(SECRET), -1);
+  assert.equal(JSON.stringify(started).indexOf(SECRET), -1);
+  await Deno.remove(folder, { recursive: true });
+});

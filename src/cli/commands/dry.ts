@@ -131,6 +131,7 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
         enqueue: () => Promise.reject(new Error("a dry run has no children")),
       },
       mails: { send: () => Promise.resolve(null) },
+      conceal: (text) => text,
       actions: plan?.actions ?? {
         open: () =>
           Promise.resolve({
