@@ -129,7 +129,8 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   const unknown = unknownCredential(workflow, attempt.scope);
   if (unknown !== null) return { status: "failed", failure: withoutCredential(unknown) };
   const runScope = resolveRunScope(workflow, attempt.scope);
-  const { isMet, failure: unclear } = isUnderWay
+  const stopped = stoppedWhileWaiting(inputs);
+  const { isMet, failure: unclear } = isUnderWay || stopped !== null
     ? { isMet: true, failure: null }
     : await checkRunPreconditions(attempt, runScope.workingDir, stop.signal);
   if (!isMet && stopReason(stop.signal) === null) {
@@ -142,6 +143,9 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   const opened = await ports.actions.open(runScope, runReporter(attempt), stop.signal);
   if (isFailure(opened)) return endUnopened(opened, stop.signal);
   await using actions = opened;
+  if (stopped !== null) {
+    return await runLastHandlers(attempt, { status: "aborted", failure: stopped }, actions);
+  }
 
   const init = isMet && !isInitOver(inputs)
     ? await runHandler(attempt, "init", "running", actions, stop.signal)
@@ -160,6 +164,14 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     return end;
   }
   return await runLastHandlers(attempt, end, actions);
+}
+
+/** The run was stopped while it waited for a person: only its handlers are left to run. */
+function stoppedWhileWaiting({ resume }: RunInputs): Failure | null {
+  const step = resume?.steps.find(({ status, failure }) =>
+    status === "aborted" && failure?.code === "CANCELLED"
+  );
+  return step?.failure ?? null;
 }
 
 function unlimited(workflow: Workflow): readonly string[] {

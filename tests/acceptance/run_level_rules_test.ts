@@ -223,3 +223,50 @@ acceptEach("R-43 limits of resources", [
   [`resources: {limits: {cpu: "1"}}\nsteps: [{id: c, run: x, container: {image: i}}]`, { isSilent: true }],
   [`resources: {limits: {cpu: lots}}\nsteps: [{id: a, run: x}]`, { code: 1, err: ["cpu"] }],
 ], VALIDATE);
+
+const WAITS = `
+handler_on:
+  abort: {run: "echo abort $DAG_RUN_STATUS >> @W/o"}
+  exit: {run: "echo exit >> @W/o"}
+  failure: {run: "echo failure >> @W/o"}
+steps:
+  - {id: ask, run: "echo work >> @W/o", approval: {prompt: "Go on?"}}
+  - {id: go, depends: ask, run: "echo go >> @W/o"}
+`;
+accept(
+  "R-19 R-20 5.4 a run that is stopped while it waits ends aborted, with its abort and exit handlers",
+  WAITS,
+  [
+    { args: [...START, "--name", "asks2", "--run-id", "s1"], out: ["Waiting"], files: { o: "work\n" } },
+    {
+      args: ["stop", "asks2"],
+      err: ["stop requested for asks2:s1"],
+      files: { o: "work\nabort aborted\nexit\n" },
+    },
+    {
+      args: ["status", "asks2", "--run-id", "s1"],
+      out: ["Result: Aborted", "CANCELLED: stopped by", "onAbort (", "[aborted]"],
+      notOut: ["[failed]"],
+    },
+    { args: ["stop", "asks2", "--run-id", "s1"], code: 1, err: ["is aborted, not running"] },
+    // Retried, it does its work again and waits again.
+    {
+      args: ["retry", "asks2", "--run-id", "s1"],
+      out: ["Waiting"],
+      files: { o: /work\nabort aborted\nexit\nwork\n$/ },
+    },
+  ],
+);
+accept("R-20 a run that is stopped by force while it waits ends at once", WAITS, [
+  { args: [...START, "--name", "asks3", "--run-id", "s1"] },
+  { args: ["stop", "asks3", "--force"], files: { o: "work\n" } },
+  { args: ["status", "asks3"], out: ["Result: Aborted"] },
+]);
+accept("R-20 8.4 a run that waits is stopped with its handlers, and started anew", WAITS, [
+  { args: [...START, "--name", "asks4", "--run-id", "s1"] },
+  {
+    args: ["restart", "asks4"],
+    err: ["stopping asks4:s1"],
+    files: { o: "work\nabort aborted\nexit\nwork\n" },
+  },
+]);

@@ -4,6 +4,7 @@ import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { DetailsAnswer, isOver, RunDetails, runPath, Started } from "../run-json.ts";
+import { stopRun } from "../stop-run.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
@@ -34,14 +35,14 @@ export const command: Command = {
 
 /** Asks for the end of the run, if it has none, and waits for it. */
 async function stopAndWait(context: Context): Promise<RunName> {
-  await using connection = await connect(context, "door");
+  await using connection = await connect(context);
   const { api } = connection;
   const name = await workflowNameOf(context.positionals[0] ?? "", connection.home.dagsDir);
   const run = await look(api, { name, dagRunId: context.flags.text("run-id") ?? "latest" });
   if (isOver(run)) return run;
   if (!context.flags.has("quiet")) writeErr(`stopping ${run.name}:${run.dagRunId}`);
   try {
-    await api.post(`${runPath(run)}/stop`, { force: false });
+    await stopRun(context, connection, run, false);
   } catch (error) {
     // It may have ended in between, which is what was wanted.
     if (!(error instanceof ApiError) || !isOver(await look(api, run))) throw error;

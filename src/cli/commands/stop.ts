@@ -1,7 +1,7 @@
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, writeErr } from "../command.ts";
-import { runPath } from "../run-json.ts";
+import { stopRun } from "../stop-run.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { listRuns } from "./run-list.ts";
 
@@ -24,11 +24,11 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
-    await using connection = await connect(context, "door");
+    await using connection = await connect(context);
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     const dagRunId = flags.text("run-id") ?? await newestActive(connection.api, name) ?? "latest";
     const run = { name, dagRunId };
-    await connection.api.post(`${runPath(run)}/stop`, { force: flags.has("force") });
+    await stopRun(context, connection, run, flags.has("force"));
     if (!flags.has("quiet")) writeErr(`stop requested for ${run.name}:${run.dagRunId}`);
     return 0;
   },

@@ -9,6 +9,7 @@ import { endOpenSteps } from "../store/steps.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
+import { stopWaiting } from "./stop-waiting.ts";
 
 /**
  * How long a runner has to confirm a stop before the run ends without it. Shorter than the patience with an unreachable
@@ -23,10 +24,12 @@ export async function stopRun(
   run: { readonly name: string; readonly dagRunId: string },
   by: string,
   isForced: boolean,
+  /** Which runner may execute the handlers of a run that waits. */
+  selector: Readonly<Record<string, string>> = {},
 ): Promise<{ ok: true } | Refusal> {
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
-  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced) };
+  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), selector };
   const stopped = await ports.db.transaction(async (tx) => {
     const own = await stopHeld(tx, ports, found.id, stop);
     return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
@@ -73,12 +76,15 @@ export interface Stop {
   readonly isForced: boolean;
   /** Beside what the workflow may take to clean up, which a forced stop skips. */
   readonly confirmMs: number;
+  readonly selector?: Readonly<Record<string, string>>;
 }
 
 export interface Stopped {
   readonly runId: string;
   /** Who is to be told; null: nobody executes it. */
   readonly runnerId: string | null;
+  /** Its handlers are left to run. */
+  readonly isQueued?: boolean;
 }
 
 export function confirmMs(settings: ServerSettings, isForced: boolean): number {
@@ -86,7 +92,8 @@ export function confirmMs(settings: ServerSettings, isForced: boolean): number {
 }
 
 export function notifyStopped(ports: Pick<ServerPorts, "wake">, stopped: readonly Stopped[]): void {
-  for (const { runId, runnerId } of stopped) {
+  for (const { runId, runnerId, isQueued } of stopped) {
+    if (isQueued === true) ports.wake.notify("ready");
     if (runnerId !== null) ports.wake.notify(`runner:${runnerId}`);
     ports.wake.notify(`run:${runId}`);
   }
@@ -115,13 +122,18 @@ async function stopHeld(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock" | "ids">,
   runId: string,
-  { by, reason, limitMs, isForced, confirmMs }: Stop,
+  { by, reason, limitMs, isForced, confirmMs, selector = {} }: Stop,
 ): Promise<Stopped | null> {
   const now = new Date(ports.clock.now());
   const held = await lockRun(tx, runId);
   const status = held === null ? "failed" : statusOf(held.status);
+  const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
+  // A sub-run ends at once: the one above it is not to wait for what is stopped with it.
+  const isAsked = held !== null && held.parentId === null && reason === "user" && !isForced;
+  if (status === "waiting" && isAsked && await stopWaiting(tx, ports, held, failure, selector)) {
+    return { runId, runnerId: null, isQueued: true };
+  }
   if (status === "queued" || status === "waiting") {
-    const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
     await dequeueRun(tx, runId);
     await endOpenSteps(tx, runId, "aborted", now.getTime());
     await finishRun(tx, runId, { status: "aborted", reason: "cancelled", failure, finishedAt: now });

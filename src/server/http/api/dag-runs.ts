@@ -35,7 +35,10 @@ const InlineBody = v.object({
   sourceDir: v.optional(v.string(), ""),
   enqueue: v.optional(v.boolean(), false),
 });
-const StopBody = v.object({ force: v.optional(v.boolean()) });
+const StopBody = v.object({
+  force: v.optional(v.boolean(), false),
+  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+});
 const RetryBody = v.object({
   dagRunId: v.optional(v.string()),
   stepName: v.optional(v.string()),
@@ -126,8 +129,8 @@ export function dagRunRoutes(
   });
 
   app.post("/:name/:dagRunId/stop", async (c) => {
-    const body = await valid(StopBody, c);
-    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force ?? false));
+    const { force, workerSelector } = await valid(StopBody, c);
+    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, force, workerSelector));
     return c.json({});
   });
 

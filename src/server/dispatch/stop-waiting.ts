@@ -1,0 +1,27 @@
+/** Stopping a run that waits for a person: what its handlers have to do is done by the next attempt. */
+import type { Failure } from "../../run/failure.ts";
+import { endIfOpen } from "../../run/state.ts";
+import type { ServerPorts } from "../ports.ts";
+import type { Transaction } from "../store/db.ts";
+import type { RunRow } from "../store/runs.ts";
+import { listSteps, updateSteps } from "../store/steps.ts";
+import { queueResumed } from "./resume.ts";
+import { selectorOf } from "./retry.ts";
+import { workflowOf } from "./run-workflow.ts";
+
+/** false: no handler wants to know, and nothing was changed. The caller holds the run, which waits. */
+export async function stopWaiting(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock">,
+  run: RunRow,
+  failure: Failure,
+  selector: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const handlers = (await workflowOf(tx, run))?.handlers;
+  if (handlers?.abort === undefined && handlers?.exit === undefined) return false;
+  const waiting = (await listSteps(tx, run.id)).filter((step) => step.status === "waiting");
+  const at = ports.clock.now();
+  await updateSteps(tx, run.id, waiting.map((step) => ({ ...endIfOpen(step, "aborted", at), failure })));
+  await queueResumed(tx, ports, run, { kind: "rest" }, { selector: selectorOf(run, selector) });
+  return true;
+}
