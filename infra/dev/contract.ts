@@ -5,6 +5,10 @@
 import { citations, idsFile, idsOf } from "../../tests/support/contract.ts";
 
 const files = Deno.args.filter((word) => !word.startsWith("--"));
+if (files.length === 0) {
+  console.error("Usage: deno task contract FILE... [--write=NAME]");
+  Deno.exit(64);
+}
 const ids = [...new Set((await Promise.all(files.map((file) => Deno.readTextFile(file)))).flatMap(idsOf))];
 const cited = await citations(ids);
 for (const id of ids) console.log(`${id.padEnd(8)} ${(cited.get(id) ?? []).join(", ") || "-"}`);

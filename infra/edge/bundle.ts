@@ -42,5 +42,7 @@ export async function bundleEdge(): Promise<string> {
 
 if (import.meta.main) {
   await Deno.mkdir(`${root}dist`, { recursive: true });
-  await Deno.writeTextFile(`${root}dist/edge.js`, await bundleEdge());
+  const text = await bundleEdge();
+  await Deno.writeTextFile(`${root}dist/edge.js`, text);
+  console.log(`wrote ${root}dist/edge.js (${Math.round(text.length / 1024)} KiB)`);
 }

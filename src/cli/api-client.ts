@@ -125,7 +125,8 @@ function toError(response: Response, json: unknown, text: string): ApiError {
   }
   const { code, message, details } = refusal.output;
   const about = v.safeParse(AboutDefinition, details);
-  return new ApiError(response.status, code, message, about.success ? about.output.problems : []);
+  const next = response.status === 401 ? "; on the server, dagu token create; here, DAGU_API_KEY" : "";
+  return new ApiError(response.status, code, `${message}${next}`, about.success ? about.output.problems : []);
 }
 
 /** Reconnects where the last event left off, as browsers do, while the signal allows. */

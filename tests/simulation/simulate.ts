@@ -2,16 +2,13 @@
  * `deno task simulate [--seed N] [--seeds COUNT] [--from N] [--minutes N --runs N]`: many worlds, or one of them with its
  * trace. Small ones, if nothing is said of their size.
  */
+import { readNumbers } from "../support/flags.ts";
 import { openSimulationBench } from "./bench.ts";
 
-const flag = (name: string): number | null => {
-  const at = Deno.args.indexOf(`--${name}`);
-  if (at === -1) return null;
-  const value = Number(Deno.args[at + 1]);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  console.error(`--${name} is to be a whole number from 1 on`);
-  Deno.exit(64);
-};
+const flag = readNumbers(
+  "deno task simulate [--seed N] [--seeds COUNT] [--from N] [--minutes N --runs N]",
+  ["seed", "seeds", "from", "minutes", "runs"],
+);
 
 const one = flag("seed");
 const from = one ?? flag("from") ?? 1;

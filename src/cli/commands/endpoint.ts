@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { formatTable } from "./table.ts";
 
 const Endpoint = v.object({
   name: v.string(),
@@ -63,9 +64,17 @@ export const command: Command = {
 
 async function list(api: Api, isQuiet: boolean): Promise<number> {
   const { endpoints } = v.parse(List, await api.get("/endpoints"));
-  for (const one of endpoints) {
-    writeOut(`${one.name}\t${one.kind}\t${one.url}\t${one.repos.join(",") || "*"}\t${one.forkPolicy}`);
-  }
-  if (endpoints.length === 0 && !isQuiet) writeErr("there is no endpoint; see: dagu endpoint create NAME");
+  if (endpoints.length > 0) {
+    writeOut(formatTable(
+      ["NAME", "KIND", "REPOSITORIES", "FORKS", "URL"],
+      endpoints.map(({ name, kind, repos, forkPolicy, url }) => [
+        name,
+        kind,
+        repos.join(",") || "*",
+        forkPolicy,
+        url,
+      ]),
+    ));
+  } else if (!isQuiet) writeErr("there is no endpoint; see: dagu endpoint create NAME");
   return 0;
 }

@@ -44,5 +44,7 @@ async function readExamples(): Promise<Example[]> {
 
 async function toRow({ id, text }: Example): Promise<string[]> {
   const { parseWorkflow } = await import("../../workflow/parse.ts");
-  return [id, parseWorkflow(text, "load").workflow?.description ?? ""];
+  const { workflow } = parseWorkflow(text, "load");
+  const steps = workflow?.steps.map(({ name }) => name) ?? [];
+  return [id, workflow?.description ?? `Its steps: ${steps.join(", ")}.`];
 }

@@ -11,7 +11,7 @@ export const command: Command = {
     "With a server running on this DAGU_HOME (or --server) the run goes there; without one, a control plane and a runner\n" +
     "come up in this process.",
   examples: [
-    "dagu start hello.yaml -- WHO=you COUNT=3",
+    "dagu start hello.yaml -- WHO=you",
     'dagu start nightly --server https://dagu.example.com --params \'{"REGION": "us"}\'',
   ],
   options: {
