@@ -41,7 +41,7 @@ Deno.test("docs: every link leads to a file, and to a heading where it names one
   }
 });
 
-const everything = ["README.md", ...pages].map(read).join("\n");
+const everything = ["README.md", ...pages, ...filesOf("infra/systemd", ".service")].map(read).join("\n");
 
 Deno.test("docs: every field of a workflow and of a step is on its page, and no other", () => {
   const { properties, $defs } = languageSchema();
