@@ -1,8 +1,21 @@
 import type { FC } from "hono/jsx";
+import * as v from "valibot";
 import type { DecisionRow, DeliveryRow } from "../store/deliveries.ts";
 import { Layout } from "./layout.tsx";
 import { Table } from "./parts/table.tsx";
 import { Moment } from "./parts/time.tsx";
+import { runPath } from "./runs.tsx";
+import { workflowPath } from "./workflows.tsx";
+
+const MARKS = {
+  accepted: ["succeeded", "✓"],
+  ignored: ["skipped", "–"],
+  refused: ["failed", "✗"],
+  ping: ["skipped", "·"],
+} as const;
+const Started = v.object({ dagName: v.string(), dagRunId: v.string() });
+/** What was answered when a run, or several, were made. */
+const Answer = v.union([v.object({ runs: v.array(Started) }), Started]);
 
 /** `/deliveries`: every request at a webhook or an endpoint, and what came of it. */
 export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: string | null }> = (
@@ -27,7 +40,7 @@ export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: stri
             </a>,
             `${row.kind} ${row.sourceName}`,
             eventOf(row),
-            `${row.outcome}${row.duplicates > 0 ? ` (+${row.duplicates} repeated)` : ""}`,
+            <Outcome row={row} />,
             row.reason,
           ])}
         />
@@ -57,15 +70,21 @@ export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly Decis
       <dt>Event</dt>
       <dd>{eventOf(delivery)}</dd>
       <dt>Outcome</dt>
-      <dd>{delivery.outcome} (answered {delivery.httpStatus}) {delivery.reason}</dd>
+      <dd>
+        <Outcome row={delivery} /> (answered {delivery.httpStatus}) {delivery.reason}
+      </dd>
+      <dt>Started</dt>
+      <dd>
+        <Runs answer={delivery.answer} />
+      </dd>
     </dl>
     <h2>Decisions</h2>
     {decisions.length === 0 ? <p class="empty">No workflow was looked at.</p> : (
       <Table
         columns={["Workflow", "Trigger", "Matched", "Condition that failed", "Value seen"]}
         rows={decisions.map((row) => [
-          row.workflow,
-          row.block,
+          <a href={workflowPath(row.workflow)}>{row.workflow}</a>,
+          /^\d+$/.test(row.block) ? `triggers[${row.block}]` : row.block,
           row.matched ? "yes" : "no",
           row.condition,
           row.detail,
@@ -74,6 +93,32 @@ export const DeliveryPage: FC<{ delivery: DeliveryRow; decisions: readonly Decis
     )}
   </Layout>
 );
+
+const Outcome: FC<{ row: DeliveryRow }> = ({ row: { outcome, duplicates } }) => {
+  const [kind, mark] = MARKS[outcome];
+  return (
+    <>
+      <span class={`status ${kind}`}>
+        <span aria-hidden="true">{mark}</span> {outcome}
+      </span>
+      {duplicates > 0 ? <span class="muted">{` (+${duplicates} repeated)`}</span> : null}
+    </>
+  );
+};
+
+const Runs: FC<{ answer: unknown }> = ({ answer }) => {
+  if (!v.is(Answer, answer)) return <span class="muted">nothing</span>;
+  const runs = "runs" in answer ? answer.runs : [answer];
+  return runs.length === 0 ? <span class="muted">nothing</span> : (
+    <>
+      {runs.map(({ dagName, dagRunId }) => (
+        <div>
+          <a href={runPath({ name: dagName, dagRunId })}>{`${dagName} ${dagRunId}`}</a>
+        </div>
+      ))}
+    </>
+  );
+};
 
 function eventOf({ event, action, repo }: DeliveryRow): string {
   return [event, action, repo].filter((part) => part !== null && part !== "").join(" · ");

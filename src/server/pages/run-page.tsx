@@ -41,6 +41,7 @@ export async function showRun(
       subRuns={hasChildren ? (await childrenOf(ports.db, run.id)).map(toSummary) : []}
       isFinal={isFinal(status)}
       runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
+      deliveryId={run.deliveryId}
       waits={blockersIn((await readConditions(ports, [run])).get(run.id) ?? [])}
       needsApproval={status === "waiting" && run.approvalSha !== null}
       artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}

@@ -20,6 +20,8 @@ export const RunPage: FC<{
   needsApproval: boolean;
   /** Name of the runner that has it; null: none has, or it is gone. */
   runner: string | null;
+  /** What came in and started it; null: something else did. */
+  deliveryId: string | null;
   /** Why it is still queued. */
   waits: readonly string[];
   subRuns: readonly RunSummary[];
@@ -27,7 +29,7 @@ export const RunPage: FC<{
   /** Why what a person sent for a step was not taken. */
   problem?: { readonly step: string; readonly message: string };
 }> = (
-  { run, isFinal, runner, waits, needsApproval, subRuns, artifacts, problem },
+  { run, isFinal, runner, deliveryId, waits, needsApproval, subRuns, artifacts, problem },
 ) => {
   const live = `${apiPath(run)}/stream`;
   const handlers = handlersOf(run);
@@ -51,7 +53,10 @@ export const RunPage: FC<{
         <dt>Steps</dt>
         <dd>{countsOf(run.nodes)}</dd>
         <dt>Trigger</dt>
-        <dd>{triggerOf(run)}</dd>
+        <dd>
+          {triggerOf(run)}
+          {deliveryId === null ? null : <a href={`/deliveries/${deliveryId}`} class="beside">its delivery</a>}
+        </dd>
         {run.params === "" || run.params === "{}" ? null : (
           <>
             <dt>Parameters</dt>

@@ -156,6 +156,15 @@ onEveryServer(
       ) => [one["workflow"], one["matched"], one["condition"]]),
       [["docs-only", false, "branch"], ["main-only", true, ""], ["tags-only", false, "event"]],
     );
+    // A person finds the run from the delivery, and the delivery from the run.
+    const [run] = first["runs"] as { dagName: string; dagRunId: string }[];
+    const [fromDelivery, fromRun] = [
+      `/deliveries/${first["deliveryId"]}`,
+      `/runs/${run?.dagName}/${run?.dagRunId}`,
+    ];
+    const read = async (path: string) => await (await server.request("GET", path)).text();
+    assert.ok((await read(fromDelivery)).includes(`href="${fromRun}"`));
+    assert.ok((await read(fromRun)).includes(`href="${fromDelivery}"`));
   },
 );
 
