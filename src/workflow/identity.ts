@@ -100,11 +100,18 @@ export function readDepends(step: WrittenStep, targets: Targets, path: Path, fin
     findings.report(
       [...path, position],
       `depends on non-existent step "${shorten(entry)}"`,
-      `steps of this workflow: ${targets.known}`,
+      adviseOnTarget(entry, targets),
     );
     return [];
   });
   return [...new Set(names)];
+}
+
+function adviseOnTarget(entry: string, targets: Targets): string {
+  const words = entry.split(/[\s,]+/).filter((word) => word !== "");
+  return words.length > 1 && words.every((word) => targets.nameOf(word) !== undefined)
+    ? `write a list: [${words.join(", ")}]`
+    : `steps of this workflow: ${targets.known}`;
 }
 
 /** S-12: each step of a chain waits for the one before it, and says nothing about it itself. */

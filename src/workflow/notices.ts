@@ -6,6 +6,7 @@ import type { Path } from "./document.ts";
 import { indexSteps, isAncestor } from "./graph.ts";
 import { CONTEXT_FIELDS, listReferences, type Reference } from "./reference.ts";
 import { isMapping } from "./json.ts";
+import { countSlips } from "./slips.ts";
 import { publishedNames } from "./published.ts";
 import {
   conditionTexts,
@@ -24,11 +25,13 @@ export interface Notice {
   readonly at?: Path;
   readonly token: string;
   readonly reason: string;
+  /** What would be right; "": only the author knows. */
+  readonly remedy: string;
   /** `runtime-only`: depends on the run, so it is told only to who asks. */
   readonly kind: "defect" | "runtime-only";
 }
 
-type Judged = Pick<Notice, "reason" | "kind"> | null;
+type Judged = Pick<Notice, "reason" | "kind" | "remedy"> | null;
 
 /** What references at one place can see. */
 interface Place {
@@ -104,7 +107,7 @@ function lookAtStep(workflow: Workflow, step: Step, at: Path, place: Place, look
   const before: Place = { ...place, hasName: (name) => BEFORE_ENV.has(name) || place.hasName(name) };
   lookAtEnv(step.env, [...at, "env"], before, look);
   const own = new Set(step.env.map(({ name }) => name));
-  const ofTry = place.phase === "step" ? OF_TRY : new Set();
+  const ofTry = place.phase !== "step" ? NONE : step.place === "host" ? OF_HOST_TRY : OF_TRY;
   const after: Place = {
     ...before,
     hasName: (name) => own.has(name) || ofTry.has(name) || before.hasName(name),
@@ -164,15 +167,15 @@ function lookAtSteps(
 
 // ---- one reference ----------------------------------------------------------------------------------------------
 
-const defect = (reason: string): Judged => ({ reason, kind: "defect" });
-const later = (reason: string): Judged => ({ reason, kind: "runtime-only" });
+const defect = (reason: string, remedy: string): NonNullable<Judged> => ({ reason, kind: "defect", remedy });
+const later = (reason: string): NonNullable<Judged> => ({ reason, kind: "runtime-only", remedy: "" });
 
 function judge(reference: Reference, place: Place, workflow: Workflow): Judged {
   switch (reference.kind) {
     case "consts":
       return workflow.consts.some(({ name }) => name === reference.name)
         ? null
-        : defect("unknown_const_name");
+        : defect("unknown_const_name", oneOf("consts", reference.name, namesOf(workflow.consts)));
     case "params":
       return judgeParam(reference.name, workflow);
     case "env":
@@ -184,7 +187,9 @@ function judge(reference: Reference, place: Place, workflow: Workflow): Judged {
     case "steps":
       return judgeOutput(reference.id, reference.name, place);
     case "foreach":
-      return place.foreach === null ? defect("namespace_unavailable") : null;
+      return place.foreach === null
+        ? defect("namespace_unavailable", "only the steps of a foreach know it")
+        : null;
     case "context":
       return judgeContext(reference, place);
     default:
@@ -201,21 +206,43 @@ function judgeParam(name: string, workflow: Workflow): Judged {
 
 /** V-54: one reason each, in this order. */
 function judgeOutput(id: string, name: string, place: Place): Judged {
-  if (place.steps === null) return defect("namespace_unavailable");
+  if (place.steps === null) return defect("namespace_unavailable", "only steps know outputs of others");
   const step = place.steps.get(id);
-  if (step === undefined) return defect("unknown_step_id");
-  if (step.name === place.step?.name && step.id === place.step.id) return defect("self_reference");
+  if (step === undefined) {
+    return defect("unknown_step_id", oneOf("ids of steps", id, [...place.steps.keys()]));
+  }
+  if (step.name === place.step?.name && step.id === place.step.id) {
+    return defect("self_reference", "a step knows outputs of others only");
+  }
   const published = publishedNames(step);
-  if (published !== "any" && !published.has(name)) return defect("unknown_output_name");
-  return place.isUpstream(step.name) ? null : defect("missing_dependency");
+  if (published !== "any" && !published.has(name)) {
+    return defect("unknown_output_name", oneOf(`outputs of ${id}`, name, [...published]));
+  }
+  return place.isUpstream(step.name) ? null : defect("missing_dependency", `add depends: ${id}`);
 }
 
-const STEP_FILES = ["paths.step_stdout_file", "paths.step_stderr_file", "paths.step_output_file"];
+function namesOf(entries: readonly { readonly name: string }[]): string[] {
+  return entries.map(({ name }) => name);
+}
+
+const SHOWN = 20;
+
+/** What may have been meant, or what there is. */
+function oneOf(what: string, written: string, known: readonly string[]): string {
+  const near = known.filter((one) => countSlips(written, one) <= Math.min(2, Math.floor(written.length / 3)));
+  if (near.length > 0) return `did you mean ${near.slice(0, SHOWN).join(" or ")}?`;
+  const shown = known.slice(0, SHOWN).join(", ");
+  return shown === "" ? `there are no ${what}` : `${what}: ${shown}${known.length > SHOWN ? ", ..." : ""}`;
+}
+
+const STEP_FILES = ["paths.step_stdout_file", "paths.step_stderr_file"];
 
 function judgeContext(reference: Extract<Reference, { kind: "context" }>, place: Place): Judged {
   const { field, isAlias } = reference;
   if (field.startsWith("event.")) return null;
-  if (!CONTEXT_FIELDS.has(field)) return isAlias ? null : defect("unknown_context_field");
+  if (!CONTEXT_FIELDS.has(field)) {
+    return isAlias ? null : defect("unknown_context_field", nearContext(field));
+  }
   const isStep = place.phase === "step";
   const isHere = field === "run.status"
     ? place.phase === "handler"
@@ -223,8 +250,18 @@ function judgeContext(reference: Extract<Reference, { kind: "context" }>, place:
     ? place.phase !== "root"
     : field === "step.id"
     ? isStep && place.step?.id !== null
+    : field === "paths.step_output_file"
+    ? isStep && place.step?.place === "host"
     : !STEP_FILES.includes(field) || isStep;
   return isHere ? null : later("namespace_unavailable");
+}
+
+/** Among the fields of its group; of no group, among the groups. */
+function nearContext(field: string): string {
+  const group = field.split(".", 1)[0] ?? "";
+  const inGroup = [...CONTEXT_FIELDS].filter((one) => one.startsWith(`${group}.`));
+  if (inGroup.length > 0) return oneOf("fields", field, inGroup);
+  return oneOf("groups", group, [...new Set([...CONTEXT_FIELDS].map((one) => one.split(".", 1)[0] ?? ""))]);
 }
 
 // ---- what is known ----------------------------------------------------------------------------------------------
@@ -237,9 +274,10 @@ function constNotices(workflow: Workflow): Notice[] {
       if (reference.kind === "name" || (reference.kind === "consts" && known.has(reference.name))) return [];
       const isDeclared = reference.kind !== "consts" ||
         workflow.consts.some((one) => one.name === reference.name);
-      const reason = isDeclared ? "namespace_unavailable" : "unknown_const_name";
-      const kind = isDeclared ? "runtime-only" : "defect";
-      return [{ path: ["consts", name], at: ["consts", index, name], token: reference.token, reason, kind }];
+      const judged = isDeclared
+        ? later("namespace_unavailable")
+        : defect("unknown_const_name", oneOf("consts before it", reference.name, [...known]));
+      return [{ path: ["consts", name], at: ["consts", index, name], token: reference.token, ...judged }];
     });
     known.add(name);
     return notices;
@@ -257,11 +295,9 @@ const MANAGED = [
 ];
 const BEFORE_ENV: ReadonlySet<string> = new Set(["PWD", "DAG_RUN_STEP_NAME"]);
 /** Of a try: a step's `env` does not see them (V-38), a handler has none (R-16). */
-const OF_TRY: ReadonlySet<string> = new Set([
-  "DAG_RUN_STEP_STDOUT_FILE",
-  "DAG_RUN_STEP_STDERR_FILE",
-  "DAGU_OUTPUT_FILE",
-]);
+const OF_TRY: ReadonlySet<string> = new Set(["DAG_RUN_STEP_STDOUT_FILE", "DAG_RUN_STEP_STDERR_FILE"]);
+const OF_HOST_TRY: ReadonlySet<string> = new Set([...OF_TRY, "DAGU_OUTPUT_FILE"]);
+const NONE: ReadonlySet<string> = new Set();
 
 function managedNames(workflow: Workflow): readonly string[] {
   return [...MANAGED, ...workflow.params.entries.map((entry) => entry.name)];

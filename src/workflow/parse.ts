@@ -228,10 +228,10 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
   return refuse([...earlier, ...issues, ...rulesOnTheRest(place, value, parsed.issues)]);
 }
 
-function toProblem(place: DocumentPlace, { path, at = path, token, reason, kind }: Notice): Problem {
+function toProblem(place: DocumentPlace, { path, at = path, token, reason, remedy, kind }: Notice): Problem {
   const message = `${token} was left unchanged, reason=${reason}`;
-  const { position } = place.problem(at, message, "");
-  return { ...place.problem(path, message, ""), position, severity: "warning", notice: kind };
+  const { position } = place.problem(at, message, remedy);
+  return { ...place.problem(path, message, remedy), position, severity: "warning", notice: kind };
 }
 
 /** F-16: where some field is unreadable, the rules across the others still tell what they find. */

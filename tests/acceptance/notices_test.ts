@@ -161,6 +161,8 @@ steps:
       ["steps[0].env[0]", "${env.B}", "unknown_env_binding"],
       ["steps[0].env[0]", "$A", "unknown_env_binding"],
       ["steps[0].env[0]", "${env.DAGU_OUTPUT_FILE}", "unknown_env_binding"],
+      // Its container does not reach the file (containers contract 3.6.2).
+      ["steps[0].run", "${env.DAGU_OUTPUT_FILE}", "unknown_env_binding"],
       ["steps[1].container.env[0]", "${env.D}", "unknown_env_binding"],
     ],
   },

@@ -43,9 +43,12 @@ accept(
       args: VALIDATE,
       check: ({ stderr }) => {
         const told = [
-          ["${consts.none}", "unknown_const_name"],
-          ["${steps.ghost.outputs.v}", "unknown_step_id"],
-          ["${context.run.hue}", "unknown_context_field"],
+          ["${consts.none}", "unknown_const_name (there are no consts)"],
+          ["${steps.ghost.outputs.v}", "unknown_step_id (ids of steps: w)"],
+          [
+            "${context.run.hue}",
+            "unknown_context_field (fields: run.id, run.status, run.scheduled_at, run.root_name, run.root_id)",
+          ],
         ].map(([token, reason]) => `steps[0].with.content: ${token} was left unchanged, reason=${reason}\n`);
         assert.equal(stderr.replaceAll(/^w\.yaml:4:\d+: /gm, ""), told.join(""));
       },

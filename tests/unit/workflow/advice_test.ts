@@ -69,6 +69,38 @@ for (
   });
 }
 
+Deno.test("V-52 F-20 a notice says what was meant, or what there is", () => {
+  const text = `consts: [{image: a}, {b: "\${consts.imge}"}]
+steps:
+  - id: build
+    run: echo \${consts.imagee} \${steps.build.outputs.x} \${foreach.item} \${context.dog.name} \${context.nothing.x}
+    outputs: [{name: tag}]
+  - {id: test, depends: build, run: "\${steps.biuld.outputs.tag} \${steps.build.outputs.other}"}
+  - {id: ship, run: "\${steps.build.outputs.tag}"}
+`;
+  const remedies = parseWorkflow(text, "validate").problems.filter(({ notice }) => notice === "defect").map((
+    one,
+  ) => one.remedy);
+  assert.deepEqual(remedies, [
+    "did you mean image?",
+    "did you mean image?",
+    "a step knows outputs of others only",
+    "only the steps of a foreach know it",
+    "did you mean dag?",
+    "groups: dag, run, attempt, step, trigger, paths, profile, pushback",
+    "did you mean build?",
+    "outputs of build: tag",
+    "add depends: build",
+  ]);
+});
+
+Deno.test("S-14 several names in one text are a list", () => {
+  assert.deepEqual(
+    told("steps:\n  - {id: a, run: x}\n  - {id: b, run: x}\n  - {id: c, run: x, depends: 'a, b'}\n"),
+    ['4:21: steps[2].depends[0]: depends on non-existent step "a, b" (write a list: [a, b])'],
+  );
+});
+
 Deno.test("6.4 a mode keeps the digits that were written, although YAML reads them as a number", () => {
   const modeOf = (mode: string): unknown => {
     const text = `steps: [{id: a, action: file.write, with: {path: p, content: c, mode: ${mode}}}]`;
