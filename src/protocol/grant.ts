@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { RunId, Uuid } from "../run/ids.ts";
 import { StepSnapshot } from "../run/snapshot.ts";
+import { isWorkflowName } from "../workflow/names.ts";
 
 export const Natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** What is counted one by one, and what the columns of the store hold: below 2^31. */
@@ -19,7 +20,8 @@ export const Grant = v.object({
   graceMs: Natural,
   startDeadlineMs: Natural,
   run: v.object({
-    name: v.string(),
+    /** Folders of the runner's machine are called by it. */
+    name: v.pipe(v.string(), v.check(isWorkflowName)),
     dagRunId: RunId,
     triggerType: v.string(),
     triggerActor: v.string(),
@@ -57,6 +59,11 @@ export const Grant = v.object({
   /** Variables that the trigger brings (`DAGU_EVENT_*`). */
   env: Text,
   /** Large values by digest, fetched with GET /blobs/{digest}: `WEBHOOK_PAYLOAD`, `WEBHOOK_HEADERS`. */
-  inputs: v.array(v.object({ name: v.string(), digest: v.string(), sizeBytes: Natural })),
+  inputs: v.array(v.object({
+    /** A variable, and the beginning of a file's name. */
+    name: v.pipe(v.string(), v.regex(/^[A-Z_][A-Z0-9_]*$/)),
+    digest: v.string(),
+    sizeBytes: Natural,
+  })),
 });
 export type Grant = v.InferOutput<typeof Grant>;

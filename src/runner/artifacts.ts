@@ -10,6 +10,7 @@ import type { CallFailure, CallResult } from "../protocol/exchange.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import { isTerminal, noteOf } from "../run/event.ts";
 import type { Journal } from "../run/ports.ts";
+import { artifactPlace } from "./actions/redirect.ts";
 import type { Disk } from "./disk.ts";
 
 interface Ports extends ResendPorts {
@@ -98,9 +99,12 @@ export async function fetchArtifacts(ports: Ports, place: ArtifactPlace): Promis
   if (!listed.ok) return [`artifacts of earlier attempts are not here: ${reasonOf(listed.failure)}`];
   const problems: string[] = [];
   for (const artifact of listed.value.artifacts) {
-    const path = join(folder, artifact.path);
-    if (!isArtifactPath(artifact.path) || await exists(path)) continue;
-    const problem = await fetchArtifact(ports, place, artifact, path);
+    if (!isArtifactPath(artifact.path) || await exists(join(folder, artifact.path))) continue;
+    // Containers of this run had the folder, and may have left a link in it that leads out of it.
+    const path = await artifactPlace(artifact.path, folder);
+    const problem = typeof path === "string"
+      ? await fetchArtifact(ports, place, artifact, path)
+      : path.message;
     if (problem !== null) problems.push(`artifact ${artifact.path} is not here: ${problem}`);
   }
   return problems;
@@ -112,12 +116,18 @@ async function fetchArtifact(
   artifact: { readonly path: string; readonly size: number; readonly sha256: string },
   path: string,
 ): Promise<string | null> {
-  await Deno.mkdir(dirname(path), { recursive: true });
   const partial = `${path}.part`;
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    // What stands there is not written to, since it may be a link as well.
+    if (await exists(partial)) await Deno.remove(partial);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
   const hash = await newHash();
   let size = 0;
   {
-    using file = await Deno.open(partial, { write: true, create: true, truncate: true });
+    using file = await Deno.open(partial, { write: true, createNew: true });
     for (let n = 1; n === 1 || size < artifact.size; n++) {
       const got = await resend(
         ports,
