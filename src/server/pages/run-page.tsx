@@ -14,14 +14,15 @@ import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
 import { blockersIn, readConditions } from "../http/conditions.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
-import { toSummary } from "../http/shapes.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
 import { getRunner } from "../store/runners.ts";
-import { childrenOf, statusOf } from "../store/runs.ts";
+import { statusOf } from "../store/runs.ts";
 import { wordsIn } from "./parts/fields.tsx";
 import { render } from "./render.tsx";
 import { RunPage } from "./run.tsx";
+import { handlersOf } from "./steps.tsx";
+import { readSubRuns } from "./sub-runs.ts";
 
 /** `problem`: why what was sent was not taken. */
 export async function showRun(
@@ -33,12 +34,11 @@ export async function showRun(
   const run = await findRun(ports, place.name, place.dagRunId);
   const status = statusOf(run.status);
   const details = await readDetails(ports, run);
-  const hasChildren = details.nodes.some((node) => node.subRuns.length > 0);
   return render(
     c,
     <RunPage
       run={details}
-      subRuns={hasChildren ? (await childrenOf(ports.db, run.id)).map(toSummary) : []}
+      subRuns={await readSubRuns(ports, run, [...details.nodes, ...handlersOf(details)])}
       isFinal={isFinal(status)}
       runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
       deliveryId={run.deliveryId}

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import type { NodeShape } from "../http/node-shape.ts";
-import type { RunDetails, RunSummary } from "../http/shapes.ts";
+import type { RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Container } from "./parts/container.tsx";
 import { Graph } from "./parts/graph.tsx";
@@ -11,6 +11,7 @@ import { Moment, Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
 import { apiPath, runPath, triggerOf } from "./runs.tsx";
 import { handlersOf, logPath, Steps } from "./steps.tsx";
+import type { SubRuns } from "./sub-runs.ts";
 import { workflowPath } from "./workflows.tsx";
 
 /** `/runs/{name}/{id}`: graph, steps, and why something failed; follows the run while it goes on. */
@@ -24,7 +25,8 @@ export const RunPage: FC<{
   deliveryId: string | null;
   /** Why it is still queued. */
   waits: readonly string[];
-  subRuns: readonly RunSummary[];
+  /** By step. */
+  subRuns: ReadonlyMap<string, SubRuns>;
   artifacts: readonly { readonly path: string; readonly size: number }[];
   /** Why what a person sent for a step was not taken. */
   problem?: { readonly step: string; readonly message: string };

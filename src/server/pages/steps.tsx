@@ -1,25 +1,23 @@
 import type { FC } from "hono/jsx";
 import type { Failure } from "../../run/failure.ts";
 import type { NodeShape } from "../http/node-shape.ts";
-import type { RunDetails, RunSummary } from "../http/shapes.ts";
+import type { RunDetails } from "../http/shapes.ts";
 import { Container } from "./parts/container.tsx";
 import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
 import { Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
 import { runPath } from "./runs.tsx";
+import type { SubRuns } from "./sub-runs.ts";
 
 /** Of an output, in characters; the log has all of it. */
 const OUTPUT_SHOWN = 200;
-const SUB_RUNS_SHOWN = 20;
-/** What a person looks for first among many. */
-const URGENCY = ["failed", "rejected", "aborted", "waiting", "running", "queued"];
 
 /** The steps of a run, each with what became of it. `culprit`: the one whose failure is told above them. */
 export const Steps: FC<{
   run: RunDetails;
   nodes: readonly NodeShape[];
-  subRuns: readonly RunSummary[];
+  subRuns: ReadonlyMap<string, SubRuns>;
   culprit: NodeShape | null;
 }> = ({ run, nodes, subRuns, culprit }) => (
   <Table
@@ -38,7 +36,7 @@ export const Steps: FC<{
           ? null
           : <Why failure={node === culprit ? briefly(node.failure) : node.failure} />}
         <Decisions node={node} />
-        <SubRuns links={node.subRuns} runs={subRuns} />
+        <Below runs={subRuns.get(node.step.name)} />
         {Object.entries(node.outputs).map(([name, value]) => (
           <p class="muted output">
             {name} = {value.length > OUTPUT_SHOWN ? `${value.slice(0, OUTPUT_SHOWN)}…` : value}
@@ -68,30 +66,19 @@ function briefly({ code, message }: Failure): Failure {
 }
 
 /** Runs that the step started: how each is, and what it was given. */
-const SubRuns: FC<{ links: NodeShape["subRuns"]; runs: readonly RunSummary[] }> = ({ links, runs }) => {
-  if (links.length === 0) return null;
-  const known = new Map(runs.map((run) => [`${run.name} ${run.dagRunId}`, run]));
-  const all = links.map((link) => ({ link, run: known.get(`${link.name} ${link.dagRunId}`) ?? null }))
-    .sort((a, b) => urgencyOf(a.run) - urgencyOf(b.run));
-  const more = all.length - SUB_RUNS_SHOWN;
-  return (
+const Below: FC<{ runs: SubRuns | undefined }> = ({ runs }) =>
+  runs === undefined ? null : (
     <ul class="sub-runs">
-      {all.slice(0, SUB_RUNS_SHOWN).map(({ link, run }) => (
+      {runs.shown.map((run) => (
         <li>
-          {run === null ? null : <Status status={run.statusLabel} />}{" "}
-          <a href={runPath(link)}>{`${link.name} ${link.dagRunId}`}</a>{" "}
-          {run === null || run.params === "{}" ? null : <code class="muted">{run.params}</code>}
+          {run.status === "" ? null : <Status status={run.status} />}{" "}
+          <a href={runPath(run)}>{`${run.name} ${run.dagRunId}`}</a>{" "}
+          {["", "{}"].includes(run.params) ? null : <code class="muted">{run.params}</code>}
         </li>
       ))}
-      {more > 0 ? <li class="muted">{`and ${more} more`}</li> : null}
+      {runs.more > 0 ? <li class="muted">{`and ${runs.more} more`}</li> : null}
     </ul>
   );
-};
-
-function urgencyOf(run: RunSummary | null): number {
-  const rank = URGENCY.indexOf(run?.statusLabel ?? "");
-  return rank === -1 ? URGENCY.length : rank;
-}
 
 /** Who sent it back, approved or rejected it, and with which words. */
 const Decisions: FC<{ node: NodeShape }> = ({ node }) => (
