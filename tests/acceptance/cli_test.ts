@@ -64,7 +64,7 @@ accept("C-8.4 restart: the same definition and parameters in a new run", ONE, [
       assert.notEqual(latest?.dagRunId, "old");
     },
   },
-  { args: ["restart", "nobody"], code: 1, err: ["there is no run nobody:latest"] },
+  { args: ["restart", "nobody"], code: 1, err: ["there is no run of nobody"] },
 ]);
 
 accept(

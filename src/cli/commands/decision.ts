@@ -33,7 +33,7 @@ export async function findWaiting(
   argument: string,
 ): Promise<WaitingStep> {
   const step = flags.text("step");
-  if (step === null) throw new UserError("--step is required");
+  if (step === null) throw new UserError("--step is required; dagu status NAME shows which step waits");
   const runId = flags.text("run-id");
   const subRunId = flags.text("sub-run-id");
   if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");

@@ -32,7 +32,9 @@ export const command: Command = {
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
     const dagRunId = flags.text("run-id");
-    if (dagRunId === null) throw new UserError("--run-id is required");
+    if (dagRunId === null) {
+      throw new UserError("--run-id is required; dagu history NAME has the ids of its runs");
+    }
     const step = flags.text("step");
     if (flags.has("downstream") && step === null) throw new UserError("--downstream needs --step");
     const subRunId = flags.text("sub-run-id");

@@ -11,7 +11,12 @@ import { type RunDetails, type RunsAbove, toDetails, toSummary } from "./shapes.
 
 export async function findRun(ports: ServerPorts, name: string, dagRunId: string): Promise<RunRow> {
   const run = await getRun(ports.db, name, dagRunId);
-  if (run === null) throw refused("not_found", `there is no run ${name}:${dagRunId}`);
+  if (run === null) {
+    const message = dagRunId === "latest"
+      ? `there is no run of ${name}`
+      : `there is no run ${name}:${dagRunId}`;
+    throw refused("not_found", message);
+  }
   return run;
 }
 
