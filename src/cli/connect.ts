@@ -180,8 +180,7 @@ async function goAhead(context: Context, home: Home): Promise<LocalPlane> {
     open,
   });
   built.use(plane);
-  const kept = built.move();
-  return { ...plane, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return endingWith(plane, built.move());
 }
 
 /** Throws `HomeInUseError`. `isHeld`: not then. */
@@ -192,11 +191,21 @@ async function openPlane(
   isHeld: boolean,
 ): Promise<LocalPlane> {
   const { env } = context;
-  const isTold = isFirst && !context.flags.has("quiet") && databaseUrl(env) === null;
+  const isEmbedded = databaseUrl(env) === null;
+  await using built = new AsyncDisposableStack();
+  if (isEmbedded && !isHeld) built.use(await takeHome(home));
+  const isTold = isEmbedded && isFirst && !context.flags.has("quiet");
   if (isTold && !await hasData(home)) writeErr(`making the embedded database below ${home.dir}`);
   // Much of the product, and a database: loaded by who needs it.
   const { openHost } = await import("./host.ts");
-  return await openHost({ home, env, log: quietLog(env), auth: { kind: "none" }, isHeld });
+  const host = built.use(
+    await openHost({ home, env, log: quietLog(env), auth: { kind: "none" }, isHeld: true }),
+  );
+  return endingWith(host, built.move());
+}
+
+function endingWith(plane: LocalPlane, all: AsyncDisposableStack): LocalPlane {
+  return { ...plane, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 async function hasData(home: Home): Promise<boolean> {

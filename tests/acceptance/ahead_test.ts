@@ -231,7 +231,11 @@ Deno.test("R-38: a run that the only runner may not take is refused; with the la
 });
 
 Deno.test("M1: a runner whose token is no good any more is admitted again with its run", async () => {
-  await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 3; echo late"}]\n');
+  await using on = await openCase(`steps:
+  - {id: s, run: "echo under way"}
+  - {id: asks, depends: s, action: state.set, with: {key: k, value: v}}
+  - {id: late, depends: asks, run: "echo late"}
+`);
   assert.equal((await on.run(["start", "w.yaml"])).code, 0);
   const path = join(on.home, "runner", "runner.json");
   const identity: Record<string, unknown> = JSON.parse(await Deno.readTextFile(path));
@@ -242,11 +246,12 @@ Deno.test("M1: a runner whose token is no good any more is admitted again with i
 });
 
 Deno.test("C-02: a database that cannot be opened is no matter to a run that does without", async () => {
-  await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 3; echo late"}]\n');
+  await using on = await openCase('steps: [{id: s, run: "echo under way; seq 1 900000; echo late"}]\n');
   await Deno.writeTextFile(join(on.home, "data"), "in the way");
   const { code, stdout, stderr } = await on.run(["start", "w.yaml"]);
   assert.equal(code, 0, stderr);
-  assert.deepEqual(stderr.match(/s │ .*/g), ["s │ under way", "s │ late"]);
+  const shown = stderr.match(/s │ .*/g) ?? [];
+  assert.deepEqual([shown.length, shown[0], shown.at(-1)], [900_002, "s │ under way", "s │ late"]);
   assert.match(stdout, /Result: Succeeded/);
   await Deno.remove(join(on.home, "data"));
   assert.deepEqual((await history(on)).map(({ statusLabel }) => statusLabel), ["succeeded"]);

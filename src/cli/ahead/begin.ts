@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Grant } from "../../protocol/grant.ts";
 import { RunId } from "../../run/ids.ts";
 import type { Clock, Ids } from "../../run/ports.ts";
-import type { AheadAttempt, AheadRun } from "../../server/dispatch/adopt.ts";
+import { type AheadAttempt, type AheadRun, FIRST_FENCE } from "../../server/dispatch/adopt.ts";
 import { newAttemptToken } from "../../server/dispatch/attempt-token.ts";
 import { graceOf } from "../../server/dispatch/patience.ts";
 import { parseDefinition, planRunOf, PRIORITY } from "../../server/dispatch/plan.ts";
@@ -108,16 +108,13 @@ export async function claimAhead(
 ): Promise<Claimed | null> {
   if (!isOpenTo(planned.selector, labels)) return null;
   const id = ports.ids.uuid();
-  const token = newAttemptToken(ports.keys, id, FENCE);
+  const token = newAttemptToken(ports.keys, id, FIRST_FENCE);
   const [at, claimId, tokenDigest] = [ports.clock.now(), ports.ids.uuid(), await digestToken(token)];
   return {
     attempt: { kind: "attempt", at, id, runnerId, claimId, tokenDigest },
     grant: toGrant(ports, planned, { attemptId: id, attemptToken: token }),
   };
 }
-
-/** Of its first attempt. */
-export const FENCE = 1;
 
 function isOpenTo(
   selector: Readonly<Record<string, string>>,
@@ -134,7 +131,7 @@ function toGrant(
   const { name, triggerType, triggerActor, trust, queue, sourceDir, defaultDir, params } = planned;
   return {
     ...attempt,
-    fence: FENCE,
+    fence: FIRST_FENCE,
     leaseMs: patience.runner.leaseMs,
     graceMs: graceOf(patience, planned),
     startDeadlineMs: patience.runner.startDeadlineMs,

@@ -1,7 +1,7 @@
 /**
  * A control plane for one run that does without a database as long as it can. `dagu start` wants its first step to run now,
  * and an embedded Postgres takes longer to come up than most runs take. So the run is kept in a record of its own, and the
- * first question that only the database can answer (a sub-run, a secret, `dagu stop`, a run that waits for a person), or time,
+ * first question that only the database can answer (a sub-run, a secret, a run that waits for a person, any other command)
  * opens it: the real control plane adopts the record, and everything goes to it from then on.
  */
 import * as v from "valibot";
@@ -22,14 +22,14 @@ import type {
   RegisterReply,
 } from "../../protocol/messages.ts";
 import { Uuid } from "../../run/ids.ts";
-import type { AheadEntry } from "../../server/dispatch/adopt.ts";
+import { type AheadEntry, FIRST_FENCE } from "../../server/dispatch/adopt.ts";
 import { runnerToken, TOKEN_LIFE_MS } from "../../server/dispatch/runner-token.ts";
 import type { Wake } from "../../server/ports.ts";
 import { bearerOf, digestToken } from "../../server/secrets/token.ts";
 import { parseJson } from "../../server/triggers/json.ts";
 import type { Home } from "../home.ts";
 import type { LocalPlane } from "../local-plane.ts";
-import { type BeginPorts, claimAhead, FENCE, readSubmission } from "./begin.ts";
+import { type BeginPorts, claimAhead, readSubmission } from "./begin.ts";
 import { answerRead, CHANGED } from "./read.ts";
 import { createRecord, type RecordFile } from "./record.ts";
 import { newRunAhead, type RunAhead } from "./run.ts";
@@ -43,9 +43,7 @@ export interface AheadOptions extends BeginPorts {
   open(): Promise<LocalPlane>;
 }
 
-/** After this, other terminals are to see the run as they see every other. */
-const OPEN_AFTER_MS = 2_000;
-/** What is told is kept in memory too, for who follows the run. */
+/** What is told is kept in memory too, for the run's summary. */
 const RECORD_MAX_BYTES = 4_194_304;
 /** A database that cannot be opened is not tried again at every report. */
 const RETRY_AFTER_MS = 5_000;
@@ -152,13 +150,7 @@ export function openAhead(options: AheadOptions): LocalPlane {
     if (!hasRunner && !await keepRunner(id, token, facts)) return null;
     const claimed = await claimAhead(options, run.planned, id, labels);
     if (claimed === null || !await keep(claimed.attempt, () => attemptId === null)) return null;
-    void openLater(run);
     return { attempts: [claimed.grant], directives: [], claimAfterMs: 0 };
-  };
-
-  const openLater = async (run: RunAhead): Promise<void> => {
-    await clock.sleep(OPEN_AFTER_MS, over.signal);
-    if (!over.signal.aborted && run.state.finishedAt === null) openSoon();
   };
 
   const heartbeat = (body: unknown): HeartbeatReply | null => {
@@ -187,7 +179,7 @@ export function openAhead(options: AheadOptions): LocalPlane {
     if (!query.success || request.headers.has("Content-Encoding")) return null;
     const { step, stream, offset, final } = query.output;
     const bytes = new Uint8Array(await request.arrayBuffer());
-    const piece = { step, stream, offset, fence: FENCE, isFinal: final === "1", bytes };
+    const piece = { step, stream, offset, fence: FIRST_FENCE, isFinal: final === "1", bytes };
     const isKept = await keep(
       { kind: "log", at: clock.now(), piece },
       () => offset === run.log(step, stream).length,

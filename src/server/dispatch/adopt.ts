@@ -3,11 +3,14 @@
  * been claimed and reported when they were. May be repeated: what is there already stays as it is.
  */
 import type { EventsRequest, RegisterRequest } from "../../protocol/messages.ts";
+import { concat } from "../../run/bytes.ts";
+import { isTerminal } from "../../run/event.ts";
 import type { CallerParams } from "../../workflow/inputs.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { beginAttempts } from "../store/claims.ts";
 import type { Transaction } from "../store/db.ts";
+import { insertLogs, type WholeLog } from "../store/logs.ts";
 import { getRunner, insertRunner, type RunnerRow, updateRunner } from "../store/runners.ts";
 import { insertRun, type NewRun } from "../store/runs.ts";
 import { labelsOf } from "./claim.ts";
@@ -73,20 +76,79 @@ export async function adoptRun(
   if (!planned.ok) return planned;
   const runners = entries.filter((entry) => entry.kind === "runner");
   const attempt = entries.find((entry) => entry.kind === "attempt") ?? null;
-  await ports.db.transaction(async (tx) => {
+  const logs = wholeLogs(ports, entries);
+  const stored = await ports.db.transaction(async (tx) => {
     for (const runner of runners) await admitRunner(tx, runner, new Date(ports.clock.now()));
     const isNew = await insertRun(tx, planned.run, new Date(run.at));
-    if (isNew && attempt !== null) await begin(tx, settings, planned.run, attempt);
+    if (attempt === null) return NONE;
+    if (isNew) await begin(tx, settings, planned.run, attempt);
+    const cap = settings.runner.logStreamMax;
+    return await insertLogs(tx, { runId: run.id, fence: FIRST_FENCE }, [...logs.values()], cap);
   });
   // Submitted, and not begun: it waits for its runner, as every other.
   if (attempt === null) return { ok: true };
   const { id: attemptId, runnerId, tokenDigest } = attempt;
-  for (const entry of entries) {
-    if (entry.kind === "runner" || entry.kind === "attempt") continue;
-    const told = await tell(portsAt(ports, entry.at), settings, { runnerId, attemptId, tokenDigest }, entry);
+  const reports = entries.filter((entry) => entry.kind === "events" || entry.kind === "log");
+  const rest = reports.filter((one) =>
+    one.kind !== "log" || !stored.has(logs.get(keyOf(one.piece))?.id ?? "")
+  );
+  for (const report of joinEvents(rest)) {
+    const told = await tell(
+      portsAt(ports, report.at),
+      settings,
+      { runnerId, attemptId, tokenDigest },
+      report,
+    );
     if (!told.ok) return { ok: false, message: told.message };
   }
   return { ok: true };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+/** Of the run's only attempt. */
+export const FIRST_FENCE = 1;
+
+/** What was told of each stream, as one: stored together, a thousand streams cost little more than one. */
+function wholeLogs(
+  { ids }: Pick<ServerPorts, "ids">,
+  entries: readonly AheadEntry[],
+): ReadonlyMap<string, WholeLog> {
+  const pieces = entries.flatMap((entry) => entry.kind === "log" ? [entry.piece] : []);
+  return new Map(
+    [...Map.groupBy(pieces, keyOf)].map(([key, list]) => {
+      const [{ step, stream } = { step: "", stream: "stdout" as const }] = list;
+      const bytes = concat(list.map((piece) => piece.bytes));
+      return [key, { id: ids.uuid(), step, stream, bytes, isFinal: list.some((piece) => piece.isFinal) }];
+    }),
+  );
+}
+
+function keyOf({ step, stream }: LogPiece): string {
+  return `${stream} ${step}`;
+}
+
+/** Of events in one report. */
+const JOINED_MAX = 500;
+
+/** What was told between the attempt's beginning and its end: many reports as one, as of the moment of the last. */
+function joinEvents(reports: readonly AheadReport[]): AheadReport[] {
+  const joined: AheadReport[] = [];
+  for (const report of reports) {
+    const last = joined.at(-1);
+    if (report.kind === "events" && last?.kind === "events" && isOne(last.request, report.request)) {
+      const events = [...last.request.events, ...report.request.events];
+      joined[joined.length - 1] = { ...report, request: { ...last.request, events } };
+    } else joined.push(report);
+  }
+  return joined;
+}
+
+function isOne(first: EventsRequest, second: EventsRequest): boolean {
+  const isBetween = ({ events }: EventsRequest): boolean =>
+    events.every((event) => event.type !== "attempt.started" && !isTerminal(event));
+  const count = first.events.length;
+  return count + second.events.length <= JOINED_MAX && second.fence === first.fence &&
+    second.firstSeq === first.firstSeq + count && isBetween(first) && isBetween(second);
 }
 
 async function planAgain(run: AheadRun): Promise<Planned> {
@@ -114,7 +176,7 @@ async function begin(
 ): Promise<void> {
   const { leaseMs, startDeadlineMs } = settings.runner;
   const graceMs = graceOf(settings, run);
-  const attempt = { id, runId: run.id, slot: null, fence: 1, tokenDigest, graceMs };
+  const attempt = { id, runId: run.id, slot: null, fence: FIRST_FENCE, tokenDigest, graceMs };
   await beginAttempts(tx, { runnerId, claimId, leaseMs, startDeadlineMs }, [attempt], new Date(at));
 }
 

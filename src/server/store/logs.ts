@@ -41,6 +41,44 @@ export async function lockStream(tx: Transaction, place: LogPlace, newId: string
   return row;
 }
 
+/** A log that is known from its beginning. */
+export interface WholeLog {
+  readonly id: string;
+  readonly step: string;
+  readonly stream: StreamName;
+  readonly bytes: Uint8Array;
+  readonly isFinal: boolean;
+}
+
+/** Rows in one statement: far below what it may have as parameters. */
+const ROWS_MAX = 1_000;
+
+/** Those of an attempt of which nothing was written so far. Answers the ids of those: nothing was done about the others. */
+export async function insertLogs(
+  tx: Transaction,
+  { runId, fence }: Pick<LogPlace, "runId" | "fence">,
+  logs: readonly WholeLog[],
+  capBytes: number,
+): Promise<ReadonlySet<string>> {
+  const inserted = new Set<string>();
+  for (let from = 0; from < logs.length; from += ROWS_MAX) {
+    const some = logs.slice(from, from + ROWS_MAX);
+    const streams = some.map(({ id, step, stream, bytes, isFinal }) => {
+      const kept = bytes.subarray(0, capBytes);
+      const common = { id, runId, attempt: fence, step, stream, isFinal };
+      return { ...common, nextOffset: bytes.length, stored: kept.length, lines: countLines(kept) };
+    });
+    const rows = await tx.insert(logStreams).values(streams).onConflictDoNothing().returning({
+      id: logStreams.id,
+    });
+    for (const { id } of rows) inserted.add(id);
+    const chunks = some.filter(({ id }) => inserted.has(id))
+      .flatMap(({ id, bytes }) => chunksOf(id, bytes.subarray(0, capBytes), 0, 0));
+    if (chunks.length > 0) await tx.insert(logChunks).values(chunks);
+  }
+  return inserted;
+}
+
 /** How far the logs of an attempt have come, once what is being written has been. */
 export async function settledStreams(
   tx: Transaction,
@@ -83,23 +121,32 @@ export async function appendLog(
   isFinal: boolean,
 ): Promise<{ nextOffset: number; limitReached: boolean }> {
   const kept = bytes.subarray(0, Math.max(0, capBytes - stream.stored));
-  let lines = stream.lines;
-  for (let at = 0; at < kept.length; at += CHUNK_BYTES) {
-    const data = kept.subarray(at, at + CHUNK_BYTES);
-    await tx.insert(logChunks).values({
-      streamId: stream.id,
-      off: stream.stored + at,
-      len: data.length,
-      firstLine: lines,
-      data,
-    });
-    lines += countLines(data);
+  for (const chunk of chunksOf(stream.id, kept, stream.stored, stream.lines)) {
+    await tx.insert(logChunks).values(chunk);
   }
+  const lines = stream.lines + countLines(kept);
   const nextOffset = stream.nextOffset + bytes.length;
   await tx.update(logStreams)
     .set({ nextOffset, stored: stream.stored + kept.length, lines, isFinal: stream.isFinal || isFinal })
     .where(eq(logStreams.id, stream.id));
   return { nextOffset, limitReached: nextOffset > stream.stored + kept.length };
+}
+
+/** `off` and `firstLine`: how many bytes and line ends the stream has before these. */
+function chunksOf(
+  streamId: string,
+  bytes: Uint8Array,
+  off: number,
+  firstLine: number,
+): (typeof logChunks.$inferInsert)[] {
+  const chunks: (typeof logChunks.$inferInsert)[] = [];
+  let lines = firstLine;
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    const data = bytes.subarray(at, at + CHUNK_BYTES);
+    chunks.push({ streamId, off: off + at, len: data.length, firstLine: lines, data });
+    lines += countLines(data);
+  }
+  return chunks;
 }
 
 function countLines(bytes: Uint8Array): number {
