@@ -49,6 +49,21 @@ export async function checkConditions(
   };
 }
 
+const SHOWN_CHARS = 200;
+
+/** The first that was not met, as its author wrote it: a value may be a secret. */
+export function describeUnmet(
+  conditions: readonly Condition[],
+  results: ConditionsResult["results"],
+): string {
+  const condition = conditions[results.findIndex((result) => !result.matched)];
+  if (condition === undefined) return "precondition not met";
+  const text = condition.kind === "command" ? condition.command : condition.condition;
+  const line = text.trim().replaceAll(/\s*\n\s*/g, "; ").slice(0, SHOWN_CHARS);
+  const expected = condition.kind === "command" ? "" : ` (expected: ${condition.expected})`;
+  return `precondition not met: ${condition.negate ? "not " : ""}${line}${expected}`;
+}
+
 type Verdict =
   /** The machine does not let it be looked at. */
   | { readonly kind: "refused"; readonly failure: Failure }

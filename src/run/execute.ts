@@ -6,7 +6,7 @@ import { findCycle } from "../workflow/graph.ts";
 import { unlimitedNote } from "../workflow/limits.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
-import { checkConditions, type ConditionsResult } from "./conditions.ts";
+import { checkConditions, type ConditionsResult, describeUnmet } from "./conditions.ts";
 import { noteOf, type RunEventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { RunInputs } from "./inputs.ts";
@@ -200,6 +200,13 @@ async function checkRunPreconditions(
     workingDir,
   }, signal);
   await attempt.emit({ type: "preconditions.checked", data: { results } });
+  if (!isMet && failure === null && !signal.aborted) {
+    // The run ends without an error: nothing else says why it did nothing.
+    await attempt.emit({
+      type: "note",
+      data: { level: "info", message: describeUnmet(workflow.preconditions, results) },
+    });
+  }
   return { isMet, failure };
 }
 

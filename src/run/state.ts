@@ -14,7 +14,7 @@ export interface StepState {
   readonly retryCount: number;
   readonly exitCode: number | null;
   readonly failure: Failure | null;
-  /** Why it never ran (`upstream failed`, `upstream skipped`, `precondition not met`); "" otherwise. */
+  /** Why it never ran (`upstream failed`, `upstream skipped`, `precondition not met: ...`); "" otherwise. */
   readonly reason: string;
   /** Its failure or skip is allowed by `continue_on`. */
   readonly isContinued: boolean;

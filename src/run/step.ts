@@ -5,7 +5,7 @@
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { formOf } from "../workflow/task-form.ts";
 import type { HandlerName, RetryPolicy, Step, Workflow } from "../workflow/workflow.ts";
-import { checkConditions } from "./conditions.ts";
+import { checkConditions, describeUnmet } from "./conditions.ts";
 import type { RunEventBody } from "./event.ts";
 import { isRetryable } from "./failure.ts";
 import type { OpenActions, RunPorts, StepFiles } from "./ports.ts";
@@ -156,7 +156,11 @@ async function checkStepConditions(run: StepRun, signal: AbortSignal): Promise<G
   await run.emit({
     type: "step.skipped",
     step: step.name,
-    data: { status: "skipped", reason: "precondition not met", continued: step.continueOn.skipped },
+    data: {
+      status: "skipped",
+      reason: describeUnmet(step.preconditions, results),
+      continued: step.continueOn.skipped,
+    },
   });
   return "skipped";
 }

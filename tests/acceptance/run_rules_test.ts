@@ -220,3 +220,29 @@ steps:
 `,
   [{ args: START, code: 1, err: ["step timed out after"], files: { ok: "ok\n" } }],
 );
+accept(
+  "S-74 S-75 which precondition was not met is told, as it was written",
+  `
+params: {MODE: fast}
+steps:
+  - {id: a, preconditions: ["true", "test -e /no/such"], run: "true"}
+  - {id: b, preconditions: [{condition: "\${params.MODE}", expected: "re:^slow"}], run: "true"}
+  - {id: c, preconditions: [{condition: "test -d /", negate: true}], run: "true"}
+`,
+  [{
+    args: START,
+    out: [
+      "precondition not met: test -e /no/such\n",
+      "precondition not met: ${params.MODE} (expected: re:^slow)\n",
+      "precondition not met: not test -d /\n",
+    ],
+  }],
+);
+accept(
+  "S-75 5.2 a run that its own precondition keeps from its steps says which one it was",
+  "env: [{MODE: fast}]\npreconditions: [{condition: $MODE, expected: slow}]\nsteps: [{id: a, run: 'true'}]",
+  [
+    { args: START, out: ["Result: Aborted"], err: ["note: precondition not met: $MODE (expected: slow)\n"] },
+    { args: ["status", "w"], out: ["note: precondition not met: $MODE (expected: slow)\n"] },
+  ],
+);
