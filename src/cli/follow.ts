@@ -21,25 +21,31 @@ export async function followRun(
   const followed = new Map<string, Promise<void>>();
   /** When steps had begun that ran before this: their output was shown then. */
   const before = new Map<string, string>();
-  let last: RunDetails | null = null;
+  let isFirst = true;
+  let last: unknown = null;
   for await (const { event, data } of api.events(`${runPath(run)}/stream`, options.signal)) {
     if (event !== "run") continue;
-    const details = v.parse(RunDetails, JSON.parse(data));
-    if (last === null && details.statusLabel === "queued") {
-      for (const { step, startedAt } of nodesOf(details)) before.set(step.name, startedAt);
+    last = JSON.parse(data);
+    const { statusLabel } = v.parse(Status, last);
+    const nodes = options.showsOutput ? nodesOf(v.parse(RunDetails, last)) : [];
+    if (isFirst && statusLabel === "queued") {
+      for (const { step, startedAt } of nodes) before.set(step.name, startedAt);
     }
-    last = details;
-    for (const node of options.showsOutput ? nodesOf(details) : []) {
+    isFirst = false;
+    for (const node of nodes) {
       const { step: { name }, startedAt } = node;
       if (!hasBegun(node) || followed.has(name) || before.get(name) === startedAt) continue;
       followed.set(name, followStep(api, run, node, output, options.signal));
     }
-    if (details.statusLabel === "waiting") break;
+    if (statusLabel === "waiting") break;
   }
   await Promise.all(followed.values());
   if (last === null) throw new Error("the run's stream ended before it told anything");
-  return last;
+  return v.parse(RunDetails, last);
 }
+
+/** Most of what a large run tells on its way is not looked at. */
+const Status = v.object({ statusLabel: v.string() });
 
 function hasBegun({ statusLabel, startedAt }: Node): boolean {
   return statusLabel !== "not_started" && v.is(StepStatus, statusLabel) && startedAt !== "-";

@@ -35,8 +35,14 @@ export function filingJournal(
   logDir: string,
 ): Journal {
   const startedAt = ports.clock.now();
+  let folder: Promise<string> | null = null;
   const files = {
-    folder: () => runFolder(ports.disk, logDir, run, startedAt),
+    // Looked for once: there may be as many beside it as the workflow has had runs.
+    folder: () => {
+      folder ??= runFolder(ports.disk, logDir, run, startedAt);
+      folder.catch(() => folder = null);
+      return folder;
+    },
     merged: mergedIn(workflow),
   };
   const begunAt = new Map<string, number>();

@@ -11,8 +11,8 @@ export interface Pace {
 
 const LEAST_MS = 25;
 const POLL_MS = 1_000;
-/** Of a large run each look takes long: all looks together take a tenth of the time. */
-const REST = 9;
+/** Of a large run each look takes long: all looks together take a twentieth of the time. */
+const REST = 19;
 
 /** While it runs, the larger the run, the more seldom (SE-10); what became of it, at once. */
 export function newPace(clock: Pick<Clock, "mono">): Pace {
