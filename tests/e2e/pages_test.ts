@@ -50,13 +50,18 @@ Deno.test({
 
       await page.goto(`${url}/runs/shown/${dagRunId}/steps/first/log`);
       assert.equal(await page.locator("#log").textContent(), "<b>not bold</b>\n", "log text is text");
-      await page.goto(`${url}/runs/shown/${dagRunId}/steps/gate/log`);
-      await page.locator("#log", { hasText: "waiting" }).waitFor();
-      await Deno.writeTextFile(gate, "");
-      await page.locator("#log", { hasText: "through" }).waitFor();
-
+      await using beside = await openPage();
+      const { page: logPage } = beside;
+      await logPage.goto(`${url}/runs/shown/${dagRunId}/steps/gate/log`);
+      await logPage.locator("#log", { hasText: "waiting" }).waitFor();
       await page.goto(`${url}/runs/shown/${dagRunId}`);
+      await page.getByRole("link", { name: "first", exact: true }).focus();
+      await Deno.writeTextFile(gate, "");
+      await logPage.locator("#log", { hasText: "through" }).waitFor();
+
       await page.locator("dl .status.failed").waitFor();
+      const focused = await page.evaluate(() => document.activeElement?.textContent ?? "");
+      assert.equal(focused, "first", "what is read anew takes nobody's place away");
       await page.locator(".failure", { hasText: "COMMAND_FAILED" }).first().waitFor();
       await page.locator(".failure", { hasText: "it broke" }).first().waitFor();
       // Above everything stands which step it was; its link leads to where it wrote.

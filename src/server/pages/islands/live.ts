@@ -102,6 +102,10 @@ function put(text) {
   log.append(span);
 }
 
+function keyOf(element) {
+  return element.getAttribute("href") ?? element.textContent;
+}
+
 function tellLost(isLost) {
   document.getElementById("lost").hidden = !isLost;
 }
@@ -123,6 +127,12 @@ async function refresh(whole) {
   const to = document.querySelector(selector);
   if (!from || !to || isWriting()) return;
   dress(from);
+  // Who goes by keyboard stays where they were, and so does what was scrolled.
+  const focused = to.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+  const { scrollLeft = 0, scrollTop = 0 } = to.querySelector(".graph-frame") ?? {};
   to.replaceWith(from);
+  from.querySelector(".graph-frame")?.scrollTo(scrollLeft, scrollTop);
+  if (focused === null) return;
+  [...from.querySelectorAll("td a, p a, li a, button")].find((one) => keyOf(one) === focused)?.focus({ preventScroll: true });
 }
 `;
