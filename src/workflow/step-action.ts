@@ -5,6 +5,7 @@ import type { Path } from "./document.ts";
 import { warnOfEngineNames } from "./engine-names.ts";
 import { isNamedAction, NAMED_ACTIONS } from "./actions/names.ts";
 import { BUILTIN_PROVIDERS, providerNames } from "./harness.ts";
+import { checkDefaults } from "./action-defaults.ts";
 import { checkWith } from "./named-action.ts";
 import { dockerRun } from "./schema/docker-run.ts";
 import { hasReference } from "./schema/fields.ts";
@@ -166,6 +167,7 @@ function readNamed(
   if (isNamedAction(name)) {
     const given = step.with ?? {};
     checkWith(name, given, [...path, "with"], findings);
+    checkDefaults(name, given, workflow, [...path, "with"], findings);
     return { action: { name, with: given }, place: "host" };
   }
   const at = [...path, "action"];

@@ -94,6 +94,25 @@ steps:
   ]);
 });
 
+for (
+  const [root, step, want] of [
+    ["", "action: ssh.run, with: {command: x}", ["host", "user"]],
+    ["ssh: {host: h, user: u}", "action: ssh.run, with: {command: x}", []],
+    ["ssh: {host: h}", "action: sftp.upload, with: {source: a, destination: b, user: u}", []],
+    ["", "action: s3.list", ["bucket"]],
+    ["s3: {bucket: b}", "action: s3.list", []],
+    ["", "action: chat.completion, with: {prompt: x}", ["model"]],
+    ["llm: {provider: local, model: m}", "action: chat.completion, with: {prompt: x}", []],
+  ] as const
+) {
+  Deno.test(`A-02 6.5 what neither step nor root gives is told at load: ${step}, ${root}`, () => {
+    const missing = told(`${root}\nsteps: [{id: a, ${step}}]\n`).map((line) =>
+      / needs (\w+) \(give/.exec(line)?.[1]
+    );
+    assert.deepEqual(missing, want);
+  });
+}
+
 Deno.test("S-14 several names in one text are a list", () => {
   assert.deepEqual(
     told("steps:\n  - {id: a, run: x}\n  - {id: b, run: x}\n  - {id: c, run: x, depends: 'a, b'}\n"),
