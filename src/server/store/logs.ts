@@ -158,13 +158,26 @@ function countLines(bytes: Uint8Array): number {
 /** How far a step and its log have come, in one look. */
 export interface LogView {
   readonly runStatus: RunStatus;
+  /** It is that of an attempt after which there was another. */
+  readonly isEarlier: boolean;
   readonly step: StepState | null;
   readonly stream: LogStream | null;
 }
 
+export interface LogWanted extends Omit<LogPlace, "fence"> {
+  /** Absent: whichever wrote to it last. */
+  readonly attempt?: number;
+}
+
 /** null: there is no such run. */
-export async function viewLog(db: Executor, place: Omit<LogPlace, "fence">): Promise<LogView | null> {
-  const [row] = await db.select({ status: runs.status, step: runSteps, stream: logStreams })
+export async function viewLog(db: Executor, place: LogWanted): Promise<LogView | null> {
+  const { attempt } = place;
+  const [row] = await db.select({
+    status: runs.status,
+    attempt: runs.attempt,
+    step: runSteps,
+    stream: logStreams,
+  })
     .from(runs)
     .leftJoin(runSteps, and(eq(runSteps.runId, runs.id), eq(runSteps.step, place.step)))
     .leftJoin(
@@ -173,12 +186,14 @@ export async function viewLog(db: Executor, place: Omit<LogPlace, "fence">): Pro
         eq(logStreams.runId, runs.id),
         eq(logStreams.step, place.step),
         eq(logStreams.stream, place.stream),
+        ...(attempt === undefined ? [] : [eq(logStreams.attempt, attempt)]),
       ),
     )
     .where(eq(runs.id, place.runId)).orderBy(sql`${logStreams.attempt} desc nulls last`).limit(1);
   if (row === undefined) return null;
   return {
     runStatus: statusOf(row.status),
+    isEarlier: attempt !== undefined && attempt < row.attempt,
     step: row.step === null ? null : toStep(row.step),
     stream: row.stream,
   };

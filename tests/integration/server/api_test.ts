@@ -61,6 +61,31 @@ onEveryServer("AP-68 a followed log goes on where the reader was", async (server
   assert.match(text, /event: end\nid: 6\n/);
 });
 
+onEveryServer("AP-66 AP-68 an earlier attempt keeps its log, and it is over", async (server) => {
+  const run = await addFinishedRun(server, "first\n", 10);
+  const bench = { ...server, time: newFakeClock() };
+  await bodyOf(await server.request("POST", `${run}/retry`, { body: {} }));
+  const runner = await addRunner(bench);
+  const grant = await claimOne(bench, runner);
+  const piece = { step: "a", stream: "stdout", offset: 0, fence: grant.fence, isFinal: false } as const;
+  const bytes = new TextEncoder().encode("second\n");
+  const caller = await callerOf(runner, grant);
+  assert.ok((await reportLog(server.ports, server.settings, caller, { ...piece, bytes })).ok);
+  const contentOf = async (query: string): Promise<unknown> =>
+    (await bodyOf(await server.request("GET", `${run}/steps/a/log${query}`)))["content"];
+  assert.deepEqual(await Promise.all(["", "?attempt=1", "?attempt=2", "?attempt=3"].map(contentOf)), [
+    "second",
+    "first",
+    "second",
+    "",
+  ]);
+  const download = await server.request("GET", `${run}/steps/a/log/download?attempt=1`);
+  assert.equal(await download.text(), "first\n");
+  const stream = await server.request("GET", `${run}/steps/a/log/stream?attempt=1`);
+  assert.match(await stream.text(), new RegExp(`data: ${btoa("first\n")}[^]*event: end`));
+  assert.equal((await server.request("GET", `${run}/steps/a/log?attempt=x`)).status, 400);
+});
+
 onEveryServer("AP-50 runs page by page, each once, newest first", async (server) => {
   for (let n = 0; n < 7; n++) {
     const body = { spec: SPEC, name: "many", dagRunId: `r${n}` };

@@ -3,8 +3,14 @@ import { isLogOver } from "../../../run/status.ts";
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { ServerPorts } from "../../ports.ts";
-import { findLine, type LogStream, type LogView, readLog, viewLog } from "../../store/logs.ts";
-import type { StreamName } from "../../../run/ports.ts";
+import {
+  findLine,
+  type LogStream,
+  type LogView,
+  type LogWanted,
+  readLog,
+  viewLog,
+} from "../../store/logs.ts";
 import { refused } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
@@ -14,13 +20,15 @@ import { naturalOf } from "./dag-runs.ts";
 
 const PIECE_BYTES = 262_144;
 const DEFAULT_LINES = 1_000;
+/** The largest number that the database has for one. */
+const ATTEMPT_MAX = 2_147_483_647;
 const Stream = v.picklist(["stdout", "stderr"]);
 
 export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
 
   app.get("/:name/:dagRunId/steps/:step/log", async (c) => {
-    const { stream } = (await find(ports, c.req.param(), c.req.query("stream"))).view;
+    const { stream } = (await find(ports, c.req.param(), c.req.query())).view;
     const query = c.req.query();
     const total = await countLines(ports, stream);
     const limit = naturalOf(query["limit"], DEFAULT_LINES, 10_000);
@@ -40,7 +48,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   });
 
   app.get("/:name/:dagRunId/steps/:step/log/download", async (c) => {
-    const { stream } = (await find(ports, c.req.param(), c.req.query("stream"))).view;
+    const { stream } = (await find(ports, c.req.param(), c.req.query())).view;
     const name = `${c.req.param("name")}-${c.req.param("dagRunId")}-${c.req.param("step")}.log`.replace(
       /[^\w.-]/g,
       "_",
@@ -55,7 +63,7 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   });
 
   app.get("/:name/:dagRunId/steps/:step/log/stream", async (c) => {
-    const { place, view } = await find(ports, c.req.param(), c.req.query("stream"));
+    const { place, view } = await find(ports, c.req.param(), c.req.query());
     const from = c.req.header("Last-Event-ID") ?? c.req.query("fromOffset");
     const offset = naturalOf(from, 0, Number.MAX_SAFE_INTEGER);
     return sse(
@@ -68,21 +76,16 @@ export function logRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables 
   return app;
 }
 
-interface Place {
-  readonly runId: string;
-  readonly step: string;
-  readonly stream: StreamName;
-}
-
 async function find(
   ports: ServerPorts,
   params: { readonly name: string; readonly dagRunId: string; readonly step: string },
-  streamName: string | undefined,
-): Promise<{ place: Place; view: LogView }> {
+  query: Readonly<Record<string, string>>,
+): Promise<{ place: LogWanted; view: LogView }> {
   const run = await findRun(ports, params.name, params.dagRunId);
-  const name = streamName ?? "stdout";
+  const name = query["stream"] ?? "stdout";
   if (!v.is(Stream, name)) throw refused("bad_request", `stream must be stdout or stderr, got "${name}"`);
-  const place = { runId: run.id, step: params.step, stream: name };
+  const attempt = naturalOf(query["attempt"], 0, ATTEMPT_MAX);
+  const place = { runId: run.id, step: params.step, stream: name, ...(attempt === 0 ? {} : { attempt }) };
   const view = await viewLog(ports.db, place);
   if (view === null || view.step === null) {
     throw refused("not_found", `run ${run.name}:${run.dagRunId} has no step "${params.step}"`);
@@ -143,7 +146,7 @@ function bytesOf(ports: ServerPorts, stream: LogStream): ReadableStream<Uint8Arr
  */
 async function follow(
   ports: ServerPorts,
-  place: Place,
+  place: LogWanted,
   first: LogView,
   from: number,
   writer: SseWriter,
@@ -165,7 +168,7 @@ async function follow(
       await writer.send("chunk", piece.toBase64(), String(offset));
       if (stream === null || !stream.isFinal || offset < stream.stored) continue;
     }
-    if (view === null || isLogOver(view.runStatus, view.step)) {
+    if (view === null || view.isEarlier || isLogOver(view.runStatus, view.step)) {
       return await writer.send("end", "", String(offset));
     }
     await ports.wake.wait([`run:${place.runId}`], 1_000, signal);
