@@ -128,6 +128,13 @@ Deno.test({
       await page.goto(`${url}/runs/order/${dagRunId}`);
       await page.locator("dl .status.succeeded").waitFor();
 
+      // The same once more, with its parameters, is a run of its own.
+      await page.getByRole("button", { name: "Run it again" }).click();
+      await page.waitForURL((now) =>
+        /^\/runs\/order\/[^/]+$/.test(now.pathname) && !now.href.includes(dagRunId)
+      );
+      await page.locator("dl .status.succeeded").waitFor();
+
       // The list by its address.
       await page.goto(`${url}/runs?name=shi&status=succeeded`);
       assert.equal(await page.locator("tbody tr").count(), 1);

@@ -17,6 +17,7 @@ import type { ServerSettings } from "../settings.ts";
 import { getDelivery, listDeliveries } from "../store/deliveries.ts";
 import { readLog, viewLog } from "../store/logs.ts";
 import { listRuns, statusOf } from "../store/runs.ts";
+import { rescheduleRun } from "../dispatch/reschedule.ts";
 import { retryRun } from "../dispatch/retry.ts";
 import { DeliveriesPage, DeliveryPage } from "./deliveries.tsx";
 import { DeniedPage } from "./denied.tsx";
@@ -108,6 +109,11 @@ export function pageRoutes(
     const run = c.req.param();
     unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, selector: {}, root: run }));
     return c.redirect(runPath(run), 303);
+  });
+
+  app.post("/runs/:name/:dagRunId/again", async (c) => {
+    const wanted = { ...c.req.param(), newRunId: null, actor: c.var.caller, selector: {}, changes: {} };
+    return c.redirect(runPath(unwrap(await rescheduleRun(ports, wanted))), 303);
   });
 
   app.post("/runs/:name/:dagRunId/approval", async (c) => {

@@ -122,17 +122,32 @@ export const RunPage: FC<{
           problem={problem?.step === node.step.name ? problem.message : null}
         />
       ))}
-      {isFinal
-        ? run.statusLabel === "succeeded" ? null : (
-          <form method="post" action={`${runPath(run)}/retry`}>
-            <button type="submit" class="main">Retry what did not succeed</button>
-          </form>
-        )
-        : (
-          <form method="post" action={`${runPath(run)}/stop`}>
-            <button type="submit" class="grave">Stop the run</button>
-          </form>
-        )}
+      <div class="actions">
+        {isFinal
+          ? (
+            <>
+              {run.statusLabel === "succeeded" ? null : (
+                <form method="post" action={`${runPath(run)}/retry`}>
+                  <button type="submit" class="main">Retry what did not succeed</button>
+                </form>
+              )}
+              {run.parentDAGRunName === undefined
+                ? (
+                  <form method="post" action={`${runPath(run)}/again`}>
+                    <button type="submit" title="A new run of the same definition with the same parameters">
+                      Run it again
+                    </button>
+                  </form>
+                )
+                : null}
+            </>
+          )
+          : (
+            <form method="post" action={`${runPath(run)}/stop`}>
+              <button type="submit" class="grave">Stop the run</button>
+            </form>
+          )}
+      </div>
       <Graph nodes={run.nodes} pathOf={(node) => logPath(run, node)} />
       <h2>Steps</h2>
       <Steps run={run} nodes={run.nodes} subRuns={subRuns} culprit={culprit} />

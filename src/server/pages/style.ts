@@ -71,6 +71,7 @@ button.grave { border-color: var(--bad); color: var(--bad); }
 button.main:hover { filter: brightness(1.08); }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 12px; }
 form { margin: 12px 0; }
+.actions form { margin: 0; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; }
 .output { white-space: pre-wrap; max-height: 6em; overflow: auto; overflow-wrap: anywhere; }
 .filter { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; }
