@@ -43,7 +43,7 @@ export async function readKeys(text: string): Promise<ReadonlyMap<string, Crypto
   }
 }
 
-export type SignedGrant = Pick<Grant, "definition" | "params" | "env" | "inputs" | "resume">;
+export type SignedGrant = Pick<Grant, "run" | "definition" | "params" | "env" | "inputs" | "resume">;
 
 /** null: good. Otherwise why not, for people. `now`: epoch ms. */
 export async function signatureProblem(
@@ -52,7 +52,7 @@ export async function signatureProblem(
   workflow: Workflow,
   now: number,
 ): Promise<string | null> {
-  const { definition, params } = grant;
+  const { run, definition, params } = grant;
   const { own, base, signature } = partsOf(definition.yaml);
   if (signature === null) return "the definition is not signed";
   const { value, ...signed } = signature;
@@ -65,6 +65,10 @@ export async function signatureProblem(
   if (signed.baseDigest !== (base === null ? "" : await digestOfText(base))) {
     return "the definition was signed with another base configuration";
   }
+  // Who asks for one signed workflow is not given another one. The text itself may name it, or the part of it that is meant.
+  if (![signed.fileName, workflow.name, definition.document].includes(run.name)) {
+    return `the definition was signed as ${signed.fileName}, and the run is one of ${run.name}`;
+  }
   if (signed.workspace !== "default") return `the definition was signed for workspace ${signed.workspace}`;
   if (signed.notAfter !== undefined && !(Date.parse(signed.notAfter) >= now)) {
     return `the definition's signature ended at ${signed.notAfter}`;
@@ -73,9 +77,89 @@ export async function signatureProblem(
   return brought ?? (signed.allow.params === "declared" ? paramsProblem(params, workflow) : null);
 }
 
-/** Variables by which shells, linkers and interpreters are made to execute something else than what they are asked for. */
-const CODE_NAMES =
-  /^(?:LD_|DYLD_|BASH_FUNC_|GIT_|PYTHON|PERL|RUBY|NODE_|DENO_|JAVA_|JDK_|NPM_|npm_)|^(?:PATH|ENV|BASH_ENV|SHELLOPTS|BASHOPTS|PS4|IFS|PROMPT_COMMAND|ZDOTDIR|EDITOR|VISUAL|PAGER)$/;
+/** Variables by which shells, linkers, interpreters and tools are made to execute something else than what they are asked for. */
+const CODE_FAMILIES = [
+  ...[
+    "LD_",
+    "DYLD_",
+    "GLIBC_",
+    "BASH_FUNC_",
+    "GIT_",
+    "SSH_",
+    "SUDO_",
+    "RSYNC_",
+    "PYTHON",
+    "PERL",
+    "RUBY",
+    "GEM_",
+  ],
+  ...[
+    "BUNDLE_",
+    "NODE_",
+    "DENO_",
+    "BUN_",
+    "PHP_",
+    "LUA_",
+    "JAVA_",
+    "_JAVA_",
+    "JDK_",
+    "MAVEN_",
+    "GRADLE_",
+    "NPM_",
+  ],
+  ...[
+    "npm_",
+    "YARN_",
+    "CARGO_",
+    "RUSTC_",
+    "TAR_",
+    "OPENSSL_",
+    "XDG_",
+    "AWS_",
+    "DOCKER_",
+    "HELM_",
+    "ANSIBLE_",
+    "TF_",
+  ],
+];
+const CODE_NAMES = new Set([
+  ...[
+    "PATH",
+    "HOME",
+    "ENV",
+    "SHELL",
+    "BASH_ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PS4",
+    "IFS",
+    "CDPATH",
+    "PROMPT_COMMAND",
+  ],
+  ...[
+    "ZDOTDIR",
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+    "MANPAGER",
+    "BROWSER",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "GCONV_PATH",
+    "WGETRC",
+  ],
+  ...[
+    "CURL_HOME",
+    "KUBECONFIG",
+    "MAKEFLAGS",
+    "MAKEFILES",
+    "GOFLAGS",
+    "GOROOT",
+    "GOPATH",
+    "RUSTFLAGS",
+    "PHPRC",
+  ],
+]);
 const TRIGGER_INPUTS: readonly string[] = ["WEBHOOK_PAYLOAD", "WEBHOOK_HEADERS"];
 
 /** What comes beside the definition is not signed: none of it may become code (SG-06). */
@@ -93,12 +177,16 @@ function broughtProblem({ env, inputs, params, resume }: SignedGrant, workflow: 
     ...(resume ?? []).flatMap(({ variables, pushBacks }) =>
       [variables, ...pushBacks.map(({ inputs }) => inputs)].flatMap((texts) => Object.keys(texts))
     ).filter((name) => !published.has(name)),
-    ...Object.keys(params.values).filter((name) => !declared.has(name) && CODE_NAMES.test(name)),
+    ...Object.keys(params.values).filter((name) => !declared.has(name) && isCodeName(name)),
   ];
   const [first] = strangers;
   return first === undefined
     ? null
     : `the run brings the variable ${JSON.stringify(first)}, by which what is executed could be changed`;
+}
+
+function isCodeName(name: string): boolean {
+  return CODE_NAMES.has(name) || CODE_FAMILIES.some((family) => name.startsWith(family));
 }
 
 async function isValid(key: CryptoKey, value: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {

@@ -30,7 +30,7 @@ async function openBench(): Promise<Bench> {
         v: 1,
         alg: "Ed25519",
         workspace: "default",
-        fileName: "w",
+        fileName: "flow",
         digest: await digestOfText(text),
         baseDigest: "",
         keyId: "k",
@@ -93,6 +93,9 @@ Deno.test("SG-06 nothing that a run brings along becomes code", async () => {
     [signed, { resume: [sentBack("BASH_ENV")] }, "BASH_ENV"],
     [free, given({ BASH_ENV: "/tmp/x" }), "BASH_ENV"],
     [free, given({ LD_PRELOAD: "/tmp/x" }), "LD_PRELOAD"],
+    [free, given({ TAR_OPTIONS: "--checkpoint-action=exec=x" }), "TAR_OPTIONS"],
+    [free, given({ _JAVA_OPTIONS: "-javaagent:x" }), "_JAVA_OPTIONS"],
+    [free, given({ HOME: "/tmp/x" }), "HOME"],
     [free, given({ "BASH_FUNC_echo%%": "() { evil; }" }), "BASH_FUNC_echo%%"],
   ];
   for (const [yaml, change, name] of bad) {
@@ -111,3 +114,28 @@ Deno.test("SG-04 signed for declared parameters: names and values as the declara
   const free = await bench.sign(FREE, "declared");
   assert.match(String(await problemOf(bench, free, given({ ANY: "x" }))), /ANY is not declared/);
 });
+
+const PARTS = `${FREE}---\nname: inner\nsteps: [{id: b, run: "true"}]\n`;
+const names: [as: string, text: string, document: string, isGood: boolean][] = [
+  ["flow", FREE, "", true],
+  ["other", FREE, "", false],
+  ["told", `name: told\n${FREE}`, "", true],
+  ["flow", `name: told\n${FREE}`, "", true],
+  ["other", `name: told\n${FREE}`, "", false],
+  ["inner", PARTS, "inner", true],
+  ["inner", PARTS, "", false],
+  ["inner", FREE, "", false],
+];
+
+for (const [name, text, document, isGood] of names) {
+  Deno.test(`SG-03 what was signed as flow is ${isGood ? "" : "not "}executed as ${name}: ${JSON.stringify(text)}`, async () => {
+    const bench = await openBench();
+    const yaml = await bench.sign(text);
+    const grant = await newGrant(yaml);
+    const problem = await problemOf(bench, yaml, {
+      run: { ...grant.run, name },
+      definition: { ...grant.definition, document },
+    });
+    assert.equal(problem, isGood ? null : `the definition was signed as flow, and the run is one of ${name}`);
+  });
+}
