@@ -1,6 +1,7 @@
 /** The CLI's own calls to the API: of a server over the network, or of this process's control plane in memory. */
 import * as v from "valibot";
 import type { Problem } from "../workflow/problem.ts";
+import { reasonOf } from "../protocol/reason.ts";
 import { UserError } from "./command.ts";
 
 export interface Api {
@@ -113,8 +114,7 @@ async function reach(options: ApiOptions, request: Request): Promise<Response> {
     return await options.fetch(request);
   } catch (error) {
     if (request.signal.aborted || error instanceof UserError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`no answer from ${options.url}: ${reason}`, UNREACHABLE);
+    throw new UserError(`no answer from ${options.url}: ${reasonOf(error)}`, UNREACHABLE);
   }
 }
 

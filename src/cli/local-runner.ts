@@ -103,7 +103,14 @@ export function readKeepMs(env: Readonly<Record<string, string>>): number | null
   return text === "0" ? null : Number(text) * DAY_MS;
 }
 
+/** `DAGU_RUNNER_CAPACITY`, and the original's name of it: runs at once. */
 export function readCapacity(env: Readonly<Record<string, string>>): number {
-  const text = env["DAGU_RUNNER_CAPACITY"] ?? env["DAGU_WORKER_MAX_ACTIVE_RUNS"] ?? "";
-  return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : Math.max(2, navigator.hardwareConcurrency);
+  const names = ["DAGU_RUNNER_CAPACITY", "DAGU_WORKER_MAX_ACTIVE_RUNS"];
+  const name = names.find((name) => (env[name]?.trim() ?? "") !== "");
+  if (name === undefined) return Math.max(2, navigator.hardwareConcurrency);
+  const text = env[name]?.trim() ?? "";
+  if (!/^([1-9]\d{0,2}|1000)$/.test(text)) {
+    throw new UserError(`${name} (--capacity) must be a number of runs, 1 to 1000, got "${text}"`);
+  }
+  return Number(text);
 }

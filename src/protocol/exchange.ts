@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { Clock } from "../run/ports.ts";
 import { parseJson } from "../workflow/json.ts";
 import { ErrorReply, type ProtocolErrorCode } from "./messages.ts";
+import { reasonOf } from "./reason.ts";
 
 export type Fetch = (request: Request) => Promise<Response>;
 
@@ -61,7 +62,7 @@ export async function exchange(
     void answer.then((late) => late.body?.cancel(), () => {});
     return failedBy(outer, `no answer within ${timeoutMs} ms`);
   } catch (error) {
-    return failedBy(outer, error instanceof Error ? error.message : String(error));
+    return failedBy(outer, reasonOf(error));
   } finally {
     outer.removeEventListener("abort", follow);
     done.abort();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Command, writeBytes } from "../../../src/cli/command.ts";
-import { dagu } from "../../support/dagu.ts";
+import { dagu, freePort } from "../../support/dagu.ts";
 
 const BYTES = new TextEncoder().encode("abcdef");
 
@@ -100,6 +100,16 @@ Deno.test("C-01 what the environment and the flags of a service say wrongly is n
       /^dagu worker: the label "=x" has no name/,
     ],
     [
+      ["worker", "--url", "http://h", "--token", "t", "--capacity", "-5"],
+      {},
+      /^dagu worker: .*--capacity/,
+    ],
+    [
+      ["worker", "--url", "http://h", "--token", "t"],
+      { DAGU_WORKER_MAX_ACTIVE_RUNS: "many" },
+      /^dagu worker: DAGU_WORKER_MAX_ACTIVE_RUNS \(--capacity\) must be a number of runs, 1 to 1000, got "many"/,
+    ],
+    [
       ["status", "x", "--server", "ftp://host"],
       {},
       /^dagu status: "ftp:\/\/host" is not a URL; use --server/,
@@ -120,4 +130,7 @@ Deno.test("C-01 a server that cannot be reached is exit code 69", async () => {
   const { code, stderr } = await dagu({ args, env: {} });
   assert.equal(code, 69, stderr);
   assert.match(stderr, /^dagu status: no answer from http:\/\/127\.0\.0\.1:9/);
+  const url = `http://127.0.0.1:${freePort()}`;
+  const refused = await dagu({ args: ["status", "x", "--server", url], env: {} });
+  assert.match(refused.stderr, /no answer from .*: .*Connection refused/, "the cause is told");
 });
