@@ -20,6 +20,7 @@ import { usesArtifacts } from "../workflow/artifacts.ts";
 import type { Workflow } from "../workflow/workflow.ts";
 import { filterHostEnv, withoutServiceEnv } from "./actions/environment.ts";
 import { fetchArtifacts, keepingJournal } from "./artifacts.ts";
+import { brokenBy, describe } from "./broken.ts";
 import { newChecks } from "./checks.ts";
 import { type ChildrenPorts, newChildren } from "./children.ts";
 import type { Engine } from "./containers/engine.ts";
@@ -260,10 +261,7 @@ async function perform(
       control.result = await run(host, grant, opened, control);
     }
   } catch (error) {
-    const id = host.ids.uuid();
-    host.log.error("run core broke", { id, attempt: grant.attemptId, error: describe(error) });
-    const message = `internal error ${id} of the runner`;
-    control.lost ??= { code: "INTERNAL", message, remedy: "the runner's log has the cause under this id" };
+    control.lost ??= brokenBy(host, grant.attemptId, error);
   }
   if (spool.isComplete || control.isFenced) return;
   const error = control.lost ?? { code: "INTERNAL", message: "the run ended without a result", remedy: "" };
@@ -390,8 +388,4 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
   } finally {
     await host.disk.remove(secretFiles.dir);
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import type { Failure } from "../run/failure.ts";
 import type { Journal } from "../run/ports.ts";
+import { spoolFailure } from "./broken.ts";
 import type { Spool } from "./spool.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -22,11 +23,7 @@ export function guardedJournal(spool: Spool, control: Ending): Journal {
       // Until it knows of the beginning, the control plane may give the run to somebody else (LO-06).
       if (body.type === "attempt.started") await control.uplink?.begun(control.stop.signal);
       if (spool.brokenBy === null || spool.isComplete) return;
-      control.lost = {
-        code: "SPOOL_FAILED",
-        message: `the runner cannot write the run's events: ${spool.brokenBy}`,
-        remedy: "make room on the runner's state folder",
-      };
+      control.lost = spoolFailure(`the run's events: ${spool.brokenBy}`);
       control.endAtOnce();
     },
     log: (step, stream, bytes) => control.isFenced ? Promise.resolve() : spool.log(step, stream, bytes),

@@ -159,9 +159,11 @@ async function open(
     const known = streamsOf(step).find((one) => one.stream === stream && !one.isEnded);
     if (known !== undefined) return known;
     const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
-    list ??= disk.openAppend(join(folder, "streams.jsonl"));
-    writeLine(list, JSON.stringify({ file: name, step, stream }));
-    const file = newStreamFile(disk, join(folder, name), step, stream);
+    const file = onDisk(() => {
+      list ??= disk.openAppend(join(folder, "streams.jsonl"));
+      writeLine(list, JSON.stringify({ file: name, step, stream }));
+      return newStreamFile(disk, join(folder, name), step, stream);
+    });
     streams.push(file);
     byStep.set(step, [...streamsOf(step), file]);
     return file;
@@ -252,6 +254,17 @@ async function open(
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The disk does not take what has to be on it. */
+export class SpoolError extends Error {}
+
+function onDisk<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new SpoolError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** A line that was cut short by a crash must not swallow this one. */

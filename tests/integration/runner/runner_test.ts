@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { systemIds } from "../../../src/runner/clock.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
 import { machineDisk } from "../../../src/runner/disk.ts";
+import { thisMachine } from "../../../src/runner/machine.ts";
 import { newSpool } from "../../../src/runner/spool.ts";
 import { FAKE_RUNNER_ID } from "../../support/fake-control-plane.ts";
 import { digestOf, newGrant, openRunnerBench, type RunnerBench } from "../../support/runner-bench.ts";
@@ -349,4 +350,25 @@ Deno.test("5.11 a state folder that was restored takes its runner's place again"
   third.runner.drain();
   await third.end;
   assert.deepEqual([...new Set(boots)], ["42"]);
+});
+
+Deno.test("SP-03 a disk on which no log can be begun is told as that, and is no mistake of ours", async () => {
+  await using bench = await openRunnerBench();
+  const disk = machineDisk();
+  const full = {
+    ...disk,
+    openAppend: (path: string) => {
+      if (path.endsWith("streams.jsonl")) throw new Error("No space left on device (os error 28)");
+      return disk.openAppend(path);
+    },
+  };
+  bench.plane.grants.push(await newGrant(HELLO));
+  assert.equal(await bench.start({ once: true, machine: { ...thisMachine(), disk: full } }).end, "drained");
+  const end = bench.plane.events.find((event) => event.type === "attempt.finished");
+  assert.deepEqual(end?.data?.["error"], {
+    code: "SPOOL_FAILED",
+    message: "the runner cannot write the logs of a step: No space left on device (os error 28)",
+    remedy: "make room on the runner's state folder",
+  });
+  assert.equal(bench.logLines.some((line) => line.startsWith("error")), false, bench.logLines.join("\n"));
 });
