@@ -123,7 +123,7 @@ Deno.test("AP-04 a form that is none is its sender's mistake, and no form is lar
     201,
   );
   const pages = routesOf(server).filter(({ method, path }) =>
-    method === "POST" && /^\/(?!api|runner|internal|hooks|logout|runs\/1\/1\/(stop|retry))/.test(path)
+    method === "POST" && /^\/(?!api|runner|internal|hooks|logout|runs\/1\/1\/(stop|retry|again))/.test(path)
   );
   assert.ok(pages.length >= 7, pages.map(({ path }) => path).join(" "));
   for (const { path } of pages) {
