@@ -185,3 +185,37 @@ accept("C-03 a flag and its value stand in one word or in two; a switch takes tr
     err: ['got "succeeded,gone"', "partially_succeeded"],
   },
 ]);
+const ELSEWHERE = "worker_selector: {zone: far}\nsteps: [{id: a, run: 'echo hi'}]";
+accept(
+  "R-38 8.4 what asks for another runner is refused by every command that would wait for one",
+  ELSEWHERE,
+  [
+    { args: ["start", "w.yaml"], code: 1, err: ["worker_selector asks for zone=far"] },
+    {
+      args: ["exec", "--worker-label", "zone=far", "--", "true"],
+      code: 1,
+      err: ["worker_selector asks for zone=far"],
+    },
+    { args: ["enqueue", "w.yaml", "--run-id", "far1"] },
+    { args: ["dequeue", "w", "--dag-run", "w:far1"] },
+    { args: ["restart", "w", "--run-id", "far1"], code: 1, err: ["worker_selector asks for zone=far"] },
+    {
+      args: ["start", "w.yaml", "--from-run-id", "far1"],
+      code: 1,
+      err: ["worker_selector asks for zone=far"],
+    },
+    { args: ["exec", "--worker-label", "zone=far", "--", "true"], env: { DAGU_RUNNER_LABELS: "zone=far" } },
+  ],
+);
+accept("CM-03 exec gives a shell the text as it is, and shows it so where it can", ONE, [
+  {
+    args: ["exec", "--shell", "sh", "--name", "shown", "--", 'X=a; echo $X "$0" ${X} ${params.p:-}$((1+1))'],
+    code: 1,
+    err: ["ad substitution"],
+  },
+  {
+    args: ["exec", "--shell", "sh", "--name", "shown", "--", "X=a; echo $X ${X}b $((1+1)) \\$X"],
+    out: ["a ab 2 $X\n"],
+  },
+  { args: ["exec", "--shell", "sh", "--name", "shown", "--", "X=a; echo $X"], out: ["    X=a; echo $X\n"] },
+]);

@@ -7,6 +7,7 @@ import { type Command, type Context, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { Started } from "../run-json.ts";
+import { readLabels } from "../runner-labels.ts";
 import { isElsewhere } from "./definitions.ts";
 import { readFacts } from "./submission.ts";
 
@@ -45,7 +46,8 @@ export const command: Command = {
     await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector): Promise<RunName> => {
-      const answer = await connection.api.post("/dag-runs", { spec, ...facts, workerSelector });
+      const own = connection.plane === null ? {} : { runnerLabels: readLabels(context.env) };
+      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...own, workerSelector });
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };
     }, isQuiet);
@@ -65,8 +67,11 @@ function toWorkflow(context: Context): Record<string, unknown> {
     flags.texts("worker-label").map((word) => readPair("worker-label", word)),
   );
   const step = shell === null
-    ? { action: "exec", with: { command: verbatim(program), args: words.slice(1).map(verbatim) } }
-    : { run: verbatim(words.join(" ")) };
+    ? {
+      action: "exec",
+      with: { command: verbatim(program), args: words.slice(1).map((word) => verbatim(word)) },
+    }
+    : { run: verbatim(words.join(" "), READ_BEFORE_SHELL) };
   return {
     name: flags.text("name") ?? defaultName(program),
     consts: [{ dollar: "$" }, { backslash: "\\" }],
@@ -82,10 +87,16 @@ function toWorkflow(context: Context): Record<string, unknown> {
   };
 }
 
+/** Of what a shell is given, only references and positional parameters mean something to us (2.6, P-14). */
+const READ_BEFORE_SHELL = /\\*\$(?=[{1-9])/g;
+const READ_ANYWHERE = /\\*\$/g;
+
 /** What looks like a reference in a word of the command line is none: inserted text is not looked at again (V-19). */
-function verbatim(text: string): string {
-  if (!text.includes("$")) return text;
-  return text.replace(/[$\\]/g, (sign) => sign === "$" ? "${consts.dollar}" : "${consts.backslash}");
+function verbatim(text: string, read = READ_ANYWHERE): string {
+  return text.replace(
+    read,
+    (signs) => signs.replace(/./g, (sign) => sign === "$" ? "${consts.dollar}" : "${consts.backslash}"),
+  );
 }
 
 /** null: it is up to the server, whose machines have other folders. */

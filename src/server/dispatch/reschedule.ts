@@ -31,6 +31,8 @@ export interface RescheduleChanges {
   readonly needsSlot?: boolean;
   readonly queue?: string;
   readonly priority?: number;
+  /** Of the runner that alone is to take it. */
+  readonly runnerLabels?: Readonly<Record<string, string>>;
 }
 
 export async function rescheduleRun(ports: ServerPorts, request: RescheduleRequest): Promise<Started> {
@@ -59,6 +61,7 @@ export async function rescheduleRun(ports: ServerPorts, request: RescheduleReque
     trust: run.trust,
     sourceDir: run.sourceDir,
     defaultDir: changes.defaultDir ?? run.defaultDir,
+    ...(changes.runnerLabels === undefined ? {} : { runnerLabels: changes.runnerLabels }),
   });
 }
 

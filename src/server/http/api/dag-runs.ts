@@ -214,7 +214,7 @@ async function startInline(
 }
 
 function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChanges {
-  const { dagName, defaultWorkingDir, queue, priority, enqueue, scheduleTime } = body;
+  const { dagName, defaultWorkingDir, queue, priority, enqueue, scheduleTime, runnerLabels } = body;
   return {
     triggerType: body.triggerType,
     labels: body.labels ?? [],
@@ -224,6 +224,7 @@ function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChange
     ...(priority === undefined ? {} : { priority }),
     ...(enqueue === undefined ? {} : { needsSlot: enqueue }),
     ...(scheduleTime === undefined ? {} : { scheduleTime: new Date(scheduleTime) }),
+    ...(runnerLabels === undefined ? {} : { runnerLabels }),
   };
 }
 
