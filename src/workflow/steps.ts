@@ -80,6 +80,12 @@ export interface StepPlace {
 function newStep(step: WrittenStep, name: string, depends: readonly string[], place: StepPlace): Step {
   const { written, path, findings } = place;
   warnOnDeprecated(step, path, findings);
+  if (step.written.has("dependencies")) {
+    findings.warn(
+      [...path, "dependencies"],
+      "dependencies has no effect: this version sends no files to other runners; fetch them in a step",
+    );
+  }
   if (step.outputs.length > 0 && step.id === null) {
     findings.report([...path, "outputs"], "a step with outputs must define id", "add id: NAME");
   }

@@ -301,3 +301,14 @@ Deno.test("F-04 validate refuses a name in the entry document, start accepts it"
   );
   assert.equal(parseWorkflow(yaml, "load").workflow?.name, "mine");
 });
+
+Deno.test("4.21 files for other runners have no effect yet, and validation says so", () => {
+  const text = "steps: [{id: a, action: dag.run, with: {dag: kid}, dependencies: [data/**]}]\n---\n" +
+    "name: kid\nsteps: [{run: x}]\n";
+  const { workflow, problems } = parseWorkflow(text, "validate");
+  assert.ok(workflow);
+  assert.deepEqual(problems.map(({ severity, path }) => [severity, path]), [[
+    "warning",
+    "steps[0].dependencies",
+  ]]);
+});
