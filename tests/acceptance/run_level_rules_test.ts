@@ -187,7 +187,7 @@ accept(
       check: ({ stdout }) =>
         assert.deepEqual(JSON.parse(stdout)[0].labels.toSorted(), ["a", "b", "env=prod", "x=y"]),
     },
-    { args: [...START, "--labels", "-x=1"], code: 1, err: ['label the text "-x=1" is invalid'] },
+    { args: [...START, "--labels", "-x=1"], code: 1, err: ['label "-x=1" is invalid'] },
   ],
 );
 accept("R-40 a locked run id", "run_config: {disable_run_id_edit: true}\nsteps: [{id: a, run: 'true'}]", [
