@@ -376,10 +376,8 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     mask,
     logsOf: (step) => spool.logsOf(step),
   });
-  const ports = {
-    ...{ clock: host.clock, journal, actions, checks, children, surroundings, mails },
-    conceal: mask.text,
-  };
+  const { clock } = host;
+  const ports = { clock, journal, actions, checks, children, surroundings, mails, conceal: mask.text };
   const located = workflow.workingDir !== null || grant.run.defaultDir === ""
     ? workflow
     : { ...workflow, workingDir: grant.run.defaultDir };

@@ -77,89 +77,22 @@ export async function signatureProblem(
   return brought ?? (signed.allow.params === "declared" ? paramsProblem(params, workflow) : null);
 }
 
-/** Variables by which shells, linkers, interpreters and tools are made to execute something else than what they are asked for. */
-const CODE_FAMILIES = [
-  ...[
-    "LD_",
-    "DYLD_",
-    "GLIBC_",
-    "BASH_FUNC_",
-    "GIT_",
-    "SSH_",
-    "SUDO_",
-    "RSYNC_",
-    "PYTHON",
-    "PERL",
-    "RUBY",
-    "GEM_",
-  ],
-  ...[
-    "BUNDLE_",
-    "NODE_",
-    "DENO_",
-    "BUN_",
-    "PHP_",
-    "LUA_",
-    "JAVA_",
-    "_JAVA_",
-    "JDK_",
-    "MAVEN_",
-    "GRADLE_",
-    "NPM_",
-  ],
-  ...[
-    "npm_",
-    "YARN_",
-    "CARGO_",
-    "RUSTC_",
-    "TAR_",
-    "OPENSSL_",
-    "XDG_",
-    "AWS_",
-    "DOCKER_",
-    "HELM_",
-    "ANSIBLE_",
-    "TF_",
-  ],
-];
-const CODE_NAMES = new Set([
-  ...[
-    "PATH",
-    "HOME",
-    "ENV",
-    "SHELL",
-    "BASH_ENV",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "PS4",
-    "IFS",
-    "CDPATH",
-    "PROMPT_COMMAND",
-  ],
-  ...[
-    "ZDOTDIR",
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "MANPAGER",
-    "BROWSER",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "GCONV_PATH",
-    "WGETRC",
-  ],
-  ...[
-    "CURL_HOME",
-    "KUBECONFIG",
-    "MAKEFLAGS",
-    "MAKEFILES",
-    "GOFLAGS",
-    "GOROOT",
-    "GOPATH",
-    "RUSTFLAGS",
-    "PHPRC",
-  ],
-]);
+/**
+ * Variables by which shells, linkers, interpreters and tools are made to execute something else than what they are asked for:
+ * beginnings of names, and names.
+ */
+const CODE_FAMILIES = (
+  "LD_ DYLD_ GLIBC_ BASH_FUNC_ GIT_ SSH_ SUDO_ RSYNC_ PYTHON PERL RUBY GEM_ BUNDLE_ NODE_ DENO_ " +
+  "BUN_ PHP_ LUA_ JAVA_ _JAVA_ JDK_ MAVEN_ GRADLE_ NPM_ npm_ YARN_ CARGO_ RUSTC_ TAR_ OPENSSL_ XDG_ " +
+  "AWS_ DOCKER_ HELM_ ANSIBLE_ TF_"
+).split(" ");
+const CODE_NAMES = new Set(
+  (
+    "PATH HOME ENV SHELL BASH_ENV SHELLOPTS BASHOPTS PS4 IFS CDPATH PROMPT_COMMAND ZDOTDIR EDITOR " +
+    "VISUAL PAGER MANPAGER BROWSER LESSOPEN LESSCLOSE GCONV_PATH WGETRC CURL_HOME KUBECONFIG " +
+    "MAKEFLAGS MAKEFILES GOFLAGS GOROOT GOPATH RUSTFLAGS PHPRC"
+  ).split(" "),
+);
 const TRIGGER_INPUTS: readonly string[] = ["WEBHOOK_PAYLOAD", "WEBHOOK_HEADERS"];
 
 /** What comes beside the definition is not signed: none of it may become code (SG-06). */
