@@ -1,7 +1,8 @@
 /** Who executes a run that a step of another run starts and waits for. */
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
-import { listRunners } from "../store/runners.ts";
+import type { Executor } from "../store/db.ts";
+import { type ListedRunner, listRunners } from "../store/runners.ts";
 import { getRunById, type RunRow } from "../store/runs.ts";
 import { OWN_MARK } from "./retry.ts";
 import { lackingLabels, readSelector, unselectedLabels } from "./selector.ts";
@@ -32,18 +33,44 @@ export async function takerOf(
   if (Object.keys(selector).length === 0) return { kind: "caller" };
   const root = parent.rootId === null ? parent : await getRunById(ports.db, parent.rootId);
   if (root === null || readSelector(root)[OWN_MARK] === undefined) return { kind: "somebody" };
-  const runners = (await listRunners(ports.db)).map(({ labels, ...runner }) => ({
+  const runners = await readRunners(ports.db);
+  const isCaller = runners.some(({ id, labels }) => id === callerId && has(labels, selector));
+  if (isCaller) return { kind: "caller" };
+  return takes(runners, selector, ports.clock.now())
+    ? { kind: "somebody" }
+    : { kind: "nobody", labels: lackingLabels(selector, {}) };
+}
+
+/** Whether a runner is there that may claim what asks for these labels. */
+export async function hasTaker(
+  db: Executor,
+  selector: Readonly<Record<string, string>>,
+  now: number,
+): Promise<boolean> {
+  return takes(await readRunners(db), selector, now);
+}
+
+type Runner = Omit<ListedRunner, "labels"> & { readonly labels: Readonly<Record<string, string>> };
+
+async function readRunners(db: Executor): Promise<readonly Runner[]> {
+  return (await listRunners(db)).map(({ labels, ...runner }) => ({
     ...runner,
     labels: v.parse(Labels, labels),
   }));
-  const has = (labels: Readonly<Record<string, string>>): boolean =>
-    lackingLabels(selector, labels).length === 0;
-  if (runners.some(({ id, labels }) => id === callerId && has(labels))) return { kind: "caller" };
-  const now = ports.clock.now();
-  const isTaken = runners.some(({ state, lastSeenAt, labels }) =>
-    state === "active" && now - (lastSeenAt?.getTime() ?? 0) <= SILENT_MS && has(labels) &&
+}
+
+function has(labels: Runner["labels"], selector: Readonly<Record<string, string>>): boolean {
+  return lackingLabels(selector, labels).length === 0;
+}
+
+function takes(
+  runners: readonly Runner[],
+  selector: Readonly<Record<string, string>>,
+  now: number,
+): boolean {
+  return runners.some(({ state, lastSeenAt, labels }) =>
+    state === "active" && now - (lastSeenAt?.getTime() ?? 0) <= SILENT_MS && has(labels, selector) &&
     // Another start's runner takes that one's run and no other.
     unselectedLabels(selector, labels).length === 0
   );
-  return isTaken ? { kind: "somebody" } : { kind: "nobody", labels: lackingLabels(selector, {}) };
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { RunEventBody } from "../../../src/run/event.ts";
 import { approveStep, completeTask, pushBackStep } from "../../../src/server/dispatch/human-tasks.ts";
+import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { reportLog } from "../../../src/server/dispatch/logs.ts";
 import { runnerToken } from "../../../src/server/dispatch/runner-token.ts";
 import { listEvents } from "../../../src/server/store/events.ts";
@@ -178,3 +179,40 @@ onEveryDatabase(
     assert.ok((await approveStep(ports, ask(run, "a"), {})).ok === false, "nobody waits any more");
   },
 );
+
+const HANDLED = `${SPEC}handler_on: {abort: {run: "true"}}\n`;
+const SILENCE_MS = 80_000;
+for (
+  const [title, text, silentMs, word] of [
+    ["its handlers are for a runner that is there", HANDLED, 0, "queued"],
+    ["it ends at once where no runner is", HANDLED, SILENCE_MS, "aborted"],
+    ["it ends at once without handlers", SPEC, 0, "aborted"],
+  ] as const
+) {
+  onEveryDatabase(`R-20 a waiting run that is stopped: ${title}`, async (bench) => {
+    const { ports, settings } = bench;
+    const run = await queueRun(bench, { definition: { text, name: null } });
+    const runner = await addRunner(bench);
+    const grant = await claimOne(bench, runner);
+    await tell(bench, runner, grant, 1, [...REVIEWING, good("slow"), {
+      type: "attempt.waiting",
+      data: { steps: ["review", "ask"] },
+    }]);
+    await bench.time.advance(silentMs);
+    assert.deepEqual(await stopRun(ports, settings, run, "ann", false), { ok: true });
+    assert.equal((await readRun(bench, run.id)).word, word);
+    assert.deepEqual((await stepsOf(bench, run)).slice(0, 5), [
+      "draft succeeded",
+      "review aborted",
+      "ask aborted",
+      "slow succeeded",
+      "last not_started",
+    ]);
+    if (word === "aborted") return;
+    const next = await claimOne(bench, runner);
+    assert.deepEqual(
+      next.resume?.filter(({ status }) => status === "aborted").map(({ failure }) => failure?.message),
+      ["stopped by ann", "stopped by ann"],
+    );
+  });
+}
