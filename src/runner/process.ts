@@ -118,9 +118,11 @@ function lookUp(name: string, path: string, cwd: string): Program {
     };
   }
   const where = name.startsWith("/")
-    ? "does not exist"
-    : `was not found ${name.includes("/") ? `in ${cwd}` : `on PATH ${path === "" ? "(empty)" : path}`}`;
-  return { kind: "not_started", reason: "not_found", message: `program "${name}" ${where}` };
+    ? ""
+    : name.includes("/")
+    ? ` in ${cwd}`
+    : ` on PATH ${path === "" ? "(empty)" : path}`;
+  return { kind: "not_started", reason: "not_found", message: `program "${name}" was not found${where}` };
 }
 
 function start(path: string, request: ProcessRequest, token: string): Deno.ChildProcess | ProcessEnd {
