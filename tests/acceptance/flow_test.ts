@@ -166,7 +166,7 @@ accept(
 );
 
 accept(
-  "T-72 retry keeps good results",
+  "T-72 AT-04 RT-07 retry keeps good results",
   `steps:
   - {id: a, run: "echo a >> @W/log; echo va", output: VA}
   - {id: b, depends: a, run: "echo b >> @W/log; test -e @W/ok; echo $VA > @W/o"}

@@ -185,7 +185,7 @@ accept(
 );
 
 accept(
-  "R-03, R-02 delay and a limit of steps",
+  "R-03, R-02, TO-04 delay and a limit of steps",
   `max_active_steps: 1
 steps:
   - {id: a, run: "echo a >> @W/o; sleep 0.2; echo A >> @W/o"}

@@ -36,7 +36,7 @@ function refusal({ code, stderr }: DaguResult): string {
   return /\(signature_invalid\): (.*)/.exec(stderr)?.[1] ?? stderr;
 }
 
-Deno.test("SG-02 SG-03 what is signed is executed; unsigned, changed or expired it is declined", async () => {
+Deno.test("SG-02 SG-03 RD-08 what is signed is executed; unsigned, changed or expired it is declined", async () => {
   await using on = await openCase();
   assert.equal(refusal(await on.call("start", "deploy.yaml")), "the definition is not signed");
   const signed = await on.call("sign", "deploy.yaml", "--key", "key.jwk");

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import type { Executor } from "../store/db.ts";
-import { type ListedRunner, listRunners } from "../store/runners.ts";
+import { type ListedRunner, listRunners, SILENT_MS } from "../store/runners.ts";
 import { getRunById, type RunRow } from "../store/runs.ts";
 import { OWN_MARK } from "./retry.ts";
 import { lackingLabels, readSelector, unselectedLabels } from "./selector.ts";
@@ -15,8 +15,6 @@ export type Taker =
   /** `labels`: what it asks for. */
   | { readonly kind: "nobody"; readonly labels: readonly string[] };
 
-/** What has been silent for so long is not counted on (LO-08). */
-const SILENT_MS = 75_000;
 const Labels = v.record(v.string(), v.string());
 
 /**

@@ -5,6 +5,7 @@ import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./
 import { FENCE_EPOCH } from "./fences.ts";
 import { PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
 import { takeFromRates } from "./queue-rates.ts";
+import { SILENT_MS } from "./runners.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
@@ -97,6 +98,7 @@ export async function lockCandidates(
   const isAny = ([, value]: [string, string]): boolean => value === "*";
   const keysOf = (list: readonly [string, string][]): string => JSON.stringify(list.map(([key]) => key));
   const { runId } = wanted;
+  const heardAfter = new Date(wanted.now.getTime() - SILENT_MS);
   return await queryTogether<Candidate>(
     tx,
     sql`
@@ -135,7 +137,7 @@ export async function lockCandidates(
           select 1 from runners o join runners_live l on l.runner_id = o.id
           where o.state = 'active' and not o.held and o.id <> all(q.excluded)
             and ${IS_FOR_OTHER}
-            and l.last_seen_at > ${wanted.now.toISOString()}::timestamptz - interval '75 seconds'))
+            and l.last_seen_at > ${heardAfter.toISOString()}::timestamptz))
       order by q.rank, q.run_id
       limit ${wanted.limit}
       for update of q skip locked for no key update of r skip locked) l

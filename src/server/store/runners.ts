@@ -5,6 +5,9 @@ import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
 import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
+/** What has been silent for so long is not counted on: five heartbeats (LO-08). */
+export const SILENT_MS = 75_000;
+
 export type RunnerRow = typeof runners.$inferSelect;
 
 export async function insertRegistrationToken(

@@ -372,3 +372,39 @@ Deno.test("SP-03 a disk on which no log can be begun is told as that, and is no 
   });
   assert.equal(bench.logLines.some((line) => line.startsWith("error")), false, bench.logLines.join("\n"));
 });
+
+/** What kind of call it is, and of which attempt. */
+function kindOf(path: string): string {
+  const [, attempt = "", what = ""] = /\/attempts\/([^/]+)\/(\w+)/.exec(path) ?? [];
+  return what === "" ? path.replace(/^.*\//, "") : `${what} of ${attempt}`;
+}
+
+Deno.test("RP-08 a runner asks for little at a time: a claim, a heartbeat, and of each attempt an event call and two of logs", async () => {
+  await using bench = await openRunnerBench();
+  const work = "for i in 1 2 3 4 5; do echo $i; echo $i >&2; sleep 0.05; done";
+  const steps = ["a", "b", "c"].map((id) => `  - {id: ${id}, run: "${work}"}\n`).join("");
+  bench.plane.grants.push(await newGrant(`steps:\n${steps}`));
+  const under = new Map<string, number>();
+  const most = new Map<string, number>();
+  const counting: typeof bench.plane.fetch = async (request) => {
+    const kind = kindOf(new URL(request.url).pathname);
+    const now = (under.get(kind) ?? 0) + 1;
+    under.set(kind, now);
+    most.set(kind, Math.max(most.get(kind) ?? 0, now));
+    await systemClock().sleep(20);
+    try {
+      return await bench.plane.fetch(request);
+    } finally {
+      under.set(kind, (under.get(kind) ?? 1) - 1);
+    }
+  };
+  const { runner, end } = bench.start({ fetch: counting });
+  await bench.told("attempt.finished");
+  runner.drain();
+  assert.equal(await end, "drained");
+  const kinds = [...most.keys()];
+  assert.ok(kinds.some((kind) => kind.startsWith("logs of")), kinds.join(", "));
+  for (const [kind, count] of most) {
+    assert.ok(count <= (kind.startsWith("logs of") ? 2 : 1), `${count} calls at once: ${kind}`);
+  }
+});

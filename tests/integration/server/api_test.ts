@@ -103,7 +103,7 @@ onEveryServer("AP-50 runs page by page, each once, newest first", async (server)
 });
 
 onEveryServer(
-  "AP-26 a wrong definition is answered with its problems and changes nothing",
+  "AP-26 TX-11 a wrong definition is answered with its problems and changes nothing",
   async (server) => {
     await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name: "d", spec: SPEC } }), 201);
     const wrong = await server.request("PUT", "/api/v1/dags/d/spec", {

@@ -68,7 +68,7 @@ onEveryServer("1.8 a workflow that is gone is 404, an id that is taken 409", asy
   await bodyOf(await send("{}"), 404);
 });
 
-onEveryServer("WH-54 sixty-four copies of one delivery at once make one run", async (server) => {
+onEveryServer("WH-53 WH-54 TX-01 sixty-four copies of one delivery at once make one run", async (server) => {
   const headers = { ...await addWebhook(server), "Idempotency-Key": "k-1" };
   const answers = await Promise.all(
     Array.from(

@@ -71,7 +71,7 @@ function start(seq: number): Record<string, unknown>[] {
   ];
 }
 
-onEveryServer("M1-M12 a runner takes a webhook's run to its end over HTTP", async (server) => {
+onEveryServer("M1-M12 RD-01 RD-02 a runner takes a webhook's run to its end over HTTP", async (server) => {
   const dagRunId = await fire(server, "build", '{"greeting":"héllo"}');
   const runner = await register(server);
   const claimId = crypto.randomUUID();

@@ -68,7 +68,7 @@ async function isGood(server: TestServer, token: string): Promise<boolean> {
 }
 
 onEveryClock(
-  "M2 the old token lives for an hour, or for five minutes once the new one was used",
+  "M2 TX-12 the old token lives for an hour, or for five minutes once the new one was used",
   async ({ server, advance }) => {
     const [one, two] = [await register(server), await register(server)];
     const next = String((await rotate(server, one.token))["runnerToken"]);

@@ -81,7 +81,7 @@ onEveryServer("RP-03 every answer tells the time and the versions that are spoke
 });
 
 onEveryServer(
-  "RP-06 a path that is none and a fault of ours are told in the protocol's words",
+  "RP-01 RP-06 a path that is none and a fault of ours are told in the protocol's words",
   async (server) => {
     const runner = await openHandRunner(server);
     const { message: _message, ...nowhere } = await bodyOf(await runner.get("/nowhere"), 404);

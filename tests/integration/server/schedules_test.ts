@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { tick } from "../../../src/server/tick/tick.ts";
 import { newFakeClock } from "../../support/fake-clock.ts";
 import { DATABASE_KINDS, openTestDatabase } from "../../support/database.ts";
+import { openHandRunner } from "../../support/runner-client.ts";
 import { bodyOf, newTestPorts, newTestServer, type TestServer } from "../../support/server.ts";
 
 interface Bench extends AsyncDisposable {
@@ -67,20 +68,23 @@ onEveryDatabase(
   },
 );
 
-onEveryDatabase("R-27 CR-11 a slot makes one run, however many ticks look at it", async (bench) => {
-  await bench.save(HOURLY);
-  await bench.tickAt("08:31:00");
-  assert.deepEqual([await bench.runs(), await bench.nextRun()], [[], `${DAY}T09:00:00.000Z`]);
-  await bench.tickAt("08:59:59");
-  assert.deepEqual(await bench.runs(), []);
-  await bench.tickAt("09:00:07");
-  const [run = "", ...others] = await bench.runs();
-  assert.match(run, /^sched-[0-9a-f]{12}-20260402T090000 queued$/);
-  assert.deepEqual(others, []);
-  await Promise.all([bench.tickAt("09:00:20"), bench.tickAt("09:00:20"), bench.tickAt("09:01:00")]);
-  assert.equal((await bench.runs()).length, 1);
-  assert.equal(await bench.nextRun(), `${DAY}T10:00:00.000Z`);
-});
+onEveryDatabase(
+  "R-27 CR-11 QU-03 TX-10 a slot makes one run, however many ticks look at it",
+  async (bench) => {
+    await bench.save(HOURLY);
+    await bench.tickAt("08:31:00");
+    assert.deepEqual([await bench.runs(), await bench.nextRun()], [[], `${DAY}T09:00:00.000Z`]);
+    await bench.tickAt("08:59:59");
+    assert.deepEqual(await bench.runs(), []);
+    await bench.tickAt("09:00:07");
+    const [run = "", ...others] = await bench.runs();
+    assert.match(run, /^sched-[0-9a-f]{12}-20260402T090000 queued$/);
+    assert.deepEqual(others, []);
+    await Promise.all([bench.tickAt("09:00:20"), bench.tickAt("09:00:20"), bench.tickAt("09:01:00")]);
+    assert.equal((await bench.runs()).length, 1);
+    assert.equal(await bench.nextRun(), `${DAY}T10:00:00.000Z`);
+  },
+);
 
 onEveryDatabase("R-05 X-02 the run knows its slot and who started it", async (bench) => {
   await bench.save(HOURLY);
@@ -177,3 +181,15 @@ onEveryDatabase(
     assert.deepEqual(await bench.runs(), []);
   },
 );
+
+onEveryDatabase("TO-04 CR-10 what a restart schedule starts waits for restart_wait_sec", async (bench) => {
+  await bench.save('schedule: {restart: "0 9 * * *"}\nrestart_wait_sec: 45');
+  await bench.tickAt("09:00:00");
+  const [run = "", ...others] = await bench.runs();
+  assert.deepEqual([run.split(" ")[1], others], ["queued", []]);
+  const runner = await openHandRunner(bench.server);
+  await bench.tickAt("09:00:44");
+  assert.deepEqual(await runner.claim(), []);
+  await bench.tickAt("09:00:45");
+  assert.deepEqual((await runner.claim()).map((grant) => `${grant.run.dagRunId} queued`), [run]);
+});

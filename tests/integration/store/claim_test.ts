@@ -12,7 +12,7 @@ import {
 } from "../../support/dispatch.ts";
 import { STARTED, SUCCEEDED, tell } from "../../support/dispatch.ts";
 
-onEveryDatabase("CL-06 eight claimers at once take each of 500 runs exactly once", async (bench) => {
+onEveryDatabase("TX-02 CL-06 eight claimers at once take each of 500 runs exactly once", async (bench) => {
   const queued = new Set<string>();
   await Promise.all(Array.from({ length: 500 }, async () => queued.add((await queueRun(bench)).dagRunId)));
   const claimed: string[] = [];
@@ -102,7 +102,7 @@ onEveryDatabase("QU-01 never more runs of a queue at once than it is wide", asyn
   }
 });
 
-onEveryDatabase("QU-01 start ignores the width of the queue", async (bench) => {
+onEveryDatabase("QU-01 QU-02 start ignores the width of the queue", async (bench) => {
   const runner = await addRunner(bench);
   await queueRun(bench, { needsSlot: true });
   await queueRun(bench, { needsSlot: true });
@@ -167,7 +167,7 @@ onEveryDatabase("M1 what a registration token fixes the runner cannot say otherw
   assert.equal((await claimNow(bench, fixed, { labels: { zone: "secret" } })).attempts.length, 0);
 });
 
-onEveryDatabase("CL-06 a waiting claim is woken by a new run, not by its timer", async (bench) => {
+onEveryDatabase("QU-15 CL-06 a waiting claim is woken by a new run, not by its timer", async (bench) => {
   const isWaiting = Promise.withResolvers<void>();
   const isReady = Promise.withResolvers<boolean>();
   const wake: Wake = {

@@ -60,7 +60,7 @@ async function openStarted(bench: DispatchBench) {
 }
 
 onEveryDatabase(
-  "LO-04 a run whose runner is gone fails when lease and grace are over, not before",
+  "LO-04 RD-04 a run whose runner is gone fails when lease and grace are over, not before",
   async (given) => {
     const bench = impatient(given);
     const { run, runner, grant } = await openStarted(bench);

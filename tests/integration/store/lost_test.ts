@@ -60,7 +60,7 @@ async function openHalfDone(bench: DispatchBench, text = TWO_STEPS) {
   return { run, runner, grant };
 }
 
-onEveryDatabase("RT-09 a lost run goes on with another runner, from its last state", async (bench) => {
+onEveryDatabase("RT-09 AT-04 a lost run goes on with another runner, from its last state", async (bench) => {
   const { run, runner, grant } = await openHalfDone(bench);
   assert.deepEqual([grant.leaseMs, grant.graceMs], [60_000, 240_000], "the patience that asks for it");
   await stayUp(bench, LEASE_AND_GRACE_MS);
@@ -211,7 +211,7 @@ onEveryDatabase("RT-09 a sub-run has its parent's patience and is given on like 
 });
 
 onEveryDatabase(
-  "CN-05 INV-17 a stop reaches the runs that its steps wait for, at every depth",
+  "CN-05 INV-17 TX-05 a stop reaches the runs that its steps wait for, at every depth",
   async (bench) => {
     const { run, runner, grant } = await openHalfDone(bench);
     const { ports, settings } = bench;

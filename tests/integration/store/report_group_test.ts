@@ -146,17 +146,20 @@ onEveryDatabase(
   },
 );
 
-onEveryDatabase("RT-02 a run of a group that fails is queued again, beside runs that end", async (bench) => {
-  const runner = await addRunner(bench);
-  const retried = await queueRun(bench, { definition: { text: RETRIED, name: "retried" } });
-  const open = await openAttempts(bench, runner, [...await queueRuns(bench, 3), retried]);
-  const report = newReports(bench.ports);
-  const reports = await Promise.all(
-    open.map(({ grant, run }) =>
-      reportOf(bench, runner, grant, 1, [STARTED, run.id === retried.id ? FAILED : SUCCEEDED])
-    ),
-  );
-  await Promise.all(reports.map((one) => report(one)));
-  const words = await Promise.all(open.map(async ({ run }) => (await readRun(bench, run.id)).word));
-  assert.deepEqual(words, ["succeeded", "succeeded", "succeeded", "queued"]);
-});
+onEveryDatabase(
+  "RT-02 TX-04 a run of a group that fails is queued again, beside runs that end",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const retried = await queueRun(bench, { definition: { text: RETRIED, name: "retried" } });
+    const open = await openAttempts(bench, runner, [...await queueRuns(bench, 3), retried]);
+    const report = newReports(bench.ports);
+    const reports = await Promise.all(
+      open.map(({ grant, run }) =>
+        reportOf(bench, runner, grant, 1, [STARTED, run.id === retried.id ? FAILED : SUCCEEDED])
+      ),
+    );
+    await Promise.all(reports.map((one) => report(one)));
+    const words = await Promise.all(open.map(async ({ run }) => (await readRun(bench, run.id)).word));
+    assert.deepEqual(words, ["succeeded", "succeeded", "succeeded", "queued"]);
+  },
+);

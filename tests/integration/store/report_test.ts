@@ -97,7 +97,7 @@ for (const [name, type, data] of UNREADABLE) {
   });
 }
 
-onEveryDatabase("M6 events sent again, alone or before new ones, are taken once", async (bench) => {
+onEveryDatabase("M6 RD-03 events sent again, alone or before new ones, are taken once", async (bench) => {
   const { run, runner, grant } = await openAttempt(bench);
   await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);
   const again = await tell(bench, runner, grant, 1, [STARTED, STEP_STARTED]);
@@ -138,7 +138,7 @@ onEveryDatabase("M6 another story under a number that was told is a conflict", a
   assert.deepEqual([ended.word, ended.reason], ["failed", "internal"], "nobody would tell its end");
 });
 
-onEveryDatabase("M6 after the end repeats are acknowledged and news are fenced", async (bench) => {
+onEveryDatabase("M6 EV-03 after the end repeats are acknowledged and news are fenced", async (bench) => {
   const { run, runner, grant } = await openAttempt(bench);
   await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED]);
   const again = await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED]);
@@ -303,7 +303,7 @@ onEveryDatabase("AP-66 a line is found where it begins, however it was cut", asy
   }
 });
 
-onEveryDatabase("INV-04 log bytes are taken for a while after the end, then fenced", async (bench) => {
+onEveryDatabase("INV-04 EV-03 log bytes are taken for a while after the end, then fenced", async (bench) => {
   const log = await openLog(bench);
   await tell(bench, log.runner, log.grant, 1, [STARTED, SUCCEEDED]);
   await bench.time.advance(bench.settings.runner.tailWindowMs);

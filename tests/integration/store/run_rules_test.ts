@@ -181,7 +181,7 @@ onEveryDatabase("AT-05 a retry runs the definition that the run was made of", as
 const RETRIED = `retry_policy: {limit: 3, interval_sec: 10, backoff: 2, max_interval_sec: 30}\n${ONE_STEP}`;
 
 onEveryDatabase(
-  "RT-03 RT-04 each automatic retry waits longer, up to its bound, and is counted",
+  "RT-03 RT-04 CL-08 TX-07 each automatic retry waits longer, up to its bound, and is counted",
   async (bench) => {
     const runner = await addRunner(bench);
     const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });

@@ -123,14 +123,14 @@ steps: [{id: a, run: x}]`,
     steps: { a: "aborted", b: "not_started", onAbort: "succeeded" },
   },
   {
-    name: "R-11 run timeout: running steps aborted, the run failed, handlers run",
+    name: "R-11 TO-01 run timeout: running steps aborted, the run failed, handlers run",
     yaml: "timeout_sec: 2\nhandler_on: {failure: {run: x}}\nsteps: [{id: a, run: x}]",
     options: { script: { a: [{ takesMs: 10_000 }] } },
     status: "failed",
     steps: { a: "aborted", onFailure: "succeeded" },
   },
   {
-    name: "S-95 step timeout: failed, not retried, continue_on applies",
+    name: "S-95 TO-01 step timeout: failed, not retried, continue_on applies",
     yaml: `steps:
   - {id: a, run: x, timeout_sec: 2, retry_policy: {limit: 3, interval_sec: 1}, continue_on: failed}
   - {id: b, run: x, depends: a}`,
@@ -157,7 +157,7 @@ for (const { name, yaml, options, status, steps } of cases) {
   });
 }
 
-Deno.test("S-84 retries: limit + 1 tries, waits interval * backoff^n, capped", async () => {
+Deno.test("S-84 RT-01 retries: limit + 1 tries, waits interval * backoff^n, capped", async () => {
   const played = await play(
     "steps: [{id: a, run: x, retry_policy: {limit: 3, interval_sec: 2, backoff: true, max_interval_sec: 5}}]",
     { script: { a: FAIL } },
@@ -168,7 +168,7 @@ Deno.test("S-84 retries: limit + 1 tries, waits interval * backoff^n, capped", a
   assert.equal(played.tookMs, 11_000);
 });
 
-Deno.test("S-85 retry only on the listed exit codes", async () => {
+Deno.test("S-85 RT-01 retry only on the listed exit codes", async () => {
   const yaml = "steps: [{id: a, run: x, retry_policy: {limit: 3, interval_sec: 0, exit_code: [7]}}]";
   assert.equal((await play(yaml, { script: { a: [{ exit: 6 }] } })).started.length, 1);
   assert.equal((await play(yaml, { script: { a: [{ exit: 7 }, { exit: 0 }] } })).started.length, 2);

@@ -17,6 +17,7 @@ import {
   type ListedRunner,
   listRunners,
   type RunnerRow,
+  SILENT_MS,
 } from "../../store/runners.ts";
 import { refused, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
@@ -134,13 +135,12 @@ async function theRunner(ports: ServerPorts, idOrName: string): Promise<RunnerRo
   return runner;
 }
 
-/** Healthy, warning, unhealthy: two missed heartbeats, five (LO-08); a clock that is far from ours is a warning (RP-25). */
+/** Two missed heartbeats are a warning, five unhealthy (LO-08); a clock that is far from ours is a warning (RP-25). */
 const WARNING_MS = 30_000;
-const UNHEALTHY_MS = 75_000;
 
 export function healthOf(row: ListedRunner, now: number): "healthy" | "warning" | "unhealthy" {
   const silentMs = row.lastSeenAt === null ? Number.POSITIVE_INFINITY : now - row.lastSeenAt.getTime();
-  if (silentMs >= UNHEALTHY_MS) return "unhealthy";
+  if (silentMs >= SILENT_MS) return "unhealthy";
   return silentMs >= WARNING_MS || isClockFarOff(row) ? "warning" : "healthy";
 }
 
