@@ -166,3 +166,18 @@ acceptEach(
     [yaml, { code: 1, err: ["outputs cannot be written in a container", "output: NAME"] }] as const
   ),
 );
+contained(
+  "2.3.3 S-95 a time that was spent on waiting for somebody else's container is told as that",
+  `
+steps:
+  - {id: a, container: {exec: no-such-one}, run: "true", timeout_sec: 1, continue_on: failed}
+  - {id: b, action: docker.run, with: {container_name: no-such-two, command: "true"}, timeout_sec: 1, continue_on: failed}
+  - {id: c, run: "true"}
+`,
+  {
+    out: [
+      "(timeout_sec is 1); until then container no-such-one was waited for, which does not run",
+      "(timeout_sec is 1); until then container no-such-two was waited for, which does not run",
+    ],
+  },
+);

@@ -8,7 +8,7 @@ import { newScriptPath } from "../containers/names.ts";
 import { shellCommand } from "../containers/shell.ts";
 import { asRecord } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
-import { ownRequest, type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
+import { notEntered, ownRequest, type PlacedCommand, runInOwn, runInShared } from "./placed.ts";
 import { stopRules, type Work } from "./work.ts";
 
 type DockerRunAction = Extract<ResolvedAction, { name: "docker.run" }>;
@@ -86,7 +86,7 @@ async function runInForeign(
   const { openForeignContainer } = await import("../containers/root-container.ts");
   const { resources } = work.attempt.scope;
   const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
-  if (isFailure(foreign)) return failedWith(foreign);
+  if (isFailure(foreign)) return notEntered(foreign, target, work);
   await using opened = foreign;
   const request = { ...exec, argv, file: file ?? null, env: { ...work.call.stepEnv, ...exec.env } };
   return await opened.exec(request, stopRules(work), work.sink, work.signal);

@@ -2,6 +2,7 @@
  * Commands of a step in containers: in the root container, in somebody else's, or in one of the step's own. The client
  * of the engine is loaded by the first container only: a run without one starts in half the time.
  */
+import type { Failure } from "../../run/failure.ts";
 import type { Outcome, StreamName } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
 import type { RootContainer } from "../containers/root-container.ts";
@@ -61,9 +62,17 @@ async function runInForeign(
   const { openForeignContainer } = await import("../containers/root-container.ts");
   const { resources } = work.attempt.scope;
   const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
-  if (isFailure(foreign)) return failedWith(foreign);
+  if (isFailure(foreign)) return notEntered(foreign, container.target, work);
   await using opened = foreign;
   return await execAll(opened, container, work, kind, commands);
+}
+
+/** A stop that came while somebody else's container was waited for: that is what took the time. */
+export function notEntered(failure: Failure, target: string, { signal }: Work): Outcome {
+  const outcome = failedWith(failure);
+  return signal.aborted
+    ? { ...outcome, aftermath: `until then container ${target} was waited for, which does not run` }
+    : outcome;
 }
 
 async function runInNew(
