@@ -1,30 +1,54 @@
 /** Runs that this runner does not even begin, told to the control plane with the reason (control-plane contract M4). */
+import { join } from "node:path";
 import type { RunnerClient } from "../protocol/client.ts";
 import type { Grant } from "../protocol/grant.ts";
 import { resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Log } from "../run/ports.ts";
+import { partsOf } from "../workflow/signature.ts";
 import type { Workflow } from "../workflow/workflow.ts";
+import type { Disk } from "./disk.ts";
 import { denied } from "./policy-denial.ts";
 import type { Policy } from "./policy.ts";
-import { signatureProblem } from "./signing.ts";
+import { rollbackProblem } from "./rollback.ts";
+import { signatureProblem, type Signing } from "./signing.ts";
 
 interface Declining extends ResendPorts {
   readonly client: RunnerClient;
   readonly log: Log;
 }
 
+interface Judging extends Pick<Declining, "log" | "clock"> {
+  readonly policy: Policy;
+  readonly disk: Disk;
+  readonly stateDir: string;
+  /** Of all runners that are one machine; default: this one's. */
+  readonly machineDir?: string;
+}
+
 /** Whether somebody whom this machine trusts has signed the definition, where its policy asks for that; null: go on. */
 export async function unsigned(
-  { policy, log, clock }: Pick<Declining, "log" | "clock"> & { readonly policy: Policy },
+  host: Judging,
   grant: Grant,
   workflow: Workflow,
 ): Promise<string | null> {
-  if (policy.signing === null) return null;
-  const problem = await signatureProblem(policy.signing, grant, workflow, clock.now());
-  if (problem === null || policy.signing.mode === "block") return problem;
+  const { policy: { signing }, log, clock } = host;
+  if (signing === null) return null;
+  const problem = await signatureProblem(signing, grant, workflow, clock.now()) ??
+    await olderThanKnown(host, signing, grant);
+  if (problem === null || signing.mode === "block") return problem;
   log.warn("executed although not signed", { attempt: grant.attemptId, run: grant.run.dagRunId, problem });
   return null;
+}
+
+async function olderThanKnown(
+  { disk, stateDir, machineDir = stateDir }: Judging,
+  { maxRollbackMs }: Signing,
+  grant: Grant,
+): Promise<string | null> {
+  const { signature } = partsOf(grant.definition.yaml);
+  if (maxRollbackMs === null || signature === null) return null;
+  return await rollbackProblem({ disk, folder: join(machineDir, "signed") }, signature, maxRollbackMs);
 }
 
 /** What can be told before anything of the run is made here. */

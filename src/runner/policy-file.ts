@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { formatPath, readDocuments, type SourceDocument } from "../workflow/document.ts";
+import { parseDuration } from "../workflow/duration.ts";
 import { isMapping } from "../workflow/json.ts";
 import type { Problem } from "../workflow/problem.ts";
 import {
@@ -65,7 +66,14 @@ export interface PolicyRules {
     readonly managed: readonly string[];
   };
   /** Whose definitions are executed; null: anybody's. `keys`: path of a JWK set. */
-  readonly signing: { readonly keys: string; readonly mode: "off" | "warn" | "block" } | null;
+  readonly signing: SigningRules | null;
+}
+
+export interface SigningRules {
+  readonly keys: string;
+  readonly mode: "off" | "warn" | "block";
+  /** By how much a definition may be older than the newest one of its name that was executed here; null: by anything. */
+  readonly maxRollbackMs: number | null;
 }
 
 const ANYTHING: Choice = { allow: ["**"], deny: [] };
@@ -90,6 +98,15 @@ const imagePatterns = v.pipe(
         ),
     ),
   )),
+);
+
+const duration = v.pipe(
+  name,
+  v.check(
+    (text) => parseDuration(text) !== null,
+    (issue) => complain(`must be a duration, for example 24h, got ${quote(issue.input)}`),
+  ),
+  v.transform((text) => parseDuration(text) ?? 0),
 );
 
 const absolute = v.pipe(
@@ -174,7 +191,11 @@ const schema = v.pipe(
       }),
     ),
     signing: v.optional(
-      fields({ keys: absolute, mode: v.optional(oneOf(["off", "warn", "block"])) }, { of: "signing" }),
+      fields({
+        keys: absolute,
+        mode: v.optional(oneOf(["off", "warn", "block"])),
+        max_rollback: v.optional(duration),
+      }, { of: "signing" }),
     ),
   }, { of: "a runner policy" }),
   v.transform((given): PolicyRules => ({
@@ -196,9 +217,11 @@ const schema = v.pipe(
       memoryBytes: given.limits?.memory ?? null,
       pids: given.limits?.pids ?? null,
     },
-    signing: given.signing === undefined
-      ? null
-      : { keys: given.signing.keys, mode: given.signing.mode ?? "block" },
+    signing: given.signing === undefined ? null : {
+      keys: given.signing.keys,
+      mode: given.signing.mode ?? "block",
+      maxRollbackMs: given.signing.max_rollback ?? null,
+    },
     secrets: {
       env: given.secrets?.env ?? [],
       files: given.secrets?.files ?? [],

@@ -90,7 +90,7 @@ export async function readPolicy(env: Readonly<Record<string, string | undefined
 /** Throws `PolicyError`: without its keys a runner could tell nobody's work from a stranger's. */
 async function readSigning(rules: PolicyRules["signing"]): Promise<Signing | null> {
   if (rules === null || rules.mode === "off") return null;
-  const { keys: path, mode } = rules;
+  const { keys: path, mode, maxRollbackMs } = rules;
   const text = await Deno.readTextFile(path).catch((error: Error) => {
     throw new PolicyError(`cannot read signing.keys ${path}: ${error.message}`);
   });
@@ -100,7 +100,7 @@ async function readSigning(rules: PolicyRules["signing"]): Promise<Signing | nul
       `signing.keys ${path} is no JWK set of Ed25519 keys: {"keys": [{"kty": "OKP", ...}]}`,
     );
   }
-  return { mode, keys };
+  return { mode, keys, maxRollbackMs };
 }
 
 interface PolicyFacts {

@@ -11,6 +11,7 @@ export interface Signing {
   /** `warn`: what is not signed is executed, and told in the runner's log. */
   readonly mode: "warn" | "block";
   readonly keys: ReadonlyMap<string, CryptoKey>;
+  readonly maxRollbackMs: number | null;
 }
 
 const ED25519 = { name: "Ed25519" } as const;

@@ -134,3 +134,36 @@ Deno.test("PO-02 a policy whose keys cannot be read starts no runner", async () 
   await Deno.remove(join(on.folder, "keys.json"));
   assert.match((await on.call("start", "deploy.yaml")).stderr, /cannot read signing\.keys/);
 });
+
+Deno.test("SG-07 an older text that was signed as well is not brought back, where the policy bounds that", async () => {
+  await using on = await openCase();
+  const sign = async (text: string): Promise<string> => {
+    await on.write("deploy.yaml", text);
+    await on.call("sign", "deploy.yaml", "--key", "key.jwk");
+    return await Deno.readTextFile(join(on.folder, "deploy.sig"));
+  };
+  const policy = (bound: string): Promise<void> =>
+    on.write("policy.yaml", `host: true\nsigning: {keys: "${on.folder}/keys.json"${bound}}\n`);
+  const old = await sign(SPEC);
+  const start = (): Promise<DaguResult> => on.call("start", "deploy.yaml");
+  const back = async (): Promise<void> => {
+    await on.write("deploy.yaml", SPEC);
+    await on.write("deploy.sig", old);
+  };
+  await policy(", max_rollback: 0s");
+  assert.equal((await start()).code, 0);
+  await sign(`${SPEC}# newer\n`);
+  assert.equal((await start()).code, 0);
+  assert.equal((await start()).code, 0, "the newest one goes on being executed");
+  await back();
+  assert.match(
+    refusal(await start()),
+    /^the definition was signed at .*, and a newer one of deploy, of .*, was executed here$/,
+  );
+  await policy(", max_rollback: 1h");
+  assert.equal((await start()).code, 0);
+  await policy("");
+  assert.equal((await start()).code, 0);
+  await policy(", max_rollback: soon");
+  assert.match((await start()).stderr, /must be a duration, for example 24h/);
+});

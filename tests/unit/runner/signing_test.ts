@@ -24,7 +24,7 @@ async function openBench(): Promise<Bench> {
   const keys = await readKeys(JSON.stringify({ keys: [{ kty: "OKP", crv: "Ed25519", kid: "k", x }] }));
   assert.ok(keys);
   return {
-    signing: { mode: "block", keys },
+    signing: { mode: "block", keys, maxRollbackMs: null },
     sign: async (text, params = "any") => {
       const signed: Signed = {
         v: 1,
