@@ -153,6 +153,21 @@ Deno.test("T-71: another terminal sees and stops a run that has just begun", asy
   assert.match((await on.run(["status", "w"])).stdout, /Result: Aborted/);
 });
 
+Deno.test("9.71 T-71: a start that is interrupted ends its run without waiting for a database", async () => {
+  await using on = await openCase(`handler_on: {abort: {run: "echo aborted"}}
+steps: [{id: s, run: "echo under way; sleep 60"}]
+`);
+  await using running = on.spawn(["start", "--run-id", "one", "w.yaml"]);
+  await running.said("under way");
+  running.kill("SIGTERM");
+  assert.equal((await running.status).code, 1);
+  assert.equal(await hasDatabase(on), false, "a database was made");
+  const shown = await on.run(["status", "--output", "json", "w"]);
+  assert.match(shown.stdout, /"cancelRequested": true/);
+  assert.match(shown.stdout, /stopped by local/);
+  assert.match((await on.run(["status", "w"])).stdout, /onAbort [^]*aborted[^]*Result: Aborted/);
+});
+
 Deno.test("RS-01: a start that is killed leaves a run that is known, and is over as soon as a runner is there", async () => {
   await using on = await openCase('steps: [{id: s, run: "echo under way; sleep 60"}]\n');
   await using running = on.spawn(["start", "w.yaml"]);

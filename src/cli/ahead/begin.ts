@@ -29,6 +29,9 @@ export interface BeginPorts {
   readonly isFresh: boolean;
 }
 
+/** Who calls without a token, as the control plane calls them. */
+export const LOCAL_CALLER = "local";
+
 /** What `start` and `exec` send when nothing is special about the run. */
 const Submission = v.strictObject({
   spec: v.string(),
@@ -70,7 +73,7 @@ export async function readSubmission(
   const { definition } = parsed;
   // A run that is tried again by itself has more than one attempt.
   if (definition.workflow.retry !== null) return null;
-  const place = { labels, selector, sourceDir, defaultDir, triggerActor: "local" };
+  const place = { labels, selector, sourceDir, defaultDir, triggerActor: LOCAL_CALLER };
   const plan = await planRunOf(definition, ports, {
     ...place,
     ...(runnerLabels === undefined ? {} : { runnerLabels }),

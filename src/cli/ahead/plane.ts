@@ -7,6 +7,7 @@
 import * as v from "valibot";
 import {
   ClaimRequest,
+  type Directive,
   EventsRequest,
   HEADERS,
   HeartbeatRequest,
@@ -29,7 +30,7 @@ import { bearerOf, digestToken } from "../../server/secrets/token.ts";
 import { parseJson } from "../../server/triggers/json.ts";
 import type { Home } from "../home.ts";
 import type { LocalPlane } from "../local-plane.ts";
-import { type BeginPorts, claimAhead, readSubmission } from "./begin.ts";
+import { type BeginPorts, claimAhead, LOCAL_CALLER, readSubmission } from "./begin.ts";
 import { answerRead, CHANGED } from "./read.ts";
 import { createRecord, type RecordFile } from "./record.ts";
 import { newRunAhead, type RunAhead } from "./run.ts";
@@ -51,8 +52,11 @@ const RETRY_AFTER_MS = 5_000;
 const API = "/api/v1/dag-runs";
 /** Every refusal of a submission is one (AP-05). */
 const BAD_REQUEST = 400;
-/** Topic: the real control plane takes over. */
+/** Topics: the real control plane takes over; the run is to be stopped. */
 const OPENED = "opened";
+const STOPPED = "stopped";
+
+const StopRequest = v.object({ force: v.optional(v.boolean(), false) });
 
 interface Ahead {
   readonly run: RunAhead;
@@ -69,6 +73,8 @@ export function openAhead(options: AheadOptions): LocalPlane {
   let ahead: Ahead | null = null;
   let hasRunner = false;
   let attemptId: string | null = null;
+  /** What its runner has not acknowledged (M8). */
+  let directives: readonly Directive[] = [];
   /** Entries are kept one after the other. */
   let keeping: Promise<unknown> = Promise.resolve();
 
@@ -134,8 +140,11 @@ export function openAhead(options: AheadOptions): LocalPlane {
     if (read.output.free > 0 && ahead !== null && attemptId === null) {
       return await begin(ahead.run, request, read.output.labels);
     }
-    await wake.wait([OPENED], read.output.waitMs, AbortSignal.any([request.signal, over.signal]));
-    return opening === null ? { attempts: [], directives: [], claimAfterMs: 0 } : null;
+    if (directives.length === 0) {
+      const signal = AbortSignal.any([request.signal, over.signal]);
+      await wake.wait([OPENED, STOPPED], read.output.waitMs, signal);
+    }
+    return opening === null ? { attempts: [], directives: [...directives], claimAfterMs: 0 } : null;
   };
 
   const begin = async (
@@ -157,10 +166,12 @@ export function openAhead(options: AheadOptions): LocalPlane {
     const read = v.safeParse(HeartbeatRequest, body);
     if (!read.success) return null;
     const { leaseMs, graceMs } = patience.runner;
+    const { ackDirectives } = read.output;
+    directives = directives.filter(({ id }) => !ackDirectives.includes(id));
     const attempts = read.output.attempts.map(({ attemptId, ackSeq }) => (
       { attemptId, status: "ok" as const, leaseMs, graceMs, ackSeq }
     ));
-    return { attempts, directives: [] };
+    return { attempts, directives: [...directives] };
   };
 
   const events = async (run: RunAhead, body: unknown): Promise<EventsReply | null> => {
@@ -224,15 +235,30 @@ export function openAhead(options: AheadOptions): LocalPlane {
     return Response.json({ dagRunId: planned.dagRunId, dagName: planned.name });
   };
 
+  /** As a person who waits for it would have it: at once. */
+  const stop = async ({ run }: Ahead, request: Request): Promise<Response | null> => {
+    const read = v.safeParse(StopRequest, parseJson(await request.bytes(), "replace"));
+    if (!read.success || attemptId === null) return null;
+    const { force } = read.output;
+    const entry = { kind: "stop", at: clock.now(), by: LOCAL_CALLER, isForced: force } as const;
+    if (!await keep(entry, () => run.state.finishedAt === null)) return null;
+    const cancel = { type: "cancel", attemptId, fence: FIRST_FENCE, reason: LOCAL_CALLER, force };
+    directives = [...directives, { id: ids.uuid(), ...cancel }];
+    wake.notify(STOPPED);
+    return Response.json({});
+  };
+
   const api = async (request: Request, url: URL): Promise<Response | null> => {
     // Who looks for this door only wants to know that it is one.
     if (url.pathname === "/livez") return Response.json({});
     if (url.pathname === API && request.method === "POST") return await submit(request);
-    if (ahead === null || request.method !== "GET") return null;
+    if (ahead === null) return null;
     const { name, dagRunId } = ahead.run.planned;
     const own = `${API}/${encodeURIComponent(name)}/${encodeURIComponent(dagRunId)}`;
     if (url.pathname !== own && !url.pathname.startsWith(`${own}/`)) return null;
     const path = url.pathname.slice(own.length).split("/").slice(1).map(decodeURIComponent);
+    if (request.method === "POST" && path.join("/") === "stop") return await stop(ahead, request);
+    if (request.method !== "GET") return null;
     const ports = { clock, wake, opening: () => opening, broken: () => broken };
     return answerRead(ports, ahead.run, path, request);
   };

@@ -47,6 +47,7 @@ const Entry = v.variant("kind", [
     claimId: Uuid,
     tokenDigest: v.string(),
   }),
+  v.object({ kind: v.literal("stop"), at: EpochMs, by: v.string(), isForced: v.boolean() }),
   v.object({ kind: v.literal("events"), at: EpochMs, request: EventsRequest }),
   v.object({
     kind: v.literal("log"),

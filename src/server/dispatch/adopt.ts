@@ -16,6 +16,7 @@ import { insertRun, type NewRun } from "../store/runs.ts";
 import { labelsOf } from "./claim.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { type LogPiece, reportLog } from "./logs.ts";
+import { stopRun } from "./cancel.ts";
 import { graceOf } from "./patience.ts";
 import { parseDefinition, type Planned, planRunOf, PRIORITY } from "./plan.ts";
 import { newReports } from "./report.ts";
@@ -39,7 +40,7 @@ export interface AheadRun {
 }
 
 /** What became of it, in the order in which it was acknowledged. */
-export type AheadEntry = AheadRunner | AheadAttempt | AheadReport;
+export type AheadEntry = AheadRunner | AheadAttempt | AheadStop | AheadReport;
 
 /** The home's own runner, which was taken at its word. */
 export interface AheadRunner {
@@ -58,6 +59,14 @@ export interface AheadAttempt {
   readonly runnerId: string;
   readonly claimId: string;
   readonly tokenDigest: string;
+}
+
+/** Somebody asked for the run's end. */
+export interface AheadStop {
+  readonly kind: "stop";
+  readonly at: number;
+  readonly by: string;
+  readonly isForced: boolean;
 }
 
 export type AheadReport =
@@ -88,11 +97,16 @@ export async function adoptRun(
   // Submitted, and not begun: it waits for its runner, as every other.
   if (attempt === null) return { ok: true };
   const { id: attemptId, runnerId, tokenDigest } = attempt;
-  const reports = entries.filter((entry) => entry.kind === "events" || entry.kind === "log");
+  const reports = entries.filter((entry) => entry.kind !== "runner" && entry.kind !== "attempt");
   const rest = reports.filter((one) =>
     one.kind !== "log" || !stored.has(logs.get(keyOf(one.piece))?.id ?? "")
   );
   for (const report of joinEvents(rest)) {
+    if (report.kind === "stop") {
+      const { by, isForced } = report;
+      await stopRun(portsAt(ports, report.at), settings, planned.run, by, isForced);
+      continue;
+    }
     const told = await tell(
       portsAt(ports, report.at),
       settings,
@@ -131,8 +145,8 @@ function keyOf({ step, stream }: LogPiece): string {
 const JOINED_MAX = 500;
 
 /** What was told between the attempt's beginning and its end: many reports as one, as of the moment of the last. */
-function joinEvents(reports: readonly AheadReport[]): AheadReport[] {
-  const joined: AheadReport[] = [];
+function joinEvents(reports: readonly (AheadReport | AheadStop)[]): (AheadReport | AheadStop)[] {
+  const joined: (AheadReport | AheadStop)[] = [];
   for (const report of reports) {
     const last = joined.at(-1);
     if (report.kind === "events" && last?.kind === "events" && isOne(last.request, report.request)) {
