@@ -19,6 +19,11 @@ const LOST = new Set([
   "57P03",
   "53300",
   "25P03",
+  // It is closed for maintenance, has become a copy of another one, or has no room on its disk or in its memory.
+  "55000",
+  "25006",
+  "53100",
+  "53200",
 ]);
 
 /** Serialization failure, deadlock, a lock that was waited for too long. */
