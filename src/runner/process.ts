@@ -24,7 +24,7 @@ export type ProcessEnd =
   | { readonly kind: "exited"; readonly exitCode: number }
   | {
     readonly kind: "not_started";
-    readonly reason: "not_found" | "not_executable" | "other";
+    readonly reason: "not_found" | "not_executable" | "unfit" | "other";
     readonly message: string;
   };
 
@@ -142,9 +142,15 @@ function start(path: string, request: ProcessRequest, token: string): Deno.Child
       detached: leader.isDetached,
     }).spawn();
   } catch (error) {
+    const told = (why: string): string => `cannot start "${request.argv[0]}": ${why}`;
+    const nul = nulIn(request);
+    if (nul !== null) return { kind: "not_started", reason: "unfit", message: told(nul) };
     const reason = error instanceof Deno.errors.PermissionDenied ? "not_executable" : "other";
-    const why = nulIn(request) ?? (error instanceof Error ? error.message : String(error));
-    return { kind: "not_started", reason, message: `cannot start "${request.argv[0]}": ${why}` };
+    return {
+      kind: "not_started",
+      reason,
+      message: told(error instanceof Error ? error.message : String(error)),
+    };
   }
 }
 

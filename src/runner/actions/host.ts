@@ -99,6 +99,8 @@ function notStarted(end: Extract<ProcessEnd, { kind: "not_started" }>): Outcome 
         "chmod +x it, or name the program that runs it",
         126,
       );
+    case "unfit":
+      return failed("COMMAND_FAILED", end.message, "take it out, as with tr -d '\\0'", 1);
     case "other":
       return failed("INTERNAL", end.message, "see the runner's log", 1);
     default:

@@ -97,7 +97,7 @@ Deno.test("0.3 a NUL, which no word and no variable of a process can hold, is to
   const word = await runProcess(clock, shell("echo a\0b"), rules(), collect().sink, NEVER);
   assert.deepEqual(word, {
     kind: "not_started",
-    reason: "other",
+    reason: "unfit",
     message: 'cannot start "sh": its command line holds a NUL character',
   });
   const env = { PATH, A: "a\0b" };
