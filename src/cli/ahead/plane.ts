@@ -23,7 +23,8 @@ import type {
   RegisterReply,
 } from "../../protocol/messages.ts";
 import { Uuid } from "../../run/ids.ts";
-import { type AheadEntry, FIRST_FENCE } from "../../server/dispatch/adopt.ts";
+import type { AheadEntry } from "../../server/dispatch/adopt.ts";
+import { FIRST_FENCE } from "../../server/dispatch/attempt-token.ts";
 import { runnerToken, TOKEN_LIFE_MS } from "../../server/dispatch/runner-token.ts";
 import type { Wake } from "../../server/ports.ts";
 import { bearerOf, digestToken } from "../../server/secrets/token.ts";

@@ -14,6 +14,7 @@ import { insertLogs, type WholeLog } from "../store/logs.ts";
 import { getRunner, insertRunner, type RunnerRow, updateRunner } from "../store/runners.ts";
 import { insertRun, type NewRun } from "../store/runs.ts";
 import { labelsOf } from "./claim.ts";
+import { FIRST_FENCE } from "./attempt-token.ts";
 import type { AttemptCaller, ReportRefusal } from "./caller.ts";
 import { type LogPiece, reportLog } from "./logs.ts";
 import { stopRun } from "./cancel.ts";
@@ -119,9 +120,6 @@ export async function adoptRun(
 }
 
 const NONE: ReadonlySet<string> = new Set();
-/** Of the run's only attempt. */
-export const FIRST_FENCE = 1;
-
 /** What was told of each stream, as one: stored together, a thousand streams cost little more than one. */
 function wholeLogs(
   { ids }: Pick<ServerPorts, "ids">,

@@ -3,6 +3,9 @@ import type { Key, Keyring } from "../secrets/keyring.ts";
 import { derive } from "../secrets/seal.ts";
 import { formatToken } from "../secrets/token.ts";
 
+/** Of a run's first attempt. */
+export const FIRST_FENCE = 1;
+
 export function newAttemptToken(keys: Keyring, attemptId: string, fence: number): string {
   return tokenUnder(keys[0], attemptId, fence);
 }
