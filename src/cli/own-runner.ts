@@ -10,6 +10,7 @@ import { followRun } from "./follow.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
+import { readLabels } from "./runner-labels.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
 import { newStepOutput } from "./step-output.ts";
 import { readExtras } from "./step-extras.ts";
@@ -20,6 +21,14 @@ import { findNamedWorkflow } from "./workflow-file.ts";
 export interface RunName {
   readonly name: string;
   readonly dagRunId: string;
+}
+
+/** With a run that this process is to execute: it is refused when it is for other runners. */
+export function ownLabels(
+  { env }: Context,
+  { plane }: Connection,
+): { readonly runnerLabels?: Readonly<Record<string, string>> } {
+  return plane === null ? {} : { runnerLabels: readLabels(env) };
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Parallel, SubRunAction } from "../workflow/workflow.ts";
 import { noteOf, type RunStatus } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import { forEachLimited } from "./limited.ts";
+import { printOwn } from "./own-output.ts";
 import { failedWith, isFailure, succeeded } from "./outcome.ts";
 import type { ChildRequest, ChildResult, Outcome, OutputSink, QueuedChild } from "./ports.ts";
 import { resolveValue } from "./resolve.ts";
@@ -313,8 +314,7 @@ async function print(
   sink: OutputSink,
   document: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const text = ports.conceal(`${JSON.stringify(document, null, 2)}\n`);
-  await sink.write("stdout", new TextEncoder().encode(text));
+  await printOwn(ports, sink, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 function invalid(message: string, remedy: string): Failure {

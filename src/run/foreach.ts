@@ -6,6 +6,7 @@ import { FAN_OUT_MAX } from "../workflow/schema/fanout.ts";
 import type { ForeachAction, Step, Workflow } from "../workflow/workflow.ts";
 import type { Failure } from "./failure.ts";
 import { forEachLimited } from "./limited.ts";
+import { printOwn } from "./own-output.ts";
 import { failedWith, isFailure, succeeded } from "./outcome.ts";
 import type { Outcome, OutputSink } from "./ports.ts";
 import { resolveValue } from "./resolve.ts";
@@ -191,8 +192,7 @@ async function print({ ports }: StepRun, sink: OutputSink, ends: readonly ItemEn
     items: ends.map(({ key, index, status, outputs }) => ({ key, index, status, outputs })),
     outputs: good.map(({ outputs }) => outputs),
   };
-  const text = ports.conceal(`${JSON.stringify(document)}\n`);
-  await sink.write("stdout", new TextEncoder().encode(text));
+  await printOwn(ports, sink, `${JSON.stringify(document)}\n`);
 }
 
 function invalid(message: string, remedy: string): Failure {

@@ -8,6 +8,9 @@ import type { Overtime } from "./store/overdue.ts";
  * How API and pages know who asks. `none` trusts whoever reaches the socket and is only allowed on a loopback address;
  * runner, webhook and forge paths have credentials of their own in every mode. A bearer API token works in every mode.
  */
+/** Who calls where nobody has to say who they are (mode `none`). */
+export const LOCAL_CALLER = "local";
+
 export type AuthMode =
   | { readonly kind: "none" }
   | { readonly kind: "basic"; readonly username: string; readonly password: string }

@@ -10,7 +10,7 @@ import { parseDefinition, planRunOf, PRIORITY } from "../../server/dispatch/plan
 import type { Refusal } from "../../server/dispatch/refusal.ts";
 import type { Keyring } from "../../server/secrets/keyring.ts";
 import { digestToken } from "../../server/secrets/token.ts";
-import type { ServerSettings } from "../../server/settings.ts";
+import { LOCAL_CALLER, type ServerSettings } from "../../server/settings.ts";
 import type { NewRun } from "../../server/store/runs.ts";
 import { parseJson } from "../../server/triggers/json.ts";
 import type { Base } from "../../workflow/base.ts";
@@ -28,9 +28,6 @@ export interface BeginPorts {
   /** There is no run in this home yet, whose id could be the one that is asked for. */
   readonly isFresh: boolean;
 }
-
-/** Who calls without a token, as the control plane calls them. */
-export const LOCAL_CALLER = "local";
 
 /** What `start` and `exec` send when nothing is special about the run. */
 const Submission = v.strictObject({

@@ -36,7 +36,7 @@ export function answerRead(
   if (kind !== "steps" || log !== "log" || !name.success || nodeOf(run, step) === undefined) return null;
   const tail = Number(query.get("tail") ?? "0");
   return stream === undefined && Number.isSafeInteger(tail) && tail > 0
-    ? Response.json(lastLines(run.log(step, name.output).bytes(0), tail))
+    ? Response.json(lastLines(run.log(step, name.output).bytes(), tail))
     : null;
 }
 

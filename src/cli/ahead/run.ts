@@ -24,7 +24,7 @@ export interface RunAhead {
 
 export interface LogAhead {
   readonly length: number;
-  bytes(from: number): Uint8Array;
+  bytes(): Uint8Array;
 }
 
 /** `at`: when it was submitted, epoch ms. */
@@ -63,7 +63,7 @@ export function newRunAhead(planned: NewRun, at: number): RunAhead {
     },
     log: (step, stream) => {
       const log = logOf(step, stream);
-      return { length: log.length, bytes: (from) => joined(log).subarray(from) };
+      return { length: log.length, bytes: () => joined(log) };
     },
     details: () => toDetails(planned, at, state),
   };

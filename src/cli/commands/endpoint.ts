@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { type Command, UserError, writeErr, writeOut } from "../command.ts";
-import { formatTable } from "./table.ts";
+import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
+import { tellTable } from "./table.ts";
 
 const Endpoint = v.object({
   name: v.string(),
@@ -42,7 +42,7 @@ export const command: Command = {
     }
     await using connection = await connect(context);
     const { api } = connection;
-    if (name === undefined) return await list(api, context.flags.has("quiet"));
+    if (name === undefined) return await list(context, api);
     const path = `/endpoints/${encodeURIComponent(name)}`;
     if (verb === "delete") {
       await api.delete(path);
@@ -62,19 +62,19 @@ export const command: Command = {
   },
 };
 
-async function list(api: Api, isQuiet: boolean): Promise<number> {
+async function list(context: Context, api: Api): Promise<number> {
   const { endpoints } = v.parse(List, await api.get("/endpoints"));
-  if (endpoints.length > 0) {
-    writeOut(formatTable(
-      ["NAME", "KIND", "REPOSITORIES", "FORKS", "URL"],
-      endpoints.map(({ name, kind, repos, forkPolicy, url }) => [
-        name,
-        kind,
-        repos.join(",") || "*",
-        forkPolicy,
-        url,
-      ]),
-    ));
-  } else if (!isQuiet) writeErr("there is no endpoint; see: dagu endpoint create NAME");
+  tellTable(
+    context,
+    ["NAME", "KIND", "REPOSITORIES", "FORKS", "URL"],
+    endpoints.map(({ name, kind, repos, forkPolicy, url }) => [
+      name,
+      kind,
+      repos.join(",") || "*",
+      forkPolicy,
+      url,
+    ]),
+    "there is no endpoint; see: dagu endpoint create NAME",
+  );
   return 0;
 }

@@ -5,9 +5,8 @@ import { withBase } from "../../workflow/base.ts";
 import { readBaseFile } from "../base-config.ts";
 import { type Command, type Context, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { ownLabels, runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { Started } from "../run-json.ts";
-import { readLabels } from "../runner-labels.ts";
 import { isElsewhere } from "./definitions.ts";
 import { readFacts } from "./submission.ts";
 
@@ -46,7 +45,7 @@ export const command: Command = {
     await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector): Promise<RunName> => {
-      const own = connection.plane === null ? {} : { runnerLabels: readLabels(context.env) };
+      const own = ownLabels(context, connection);
       const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...own, workerSelector });
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };

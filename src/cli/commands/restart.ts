@@ -2,9 +2,8 @@ import * as v from "valibot";
 import { type Api, ApiError } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { ownLabels, runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { DetailsAnswer, isOver, RunDetails, runPath, Started } from "../run-json.ts";
-import { readLabels } from "../runner-labels.ts";
 import { stopRun } from "../stop-run.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
@@ -25,7 +24,7 @@ export const command: Command = {
     await using connection = await connect(context);
     const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(context, connection, async (workerSelector) => {
-      const own = connection.plane === null ? {} : { runnerLabels: readLabels(context.env) };
+      const own = ownLabels(context, connection);
       const answer = await connection.api.post(`${runPath(old)}/reschedule`, { ...own, workerSelector });
       const { dagName, dagRunId } = v.parse(Started, answer);
       if (!isQuiet) writeErr(`started ${dagName}:${dagRunId}`);

@@ -1,7 +1,6 @@
 import { type Command } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { runAndFollow, tellEnd } from "../own-runner.ts";
-import { readLabels } from "../runner-labels.ts";
+import { ownLabels, runAndFollow, tellEnd } from "../own-runner.ts";
 import { SUBMISSION_OPTIONS, submit } from "./submission.ts";
 
 export const command: Command = {
@@ -28,7 +27,7 @@ export const command: Command = {
         submit(context, connection, {
           enqueue: false,
           workerSelector,
-          ...(connection.plane === null ? {} : { runnerLabels: readLabels(context.env) }),
+          ...ownLabels(context, connection),
         }),
       context.flags.has("quiet"),
     );

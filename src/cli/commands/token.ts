@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { timeText } from "./run-list.ts";
-import { formatTable } from "./table.ts";
+import { tellTable } from "./table.ts";
 
 const Made = v.object({ token: v.string(), expiresAt: v.string() });
 const Tokens = v.object({
@@ -52,7 +52,7 @@ export const command: Command = {
     if (!isKnown) throw new UserError(`Usage: dagu ${command.usage}`);
     await using connection = await connect(context);
     const { api } = connection;
-    if (verb === "list") return await list(api, context.flags.has("quiet"));
+    if (verb === "list") return await list(context, api);
     if (verb === "revoke") {
       await api.delete(`/api-tokens/${encodeURIComponent(name ?? "")}`);
       if (!context.flags.has("quiet")) writeErr(`API token ${name} is refused from now on`);
@@ -75,20 +75,20 @@ export const command: Command = {
   },
 };
 
-async function list(api: Api, isQuiet: boolean): Promise<number> {
+async function list(context: Context, api: Api): Promise<number> {
   const { apiTokens } = v.parse(Tokens, await api.get("/api-tokens"));
-  if (apiTokens.length > 0) {
-    writeOut(formatTable(
-      ["NAME", "STATE", "CREATED (UTC)", "GOOD UNTIL (UTC)", "ID"],
-      apiTokens.map(({ id, name, createdAt, expiresAt, revoked }) => [
-        name,
-        revoked ? "revoked" : "good",
-        timeText(createdAt),
-        expiresAt === "" ? "-" : timeText(expiresAt),
-        id,
-      ]),
-    ));
-  } else if (!isQuiet) writeErr("there is no API token; see: dagu token create");
+  tellTable(
+    context,
+    ["NAME", "STATE", "CREATED (UTC)", "GOOD UNTIL (UTC)", "ID"],
+    apiTokens.map(({ id, name, createdAt, expiresAt, revoked }) => [
+      name,
+      revoked ? "revoked" : "good",
+      timeText(createdAt),
+      expiresAt === "" ? "-" : timeText(expiresAt),
+      id,
+    ]),
+    "there is no API token; see: dagu token create",
+  );
   return 0;
 }
 

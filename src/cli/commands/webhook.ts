@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { type Command, UserError, writeErr, writeOut } from "../command.ts";
+import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { timeText } from "./run-list.ts";
-import { formatTable } from "./table.ts";
+import { tellTable } from "./table.ts";
 
 const Created = v.object({ token: v.string() });
 const Enabled = v.object({ hmacSecret: v.string() });
@@ -44,7 +44,7 @@ export const command: Command = {
     }
     await using connection = await connect(context);
     const { api } = connection;
-    if (name === undefined) return await list(api, context.flags.has("quiet"));
+    if (name === undefined) return await list(context, api);
     const path = `/dags/${encodeURIComponent(name)}/webhook`;
     if (effect !== undefined) {
       if (verb === "delete") await api.delete(path);
@@ -62,18 +62,18 @@ export const command: Command = {
   },
 };
 
-async function list(api: Api, isQuiet: boolean): Promise<number> {
+async function list(context: Context, api: Api): Promise<number> {
   const { webhooks } = v.parse(Webhooks, await api.get("/webhooks"));
-  if (webhooks.length > 0) {
-    writeOut(formatTable(
-      ["NAME", "STATE", "ASKS FOR", "LAST USED (UTC)"],
-      webhooks.map(({ dagName, enabled, authMode, lastUsedAt }) => [
-        dagName,
-        enabled ? "enabled" : "disabled",
-        authMode,
-        lastUsedAt === "" ? "-" : timeText(lastUsedAt),
-      ]),
-    ));
-  } else if (!isQuiet) writeErr("there is no webhook; see: dagu webhook create NAME");
+  tellTable(
+    context,
+    ["NAME", "STATE", "ASKS FOR", "LAST USED (UTC)"],
+    webhooks.map(({ dagName, enabled, authMode, lastUsedAt }) => [
+      dagName,
+      enabled ? "enabled" : "disabled",
+      authMode,
+      lastUsedAt === "" ? "-" : timeText(lastUsedAt),
+    ]),
+    "there is no webhook; see: dagu webhook create NAME",
+  );
   return 0;
 }

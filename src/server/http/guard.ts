@@ -4,7 +4,7 @@ import { getCookie } from "hono/cookie";
 import { whoHolds } from "../access/tokens.ts";
 import type { ServerPorts } from "../ports.ts";
 import { bearerOf, isEqualConstantTime } from "../secrets/token.ts";
-import type { ServerSettings } from "../settings.ts";
+import { LOCAL_CALLER, type ServerSettings } from "../settings.ts";
 
 export interface GuardVariables {
   /** Name of the caller, for records. */
@@ -53,7 +53,7 @@ async function whoAsks(ports: ServerPorts, settings: ServerSettings, c: Context)
   }
   switch (settings.auth.kind) {
     case "none":
-      return settings.trustedHosts.includes(hostOf(c)) ? { name: "local", isExplicit: false } : null;
+      return settings.trustedHosts.includes(hostOf(c)) ? { name: LOCAL_CALLER, isExplicit: false } : null;
     case "basic":
       return isBasic(header, settings.auth) ? { name: settings.auth.username, isExplicit: false } : null;
     case "token": {
