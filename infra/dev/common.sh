@@ -24,3 +24,9 @@ is_alive() {
   [ -n "$pid" ] && [ "$(start_time "$pid")" = "$started" ]
 }
 answers() { [ -S "$1" ] && [ "$(curl -s -m 5 --unix-socket "$1" http://engine/_ping)" = OK ]; }
+remove_containers() { # remove_containers SOCKET
+  local id
+  for id in $(curl -s -m 20 --unix-socket "$1" 'http://engine/v1.41/containers/json?all=1' | grep -o '"Id":"[0-9a-f]\{64\}"' | cut -d'"' -f4); do
+    curl -s -m 30 -o /dev/null --unix-socket "$1" -X DELETE "http://engine/v1.41/containers/$id?force=1&v=1" || true
+  done
+}
