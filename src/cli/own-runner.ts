@@ -23,12 +23,11 @@ export interface RunName {
   readonly dagRunId: string;
 }
 
-/** With a run that this process is to execute: it is refused when it is for other runners. */
-export function ownLabels(
-  { env }: Context,
-  { plane }: Connection,
-): { readonly runnerLabels?: Readonly<Record<string, string>> } {
-  return plane === null ? {} : { runnerLabels: readLabels(env) };
+/** Who is to take a run, as the API is told: whoever can, or the runner of this process. */
+export interface Taker {
+  readonly workerSelector: Readonly<Record<string, string>>;
+  /** A run that asks for another runner than this is refused. */
+  readonly runnerLabels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -38,15 +37,17 @@ export function ownLabels(
 export async function runAndFollow(
   context: Context,
   connection: Connection,
-  submit: (selector: Readonly<Record<string, string>>) => Promise<RunName>,
+  submit: (taker: Taker) => Promise<RunName>,
   isQuiet: boolean,
 ): Promise<RunDetails> {
   const { plane } = connection;
-  if (plane === null) return await follow(context, connection, await submit({}), !isQuiet);
+  if (plane === null) {
+    return await follow(context, connection, await submit({ workerSelector: {} }), !isQuiet);
+  }
   await readRunnerPolicy(context.env);
   if (context.interrupts.first.aborted) throw new UserError("interrupted; nothing was started");
   const mark = systemIds().uuid();
-  const run = await submit({ "dagu-start": mark });
+  const run = await submit({ workerSelector: { "dagu-start": mark }, runnerLabels: readLabels(context.env) });
   // Nobody waits for the door: it is for other terminals, while the run goes on.
   const door = connection.openDoor().catch(() => null);
   const over = new AbortController();

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Context } from "./command.ts";
 import type { Connection } from "./connect.ts";
-import { runAndFollow, type RunName } from "./own-runner.ts";
+import { runAndFollow, type RunName, type Taker } from "./own-runner.ts";
 import { DetailsAnswer, runPath } from "./run-json.ts";
 
 export async function stopRun(
@@ -12,11 +12,11 @@ export async function stopRun(
   isForced: boolean,
 ): Promise<void> {
   const { api, plane } = connection;
-  const post = async (workerSelector: Readonly<Record<string, string>>): Promise<RunName> => {
-    await api.post(`${runPath(run)}/stop`, { force: isForced, workerSelector });
+  const post = async (taker: Taker | null): Promise<RunName> => {
+    await api.post(`${runPath(run)}/stop`, { force: isForced, ...taker });
     return run;
   };
   const { dagRunDetails } = v.parse(DetailsAnswer, await api.get(runPath(run)));
-  if (plane === null || dagRunDetails.statusLabel !== "waiting") await post({});
+  if (plane === null || dagRunDetails.statusLabel !== "waiting") await post(null);
   else await runAndFollow(context, connection, post, context.flags.has("quiet"));
 }

@@ -207,6 +207,26 @@ accept(
     { args: ["exec", "--worker-label", "zone=far", "--", "true"], env: { DAGU_RUNNER_LABELS: "zone=far" } },
   ],
 );
+accept(
+  "R-38 what a runner with labels began is taken up again only by one that has them",
+  "worker_selector: {zone: far}\nsteps: [{id: ask, action: human.task, with: {prompt: ok}}, {id: a, run: 'exit 3', depends: ask}]",
+  [
+    { args: ["start", "w.yaml", "--run-id", "far2"], env: { DAGU_RUNNER_LABELS: "zone=far" }, code: 0 },
+    {
+      args: ["human-task", "complete", "w", "--run-id", "far2", "--step", "ask"],
+      code: 1,
+      err: ["worker_selector asks for zone=far"],
+    },
+    { args: ["status", "w", "--run-id", "far2"], out: ["waiting"] },
+    {
+      args: ["human-task", "complete", "w", "--run-id", "far2", "--step", "ask"],
+      env: { DAGU_RUNNER_LABELS: "zone=far" },
+      code: 1,
+    },
+    { args: ["retry", "w", "--run-id", "far2"], code: 1, err: ["worker_selector asks for zone=far"] },
+    { args: ["retry", "w", "--run-id", "far2"], env: { DAGU_RUNNER_LABELS: "zone=far" }, code: 1 },
+  ],
+);
 accept("CM-03 exec gives a shell the text as it is, and shows it so where it can", ONE, [
   {
     args: ["exec", "--shell", "sh", "--name", "shown", "--", 'X=a; echo $X "$0" ${X} ${params.p:-}$((1+1))'],

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Command, type Context, type Option, UserError, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
-import { runAndFollow, type RunName } from "../own-runner.ts";
+import { runAndFollow, type RunName, type Taker } from "../own-runner.ts";
 import { DetailsAnswer, exitCodeOf, type Node, type RunDetails, runPath } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
@@ -62,15 +62,15 @@ export async function say(
   run: RunName,
   saying: Saying,
 ): Promise<number> {
-  const post = async (selector: Readonly<Record<string, string>>): Promise<RunName> => {
+  const post = async (taker: Taker | null): Promise<RunName> => {
     const query = new URLSearchParams(
-      Object.entries(selector).map(([key, value]) => [`runner.${key}`, value]),
+      Object.entries(taker ?? {}).map(([key, labels]) => [key, JSON.stringify(labels)]),
     );
     writeOut(saying.tell(await connection.api.post(`${runPath(run)}${saying.path}?${query}`, saying.body)));
     return run;
   };
   if (connection.plane === null) {
-    await post({});
+    await post(null);
     return 0;
   }
   const details = await runAndFollow(context, connection, post, false);

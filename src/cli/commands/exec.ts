@@ -5,7 +5,7 @@ import { withBase } from "../../workflow/base.ts";
 import { readBaseFile } from "../base-config.ts";
 import { type Command, type Context, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { ownLabels, runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { Started } from "../run-json.ts";
 import { isElsewhere } from "./definitions.ts";
 import { readFacts } from "./submission.ts";
@@ -44,9 +44,8 @@ export const command: Command = {
     const facts = readFacts(context);
     await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
-    const details = await runAndFollow(context, connection, async (workerSelector): Promise<RunName> => {
-      const own = ownLabels(context, connection);
-      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...own, workerSelector });
+    const details = await runAndFollow(context, connection, async (taker): Promise<RunName> => {
+      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...taker });
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };
     }, isQuiet);

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { type Api, ApiError } from "../api-client.ts";
 import { type Command, type Context, UserError, writeErr } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { ownLabels, runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
+import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { DetailsAnswer, isOver, RunDetails, runPath, Started } from "../run-json.ts";
 import { stopRun } from "../stop-run.ts";
 import { workflowNameOf } from "./run-argument.ts";
@@ -23,9 +23,8 @@ export const command: Command = {
     // Another connection: where the old run was may have ended with it.
     await using connection = await connect(context);
     const isQuiet = context.flags.has("quiet");
-    const details = await runAndFollow(context, connection, async (workerSelector) => {
-      const own = ownLabels(context, connection);
-      const answer = await connection.api.post(`${runPath(old)}/reschedule`, { ...own, workerSelector });
+    const details = await runAndFollow(context, connection, async (taker) => {
+      const answer = await connection.api.post(`${runPath(old)}/reschedule`, taker);
       const { dagName, dagRunId } = v.parse(Started, answer);
       if (!isQuiet) writeErr(`started ${dagName}:${dagRunId}`);
       return { name: dagName, dagRunId };

@@ -1,6 +1,6 @@
 import { type Command } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { ownLabels, runAndFollow, tellEnd } from "../own-runner.ts";
+import { runAndFollow, tellEnd } from "../own-runner.ts";
 import { SUBMISSION_OPTIONS, submit } from "./submission.ts";
 
 export const command: Command = {
@@ -23,12 +23,7 @@ export const command: Command = {
     const details = await runAndFollow(
       context,
       connection,
-      (workerSelector) =>
-        submit(context, connection, {
-          enqueue: false,
-          workerSelector,
-          ...ownLabels(context, connection),
-        }),
+      (taker) => submit(context, connection, { enqueue: false, ...taker }),
       context.flags.has("quiet"),
     );
     return await tellEnd(context, connection, details);

@@ -5,7 +5,7 @@ import { absolute } from "../absolute.ts";
 import { ApiError } from "../api-client.ts";
 import type { Connection } from "../connect.ts";
 import { type Context, type Option, UserError } from "../command.ts";
-import type { RunName } from "../own-runner.ts";
+import type { RunName, Taker } from "../own-runner.ts";
 import { runPath, Started } from "../run-json.ts";
 import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { UNSUPPORTED_PROFILES } from "../../workflow/unsupported.ts";
@@ -38,14 +38,10 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "no-reuse": { type: "boolean", help: "accepted for build workflows" },
 };
 
-export interface Place {
+export interface Place extends Partial<Taker> {
   /** It waits for a slot of its queue. */
   readonly enqueue: boolean;
   readonly queue?: string;
-  /** Which runner may take it, beside the workflow's own selector. */
-  readonly workerSelector?: Readonly<Record<string, string>>;
-  /** Of the runner of this process, which alone is to take it. */
-  readonly runnerLabels?: Readonly<Record<string, string>>;
 }
 
 /** Asks for the run that the command line describes; returns when it is stored. */

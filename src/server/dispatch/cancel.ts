@@ -9,6 +9,7 @@ import { endOpenSteps } from "../store/steps.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
+import type { Taker } from "./selector.ts";
 import { stopWaiting } from "./stop-waiting.ts";
 
 /**
@@ -24,12 +25,12 @@ export async function stopRun(
   run: { readonly name: string; readonly dagRunId: string },
   by: string,
   isForced: boolean,
-  /** Which runner may execute the handlers of a run that waits. */
-  selector: Readonly<Record<string, string>> = {},
+  /** Of the handlers of a run that waits. */
+  taker: Taker = { selector: {} },
 ): Promise<{ ok: true } | Refusal> {
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
-  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), selector };
+  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), taker };
   const stopped = await ports.db.transaction(async (tx) => {
     const own = await stopHeld(tx, ports, found.id, stop);
     return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
@@ -76,7 +77,7 @@ export interface Stop {
   readonly isForced: boolean;
   /** Beside what the workflow may take to clean up, which a forced stop skips. */
   readonly confirmMs: number;
-  readonly selector?: Readonly<Record<string, string>>;
+  readonly taker?: Taker;
 }
 
 export interface Stopped {
@@ -122,7 +123,7 @@ async function stopHeld(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock" | "ids">,
   runId: string,
-  { by, reason, limitMs, isForced, confirmMs, selector = {} }: Stop,
+  { by, reason, limitMs, isForced, confirmMs, taker = { selector: {} } }: Stop,
 ): Promise<Stopped | null> {
   const now = new Date(ports.clock.now());
   const held = await lockRun(tx, runId);
@@ -130,7 +131,7 @@ async function stopHeld(
   const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
   // A sub-run ends at once: the one above it is not to wait for what is stopped with it.
   const isAsked = held !== null && held.parentId === null && reason === "user" && !isForced;
-  if (status === "waiting" && isAsked && await stopWaiting(tx, ports, held, failure, selector)) {
+  if (status === "waiting" && isAsked && await stopWaiting(tx, ports, held, failure, taker)) {
     return { runId, runnerId: null, isQueued: true };
   }
   if (status === "queued" || status === "waiting") {

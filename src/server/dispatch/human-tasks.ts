@@ -13,6 +13,7 @@ import { listSteps, updateSteps } from "../store/steps.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed, settle } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
+import { type Labels, refuseLacking, type Taker } from "./selector.ts";
 import { workflowOf } from "./run-workflow.ts";
 
 export interface TaskRequest {
@@ -20,7 +21,8 @@ export interface TaskRequest {
   readonly dagRunId: string;
   /** Id or name of the step. */
   readonly step: string;
-  readonly selector: Readonly<Record<string, string>>;
+  /** Of the rest of the run, when nobody else is waited for. */
+  readonly taker: Taker;
   /** Who acts. */
   readonly actor: string;
 }
@@ -166,9 +168,11 @@ async function act(
     }
     const state = (await listSteps(tx, run.id)).find((one) => one.name === step.name) ??
       newStepState(step.name);
+    const lacking = refuseLacking(selectorOf(run, {}), request.taker);
+    if (lacking !== null) return lacking;
     const done = await decided({ ports, tx, run, step, state });
     if (done !== "already" && "ok" in done) return done;
-    const { queued, remaining } = await goOn(tx, ports, run, request.selector);
+    const { queued, remaining } = await goOn(tx, ports, run, request.taker.selector);
     const { pushBacks } = done === "already" ? state : done;
     return {
       ok: true,
@@ -190,7 +194,7 @@ async function goOn(
   tx: Transaction,
   ports: ServerPorts,
   run: RunRow,
-  selector: Readonly<Record<string, string>>,
+  selector: Labels,
 ): Promise<{ readonly queued: boolean; readonly remaining: readonly string[] }> {
   const isIdle = statusOf(run.status) === "waiting";
   const steps = isIdle ? await settle(tx, run) : await listSteps(tx, run.id);

@@ -10,7 +10,7 @@ import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blob.ts";
 import type { NewRun, RunParent, Trust } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { lackingLabels } from "./selector.ts";
+import { type Labels, refuseLacking } from "./selector.ts";
 
 /** Lower goes first (QU-13). */
 export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
@@ -40,9 +40,9 @@ export interface StartRequest {
   readonly queue?: string | null;
   readonly labels?: readonly string[];
   /** Beside the workflow's own `worker_selector`. */
-  readonly selector?: Readonly<Record<string, string>>;
-  /** Of the only runner that is to take it: a workflow that selects another one would wait for ever. */
-  readonly runnerLabels?: Readonly<Record<string, string>>;
+  readonly selector?: Labels;
+  /** Of the only runner that is to take it. */
+  readonly runnerLabels?: Labels;
   readonly env?: Readonly<Record<string, string>>;
   readonly inputs?: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
   readonly trust?: Trust;
@@ -85,16 +85,8 @@ export async function planRunOf(
   if (queue.length > QUEUE_MAX_LENGTH) {
     return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
   }
-  const lacking = request.runnerLabels === undefined
-    ? []
-    : lackingLabels(workflow.workerSelector, request.runnerLabels);
-  if (lacking.length > 0) {
-    return refuse(
-      "bad_request",
-      `worker_selector asks for ${lacking.join(", ")}, which this runner is not (DAGU_RUNNER_LABELS); ` +
-        "start it on a server that has such a runner",
-    );
-  }
+  const lacking = refuseLacking(workflow.workerSelector, request);
+  if (lacking !== null) return lacking;
   const bound = bindParams(workflow.params, request.params);
   if (!bound.ok) return refuse("bad_request", `parameter validation failed: ${bound.messages.join("; ")}`);
   const unstorable = Object.entries(bound.values).find(([, value]) => !isStorable(value));

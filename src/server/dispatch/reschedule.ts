@@ -6,6 +6,7 @@ import { getBlob, getText } from "../store/blobs.ts";
 import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { selectorOf } from "./retry.ts";
+import type { Taker } from "./selector.ts";
 import { PRIORITY, type StartRequest } from "./plan.ts";
 import { type Started, startRun } from "./start.ts";
 
@@ -15,8 +16,7 @@ export interface RescheduleRequest {
   /** null: generated. */
   readonly newRunId: string | null;
   readonly actor: string;
-  /** Which runner may take it, beside the run's own selector. */
-  readonly selector: Readonly<Record<string, string>>;
+  readonly taker: Taker;
   /** What is to be another than the old run's. */
   readonly changes: RescheduleChanges;
 }
@@ -31,8 +31,6 @@ export interface RescheduleChanges {
   readonly needsSlot?: boolean;
   readonly queue?: string;
   readonly priority?: number;
-  /** Of the runner that alone is to take it. */
-  readonly runnerLabels?: Readonly<Record<string, string>>;
 }
 
 export async function rescheduleRun(ports: ServerPorts, request: RescheduleRequest): Promise<Started> {
@@ -55,13 +53,13 @@ export async function rescheduleRun(ports: ServerPorts, request: RescheduleReque
     priority: changes.priority ?? (needsSlot ? PRIORITY.enqueue : PRIORITY.start),
     queue: changes.queue ?? run.queue,
     labels: [...run.labels, ...(changes.labels ?? [])],
-    selector: selectorOf(run, request.selector),
+    ...request.taker,
+    selector: selectorOf(run, request.taker.selector),
     env: v.parse(Env, run.env),
     inputs: await readInputs(ports, run),
     trust: run.trust,
     sourceDir: run.sourceDir,
     defaultDir: changes.defaultDir ?? run.defaultDir,
-    ...(changes.runnerLabels === undefined ? {} : { runnerLabels: changes.runnerLabels }),
   });
 }
 

@@ -10,14 +10,13 @@ import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { readSelector } from "./selector.ts";
+import { type Labels, readSelector, refuseLacking, type Taker } from "./selector.ts";
 
 export interface RetryRequest {
   readonly name: string;
   readonly dagRunId: string;
   readonly scope: RetryScope;
-  /** Which runner may take it, beside the run's own selector. */
-  readonly selector: Readonly<Record<string, string>>;
+  readonly taker: Taker;
   /** The run by which it was addressed: itself, or one above it, which must have ended too. */
   readonly root: { readonly name: string; readonly dagRunId: string };
 }
@@ -41,7 +40,10 @@ export async function retryRun(
     if (ACTIVE.includes(statusOf(run.status)) && !await voidPending(tx, ports, run)) {
       return refuse("conflict", stillActive(run));
     }
-    const options = { triggerType: "retry", selector: selectorOf(run, request.selector) };
+    const selector = selectorOf(run, request.taker.selector);
+    const lacking = refuseLacking(selectorOf(run, {}), request.taker);
+    if (lacking !== null) return lacking;
+    const options = { triggerType: "retry", selector };
     const unknown = await queueResumed(tx, ports, run, scope, options);
     return unknown === null
       ? null
@@ -68,10 +70,7 @@ function stillActive(run: RunRow): string {
 /** The key by which `dagu start` keeps a run for its own runner, which is gone by now. */
 export const OWN_MARK = "dagu-start";
 
-export function selectorOf(
-  run: RunRow,
-  given: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+export function selectorOf(run: RunRow, given: Labels): Labels {
   const kept = Object.entries(readSelector(run)).filter(([key]) => key !== OWN_MARK);
   return { ...Object.fromEntries(kept), ...given };
 }

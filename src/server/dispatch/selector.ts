@@ -1,6 +1,17 @@
 /** Which runner a run asks for (M3): every key of its selector equals the runner's label. */
 import * as v from "valibot";
 import type { RunRow } from "../store/runs.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Who is to take a run that somebody asks for, or to take up again. */
+export interface Taker {
+  /** Beside what the run itself asks for. */
+  readonly selector: Labels;
+  /** Of the only runner that is to take it, the caller's own; absent: whoever matches, now or later. */
+  readonly runnerLabels?: Labels;
+}
 
 const Selector = v.record(v.string(), v.string());
 
@@ -13,10 +24,7 @@ export function readSelector({ selector }: Pick<RunRow, "selector">): Record<str
 const ANY = "*";
 
 /** What of the selector the labels do not give, as `key=value`. */
-export function lackingLabels(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): string[] {
+export function lackingLabels(selector: Labels, labels: Labels): string[] {
   return Object.entries(selector)
     .filter(([key, value]) => {
       const label = labels[key] ?? labels[`!${key}`];
@@ -25,11 +33,21 @@ export function lackingLabels(
     .map(([key, value]) => `${key}=${value}`);
 }
 
+/** Why the only runner that is to take a run may not: it would wait for ever (R-38). */
+export function refuseLacking(
+  selector: Labels,
+  { runnerLabels }: Pick<Taker, "runnerLabels">,
+): Refusal | null {
+  const lacking = runnerLabels === undefined ? [] : lackingLabels(selector, runnerLabels);
+  return lacking.length === 0 ? null : refuse(
+    "bad_request",
+    `worker_selector asks for ${lacking.join(", ")}, which this runner is not (DAGU_RUNNER_LABELS); ` +
+      "start it on a server that has such a runner",
+  );
+}
+
 /** Labels that a run must select to be given to this runner (`!key`), as `key=value`, when it does not. */
-export function unselectedLabels(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): string[] {
+export function unselectedLabels(selector: Labels, labels: Labels): string[] {
   return Object.entries(labels)
     .filter(([key, value]) =>
       key.startsWith("!") &&

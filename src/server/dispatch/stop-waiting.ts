@@ -8,25 +8,29 @@ import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
 import { workflowOf } from "./run-workflow.ts";
+import { refuseLacking, type Taker } from "./selector.ts";
 import { hasTaker } from "./takers.ts";
 
 /**
- * false: no handler wants to know, or no runner is there to execute it, and nothing was changed. `own`: the runner that the
- * caller brings. The caller holds the run, which waits.
+ * false: no handler wants to know, or no runner is there to execute it, and nothing was changed. `taker`: the runner that
+ * the caller brings, if it names one. The caller holds the run, which waits.
  */
 export async function stopWaiting(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock">,
   run: RunRow,
   failure: Failure,
-  own: Readonly<Record<string, string>>,
+  taker: Taker,
 ): Promise<boolean> {
   const handlers = (await workflowOf(tx, run))?.handlers;
   if (handlers?.abort === undefined && handlers?.exit === undefined) return false;
   const at = ports.clock.now();
-  const selector = selectorOf(run, own);
+  const selector = selectorOf(run, taker.selector);
   // A stop that waits for a runner to come would never end.
-  if (Object.keys(own).length === 0 && !await hasTaker(tx, selector, at)) return false;
+  const isTaken = taker.runnerLabels === undefined
+    ? await hasTaker(tx, selector, at)
+    : refuseLacking(selectorOf(run, {}), taker) === null;
+  if (!isTaken) return false;
   const waiting = (await listSteps(tx, run.id)).filter((step) => step.status === "waiting");
   await updateSteps(tx, run.id, waiting.map((step) => ({ ...endIfOpen(step, "aborted", at), failure })));
   await queueResumed(tx, ports, run, { kind: "rest" }, { selector });

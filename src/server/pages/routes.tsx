@@ -92,7 +92,7 @@ export function pageRoutes(
     const { step, ...run } = c.req.param();
     const done = await decideTask(
       ports,
-      { ...run, step, selector: {}, actor: c.var.caller },
+      { ...run, step, taker: { selector: {} }, actor: c.var.caller },
       await readForm(c),
     );
     return done.ok
@@ -107,12 +107,18 @@ export function pageRoutes(
 
   app.post("/runs/:name/:dagRunId/retry", async (c) => {
     const run = c.req.param();
-    unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, selector: {}, root: run }));
+    unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, taker: { selector: {} }, root: run }));
     return c.redirect(runPath(run), 303);
   });
 
   app.post("/runs/:name/:dagRunId/again", async (c) => {
-    const wanted = { ...c.req.param(), newRunId: null, actor: c.var.caller, selector: {}, changes: {} };
+    const wanted = {
+      ...c.req.param(),
+      newRunId: null,
+      actor: c.var.caller,
+      taker: { selector: {} },
+      changes: {},
+    };
     return c.redirect(runPath(unwrap(await rescheduleRun(ports, wanted))), 303);
   });
 

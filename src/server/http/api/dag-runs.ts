@@ -21,7 +21,7 @@ import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails, readOutputs } from "../runs-read.ts";
 import { RUN_STATUSES } from "../../../run/event.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
-import { answerStarted, requestOf, StartBody, Time } from "./dags.ts";
+import { answerStarted, requestOf, StartBody, TakerBody, takerOf, Time } from "./dags.ts";
 import { findSubRun } from "./sub-runs.ts";
 
 const InlineBody = v.object({
@@ -37,7 +37,7 @@ const InlineBody = v.object({
 });
 const StopBody = v.object({
   force: v.optional(v.boolean(), false),
-  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+  ...TakerBody.entries,
 });
 const RetryBody = v.object({
   dagRunId: v.optional(v.string()),
@@ -45,7 +45,7 @@ const RetryBody = v.object({
   includeDownstream: v.optional(v.boolean(), false),
   /** The step is one of this run below it. */
   subDAGRunId: v.optional(v.string()),
-  workerSelector: v.optional(v.record(v.string(), v.string()), {}),
+  ...TakerBody.entries,
 });
 const RescheduleBody = v.object({
   ...v.omit(StartBody, ["params", "parent", "root", "singleton"]).entries,
@@ -129,8 +129,8 @@ export function dagRunRoutes(
   });
 
   app.post("/:name/:dagRunId/stop", async (c) => {
-    const { force, workerSelector } = await valid(StopBody, c);
-    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, force, workerSelector));
+    const body = await valid(StopBody, c);
+    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force, takerOf(body)));
     return c.json({});
   });
 
@@ -149,9 +149,9 @@ export function dagRunRoutes(
     const run = body.subDAGRunId === undefined
       ? { name, dagRunId }
       : await findSubRun(ports, { name, dagRunId, subRunId: body.subDAGRunId });
-    const { selector, root } = { selector: body.workerSelector, root: { name, dagRunId } };
+    const root = { name, dagRunId };
     const retried = unwrap(
-      await retryRun(ports, { name: run.name, dagRunId: run.dagRunId, scope, selector, root }),
+      await retryRun(ports, { name: run.name, dagRunId: run.dagRunId, scope, taker: takerOf(body), root }),
     );
     return c.json({ dagName: run.name, dagRunId: retried.dagRunId });
   });
@@ -168,7 +168,7 @@ export function dagRunRoutes(
         ...c.req.param(),
         newRunId: body.dagRunId ?? null,
         actor: c.var.caller,
-        selector: body.workerSelector,
+        taker: takerOf(body),
         changes: changesOf(body),
       }),
     );
@@ -214,7 +214,7 @@ async function startInline(
 }
 
 function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChanges {
-  const { dagName, defaultWorkingDir, queue, priority, enqueue, scheduleTime, runnerLabels } = body;
+  const { dagName, defaultWorkingDir, queue, priority, enqueue, scheduleTime } = body;
   return {
     triggerType: body.triggerType,
     labels: body.labels ?? [],
@@ -224,7 +224,6 @@ function changesOf(body: v.InferOutput<typeof RescheduleBody>): RescheduleChange
     ...(priority === undefined ? {} : { priority }),
     ...(enqueue === undefined ? {} : { needsSlot: enqueue }),
     ...(scheduleTime === undefined ? {} : { scheduleTime: new Date(scheduleTime) }),
-    ...(runnerLabels === undefined ? {} : { runnerLabels }),
   };
 }
 

@@ -9,17 +9,20 @@ import {
   type TaskRequest,
 } from "../../dispatch/human-tasks.ts";
 import type { ServerPorts } from "../../ports.ts";
-import { unwrap, valid } from "../answer.ts";
+import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
+import { takerOf } from "./dags.ts";
 
 const CompleteBody = v.record(v.string(), v.unknown());
 const ApproveBody = v.object({ inputs: v.optional(v.record(v.string(), v.string()), {}) });
 const RejectBody = v.object({ reason: v.optional(v.string(), "") });
-const Selector = v.record(v.string(), v.string());
-
-/** Which runner may take the resumed run: `?runner.KEY=VALUE`, since the body is the form's. */
-const SELECTOR_PREFIX = "runner.";
+const Labels = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
+/** Who is to take the resumed run: maps as JSON in the query, since the body is the form's. */
+const TakerQuery = v.object({
+  workerSelector: v.optional(Labels, "{}"),
+  runnerLabels: v.optional(Labels),
+});
 
 export function peopleRoutes(ports: ServerPorts): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
@@ -72,15 +75,15 @@ async function requestOf(
   c: Context<{ Variables: GuardVariables }>,
 ): Promise<TaskRequest> {
   const run = await findRun(ports, c.req.param("name") ?? "", c.req.param("dagRunId") ?? "");
-  const selector = Object.entries(c.req.query())
-    .flatMap(([key, value]) =>
-      key.startsWith(SELECTOR_PREFIX) ? [[key.slice(SELECTOR_PREFIX.length), value]] : []
-    );
+  const query = v.safeParse(TakerQuery, c.req.query());
+  if (!query.success) {
+    throw refused("bad_request", "workerSelector and runnerLabels are maps of texts, as JSON");
+  }
   return {
     name: run.name,
     dagRunId: run.dagRunId,
     step: c.req.param("step") ?? "",
-    selector: v.parse(Selector, Object.fromEntries(selector)),
+    taker: takerOf(query.output),
     actor: c.var.caller,
   };
 }
