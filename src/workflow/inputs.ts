@@ -222,10 +222,12 @@ function fromTokens(tokens: readonly string[]): Given {
   return { named, positional, payload: null };
 }
 
-/** `KEY=value` is named, everything else positional; quotes around the value go (P-18). */
+/** `KEY=value` is named, everything else positional; quotes around the value, or around both, go (P-18). */
 export function readToken(token: string): { readonly name: string | null; readonly value: string } {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(token);
-  return { name: match?.[1] ?? null, value: unquote(match?.[2] ?? token) };
+  const whole = unquote(token);
+  const [, name = null, value = ""] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(whole) ?? [];
+  if (name === null) return { name, value: whole };
+  return { name, value: whole === token ? unquote(value) : value };
 }
 
 /** Blanks separate, quotes and backticks group; quotes are kept here and dropped by `unquote` (P-18). */

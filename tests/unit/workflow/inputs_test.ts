@@ -123,6 +123,8 @@ const bound: readonly [
     WEBHOOK_PAYLOAD: "{}",
   }],
   ["P-18 quotes are dropped", declare(A, B), text(`A="x y" B='z w'`), { A: "x y", B: "z w" }],
+  ["P-18 quotes around name and value", declare(A, B), text(`A=1 "B=z w" `), { A: "1", B: "z w" }],
+  ["P-18 only the outer quotes", declare(A), text(`"A='x'"`), { A: "'x'" }],
   ["P-18 an escaped quote stays", declare(A), text(`A="say \\"hi\\""`), { A: 'say "hi"' }],
   ["P-18 backticks are text", declare(A), text("A=`date -u`"), { A: "`date -u`" }],
   ["3.1 only the first = splits", declare(A), text("A=x=y"), { A: "x=y" }],
