@@ -126,6 +126,8 @@ async function runItem(
       emit: async (body) => {
         state = reduce(state, { ...body, at: run.ports.clock.now() });
         await run.emit(body);
+        // Steps of the items are not listed; what runs below them is found at the step that has the items.
+        if (body.type === "child.linked") await run.emit({ ...body, step: run.step.name });
       },
       titleOf: (name) => name.slice(nodeName("").length),
     },

@@ -302,6 +302,15 @@ accept(
   }],
 );
 accept(
+  "S-112 S-131 what runs below the items of a foreach is listed at its step",
+  "steps:\n  - id: each\n    foreach:\n      items: [x, y]\n      steps: [{id: sub, action: dag.run, with: {dag: kid}}]\n" +
+    "---\nname: kid\nsteps: [{id: k, run: 'true'}]\n",
+  [
+    { args: [...START, "--run-id", "r"], out: ["sub-run: kid:"] },
+    { args: ["status", "w", "--run-id", "r"], out: ["    sub-run: kid:"] },
+  ],
+);
+accept(
   "S-129 params as text, list and mapping; what is nested becomes JSON",
   `type: chain
 env: [{V: parent}]
