@@ -23,8 +23,8 @@ export interface RunName {
   readonly dagRunId: string;
 }
 
-/** Who is to take a run, as the API is told: whoever can, or the runner of this process. */
-export interface Taker {
+/** Which runner is to take a run, as the API is told: whoever can, or the runner of this process. */
+export interface RunnerChoice {
   readonly workerSelector: Readonly<Record<string, string>>;
   /** A run that asks for another runner than this is refused. */
   readonly runnerLabels?: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export interface Taker {
 export async function runAndFollow(
   context: Context,
   connection: Connection,
-  submit: (taker: Taker) => Promise<RunName>,
+  submit: (choice: RunnerChoice) => Promise<RunName>,
   isQuiet: boolean,
 ): Promise<RunDetails> {
   const { plane } = connection;

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Context } from "./command.ts";
 import type { Connection } from "./connect.ts";
-import { runAndFollow, type RunName, type Taker } from "./own-runner.ts";
+import { runAndFollow, type RunName, type RunnerChoice } from "./own-runner.ts";
 import { DetailsAnswer, runPath } from "./run-json.ts";
 
 export async function stopRun(
@@ -12,8 +12,8 @@ export async function stopRun(
   isForced: boolean,
 ): Promise<void> {
   const { api, plane } = connection;
-  const post = async (taker: Taker | null): Promise<RunName> => {
-    await api.post(`${runPath(run)}/stop`, { force: isForced, ...taker });
+  const post = async (choice: RunnerChoice | null): Promise<RunName> => {
+    await api.post(`${runPath(run)}/stop`, { force: isForced, ...choice });
     return run;
   };
   const { dagRunDetails } = v.parse(DetailsAnswer, await api.get(runPath(run)));

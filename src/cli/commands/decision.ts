@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Command, type Context, type Option, UserError, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
-import { runAndFollow, type RunName, type Taker } from "../own-runner.ts";
+import { runAndFollow, type RunName, type RunnerChoice } from "../own-runner.ts";
 import { DetailsAnswer, exitCodeOf, type Node, type RunDetails, runPath } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
@@ -62,9 +62,9 @@ export async function say(
   run: RunName,
   saying: Saying,
 ): Promise<number> {
-  const post = async (taker: Taker | null): Promise<RunName> => {
+  const post = async (choice: RunnerChoice | null): Promise<RunName> => {
     const query = new URLSearchParams(
-      Object.entries(taker ?? {}).map(([key, labels]) => [key, JSON.stringify(labels)]),
+      Object.entries(choice ?? {}).map(([key, labels]) => [key, JSON.stringify(labels)]),
     );
     writeOut(saying.tell(await connection.api.post(`${runPath(run)}${saying.path}?${query}`, saying.body)));
     return run;

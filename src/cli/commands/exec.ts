@@ -44,8 +44,8 @@ export const command: Command = {
     const facts = readFacts(context);
     await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
-    const details = await runAndFollow(context, connection, async (taker): Promise<RunName> => {
-      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...taker });
+    const details = await runAndFollow(context, connection, async (choice): Promise<RunName> => {
+      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...choice });
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };
     }, isQuiet);

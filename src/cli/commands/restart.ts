@@ -23,8 +23,8 @@ export const command: Command = {
     // Another connection: where the old run was may have ended with it.
     await using connection = await connect(context);
     const isQuiet = context.flags.has("quiet");
-    const details = await runAndFollow(context, connection, async (taker) => {
-      const answer = await connection.api.post(`${runPath(old)}/reschedule`, taker);
+    const details = await runAndFollow(context, connection, async (choice) => {
+      const answer = await connection.api.post(`${runPath(old)}/reschedule`, choice);
       const { dagName, dagRunId } = v.parse(Started, answer);
       if (!isQuiet) writeErr(`started ${dagName}:${dagRunId}`);
       return { name: dagName, dagRunId };

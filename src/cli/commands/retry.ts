@@ -42,10 +42,10 @@ export const command: Command = {
     const name = await workflowNameOf(argument, (await openHome(context.env)).dagsDir);
     await using connection = await connectToRetry(context, { name, dagRunId });
     const isQuiet = flags.has("quiet");
-    const details = await runAndFollow(context, connection, async (taker) => {
+    const details = await runAndFollow(context, connection, async (choice) => {
       const answer = await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
         dagRunId,
-        ...taker,
+        ...choice,
         ...(step === null ? {} : { stepName: step, includeDownstream: flags.has("downstream") }),
         ...(subRunId === null ? {} : { subDAGRunId: subRunId }),
       });

@@ -23,7 +23,7 @@ export const command: Command = {
     const details = await runAndFollow(
       context,
       connection,
-      (taker) => submit(context, connection, { enqueue: false, ...taker }),
+      (choice) => submit(context, connection, { enqueue: false, ...choice }),
       context.flags.has("quiet"),
     );
     return await tellEnd(context, connection, details);

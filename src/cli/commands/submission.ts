@@ -5,7 +5,7 @@ import { absolute } from "../absolute.ts";
 import { ApiError } from "../api-client.ts";
 import type { Connection } from "../connect.ts";
 import { type Context, type Option, UserError } from "../command.ts";
-import type { RunName, Taker } from "../own-runner.ts";
+import type { RunName, RunnerChoice } from "../own-runner.ts";
 import { runPath, Started } from "../run-json.ts";
 import { type CallerParams, readCallerParams } from "../../workflow/inputs.ts";
 import { UNSUPPORTED_PROFILES } from "../../workflow/unsupported.ts";
@@ -38,7 +38,7 @@ export const SUBMISSION_OPTIONS: Readonly<Record<string, Option>> = {
   "no-reuse": { type: "boolean", help: "accepted for build workflows" },
 };
 
-export interface Place extends Partial<Taker> {
+export interface Place extends Partial<RunnerChoice> {
   /** It waits for a slot of its queue. */
   readonly enqueue: boolean;
   readonly queue?: string;

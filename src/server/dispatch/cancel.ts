@@ -9,7 +9,7 @@ import { endOpenSteps } from "../store/steps.ts";
 import { awaitedBy, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { resumeSoon } from "./awaited.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import type { Taker } from "./selector.ts";
+import type { RunnerChoice } from "./selector.ts";
 import { stopWaiting } from "./stop-waiting.ts";
 
 /**
@@ -26,11 +26,11 @@ export async function stopRun(
   by: string,
   isForced: boolean,
   /** Of the handlers of a run that waits. */
-  taker: Taker = { selector: {} },
+  choice: RunnerChoice = { selector: {} },
 ): Promise<{ ok: true } | Refusal> {
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
-  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), taker };
+  const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), choice };
   const stopped = await ports.db.transaction(async (tx) => {
     const own = await stopHeld(tx, ports, found.id, stop);
     return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
@@ -77,7 +77,7 @@ export interface Stop {
   readonly isForced: boolean;
   /** Beside what the workflow may take to clean up, which a forced stop skips. */
   readonly confirmMs: number;
-  readonly taker?: Taker;
+  readonly choice?: RunnerChoice;
 }
 
 export interface Stopped {
@@ -123,7 +123,7 @@ async function stopHeld(
   tx: Transaction,
   ports: Pick<ServerPorts, "clock" | "ids">,
   runId: string,
-  { by, reason, limitMs, isForced, confirmMs, taker = { selector: {} } }: Stop,
+  { by, reason, limitMs, isForced, confirmMs, choice = { selector: {} } }: Stop,
 ): Promise<Stopped | null> {
   const now = new Date(ports.clock.now());
   const held = await lockRun(tx, runId);
@@ -131,7 +131,7 @@ async function stopHeld(
   const failure = { code: "CANCELLED" as const, message: `stopped by ${by}`, remedy: "" };
   // A sub-run ends at once: the one above it is not to wait for what is stopped with it.
   const isAsked = held !== null && held.parentId === null && reason === "user" && !isForced;
-  if (status === "waiting" && isAsked && await stopWaiting(tx, ports, held, failure, taker)) {
+  if (status === "waiting" && isAsked && await stopWaiting(tx, ports, held, failure, choice)) {
     return { runId, runnerId: null, isQueued: true };
   }
   if (status === "queued" || status === "waiting") {

@@ -13,7 +13,7 @@ import { listSteps, updateSteps } from "../store/steps.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed, settle } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
-import { type Labels, refuseLacking, type Taker } from "./selector.ts";
+import { type Labels, refuseLacking, type RunnerChoice } from "./selector.ts";
 import { workflowOf } from "./run-workflow.ts";
 
 export interface TaskRequest {
@@ -22,7 +22,7 @@ export interface TaskRequest {
   /** Id or name of the step. */
   readonly step: string;
   /** Of the rest of the run, when nobody else is waited for. */
-  readonly taker: Taker;
+  readonly choice: RunnerChoice;
   /** Who acts. */
   readonly actor: string;
 }
@@ -168,11 +168,11 @@ async function act(
     }
     const state = (await listSteps(tx, run.id)).find((one) => one.name === step.name) ??
       newStepState(step.name);
-    const lacking = refuseLacking(selectorOf(run, {}), request.taker);
+    const lacking = refuseLacking(selectorOf(run, {}), request.choice);
     if (lacking !== null) return lacking;
     const done = await decided({ ports, tx, run, step, state });
     if (done !== "already" && "ok" in done) return done;
-    const { queued, remaining } = await goOn(tx, ports, run, request.taker.selector);
+    const { queued, remaining } = await goOn(tx, ports, run, request.choice.selector);
     const { pushBacks } = done === "already" ? state : done;
     return {
       ok: true,

@@ -6,7 +6,7 @@ import { getBlob, getText } from "../store/blobs.ts";
 import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { selectorOf } from "./retry.ts";
-import type { Taker } from "./selector.ts";
+import type { RunnerChoice } from "./selector.ts";
 import { PRIORITY, type StartRequest } from "./plan.ts";
 import { type Started, startRun } from "./start.ts";
 
@@ -16,7 +16,7 @@ export interface RescheduleRequest {
   /** null: generated. */
   readonly newRunId: string | null;
   readonly actor: string;
-  readonly taker: Taker;
+  readonly choice: RunnerChoice;
   /** What is to be another than the old run's. */
   readonly changes: RescheduleChanges;
 }
@@ -53,8 +53,8 @@ export async function rescheduleRun(ports: ServerPorts, request: RescheduleReque
     priority: changes.priority ?? (needsSlot ? PRIORITY.enqueue : PRIORITY.start),
     queue: changes.queue ?? run.queue,
     labels: [...run.labels, ...(changes.labels ?? [])],
-    ...request.taker,
-    selector: selectorOf(run, request.taker.selector),
+    ...request.choice,
+    selector: selectorOf(run, request.choice.selector),
     env: v.parse(Env, run.env),
     inputs: await readInputs(ports, run),
     trust: run.trust,

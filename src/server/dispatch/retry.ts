@@ -10,13 +10,13 @@ import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { type Labels, readSelector, refuseLacking, type Taker } from "./selector.ts";
+import { type Labels, readSelector, refuseLacking, type RunnerChoice } from "./selector.ts";
 
 export interface RetryRequest {
   readonly name: string;
   readonly dagRunId: string;
   readonly scope: RetryScope;
-  readonly taker: Taker;
+  readonly choice: RunnerChoice;
   /** The run by which it was addressed: itself, or one above it, which must have ended too. */
   readonly root: { readonly name: string; readonly dagRunId: string };
 }
@@ -40,8 +40,8 @@ export async function retryRun(
     if (ACTIVE.includes(statusOf(run.status)) && !await voidPending(tx, ports, run)) {
       return refuse("conflict", stillActive(run));
     }
-    const selector = selectorOf(run, request.taker.selector);
-    const lacking = refuseLacking(selectorOf(run, {}), request.taker);
+    const selector = selectorOf(run, request.choice.selector);
+    const lacking = refuseLacking(selectorOf(run, {}), request.choice);
     if (lacking !== null) return lacking;
     const options = { triggerType: "retry", selector };
     const unknown = await queueResumed(tx, ports, run, scope, options);

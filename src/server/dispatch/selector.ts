@@ -5,8 +5,8 @@ import { type Refusal, refuse } from "./refusal.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Who is to take a run that somebody asks for, or to take up again. */
-export interface Taker {
+/** Which runner is to take a run that somebody asks for, or asks to be taken up again. */
+export interface RunnerChoice {
   /** Beside what the run itself asks for. */
   readonly selector: Labels;
   /** Of the only runner that is to take it, the caller's own; absent: whoever matches, now or later. */
@@ -36,7 +36,7 @@ export function lackingLabels(selector: Labels, labels: Labels): string[] {
 /** Why the only runner that is to take a run may not: it would wait for ever. */
 export function refuseLacking(
   selector: Labels,
-  { runnerLabels }: Pick<Taker, "runnerLabels">,
+  { runnerLabels }: Pick<RunnerChoice, "runnerLabels">,
 ): Refusal | null {
   const lacking = runnerLabels === undefined ? [] : lackingLabels(selector, runnerLabels);
   return lacking.length === 0 ? null : refuse(

@@ -8,11 +8,11 @@ import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
 import { selectorOf } from "./retry.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { refuseLacking, type Taker } from "./selector.ts";
+import { refuseLacking, type RunnerChoice } from "./selector.ts";
 import { hasTaker } from "./takers.ts";
 
 /**
- * false: no handler wants to know, or no runner is there to execute it, and nothing was changed. `taker`: the runner that
+ * false: no handler wants to know, or no runner is there to execute it, and nothing was changed. `choice`: the runner that
  * the caller brings, if it names one. The caller holds the run, which waits.
  */
 export async function stopWaiting(
@@ -20,16 +20,16 @@ export async function stopWaiting(
   ports: Pick<ServerPorts, "clock">,
   run: RunRow,
   failure: Failure,
-  taker: Taker,
+  choice: RunnerChoice,
 ): Promise<boolean> {
   const handlers = (await workflowOf(tx, run))?.handlers;
   if (handlers?.abort === undefined && handlers?.exit === undefined) return false;
   const at = ports.clock.now();
-  const selector = selectorOf(run, taker.selector);
+  const selector = selectorOf(run, choice.selector);
   // A stop that waits for a runner to come would never end.
-  const isTaken = taker.runnerLabels === undefined
+  const isTaken = choice.runnerLabels === undefined
     ? await hasTaker(tx, selector, at)
-    : refuseLacking(selectorOf(run, {}), taker) === null;
+    : refuseLacking(selectorOf(run, {}), choice) === null;
   if (!isTaken) return false;
   const waiting = (await listSteps(tx, run.id)).filter((step) => step.status === "waiting");
   await updateSteps(tx, run.id, waiting.map((step) => ({ ...endIfOpen(step, "aborted", at), failure })));

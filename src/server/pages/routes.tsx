@@ -92,7 +92,7 @@ export function pageRoutes(
     const { step, ...run } = c.req.param();
     const done = await decideTask(
       ports,
-      { ...run, step, taker: { selector: {} }, actor: c.var.caller },
+      { ...run, step, choice: { selector: {} }, actor: c.var.caller },
       await readForm(c),
     );
     return done.ok
@@ -107,7 +107,7 @@ export function pageRoutes(
 
   app.post("/runs/:name/:dagRunId/retry", async (c) => {
     const run = c.req.param();
-    unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, taker: { selector: {} }, root: run }));
+    unwrap(await retryRun(ports, { ...run, scope: { kind: "failed" }, choice: { selector: {} }, root: run }));
     return c.redirect(runPath(run), 303);
   });
 
@@ -116,7 +116,7 @@ export function pageRoutes(
       ...c.req.param(),
       newRunId: null,
       actor: c.var.caller,
-      taker: { selector: {} },
+      choice: { selector: {} },
       changes: {},
     };
     return c.redirect(runPath(unwrap(await rescheduleRun(ports, wanted))), 303);

@@ -49,7 +49,7 @@ const REVIEWING = [STARTED, began("slow"), began("draft"), good("draft"), began(
   .concat([waits("ask", "human_task"), waits("review", "approval")]);
 
 function ask(run: QueuedRun, step: string) {
-  return { name: run.name, dagRunId: run.dagRunId, step, taker: { selector: {} }, actor: "ann" };
+  return { name: run.name, dagRunId: run.dagRunId, step, choice: { selector: {} }, actor: "ann" };
 }
 
 async function stepsOf({ ports }: DispatchBench, run: QueuedRun): Promise<string[]> {

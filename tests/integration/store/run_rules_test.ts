@@ -48,7 +48,7 @@ async function retry(bench: DispatchBench, run: QueuedRun): ReturnType<typeof re
     name,
     dagRunId,
     scope: { kind: "failed" },
-    taker: { selector: {} },
+    choice: { selector: {} },
     root: { name, dagRunId },
   });
 }
@@ -112,7 +112,7 @@ onEveryDatabase("QU-14 who waits for a person has no slot, and needs one to go o
   const second = await claimOne(bench, runner);
   assert.equal(second.run.dagRunId, other.dagRunId, "the slot is free");
   const { name, dagRunId } = first;
-  const task = { name, dagRunId, step: "a", taker: { selector: {} }, actor: "test" };
+  const task = { name, dagRunId, step: "a", choice: { selector: {} }, actor: "test" };
   assert.ok((await completeTask(bench.ports, task, {})).ok);
   assert.equal((await readRun(bench, first.id)).word, "queued");
   assert.deepEqual(await names(bench, runner), [], "and taken by the other");

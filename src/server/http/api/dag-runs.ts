@@ -21,7 +21,7 @@ import type { GuardVariables } from "../guard.ts";
 import { findRun, readDetails, readOutputs } from "../runs-read.ts";
 import { RUN_STATUSES } from "../../../run/event.ts";
 import { statusesOf, toSummary } from "../shapes.ts";
-import { answerStarted, requestOf, StartBody, TakerBody, takerOf, Time } from "./dags.ts";
+import { answerStarted, ChoiceBody, choiceOf, requestOf, StartBody, Time } from "./dags.ts";
 import { findSubRun } from "./sub-runs.ts";
 
 const InlineBody = v.object({
@@ -37,7 +37,7 @@ const InlineBody = v.object({
 });
 const StopBody = v.object({
   force: v.optional(v.boolean(), false),
-  ...TakerBody.entries,
+  ...ChoiceBody.entries,
 });
 const RetryBody = v.object({
   dagRunId: v.optional(v.string()),
@@ -45,7 +45,7 @@ const RetryBody = v.object({
   includeDownstream: v.optional(v.boolean(), false),
   /** The step is one of this run below it. */
   subDAGRunId: v.optional(v.string()),
-  ...TakerBody.entries,
+  ...ChoiceBody.entries,
 });
 const RescheduleBody = v.object({
   ...v.omit(StartBody, ["params", "parent", "root", "singleton"]).entries,
@@ -130,7 +130,7 @@ export function dagRunRoutes(
 
   app.post("/:name/:dagRunId/stop", async (c) => {
     const body = await valid(StopBody, c);
-    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force, takerOf(body)));
+    unwrap(await stopRun(ports, settings, c.req.param(), c.var.caller, body.force, choiceOf(body)));
     return c.json({});
   });
 
@@ -151,7 +151,7 @@ export function dagRunRoutes(
       : await findSubRun(ports, { name, dagRunId, subRunId: body.subDAGRunId });
     const root = { name, dagRunId };
     const retried = unwrap(
-      await retryRun(ports, { name: run.name, dagRunId: run.dagRunId, scope, taker: takerOf(body), root }),
+      await retryRun(ports, { name: run.name, dagRunId: run.dagRunId, scope, choice: choiceOf(body), root }),
     );
     return c.json({ dagName: run.name, dagRunId: retried.dagRunId });
   });
@@ -168,7 +168,7 @@ export function dagRunRoutes(
         ...c.req.param(),
         newRunId: body.dagRunId ?? null,
         actor: c.var.caller,
-        taker: takerOf(body),
+        choice: choiceOf(body),
         changes: changesOf(body),
       }),
     );

@@ -12,7 +12,7 @@ import { publish } from "../../definitions/publish.ts";
 import { setSuspended } from "../../dispatch/suspend.ts";
 import { parentageOf } from "../../dispatch/parentage.ts";
 import { PRIORITY, type StartRequest } from "../../dispatch/plan.ts";
-import type { Taker } from "../../dispatch/selector.ts";
+import type { RunnerChoice } from "../../dispatch/selector.ts";
 import { type Started, startRun } from "../../dispatch/start.ts";
 import type { ServerPorts } from "../../ports.ts";
 import {
@@ -45,8 +45,8 @@ export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValu
 
 const RunRef = v.object({ name: v.string(), dagRunId: v.string() });
 
-/** Who is to take a run. */
-export const TakerBody = v.object({
+/** Which runner is to take a run. */
+export const ChoiceBody = v.object({
   /** Which runner may take it, beside the workflow's own selector. */
   workerSelector: v.optional(v.record(v.string(), v.string()), {}),
   /** Labels of the only runner that is to take it. */
@@ -76,7 +76,7 @@ export const StartBody = v.object({
   /** The run below which it is, and the outermost one. */
   parent: v.optional(RunRef),
   root: v.optional(RunRef),
-  ...TakerBody.entries,
+  ...ChoiceBody.entries,
 });
 const SpecBody = v.object({ spec: v.string() });
 const SignedBody = v.object({ ...SpecBody.entries, signature: v.optional(v.nullable(Signature), null) });
@@ -223,11 +223,11 @@ export async function requestOf(
     isSingleton: body.singleton,
     defaultDir: body.defaultWorkingDir ?? "",
     scheduleTime: body.scheduleTime === undefined ? null : new Date(body.scheduleTime),
-    ...takerOf(body),
+    ...choiceOf(body),
   };
 }
 
-export function takerOf({ workerSelector, runnerLabels }: v.InferOutput<typeof TakerBody>): Taker {
+export function choiceOf({ workerSelector, runnerLabels }: v.InferOutput<typeof ChoiceBody>): RunnerChoice {
   return { selector: workerSelector, ...(runnerLabels === undefined ? {} : { runnerLabels }) };
 }
 

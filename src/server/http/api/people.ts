@@ -12,14 +12,14 @@ import type { ServerPorts } from "../../ports.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 import { findRun } from "../runs-read.ts";
-import { takerOf } from "./dags.ts";
+import { choiceOf } from "./dags.ts";
 
 const CompleteBody = v.record(v.string(), v.unknown());
 const ApproveBody = v.object({ inputs: v.optional(v.record(v.string(), v.string()), {}) });
 const RejectBody = v.object({ reason: v.optional(v.string(), "") });
 const Labels = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()));
 /** Who is to take the resumed run: maps as JSON in the query, since the body is the form's. */
-const TakerQuery = v.object({
+const ChoiceQuery = v.object({
   workerSelector: v.optional(Labels, "{}"),
   runnerLabels: v.optional(Labels),
 });
@@ -75,7 +75,7 @@ async function requestOf(
   c: Context<{ Variables: GuardVariables }>,
 ): Promise<TaskRequest> {
   const run = await findRun(ports, c.req.param("name") ?? "", c.req.param("dagRunId") ?? "");
-  const query = v.safeParse(TakerQuery, c.req.query());
+  const query = v.safeParse(ChoiceQuery, c.req.query());
   if (!query.success) {
     throw refused("bad_request", "workerSelector and runnerLabels are maps of texts, as JSON");
   }
@@ -83,7 +83,7 @@ async function requestOf(
     name: run.name,
     dagRunId: run.dagRunId,
     step: c.req.param("step") ?? "",
-    taker: takerOf(query.output),
+    choice: choiceOf(query.output),
     actor: c.var.caller,
   };
 }
