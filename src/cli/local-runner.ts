@@ -13,6 +13,7 @@ import type { LocalPlane } from "./local-plane.ts";
 import { readLogDir } from "./log-dir.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
 import { runnerName } from "./runner-name.ts";
+import { readResources } from "./runner-resources.ts";
 import { readLabels } from "./runner-labels.ts";
 import { leftSeats } from "./seats.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
@@ -68,6 +69,8 @@ export async function openLocalRunner(options: LocalRunnerOptions): Promise<Runn
     name: runnerName(env),
     labels: { ...readLabels(env), ...options.labels },
     capacity: options.capacity,
+    // A runner of one run waits for no other.
+    ...(options.once ? {} : { resources: readResources(env) }),
     runtime: readRuntime(env),
     policy,
     ...(options.workflowNamed === undefined ? {} : { workflowNamed: options.workflowNamed }),

@@ -22,7 +22,6 @@ import {
 import { type CallResult, exchange, type Fetch, gzip, readBlob, readBytes, readJson } from "./exchange.ts";
 import {
   ClaimReply,
-  type ClaimRequest,
   DeclineReply,
   type DeclineRequest,
   type DrainRequest,
@@ -33,6 +32,7 @@ import {
   HeartbeatReply,
   type HeartbeatRequest,
   LogReply,
+  type NewClaim,
   PROTOCOL_VERSION,
   RegisterReply,
   type RegisterRequest,
@@ -104,7 +104,7 @@ export interface RunnerClient {
   ): Promise<CallResult<RegisterReply>>;
   /** A new token for this runner; the old one is good for a while (M2). */
   rotate(options: CallOptions): Promise<CallResult<RotateReply>>;
-  claim(body: ClaimRequest, options: CallOptions): Promise<CallResult<ClaimReply>>;
+  claim(body: NewClaim, options: CallOptions): Promise<CallResult<ClaimReply>>;
   heartbeat(body: HeartbeatRequest, options: CallOptions): Promise<CallResult<HeartbeatReply>>;
   reattach(body: ReattachRequest, options: CallOptions): Promise<CallResult<ReattachReply>>;
   drain(body: DrainRequest, options: CallOptions): Promise<CallResult<Empty>>;

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { RunId, Uuid } from "../run/ids.ts";
 import { StepSnapshot } from "../run/snapshot.ts";
 import { isWorkflowName } from "../workflow/names.ts";
+import { Needs, NO_NEEDS } from "./resources.ts";
 
 export const Natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** What is counted one by one, and what the columns of the store hold: below 2^31. */
@@ -38,6 +39,7 @@ export const Grant = v.object({
     sourceDir: v.string(),
     /** Working directory for a workflow that names none; "": the run's own. */
     defaultDir: v.string(),
+    needs: v.optional(Needs, NO_NEEDS),
   }),
   definition: v.object({
     /** `sha256:` and 64 hex digits, over the UTF-8 text. */

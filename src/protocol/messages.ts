@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { EpochMs, RunStatus } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import { Count, FenceText, Grant, Natural, Text } from "./grant.ts";
+import { Resources } from "./resources.ts";
 import { PublicKey, Sealed } from "./sealing.ts";
 
 export const PROTOCOL_VERSION = 1;
@@ -170,16 +171,23 @@ export const Directive = v.object({
 });
 export type Directive = v.InferOutput<typeof Directive>;
 
+const EXCLUDE_MAX = 1_000;
+
 export const ClaimRequest = v.object({
   /** Makes the claim repeatable: the same id answers the same attempts while they are not started. */
   claimId: Uuid,
   labels: Text,
   free: v.pipe(Count, v.maxValue(CAPACITY_MAX)),
   waitMs: v.pipe(Natural, v.maxValue(50_000)),
+  resources: v.optional(Resources, {}),
+  /** Runs that it does not want. */
+  exclude: v.optional(v.pipe(v.array(Uuid), v.maxLength(EXCLUDE_MAX)), []),
   /** Attempts that the runner holds; others that the server believes it has are expired at once. */
   held: v.array(Uuid),
 });
 export type ClaimRequest = v.InferOutput<typeof ClaimRequest>;
+/** As a runner writes it. */
+export type NewClaim = v.InferInput<typeof ClaimRequest>;
 
 export const ClaimReply = v.object({
   attempts: v.array(Grant),

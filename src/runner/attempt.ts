@@ -98,7 +98,8 @@ export function startAttempt(
     host.log.error("attempt broke", { attempt: grant.attemptId, error: describe(error) });
   });
   const lease = newLease(host.clock, claimedAt, grant.leaseMs, grant.graceMs);
-  return holdAttempt({ attemptId: grant.attemptId, fence: grant.fence, takesSlot, lease }, control, done);
+  const { attemptId, fence, run: { needs } } = grant;
+  return holdAttempt({ attemptId, fence, takesSlot, needs, lease }, control, done);
 }
 
 interface Claim {
@@ -125,6 +126,7 @@ async function runAttempt(host: AttemptHost, grant: Grant, claim: Claim): Promis
     name: grant.run.name,
     dagRunId: grant.run.dagRunId,
     takesSlot: claim.takesSlot,
+    needs: grant.run.needs,
     bootId: host.machine.bootId,
   };
   const spool = await newSpool(folder, header, host, host.budget);

@@ -2,6 +2,7 @@
 import type { CallFailure } from "../protocol/exchange.ts";
 import type { Grant } from "../protocol/grant.ts";
 import type { ClaimReply } from "../protocol/messages.ts";
+import { beside, type Resources } from "../protocol/resources.ts";
 import { CLAIM_CAP_MS, resend, type ResendPorts } from "../protocol/resend.ts";
 import type { Clock } from "../run/ports.ts";
 import { type AttemptHost, startAttempt } from "./attempt.ts";
@@ -20,8 +21,20 @@ export interface Life {
 }
 
 export function freeSlots(options: RunnerOptions, life: Life): number {
-  const taken = [...life.attempts.values()].filter((attempt) => attempt.takesSlot).length;
-  return Math.max(0, options.capacity - taken);
+  return Math.max(0, options.capacity - working(life).length);
+}
+
+function working(life: Life): readonly Attempt[] {
+  return [...life.attempts.values()].filter((attempt) => attempt.takesSlot);
+}
+
+/** What is left of what the runner offers; nothing, too, when it offers less than it did when it took its runs. */
+function freeResources({ resources = {} }: RunnerOptions, life: Life): Resources {
+  const { cpu, memoryBytes } = working(life).map(({ needs }) => needs).reduce(beside, resources);
+  return {
+    ...(cpu === undefined ? {} : { cpu: Math.max(0, cpu) }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes: Math.max(0, memoryBytes) }),
+  };
 }
 
 export function hold(life: Life, attempt: Attempt): void {
@@ -113,6 +126,7 @@ async function claim(
       labels: options.labels,
       free: options.once === true ? Math.min(1, free) : free,
       waitMs: host.settings.claimWaitMs,
+      resources: freeResources(options, life),
       held: [...life.attempts.keys()],
     }, call);
   });

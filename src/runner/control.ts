@@ -1,4 +1,5 @@
 /** How an attempt is held by its runner, from outside and from inside. */
+import type { Needs } from "../protocol/resources.ts";
 import type { Failure } from "../run/failure.ts";
 import type { StopReason } from "../run/ports.ts";
 import type { RunState } from "../run/state.ts";
@@ -14,6 +15,8 @@ export interface Attempt {
    * what waits for a sub-workflow that somebody else is to execute: that may need the very place, here or in a circle.
    */
   readonly takesSlot: boolean;
+  /** What it takes of what the runner offers, as long as it takes a slot. */
+  readonly needs: Needs;
   readonly lease: Lease;
   readonly lastSeq: number;
   readonly ackSeq: number;
@@ -78,11 +81,12 @@ export interface Held {
   readonly attemptId: string;
   readonly fence: number;
   readonly takesSlot: boolean;
+  readonly needs: Needs;
   readonly lease: Lease;
 }
 
 export function holdAttempt(
-  { attemptId, fence, takesSlot, lease }: Held,
+  { attemptId, fence, takesSlot, needs, lease }: Held,
   control: Control,
   done: Promise<void>,
 ): Attempt {
@@ -96,6 +100,7 @@ export function holdAttempt(
     get takesSlot(): boolean {
       return takesSlot && control.awaited === 0;
     },
+    needs,
     lease: {
       remainingMs: lease.remainingMs,
       renew: (sentAt, leaseMs, graceMs) => {

@@ -59,7 +59,7 @@ async function resume(
   abandon: AbortSignal,
   goesOn: boolean,
 ): Promise<Attempt> {
-  const { attemptId, fence, name, dagRunId, takesSlot } = spool.header;
+  const { attemptId, fence, name, dagRunId, takesSlot, needs } = spool.header;
   host.log.info("attempt of an earlier process resumed", {
     attempt: attemptId,
     run: dagRunId,
@@ -77,7 +77,7 @@ async function resume(
   })().catch((error: unknown) => {
     host.log.error("resumed attempt broke", { attempt: attemptId, error: String(error) });
   });
-  const held = { attemptId, fence, takesSlot: takesSlot && !isOver && goesOn };
+  const held = { attemptId, fence, needs, takesSlot: takesSlot && !isOver && goesOn };
   return holdAttempt({ ...held, lease: isOver || !goesOn ? ENDLESS : leaseOf(host, spool) }, control, done);
 }
 

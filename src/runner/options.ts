@@ -1,5 +1,6 @@
 /** What a runner is given by whoever starts it. It reads no environment and no clock of its own. */
 import type { Fetch } from "../protocol/exchange.ts";
+import type { Resources } from "../protocol/resources.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Clock, Ids, Log } from "../run/ports.ts";
 import type { Runtime } from "./containers/runtime.ts";
@@ -25,6 +26,8 @@ export interface RunnerOptions {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: number;
+  /** What it offers to runs that need a certain share, over all of them; what is absent is not counted. */
+  readonly resources?: Resources;
   /** From the process environment, read once (DESIGN 3.9). A failure only fails what needs a container (1.1.5). */
   readonly runtime: Runtime | Failure;
   /** What may happen on this machine; default: what workflows say. */

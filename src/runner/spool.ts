@@ -9,6 +9,7 @@ import { isTerminal, type RunEventBody } from "../run/event.ts";
 import { Uuid } from "../run/ids.ts";
 import type { Clock, Journal, OutputSink, StreamName } from "../run/ports.ts";
 import type { Logged } from "../run/progress.ts";
+import { Needs, NO_NEEDS } from "../protocol/resources.ts";
 import { parseJson } from "../workflow/json.ts";
 import { type Disk, type DiskFile, readText, writeText } from "./disk.ts";
 import { openEventFile, type SpooledEvent } from "./event-file.ts";
@@ -25,6 +26,7 @@ const SpoolHeader = v.object({
   bootId: v.optional(v.string(), ""),
   /** Of the runner, while its work goes on. */
   takesSlot: v.optional(v.boolean(), true),
+  needs: v.optional(Needs, NO_NEEDS),
 });
 export type SpoolHeader = v.InferOutput<typeof SpoolHeader>;
 

@@ -83,7 +83,15 @@ async function drain(
   batch: number,
 ): Promise<void> {
   while (true) {
-    const request = { claimId: bench.ports.ids.uuid(), labels: {}, free: batch, waitMs: 0, held: [] };
+    const request = {
+      claimId: bench.ports.ids.uuid(),
+      labels: {},
+      free: batch,
+      waitMs: 0,
+      resources: {},
+      exclude: [],
+      held: [],
+    };
     const { attempts } = await claim(runner, request, new AbortController().signal);
     if (attempts.length === 0) return;
     await Promise.all(attempts.map(async (grant) => {

@@ -45,6 +45,8 @@ function checkClaim(seen: Seen, before: Past, attempt: SeenAttempt): void {
     const stillThere = seen.runs.get(id);
     if (other.queue !== taken.queue || !other.needs_slot || !sameWait(other, stillThere)) continue;
     if (!mayTake(other, attempt.runner_id, attempt.claimed_at)) continue;
+    // Whether the runner had room for it by then is known to nobody but the runner.
+    if (other.needs_cpu > 0) continue;
     const otherRank = rankOf(other);
     const isOvertaken = otherRank !== null && isBefore(otherRank, rank);
     ensure("INV-12", !isOvertaken, `${labelOf(taken)} was claimed before ${labelOf(other)}`);
@@ -79,12 +81,8 @@ function mayTake(run: SeenRun, runnerId: string, nowMs: number): boolean {
 /** INV-26, and INV-12 with it: whoever could go, goes. */
 function checkIdle(truth: Truth, seen: Seen, before: ReadonlyMap<string, number>): Map<string, number> {
   const possible = new Map<string, number>();
-  const busy = new Map<string, number>();
-  for (const id of seen.leases.keys()) {
-    const runner = seen.attempts.get(id)?.runner_id ?? "";
-    busy.set(runner, (busy.get(runner) ?? 0) + 1);
-  }
-  const free = [...truth.ready].filter(([id, { capacity }]) => (busy.get(id) ?? 0) < capacity);
+  const busy = workOf(seen);
+  const free = [...truth.ready].filter(([id, { capacity }]) => (busy.get(id)?.runs ?? 0) < capacity);
   if (free.length === 0) return possible;
   for (const run of seen.runs.values()) {
     if (run.waits === null) continue;
@@ -92,8 +90,9 @@ function checkIdle(truth: Truth, seen: Seen, before: ReadonlyMap<string, number>
     const isFull = queue === undefined || queue.is_paused ||
       queue.taken.length >= Math.min(queue.width, queue.limit ?? queue.width);
     if (run.needs_slot && isFull) continue;
-    for (const [id, { since: readySince }] of free) {
+    for (const [id, { since: readySince, cpu }] of free) {
       if (!mayTake(run, id, truth.wallMs)) continue;
+      if (cpu !== null && run.needs_cpu + (busy.get(id)?.cpu ?? 0) > cpu) continue;
       const key = `${run.id} ${run.waits.available_at} ${id}`;
       const since = before.get(key) ?? truth.nowMs;
       possible.set(key, since);
@@ -104,4 +103,15 @@ function checkIdle(truth: Truth, seen: Seen, before: ReadonlyMap<string, number>
     }
   }
   return possible;
+}
+
+/** What each runner has under way, as the database has it: at least what the runner itself counts. */
+function workOf(seen: Seen): ReadonlyMap<string, { readonly runs: number; readonly cpu: number }> {
+  const work = new Map<string, { runs: number; cpu: number }>();
+  for (const id of seen.leases.keys()) {
+    const { runner_id: runner = "", run_id: run = "" } = seen.attempts.get(id) ?? {};
+    const { runs, cpu } = work.get(runner) ?? { runs: 0, cpu: 0 };
+    work.set(runner, { runs: runs + 1, cpu: cpu + (seen.runs.get(run)?.needs_cpu ?? 0) });
+  }
+  return work;
 }

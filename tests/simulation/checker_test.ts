@@ -24,7 +24,7 @@ function newTruth(change: Partial<Truth> = {}): Truth {
     promised: new Set(),
     asked: new Map([["c", 1]]),
     given: new Set(),
-    ready: new Map([["runner", { since: 0, capacity: 4 }]]),
+    ready: new Map([["runner", { since: 0, capacity: 4, cpu: null }]]),
     ...change,
   };
 }
@@ -45,6 +45,7 @@ function run(change: Partial<SeenRun> = {}): SeenRun {
     auto_retries: 0,
     queue: "q",
     needs_slot: false,
+    needs_cpu: 0,
     parent_id: null,
     child_key: null,
     delivery_id: null,

@@ -18,6 +18,9 @@ export interface Library {
 export const SECRET_REF = "sim/key";
 export const QUEUES = ["shared-0", "shared-1"] as const;
 
+/** Cores that a run may need: every runner offers as many, or does not count them. */
+export const MOST_CPU = 2;
+
 const KID_STEPS = 2;
 
 /** A whole file: the workflow and the local ones that its steps call. */
@@ -33,6 +36,7 @@ export function newDefinition(
     ...(random.chance(0.15) ? ["worker_selector: {kind: special}"] : []),
     ...(random.chance(0.3) ? ["retry_policy: {limit: 1, interval_sec: 5}"] : []),
     ...(random.chance(0.2) ? [`timeout_sec: ${random.between(20, 120)}`] : []),
+    ...(random.chance(0.2) ? [`resources: {limits: {cpu: ${random.between(1, MOST_CPU)}}}`] : []),
     ...(random.chance(0.25) ? [`secrets: [{name: KEY, ref: ${SECRET_REF}}]`] : []),
   ]);
   if (kid === null) return own;

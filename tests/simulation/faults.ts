@@ -1,4 +1,5 @@
 /** Faults as they strike, and how everybody is made well again. */
+import type { Ready } from "./truth.ts";
 import type { Cast } from "./cast.ts";
 import type { Fault } from "./faults-plan.ts";
 import { CALM } from "./network.ts";
@@ -104,11 +105,11 @@ export function heal(cast: Cast): void {
 export function readyWorkers(
   workers: readonly Worker[],
   identities: ReadonlyMap<string, string>,
-): Map<string, { since: number; capacity: number }> {
-  const ready = new Map<string, { since: number; capacity: number }>();
-  for (const { name, line, platter, readySince, capacity } of workers) {
+): Map<string, Ready> {
+  const ready = new Map<string, Ready>();
+  for (const { name, line, platter, readySince, capacity, cpu } of workers) {
     if (readySince === null || line.isCut || line.weather !== CALM || platter.isFull) continue;
-    ready.set(identities.get(name) ?? "", { since: readySince, capacity });
+    ready.set(identities.get(name) ?? "", { since: readySince, capacity, cpu });
   }
   return ready;
 }

@@ -1,6 +1,6 @@
 /** From a seed: who takes part, what is to be run, and what goes wrong when. */
 import type { Settings } from "../../src/protocol/messages.ts";
-import { type Library, newDefinition, QUEUES } from "./definitions.ts";
+import { type Library, MOST_CPU, newDefinition, QUEUES } from "./definitions.ts";
 import { newAmbush, newFault, type Planned as PlannedFault } from "./faults-plan.ts";
 import type { Random } from "./random.ts";
 
@@ -42,6 +42,8 @@ export interface Pace {
 
 export interface PlannedWorker {
   readonly capacity: number;
+  /** Cores that it offers; null: it does not count them. */
+  readonly cpu: number | null;
   readonly isSpecial: boolean;
   readonly aheadMs: number;
   readonly rate: number;
@@ -162,6 +164,7 @@ const AMBUSHES = 0.25;
 function newPlannedWorker(random: Random, n: number): PlannedWorker {
   return {
     capacity: random.between(2, 4),
+    cpu: random.chance(0.5) ? random.between(MOST_CPU, 4) : null,
     isSpecial: n === 0,
     aheadMs: random.chance(0.3) ? random.between(-HOUR_MS, HOUR_MS) : 0,
     rate: 1 + (random.next() * 2 - 1) * MAX_RATE_ERROR,

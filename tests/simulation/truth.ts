@@ -27,5 +27,12 @@ export interface Truth {
   /** Attempts that were answered with the value of a secret. */
   readonly given: Set<string>;
   /** By id of the runner: since when it could take work. Whoever is not up, or is cut off, is not here. */
-  ready: ReadonlyMap<string, { readonly since: number; readonly capacity: number }>;
+  ready: ReadonlyMap<string, Ready>;
+}
+
+export interface Ready {
+  readonly since: number;
+  readonly capacity: number;
+  /** Cores that it offers; null: it does not count them. */
+  readonly cpu: number | null;
 }

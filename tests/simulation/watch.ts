@@ -27,6 +27,7 @@ export interface RunFacts {
   readonly auto_retries: number;
   readonly queue: string;
   readonly needs_slot: boolean;
+  readonly needs_cpu: number;
   readonly parent_id: string | null;
   readonly child_key: string | null;
   readonly delivery_id: string | null;
@@ -91,6 +92,7 @@ const WATCHED: Watched = {
       auto_retries: "r.auto_retries",
       queue: "r.queue",
       needs_slot: "r.needs_slot",
+      needs_cpu: "r.needs_cpu",
       parent_id: "r.parent_id",
       child_key: "r.child_key",
       delivery_id: "r.delivery_id",

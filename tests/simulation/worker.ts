@@ -17,6 +17,8 @@ export interface WorkerOptions {
   readonly line: Line;
   readonly stage: Stage;
   readonly capacity: number;
+  /** null: it does not count cores. */
+  readonly cpu: number | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly log: Log;
   registrationToken(): Promise<string>;
@@ -28,6 +30,7 @@ export interface Worker {
   readonly clock: MachineClock;
   readonly platter: Platter;
   readonly capacity: number;
+  readonly cpu: number | null;
   /** True time since which it can take work; null: it is not up, or is draining. */
   readonly readySince: number | null;
   /** Does nothing while it is up. */
@@ -82,6 +85,7 @@ export function newWorker(options: WorkerOptions): Worker {
       name,
       labels: options.labels,
       capacity: options.capacity,
+      ...(options.cpu === null ? {} : { resources: { cpu: options.cpu } }),
       runtime: NO_ENGINE,
       hostEnv: {},
       machine: {
@@ -117,6 +121,7 @@ export function newWorker(options: WorkerOptions): Worker {
     clock: options.clock,
     platter,
     capacity: options.capacity,
+    cpu: options.cpu,
     get readySince(): number | null {
       return readySince;
     },

@@ -142,6 +142,7 @@ function newWorld({ seed, store, gate, size, mutate }: SimulationOptions): World
       }),
       stage,
       capacity: planned.capacity,
+      cpu: planned.cpu,
       labels: planned.isSpecial ? { kind: "special", "accept-untrusted": "true" } : { kind: "plain" },
       log: logTo(note, `runner-${n}`, (message, facts) => {
         if (DROPPED.test(message)) truth.dropped.add(String(facts["attempt"]));

@@ -85,7 +85,16 @@ export async function claimNow(
   runner: RunnerRow,
   change: Partial<ClaimRequest> = {},
 ): Promise<ClaimReply> {
-  const request = { claimId: ports.ids.uuid(), labels: {}, free: 1, waitMs: 0, held: [], ...change };
+  const request = {
+    claimId: ports.ids.uuid(),
+    labels: {},
+    free: 1,
+    waitMs: 0,
+    resources: {},
+    exclude: [],
+    held: [],
+    ...change,
+  };
   return await newClaims(ports, settings)(runner, request, new AbortController().signal);
 }
 

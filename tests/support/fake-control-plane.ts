@@ -1,4 +1,5 @@
 /** The runner protocol in memory, for one attempt at a time, over a network that loses, repeats and delays as its seed says. */
+import type { Resources } from "../../src/protocol/resources.ts";
 import type { Fetch } from "../../src/protocol/exchange.ts";
 import {
   ClaimRequest,
@@ -30,6 +31,8 @@ export interface FakeControlPlane {
   readonly granted: Grant[];
   /** How often the runner asked for work. */
   claims: number;
+  /** What it said that it has left, at its latest claim. */
+  left: Resources;
   /** In every claim's and heartbeat's answer, until acknowledged. */
   readonly directives: Directive[];
   readonly blobs: Map<string, Uint8Array>;
@@ -58,6 +61,7 @@ export function newFakeControlPlane(weather: Weather): FakeControlPlane {
     runnerId: FAKE_RUNNER_ID,
     grants: [],
     claims: 0,
+    left: {},
     granted: [],
     directives: [],
     blobs: new Map(),
@@ -132,7 +136,8 @@ function takeRegistration(plane: FakeControlPlane, json: unknown): Response {
 }
 
 function takeClaim(plane: FakeControlPlane, json: unknown): Response {
-  const { free } = v.parse(ClaimRequest, json);
+  const { free, resources } = v.parse(ClaimRequest, json);
+  plane.left = resources;
   plane.claims++;
   const attempts = plane.grants.splice(0, free);
   plane.granted.push(...attempts);

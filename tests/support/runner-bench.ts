@@ -1,4 +1,5 @@
 /** A real runner on this machine against a control plane in memory. */
+import { NO_NEEDS } from "../../src/protocol/resources.ts";
 import { sha256 } from "../../src/workflow/digest.ts";
 import type { Grant } from "../../src/protocol/grant.ts";
 import type { Failure } from "../../src/run/failure.ts";
@@ -96,6 +97,7 @@ export async function newGrant(yaml: string, more: Partial<Grant> = {}): Promise
       root: null,
       sourceDir: "",
       defaultDir: "",
+      needs: NO_NEEDS,
     },
     definition: { digest: await digestOf(new TextEncoder().encode(yaml)), yaml, document: "" },
     resume: null,

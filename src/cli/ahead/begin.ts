@@ -1,6 +1,7 @@
 /** What a run that is ahead of its database begins with: the plan from its submission, and what its runner is given. */
 import * as v from "valibot";
 import type { Grant } from "../../protocol/grant.ts";
+import { NO_NEEDS } from "../../protocol/resources.ts";
 import { RunId } from "../../run/ids.ts";
 import type { Clock, Ids } from "../../run/ports.ts";
 import type { AheadAttempt, AheadRun } from "../../server/dispatch/adopt.ts";
@@ -148,6 +149,8 @@ function toGrant(
       root: null,
       sourceDir,
       defaultDir,
+      // The runner is this run's alone.
+      needs: NO_NEEDS,
     },
     definition: {
       digest: planned.definition.digest,

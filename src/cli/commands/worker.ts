@@ -9,6 +9,7 @@ import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
 import { readLogDir } from "../log-dir.ts";
 import { readCapacity, readDrain, readKeepMs } from "../local-runner.ts";
+import { readResources } from "../runner-resources.ts";
 import { readLabels } from "../runner-labels.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
 import { VERSION } from "../version.ts";
@@ -91,6 +92,7 @@ export const command: Command = {
       capacity: readCapacity(
         flags.text("capacity") === null ? env : { DAGU_RUNNER_CAPACITY: flags.text("capacity") ?? "" },
       ),
+      resources: readResources(env),
       runtime: readRuntime(env),
       policy: await readRunnerPolicy(env),
       hostEnv: env,

@@ -114,6 +114,8 @@ export async function startChild(
       fence: Math.max(child.run.attempt, await readFenceEpoch(tx)),
       resumes: child.run.resumes,
       onLost: child.run.onLost,
+      needsCpu: child.run.needsCpu,
+      needsMemory: child.run.needsMemory,
     }]);
     return { ...child, attemptId: taken.begun[0]?.claimed.attemptId ?? null };
   });

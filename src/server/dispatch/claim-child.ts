@@ -43,6 +43,9 @@ export async function claimChild(
       now: new Date(ports.clock.now()),
       limit: 1,
       fullQueues: [],
+      // It is executed beside its parent, who has what it needs.
+      resources: {},
+      exclude: [],
       runId: child.id,
     });
     const { begun } = await claimCandidates(tx, ports, settings, runner, request, candidates);

@@ -1,6 +1,7 @@
 /** Giving queued runs to a runner that asks (CL-06, CL-09, M3). */
 import type { Grant } from "../../protocol/grant.ts";
 import type { ClaimReply, ClaimRequest } from "../../protocol/messages.ts";
+import { beside, isEnough, type Resources } from "../../protocol/resources.ts";
 import * as v from "valibot";
 import type { ServerPorts } from "../ports.ts";
 import { digestToken } from "../secrets/token.ts";
@@ -78,7 +79,7 @@ async function claim(
   const { ports } = desk;
   // Of one way to the database with the first look.
   const noted = Promise.all([
-    markSeen(ports.db, { runnerId: runner.id, free: request.free }, now(ports)),
+    markSeen(ports.db, { runnerId: runner.id, free: request.free, resources: request.resources }, now(ports)),
     expireForgotten(ports, runner, request),
   ]);
   const hasNews = async (): Promise<boolean> => {
@@ -157,8 +158,18 @@ async function claimInside(
   // It was started anew, with others than when it registered.
   if (!isSameLabels(labels, runner.labels)) await updateRunner(tx, runner.id, { labels });
   const fullQueues: string[] = [];
+  const { exclude } = request;
+  let resources = request.resources;
   const next = (limit: number): Promise<readonly Candidate[]> =>
-    lockCandidates(tx, { runnerId: runner.id, labels, now: now(ports), limit, fullQueues });
+    lockCandidates(tx, {
+      runnerId: runner.id,
+      labels,
+      now: now(ports),
+      limit,
+      fullQueues,
+      resources,
+      exclude,
+    });
   // One way to the database; it answers them in this order. What a repeated claim does not take is let go with the rest.
   const [, , repeated, first] = await Promise.all([
     goByIndex(tx),
@@ -172,12 +183,15 @@ async function claimInside(
   }
   const begun: Begun[] = [];
   for (let candidates = first; candidates.length > 0;) {
-    const taken = await claimCandidates(tx, ports, settings, runner, request, candidates);
+    const fitting = thatFit(candidates, resources);
+    const taken = await claimCandidates(tx, ports, settings, runner, request, fitting);
     begun.push(...taken.begun);
+    resources = taken.begun.map(({ claimed }) => claimed.run.needs).reduce(beside, resources);
     const newlyFull = taken.fullQueues.filter((queue) => !fullQueues.includes(queue));
     fullQueues.push(...newlyFull);
-    // Others may be behind those that found no slot.
-    if (newlyFull.length === 0 || begun.length >= request.free) break;
+    // Others may be behind those that found no slot, or no room beside the first.
+    const isStuck = newlyFull.length === 0 && fitting.length === candidates.length;
+    if (isStuck || begun.length >= request.free) break;
     candidates = await next(request.free - begun.length);
   }
   const known = await texts(tx, new Set(begun.map(({ claimed }) => claimed.run.digest)));
@@ -185,6 +199,17 @@ async function claimInside(
     begun.map((one) => toGrant(tx, settings, { ...one, text: known.get(one.claimed.run.digest) })),
   );
   return grants.filter((grant) => grant !== null);
+}
+
+/** One after the other, in their order: each alone would fit, all together may not. */
+function thatFit(candidates: readonly Candidate[], resources: Resources): readonly Candidate[] {
+  let left = resources;
+  return candidates.filter(({ needsCpu, needsMemory }) => {
+    const next = beside(left, { cpu: needsCpu, memoryBytes: needsMemory });
+    if (!isEnough(next)) return false;
+    left = next;
+    return true;
+  });
 }
 
 export interface Taken {

@@ -29,6 +29,8 @@ export async function decideForkRun(
       needsSlot: held.needsSlot,
       selector: readSelector(held),
       trust: held.trust,
+      needsCpu: held.needsCpu,
+      needsMemory: held.needsMemory,
       priority: held.priority,
     }, now);
     return "queued" as const;

@@ -49,6 +49,8 @@ export async function requeueAttempt(
       needsSlot: run.needsSlot,
       selector: readSelector(run),
       trust: run.trust,
+      needsCpu: run.needsCpu,
+      needsMemory: run.needsMemory,
       priority: Math.min(PRIORITY.retry, run.priority),
       excluded: options.excludeRunner ? [attempt.runnerId] : [],
     }, new Date(now.getTime() + delayMs));

@@ -56,6 +56,8 @@ export async function queueResumed(
     needsSlot: run.needsSlot,
     selector: options.selector ?? readSelector(run),
     trust: run.trust,
+    needsCpu: run.needsCpu,
+    needsMemory: run.needsMemory,
     // What people have just acted upon goes at once; a retry goes before what is new (QU-13).
     priority: Math.min(scope.kind === "rest" ? PRIORITY.start : PRIORITY.retry, run.priority),
   }, options.availableAt ?? now);

@@ -1,5 +1,6 @@
 /** What a queued run waits for (QU-20), found when somebody looks. */
 import * as v from "valibot";
+import { beside, isEnough, type Needs, type Resources } from "../../protocol/resources.ts";
 import { lackingLabels, readSelector, unselectedLabels } from "../dispatch/selector.ts";
 import type { ServerPorts } from "../ports.ts";
 import { availableFrom, listQueues, type QueueFacts } from "../store/queue-settings.ts";
@@ -127,11 +128,31 @@ function workerFact(run: RunRow, there: readonly ListedRunner[]): Fact {
       : `it wants a runner with ${asked}`;
     return { type, status: "False", reason: "NoMatchingWorker", message };
   }
+  const big = needsOf(run);
+  if (!matching.some((runner) => isEnough(beside(resourcesOf(runner), big)))) {
+    const needs = [
+      ...(big.cpu === 0 ? [] : [`${big.cpu} cores`]),
+      ...(big.memoryBytes === 0 ? [] : [`${big.memoryBytes} bytes of memory`]),
+    ].join(" and ");
+    const message = `it needs ${needs}, more than any runner that matches has left of what it offers`;
+    return { type, status: "False", reason: "NoAvailableWorker", message };
+  }
   if (matching.every(({ free }) => free === 0)) {
     const message = "every runner that matches is busy";
     return { type, status: "False", reason: "NoAvailableWorker", message };
   }
   return { type, status: "True", reason: "Ready", message: `${matching.length} runners match` };
+}
+
+function needsOf({ needsCpu, needsMemory }: RunRow): Needs {
+  return { cpu: needsCpu, memoryBytes: needsMemory };
+}
+
+function resourcesOf({ freeCpu, freeMemory }: ListedRunner): Resources {
+  return {
+    ...(freeCpu === null ? {} : { cpu: freeCpu }),
+    ...(freeMemory === null ? {} : { memoryBytes: freeMemory }),
+  };
 }
 
 function labelsOf({ labels }: ListedRunner): Record<string, string> {

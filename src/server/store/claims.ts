@@ -1,5 +1,6 @@
 /** Taking runs from the queue: each statement of a claim, in the order in which a claim makes them. */
 import { type SQL, sql } from "drizzle-orm";
+import type { Resources } from "../../protocol/resources.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
 import { FENCE_EPOCH } from "./fences.ts";
@@ -64,6 +65,8 @@ export interface Candidate {
   readonly onLost: RunRow["onLost"];
   /** Fence of the run's latest attempt, or a higher one up to which none may be given (RS-04); 0: it had none. */
   readonly fence: number;
+  readonly needsCpu: number;
+  readonly needsMemory: number;
 }
 
 export interface CandidateQuery {
@@ -73,6 +76,10 @@ export interface CandidateQuery {
   readonly limit: number;
   /** Queues found full in this transaction. */
   readonly fullQueues: readonly string[];
+  /** What the runner has left. */
+  readonly resources: Resources;
+  /** Runs that it does not want. */
+  readonly exclude: readonly string[];
   /** Only that run, also for a runner that is held: it is part of what the runner is to finish. */
   readonly runId?: string;
 }
@@ -83,7 +90,7 @@ export interface CandidateQuery {
  * the queue row in hand would lock both up. What was queued without a delay may be taken at once, also when our clock was
  * set back since. A runner that gave the run back gets it again when no other is there that matches (RT-08): waiting for one
  * might have no end (INV-12). Every key of the run's selector must equal the runner's label, or that label is `*`; a runner
- * label written `!key` must be selected by the run (M3). The index is walked from class to class, and rows are read of those alone that are open
+ * label written `!key` must be selected by the run (M3). What the run needs must fit what the runner told that it has left. The index is walked from class to class, and rows are read of those alone that are open
  * to the runner: however many wait for others or for slots, they are passed over at once.
  */
 export async function lockCandidates(
@@ -103,10 +110,10 @@ export async function lockCandidates(
     tx,
     sql`
     with recursive classes as (
-        (select class, queue, needs_slot, selector, is_untrusted from run_queue order by class limit 1)
+        (select ${OF_CLASS} from run_queue q order by class limit 1)
         union all
         select n.* from classes c cross join lateral (
-          select q.class, q.queue, q.needs_slot, q.selector, q.is_untrusted from run_queue q
+          select ${OF_CLASS} from run_queue q
           where q.class > c.class order by q.class limit 1) n),
       open as (
         select c.class from classes c
@@ -118,6 +125,9 @@ export async function lockCandidates(
     }::jsonb
           and jsonb_exists_all(c.selector, ${texts(keysOf(required.filter(isAny)))})
           and (not c.is_untrusted or ${offered["accept-untrusted"] === "true"})
+          ${atMost(sql`c.needs_cpu`, wanted.resources.cpu)} ${
+      atMost(sql`c.needs_memory`, wanted.resources.memoryBytes)
+    }
           and ${
       runId === undefined
         ? sql`not exists (select 1 from runners h where h.id = ${wanted.runnerId} and h.held)`
@@ -127,12 +137,15 @@ export async function lockCandidates(
             c.queue <> all(${texts(JSON.stringify(wanted.fullQueues))})
             and exists (select 1 from slots s where s.queue = c.queue and s.attempt_id is null and ${isWithinWidth})
             and not exists (select 1 from queues p where p.name = c.queue and p.paused))))
-    select l.run_id as "runId", l.queue, l.needs_slot as "needsSlot", l.resumes, l.on_lost as "onLost", l.attempt as fence
+    select l.run_id as "runId", l.queue, l.needs_slot as "needsSlot", l.resumes, l.on_lost as "onLost", l.attempt as fence,
+      l.needs_cpu as "needsCpu", l.needs_memory::float8 as "needsMemory"
     from open o cross join lateral (
-      select q.run_id, q.queue, q.needs_slot, greatest(r.attempt, ${FENCE_EPOCH}) as attempt, r.resumes, r.on_lost, q.rank
+      select q.run_id, q.queue, q.needs_slot, greatest(r.attempt, ${FENCE_EPOCH}) as attempt, r.resumes, r.on_lost, q.rank,
+        q.needs_cpu, q.needs_memory
       from run_queue q join runs r on r.id = q.run_id
       where q.class = o.class ${runId === undefined ? sql`` : sql`and q.run_id = ${runId}`}
         and (q.available_at <= ${wanted.now.toISOString()}::timestamptz or q.available_at <= r.queued_at)
+        and q.run_id <> all(${texts(JSON.stringify(wanted.exclude))}::uuid[])
         and (not ${wanted.runnerId}::uuid = any(q.excluded) or not exists (
           select 1 from runners o join runners_live l on l.runner_id = o.id
           where o.state = 'active' and not o.held and o.id <> all(q.excluded)
@@ -146,8 +159,17 @@ export async function lockCandidates(
   );
 }
 
-/** Whether the run of a queue row `q` may go to a runner `o`, as a claim by that one would find. */
+/** What the rows of a class have in common. */
+const OF_CLASS = sql`q.class, q.queue, q.needs_slot, q.selector, q.is_untrusted, q.needs_cpu, q.needs_memory`;
+
+/** Nothing, when the runner does not count it. */
+function atMost(needed: SQL, left: number | undefined): SQL {
+  return left === undefined ? sql`` : sql`and ${needed} <= ${left}::float8`;
+}
+
+/** Whether the run of a queue row `q` may go to a runner `o`, seen in `l`, as a claim by that one would find. */
 const IS_FOR_OTHER = sql`(not q.is_untrusted or o.labels ->> 'accept-untrusted' = 'true')
+            and (q.needs_cpu <= l.free_cpu) is not false and (q.needs_memory <= l.free_memory) is not false
             and not exists (select 1 from jsonb_each_text(q.selector) s
               where coalesce(o.labels ->> s.key, o.labels ->> ('!' || s.key), '') not in (s.value, '*'))
             and not exists (select 1 from jsonb_each_text(o.labels) k where k.key like '!%'

@@ -44,6 +44,8 @@ export interface ClaimedColumns {
   auto_retries: number;
   source_dir: string;
   default_dir: string;
+  needs_cpu: number;
+  needs_memory: number;
   digest: string;
   document: string;
   resumes: boolean;
@@ -58,7 +60,7 @@ export const CLAIMED_OF_RUN: SQL =
   sql`r.on_lost, r.id as run_id, r.name, r.dag_run_id, r.trigger_type, r.trigger_actor,
       r.trust, r.queue, r.labels,
       (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
-      r.default_dir, r.digest, r.document, r.resumes, r.params, r.env,
+      r.default_dir, r.needs_cpu, r.needs_memory::float8 as needs_memory, r.digest, r.document, r.resumes, r.params, r.env,
       (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
         order by i.name) from run_inputs i where i.run_id = r.id) as inputs,
       (select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o
@@ -94,6 +96,7 @@ export function toClaimed(row: ClaimedColumns): Claimed {
       autoRetries: row.auto_retries,
       sourceDir: row.source_dir,
       defaultDir: row.default_dir,
+      needs: { cpu: row.needs_cpu, memoryBytes: row.needs_memory },
       digest: row.digest,
       document: row.document,
       resumes: row.resumes,

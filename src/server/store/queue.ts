@@ -10,6 +10,8 @@ export interface QueueEntry {
   readonly needsSlot: boolean;
   readonly selector: Readonly<Record<string, string>>;
   readonly trust: "trusted" | "untrusted";
+  readonly needsCpu: number;
+  readonly needsMemory: number;
   readonly priority: number;
   /** Runners that should not get it. */
   readonly excluded?: readonly string[];
@@ -34,6 +36,8 @@ export async function enqueueRun(tx: Transaction, run: QueueEntry, availableAt: 
     needsSlot: run.needsSlot,
     selector: run.selector,
     isUntrusted: run.trust === "untrusted",
+    needsCpu: run.needsCpu,
+    needsMemory: run.needsMemory,
     priority: run.priority,
     availableAt,
     rank: rankOf(run.priority, availableAt),

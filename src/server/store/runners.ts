@@ -1,5 +1,6 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
 import { and, desc, eq, gt, gte, lt, ne, or, sql } from "drizzle-orm";
+import type { Resources } from "../../protocol/resources.ts";
 import type { Boot } from "../../protocol/boot.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
@@ -131,17 +132,27 @@ export async function holdRunner(db: Executor, id: string, held: boolean): Promi
 
 export async function markSeen(
   db: Executor,
-  seen: { readonly runnerId: string; readonly free: number; readonly spoolBytes?: number },
+  seen: {
+    readonly runnerId: string;
+    readonly free: number;
+    readonly spoolBytes?: number;
+    readonly resources?: Resources;
+  },
   now: Date,
 ): Promise<void> {
-  const { runnerId, free, spoolBytes = null } = seen;
+  const { runnerId, free, spoolBytes = null, resources } = seen;
+  const { cpu = null, memoryBytes = null } = resources ?? {};
+  const isTold = resources !== undefined;
   await query(
     db,
     sql`
-    insert into runners_live as l (runner_id, last_seen_at, free, spool_bytes)
-    values (${runnerId}, ${now.toISOString()}::timestamptz, ${free}::int, coalesce(${spoolBytes}::bigint, 0))
+    insert into runners_live as l (runner_id, last_seen_at, free, spool_bytes, free_cpu, free_memory)
+    values (${runnerId}, ${now.toISOString()}::timestamptz, ${free}::int, coalesce(${spoolBytes}::bigint, 0),
+      ${cpu}::float8, ${memoryBytes}::bigint)
     on conflict (runner_id) do update set last_seen_at = excluded.last_seen_at, free = excluded.free,
-      spool_bytes = coalesce(${spoolBytes}::bigint, l.spool_bytes) ${PREPARED}`,
+      spool_bytes = coalesce(${spoolBytes}::bigint, l.spool_bytes),
+      free_cpu = case when ${isTold} then excluded.free_cpu else l.free_cpu end,
+      free_memory = case when ${isTold} then excluded.free_memory else l.free_memory end ${PREPARED}`,
   );
 }
 
@@ -156,6 +167,9 @@ export async function isNewestBeat(db: Executor, runnerId: string, beat: number)
 export interface ListedRunner extends RunnerRow {
   readonly lastSeenAt: Date | null;
   readonly free: number | null;
+  /** What it has left of what it offers; null: it does not count that. */
+  readonly freeCpu: number | null;
+  readonly freeMemory: number | null;
 }
 
 export async function listRunners(db: Executor): Promise<ListedRunner[]> {
@@ -165,6 +179,8 @@ export async function listRunners(db: Executor): Promise<ListedRunner[]> {
     ...row.runners,
     lastSeenAt: row.runners_live?.lastSeenAt ?? null,
     free: row.runners_live?.free ?? null,
+    freeCpu: row.runners_live?.freeCpu ?? null,
+    freeMemory: row.runners_live?.freeMemory ?? null,
   }));
 }
 

@@ -85,6 +85,11 @@ function historyRule(
   return { keepDays, keepRuns: runs };
 }
 
+/** R-43: what a runner must have for each of its containers. */
+function needsOf({ resources }: Workflow): { needsCpu: number; needsMemory: number } {
+  return { needsCpu: resources.cpu ?? 0, needsMemory: resources.memoryBytes ?? 0 };
+}
+
 /**
  * Everything that a run is at birth, in the caller's transaction; it may be claimed from `availableAt` on. Answers false
  * when the run id is taken (WH-50).
@@ -125,6 +130,7 @@ export async function insertRun(
     deliveryId: run.deliveryId,
     approvalSha: run.approvalSha,
     ...historyRule(run.workflow),
+    ...needsOf(run.workflow),
     timeoutSec: run.workflow.timeoutSec,
     cleanUpSec: run.workflow.maxCleanUpTimeSec,
     createdAt: now,
@@ -141,7 +147,7 @@ export async function insertRun(
   }
   await insertSteps(tx, run.id, newRunState(run.workflow));
   if (run.needsSlot) await openQueue(tx, run.queue, Math.max(1, run.workflow.maxActiveRuns ?? 1));
-  if (!waits) await enqueueRun(tx, run, availableAt);
+  if (!waits) await enqueueRun(tx, { ...run, ...needsOf(run.workflow) }, availableAt);
   return true;
 }
 

@@ -7,6 +7,7 @@ import { sql } from "drizzle-orm";
 import {
   bigint,
   boolean,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -131,6 +132,9 @@ export const runnersLive = pgTable("runners_live", {
   runnerId: uuid("runner_id").primaryKey(),
   lastSeenAt: at("last_seen_at").notNull(),
   free: integer().notNull(),
+  /** Of what it offers to runs, as told with its latest claim; null: it does not count that. */
+  freeCpu: doublePrecision("free_cpu"),
+  freeMemory: bigint("free_memory", { mode: "number" }),
   spoolBytes: bigint("spool_bytes", { mode: "number" }).notNull(),
   /** Of the newest heartbeat: the process's number in front, then the beat's. */
   beat: bigint({ mode: "number" }).notNull().default(0),
@@ -199,6 +203,9 @@ export const runs = pgTable("runs", {
   timeoutSec: integer("timeout_sec").notNull().default(0),
   /** `max_clean_up_time_sec` of its workflow. */
   cleanUpSec: integer("clean_up_sec").notNull().default(5),
+  /** `resources.limits` of its workflow: cores and bytes; 0: no certain share. */
+  needsCpu: doublePrecision("needs_cpu").notNull().default(0),
+  needsMemory: bigint("needs_memory", { mode: "number" }).notNull().default(0),
   /** Of its workflow's history, once it ends: days; null: for ever. */
   keepDays: integer("keep_days"),
   /** How many of the workflow's runs; null: any number. */
@@ -276,6 +283,8 @@ export const runQueue = pgTable("run_queue", {
   needsSlot: boolean("needs_slot").notNull(),
   selector: jsonb().notNull(),
   isUntrusted: boolean("is_untrusted").notNull(),
+  needsCpu: doublePrecision("needs_cpu").notNull().default(0),
+  needsMemory: bigint("needs_memory", { mode: "number" }).notNull().default(0),
   priority: smallint().notNull(),
   availableAt: at("available_at").notNull(),
   /** Its place in the order in which runs are taken (CL-02): priority and age in one. */
@@ -284,7 +293,8 @@ export const runQueue = pgTable("run_queue", {
   excluded: uuid().array().notNull(),
   /** Runs of one class may go to the same runners and wait for the same slots: who may not have one may have none. */
   class: text().notNull().generatedAlwaysAs(
-    sql`md5((case when needs_slot then 's' || queue else '' end) || chr(10) || is_untrusted::text || selector::text)`,
+    sql`md5((case when needs_slot then 's' || queue else '' end) || chr(10) || is_untrusted::text || selector::text
+      || needs_cpu::text || ' ' || needs_memory::text)`,
   ),
 }, (t) => [
   index("run_queue_rank").on(t.rank, t.runId),

@@ -1,4 +1,5 @@
 /** What a killed runner left on its disk and on its engine, and what its next process makes of it (RS-01, B03, SP-04). */
+import { NO_NEEDS } from "../../../src/protocol/resources.ts";
 import assert from "node:assert/strict";
 import {
   createContainer,
@@ -52,7 +53,16 @@ async function openKilled(
   const { attemptId } = grant;
   const { name, dagRunId } = grant.run;
   const { bootId } = thisMachine();
-  const header = { attemptId, attemptToken: "t", fence: 1, name, dagRunId, takesSlot: true, bootId };
+  const header = {
+    attemptId,
+    attemptToken: "t",
+    fence: 1,
+    name,
+    dagRunId,
+    takesSlot: true,
+    needs: NO_NEEDS,
+    bootId,
+  };
   const folder = `${stateDir}/spool/${attemptId}`;
   {
     const budget = { limitBytes: 1e9, usedBytes: 0 };

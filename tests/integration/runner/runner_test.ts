@@ -1,3 +1,4 @@
+import { NO_NEEDS } from "../../../src/protocol/resources.ts";
 import assert from "node:assert/strict";
 import * as v from "valibot";
 import { systemIds } from "../../../src/runner/clock.ts";
@@ -133,6 +134,24 @@ Deno.test("CN-03 a cancel directive stops the run, is acted upon once and acknow
   assert.equal(logText(bench, "nap/stdout"), "awake\n");
 });
 
+Deno.test("M3 a runner tells what it has left beside its runs", async () => {
+  await using bench = await openRunnerBench();
+  const leftIs = async (cpu: number): Promise<void> => {
+    while (bench.plane.left.cpu !== cpu) await systemClock().sleep(10);
+  };
+  const grant = await newGrant(SLEEPY);
+  bench.plane.grants.push({ ...grant, run: { ...grant.run, needs: { cpu: 0.7, memoryBytes: 5 } } });
+  const resources = { cpu: 1, memoryBytes: 8 };
+  const { runner, end } = bench.start({ resources });
+  await leftIs(0.3);
+  assert.deepEqual(bench.plane.left, { cpu: 0.3, memoryBytes: 3 });
+  const { attemptId } = grant;
+  bench.plane.directives.push({ id: systemIds().uuid(), type: "cancel", attemptId, fence: 1, reason: "ann" });
+  await leftIs(1);
+  runner.drain();
+  await end;
+});
+
 Deno.test("M8 a directive that waits for its acknowledgement does not make the runner ask in a hurry", async () => {
   await using bench = await openRunnerBench();
   bench.plane.heartbeatMs = 2_000;
@@ -258,6 +277,7 @@ Deno.test("RS-01 what an earlier process left is told to its end", async () => {
     name: "flow",
     dagRunId: "run-1",
     takesSlot: true,
+    needs: NO_NEEDS,
     bootId: "",
   };
   {

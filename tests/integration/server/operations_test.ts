@@ -82,6 +82,12 @@ onEveryServer("QU-20 a queued run tells what it waits for", async (server) => {
   const body = { spec: picky, name: "three", dagRunId: "three" };
   await bodyOf(await server.request("POST", "/api/v1/dag-runs", { body }));
   assert.deepEqual((await told("three")).at(-1), "Runnable NoMatchingWorker");
+  const large = `resources: {limits: {cpu: "16", memory: 1Gi}}\n${SPEC}`;
+  await bodyOf(
+    await server.request("POST", "/api/v1/dag-runs", { body: { spec: large, name: "big", dagRunId: "big" } }),
+  );
+  await claimNow(on.bench, on.runner, { free: 1, resources: { cpu: 8 } });
+  assert.deepEqual((await told("big")).at(-1), "Runnable NoAvailableWorker");
   await enqueue(server, "four", "empty");
   await claimNow(on.bench, on.runner, { free: 0 });
   assert.deepEqual((await told("four")).at(-1), "Runnable NoAvailableWorker");

@@ -110,6 +110,11 @@ Deno.test("C-01 what the environment and the flags of a service say wrongly is n
       /^dagu worker: DAGU_WORKER_MAX_ACTIVE_RUNS \(--capacity\) must be a number of runs, 1 to 1000, got "many"/,
     ],
     [
+      ["worker", "--url", "http://h", "--token", "t"],
+      { DAGU_RUNNER_MEMORY: "plenty" },
+      /^dagu worker: DAGU_RUNNER_MEMORY: .*plenty.* is not an amount of memory such as 512Mi or 1G/,
+    ],
+    [
       ["status", "x", "--server", "ftp://host"],
       {},
       /^dagu status: "ftp:\/\/host" is not a URL; use --server/,

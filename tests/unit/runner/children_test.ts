@@ -1,3 +1,4 @@
+import { NO_NEEDS } from "../../../src/protocol/resources.ts";
 import assert from "node:assert/strict";
 import type { ChildView } from "../../../src/protocol/children.ts";
 import { newRunnerClient } from "../../../src/protocol/client.ts";
@@ -73,6 +74,7 @@ const ENDED: Attempt = {
   attemptId: "",
   fence: 1,
   takesSlot: false,
+  needs: NO_NEEDS,
   lease: { remainingMs: () => 0, renew: () => {} },
   lastSeq: 0,
   ackSeq: 0,

@@ -1,3 +1,4 @@
+import { NO_NEEDS } from "../../../src/protocol/resources.ts";
 import assert from "node:assert/strict";
 import type { Attempt } from "../../../src/runner/control.ts";
 import { newDirectives } from "../../../src/runner/directives.ts";
@@ -19,6 +20,7 @@ function openBench(): Bench {
     attemptId: "a1",
     fence: 3,
     takesSlot: true,
+    needs: NO_NEEDS,
     lease: { renew: () => {}, remainingMs: () => 1 },
     lastSeq: 0,
     ackSeq: 0,

@@ -1,3 +1,4 @@
+import { NO_NEEDS } from "../../../src/protocol/resources.ts";
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { newRunnerClient } from "../../../src/protocol/client.ts";
@@ -16,6 +17,7 @@ const HEADER = {
   name: "flow",
   dagRunId: "run1",
   takesSlot: true,
+  needs: NO_NEEDS,
 };
 const QUIET: Log = { info: () => {}, warn: () => {}, error: () => {} };
 const NEVER = new AbortController().signal;
