@@ -19,6 +19,7 @@ import { joinPlane, type NextPlace } from "./joined-plane.ts";
 import { IN_PROCESS_URL, type LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { runnerName } from "./runner-name.ts";
+import { settingOf } from "./setting.ts";
 import { readPatience } from "./server-settings.ts";
 import { VERSION } from "./version.ts";
 import { newMemoryWake } from "./wake.ts";
@@ -76,14 +77,14 @@ const LOOK_MS = 100;
 const TELL_AFTER_LOOKS = 10;
 
 function readRemote(context: Context): { url: string; token: string | null } | null {
-  const url = context.flags.text("server") ?? context.env["DAGU_SERVER"] ?? "";
+  const url = context.flags.text("server") ?? settingOf(context.env, "DAGU_SERVER") ?? "";
   if (url === "") return null;
   if (!isHttpUrl(url)) {
     throw new UserError(`"${url}" is not a URL; use --server http://HOST:PORT`);
   }
   return {
     url: url.replace(/\/+$/, ""),
-    token: context.flags.text("api-key") ?? context.env["DAGU_API_KEY"] ?? null,
+    token: context.flags.text("api-key") ?? settingOf(context.env, "DAGU_API_KEY"),
   };
 }
 

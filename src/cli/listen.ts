@@ -8,6 +8,7 @@ import { type DagsFolder, openDagsFolder } from "./dags-folder.ts";
 import { openHome, readServerRecord, writeServerRecord } from "./home.ts";
 import { type Host, type HostOptions, openHost } from "./host.ts";
 import { openLog } from "./log.ts";
+import { settingOf } from "./setting.ts";
 
 export const LISTEN_OPTIONS: Readonly<Record<string, Option>> = {
   host: {
@@ -31,8 +32,8 @@ export interface Listen {
 }
 
 function readListen(context: Context): Listen {
-  const hostname = context.flags.text("host") ?? context.env["DAGU_HOST"] ?? "127.0.0.1";
-  const text = context.flags.text("port") ?? context.env["DAGU_PORT"] ?? "8080";
+  const hostname = context.flags.text("host") ?? settingOf(context.env, "DAGU_HOST") ?? "127.0.0.1";
+  const text = context.flags.text("port") ?? settingOf(context.env, "DAGU_PORT") ?? "8080";
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`);
   return { hostname, port: Number(text) };
 }

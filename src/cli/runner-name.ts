@@ -1,4 +1,6 @@
-/** What a runner of this machine is called: `DAGU_WORKER_ID`, `DAGU_RUNNER_NAME`, else as the machine is. */
+import { settingOf } from "./setting.ts";
+
+/** What a runner of this machine is called: `DAGU_RUNNER_NAME`, `DAGU_WORKER_ID`, else as the machine is. */
 export function runnerName(env: Readonly<Record<string, string>>): string {
-  return env["DAGU_WORKER_ID"] ?? env["DAGU_RUNNER_NAME"] ?? Deno.hostname();
+  return settingOf(env, "DAGU_RUNNER_NAME", "DAGU_WORKER_ID") ?? Deno.hostname();
 }

@@ -2,7 +2,8 @@
 import { type Policy, PolicyError, readPolicy } from "../runner/policy.ts";
 import { UserError } from "./command.ts";
 
-const CONFIGURATION_ERROR = 78;
+/** What starting the same again does not mend (`EX_CONFIG`). */
+export const CONFIGURATION_ERROR = 78;
 
 export async function readRunnerPolicy(env: Readonly<Record<string, string>>): Promise<Policy> {
   try {

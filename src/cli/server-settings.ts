@@ -11,6 +11,7 @@ import {
 import { isHttpUrl } from "./api-client.ts";
 import { UserError } from "./command.ts";
 import { LONGEST_S, readSeconds } from "./seconds.ts";
+import { settingOf } from "./setting.ts";
 import { readTimeZone } from "./time-zone.ts";
 import { VERSION } from "./version.ts";
 
@@ -36,7 +37,7 @@ export function readSettings(options: SettingsOptions, keys: Keyring): ServerSet
       SERVER_DEFAULTS.webhookMaxPayloadBytes,
     ),
     timeZone: readTimeZone(env),
-    internalToken: env["DAGU_INTERNAL_TOKEN"] ?? null,
+    internalToken: settingOf(env, "DAGU_INTERNAL_TOKEN"),
     limits: readLimits(env),
     queueTtlMs: readSeconds(env, "DAGU_QUEUE_TTL", [1, LONGEST_S]),
     overtime: {

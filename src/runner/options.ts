@@ -58,6 +58,8 @@ export type RunnerEnd =
   | "drained"
   /** The control plane does not know this runner (any more). */
   | "unauthorized"
+  /** The control plane does not admit it as it is; the log says why. */
+  | "refused"
   /** The control plane speaks a newer protocol only: exit 75 (5.3). */
   | "upgrade_required"
   /** A newer process, with a copy of this state folder, speaks for this runner. */

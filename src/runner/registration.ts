@@ -47,13 +47,18 @@ export async function identify(
   if (!answer.ok) {
     if (answer.failure.kind === "aborted") return { end: "drained" };
     options.log.error("registration refused", { reason: answer.failure.message });
-    return { end: isRefused(answer.failure, "upgrade_required") ? "upgrade_required" : "unauthorized" };
+    return { end: refusedEnd(answer.failure) };
   }
   const { runnerId, runnerToken, settings, tokenExpiresAt } = answer.value;
   const rotateAt = rotationTime(options.clock.now(), tokenExpiresAt);
   const identity = { baseUrl, runnerId, runnerToken, settings, privateKey, rotateAt };
   await keepIdentity(disk, stateDir, identity);
   return identity;
+}
+
+function refusedEnd(failure: CallFailure): RunnerEnd {
+  if (isRefused(failure, "upgrade_required")) return "upgrade_required";
+  return isRefused(failure, "unauthorized") ? "unauthorized" : "refused";
 }
 
 /**

@@ -4,6 +4,7 @@ import { readRuntime } from "../../runner/containers/runtime.ts";
 import { type Command, writeOut } from "../command.ts";
 import { locateHome } from "../home.ts";
 import { readRunnerPolicy } from "../runner-policy.ts";
+import { settingOf } from "../setting.ts";
 
 export const command: Command = {
   usage: "doctor",
@@ -24,7 +25,8 @@ export const command: Command = {
   run: async ({ env, flags, interrupts }) => {
     const policy = await readRunnerPolicy(env);
     if (policy.digest !== "") show({ what: "policy", level: "ok", text: policy.digest, remedy: "" });
-    const dir = flags.text("state-dir") ?? env["DAGU_RUNNER_STATE_DIR"] ?? locateHome(env).runnerDir;
+    const dir = flags.text("state-dir") ?? settingOf(env, "DAGU_RUNNER_STATE_DIR") ??
+      locateHome(env).runnerDir;
     const made = await firstMissing(dir);
     await Deno.mkdir(dir, { recursive: true });
     try {

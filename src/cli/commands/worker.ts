@@ -11,7 +11,9 @@ import { readLogDir } from "../log-dir.ts";
 import { readCapacity, readDrain, readKeepMs } from "../local-runner.ts";
 import { readResources } from "../runner-resources.ts";
 import { readLabels } from "../runner-labels.ts";
-import { readRunnerPolicy } from "../runner-policy.ts";
+import { runnerName } from "../runner-name.ts";
+import { CONFIGURATION_ERROR, readRunnerPolicy } from "../runner-policy.ts";
+import { settingOf } from "../setting.ts";
 import { VERSION } from "../version.ts";
 
 export const command: Command = {
@@ -64,7 +66,7 @@ export const command: Command = {
   arguments: [0, 0],
   run: async (context) => {
     const { env, flags } = context;
-    const url = flags.text("url") ?? env["DAGU_RUNNER_URL"] ?? "";
+    const url = flags.text("url") ?? settingOf(env, "DAGU_RUNNER_URL") ?? "";
     if (url === "") {
       throw new UserError("a runner needs the control plane's address: --url URL or DAGU_RUNNER_URL");
     }
@@ -72,14 +74,14 @@ export const command: Command = {
       throw new UserError(`"${url}" is not the address of a control plane; write --url https://HOST[:PORT]`);
     }
     const home = await openHome(env);
-    const stateDir = flags.text("state-dir") ?? env["DAGU_RUNNER_STATE_DIR"] ?? home.runnerDir;
-    const token = flags.text("token") ?? env["DAGU_RUNNER_REGISTRATION_TOKEN"] ?? "";
+    const stateDir = flags.text("state-dir") ?? settingOf(env, "DAGU_RUNNER_STATE_DIR") ?? home.runnerDir;
+    const token = flags.text("token") ?? settingOf(env, "DAGU_RUNNER_REGISTRATION_TOKEN") ?? "";
     if (token === "" && !await hasIdentity(stateDir)) {
       throw new UserError(
         "the first start needs a registration token: on the server, dagu token runner; here, DAGU_RUNNER_REGISTRATION_TOKEN or --token",
       );
     }
-    await Deno.mkdir(stateDir, { recursive: true, mode: 0o755 });
+    await makeStateDir(stateDir);
     const runner = openRunner({
       fetch: (request) => fetch(request),
       baseUrl: url.replace(/\/+$/, ""),
@@ -87,7 +89,7 @@ export const command: Command = {
       stateDir,
       logDir: await readLogDir(env),
       keepRunsMs: readKeepMs(env),
-      name: flags.text("name") ?? env["DAGU_RUNNER_NAME"] ?? env["DAGU_WORKER_ID"] ?? Deno.hostname(),
+      name: flags.text("name") ?? runnerName(env),
       labels: { ...readLabels(env), ...readLabels({ DAGU_RUNNER_LABELS: flags.texts("labels").join(",") }) },
       capacity: readCapacity(
         flags.text("capacity") === null ? env : { DAGU_RUNNER_CAPACITY: flags.text("capacity") ?? "" },
@@ -118,6 +120,17 @@ async function hasIdentity(stateDir: string): Promise<boolean> {
   return await Deno.stat(join(stateDir, "runner.json")).then(() => true, () => false);
 }
 
+async function makeStateDir(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `cannot make the runner's folder ${dir}: ${reason}\nChoose another with --state-dir or DAGU_RUNNER_STATE_DIR.`,
+    );
+  }
+}
+
 /** The first interrupt drains: what runs goes on to its end. The second stops it. */
 export async function runUntilInterrupted(runner: Runner, context: Context): Promise<number> {
   const onFirst = (): void => writeErr("draining: no new runs; once more to stop what runs");
@@ -138,6 +151,10 @@ export async function runUntilInterrupted(runner: Runner, context: Context): Pro
       writeErr(
         "another process speaks for this runner: its state folder was copied; give each its own with --state-dir",
       );
+      // Started anew at once, the two would take each other's runs away for ever.
+      return CONFIGURATION_ERROR;
+    case "refused":
+      writeErr("the control plane does not admit this runner: correct what the line above says");
       return 1;
     case "unauthorized":
       writeErr(
