@@ -3,7 +3,7 @@ import type { DeclineRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { endAttempt, isLive, liveOfRunner, lockRunAndAttempt } from "../store/attempts.ts";
-import { type RunnerRow, setRunnerState } from "../store/runners.ts";
+import { markAway, type RunnerRow, setRunnerState } from "../store/runners.ts";
 import { finishRun } from "../store/runs.ts";
 import { admit, type AttemptCaller, fenced, type ReportRefusal } from "./caller.ts";
 import { endFromOutside } from "./end.ts";
@@ -85,7 +85,8 @@ export async function leaveRunner(ports: ServerPorts, runner: RunnerRow, boot: n
       },
     });
   }
-  if (runner.state === "draining") await setRunnerState(ports.db, runner.id, "active");
+  if (boot > 0) await markAway(ports.db, runner.id, boot);
+  else if (runner.state === "draining") await setRunnerState(ports.db, runner.id, "active");
 }
 
 /**

@@ -31,10 +31,11 @@ export async function takerOf(
   if (Object.keys(selector).length === 0) return { kind: "caller" };
   const root = parent.rootId === null ? parent : await getRunById(ports.db, parent.rootId);
   if (root === null || readSelector(root)[OWN_MARK] === undefined) return { kind: "somebody" };
-  const runners = await readRunners(ports.db);
+  const now = ports.clock.now();
+  const runners = await readRunners(ports.db, now);
   const isCaller = runners.some(({ id, labels }) => id === callerId && has(labels, selector));
   if (isCaller) return { kind: "caller" };
-  return takes(runners, selector, ports.clock.now())
+  return takes(runners, selector, now)
     ? { kind: "somebody" }
     : { kind: "nobody", labels: lackingLabels(selector, {}) };
 }
@@ -45,13 +46,13 @@ export async function hasTaker(
   selector: Readonly<Record<string, string>>,
   now: number,
 ): Promise<boolean> {
-  return takes(await readRunners(db), selector, now);
+  return takes(await readRunners(db, now), selector, now);
 }
 
 type Runner = Omit<ListedRunner, "labels"> & { readonly labels: Readonly<Record<string, string>> };
 
-async function readRunners(db: Executor): Promise<readonly Runner[]> {
-  return (await listRunners(db)).map(({ labels, ...runner }) => ({
+async function readRunners(db: Executor, now: number): Promise<readonly Runner[]> {
+  return (await listRunners(db, now)).map(({ labels, ...runner }) => ({
     ...runner,
     labels: v.parse(Labels, labels),
   }));

@@ -6,7 +6,7 @@ import type { ServerPorts } from "../ports.ts";
 import { availableFrom, listQueues, type QueueFacts } from "../store/queue-settings.ts";
 import { type ListedRunner, listRunners } from "../store/runners.ts";
 import { type RunRow, statusOf } from "../store/runs.ts";
-import { healthOf } from "./api/access.ts";
+import { isThere } from "./api/access.ts";
 
 export interface Condition {
   /** `Runnable` sums the others up. */
@@ -37,15 +37,13 @@ export async function readConditions(
   if (queued.length === 0) return new Map();
   const names = new Set(queued.filter((run) => run.needsSlot).map((run) => run.queue));
   const [runners, available, ...queues] = await Promise.all([
-    listRunners(ports.db),
+    listRunners(ports.db, ports.clock.now()),
     availableFrom(ports.db, queued.map((run) => run.id)),
     ...[...names].map((name) => listQueues(ports.db, name)),
   ]);
   const byName = new Map(queues.flat().map((queue) => [queue.name, queue]));
   const now = ports.clock.now();
-  const there = runners.filter((runner) =>
-    runner.state === "active" && !runner.held && healthOf(runner, now) !== "unhealthy"
-  );
+  const there = runners.filter((runner) => isThere(runner, now) && !runner.held);
   const checkedAt = new Date(now).toISOString();
   return new Map(queued.map((run) => {
     const facts = factsOf(run, {

@@ -35,8 +35,9 @@ export function machinePages(ports: ServerPorts): Hono<{ Variables: GuardVariabl
   });
 
   app.get("/runners", async (c) => {
-    const runners = await listRunners(ports.db);
-    return render(c, <RunnersPage runners={runners.map((row) => toShown(row, ports.clock.now()))} />);
+    const now = ports.clock.now();
+    const runners = await listRunners(ports.db, now);
+    return render(c, <RunnersPage runners={runners.map((row) => toShown(row, now))} />);
   });
 
   app.post("/runners/:id", async (c) => {

@@ -96,8 +96,7 @@ export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }
             {runner.name} <span class="muted">{runner.version}</span>
           </>,
           <>
-            <span class={`status ${HEALTH[runner.health][0]}`}>{HEALTH[runner.health][1]}</span>
-            {runner.state === "active" ? null : <span class="status waiting">{` · ${runner.state}`}</span>}
+            {runner.state === "away" ? <span class="muted">has left</span> : <Health runner={runner} />}
             {runner.held ? <span class="status waiting beside">· takes no runs</span> : null}
           </>,
           <span class="number">{runner.busy} of {runner.capacity}</span>,
@@ -122,6 +121,16 @@ export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }
     </p>
   </Layout>
 );
+
+const Health: FC<{ runner: ShownRunner }> = ({ runner: { health, state } }) => {
+  const [status, text] = HEALTH[health];
+  return (
+    <>
+      <span class={`status ${status}`}>{text}</span>
+      {state === "active" ? null : <span class="status waiting">{` · ${state}`}</span>}
+    </>
+  );
+};
 
 const Engine: FC<{ facts: EngineFacts | null }> = ({ facts }) => {
   if (facts === null) return <span class="muted">none</span>;

@@ -1,5 +1,5 @@
 /** Runners, the tokens that admit them, and when they were last seen. */
-import { and, desc, eq, gt, gte, lt, ne, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
 import type { Resources } from "../../protocol/resources.ts";
 import type { Boot } from "../../protocol/boot.ts";
 import type { Executor, Transaction } from "./db.ts";
@@ -103,9 +103,26 @@ export async function endPreviousToken(db: Executor, id: string, at: Date): Prom
 
 /** The process that speaks for the runner from now on; false: a newer one does. */
 export async function setBoot(db: Executor, id: string, boot: Boot): Promise<boolean> {
-  const rows = await db.update(runners).set({ boot: boot.number, bootId: boot.id })
+  const rows = await db.update(runners)
+    .set({
+      boot: boot.number,
+      bootId: boot.id,
+      state: sql`case when ${runners.state} = 'away' then 'active' else ${runners.state} end`,
+    })
     .where(and(eq(runners.id, id), lt(runners.boot, boot.number))).returning({ id: runners.id });
   return rows.length > 0;
+}
+
+/** Its process, of that number, has ended. A newer one may have spoken meanwhile: then it is there. */
+export async function markAway(db: Executor, id: string, boot: number): Promise<void> {
+  await db.update(runners).set({ state: "away" })
+    .where(and(eq(runners.id, id), eq(runners.boot, boot), inArray(runners.state, ["active", "draining"])));
+}
+
+/** Nobody speaks for them any more: their tokens have ended, and who comes back registers anew. */
+export async function forgetRunners(db: Executor, now: Date): Promise<void> {
+  await db.update(runners).set({ state: "gone" })
+    .where(and(ne(runners.state, "gone"), lt(runners.tokenExpiresAt, now)));
 }
 
 export async function getRunner(db: Executor, id: string): Promise<RunnerRow | null> {
@@ -172,9 +189,17 @@ export interface ListedRunner extends RunnerRow {
   readonly freeMemory: number | null;
 }
 
-export async function listRunners(db: Executor): Promise<ListedRunner[]> {
+/** For so long one that left is listed: fleets start and end many of them. */
+const AWAY_LISTED_MS = 86_400_000;
+
+/** Those that left last. */
+export async function listRunners(db: Executor, nowMs: number): Promise<ListedRunner[]> {
+  const isAway = eq(runners.state, "away");
   const rows = await db.select().from(runners).leftJoin(runnersLive, eq(runners.id, runnersLive.runnerId))
-    .where(ne(runners.state, "gone")).orderBy(desc(runners.id)).limit(1_000);
+    .where(and(
+      ne(runners.state, "gone"),
+      or(ne(runners.state, "away"), gt(runnersLive.lastSeenAt, new Date(nowMs - AWAY_LISTED_MS))),
+    )).orderBy(isAway, desc(runners.id)).limit(1_000);
   return rows.map((row) => ({
     ...row.runners,
     lastSeenAt: row.runners_live?.lastSeenAt ?? null,

@@ -113,7 +113,8 @@ export const runners = pgTable("runners", {
   previousUntil: at("previous_until"),
   /** To seal values to; null: it registered none. */
   publicKey: jsonb("public_key"),
-  state: text({ enum: ["active", "draining", "revoked", "gone"] }).notNull(),
+  /** `away`: its process has said that it ends (M15), and no newer one has spoken. */
+  state: text({ enum: ["active", "draining", "away", "revoked", "gone"] }).notNull(),
   /** Which of its processes speaks for it: the newest that was heard (`Dagu-Boot`); 0: none that counts itself. */
   boot: integer().notNull().default(0),
   bootId: text("boot_id").notNull().default(""),

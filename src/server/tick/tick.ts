@@ -7,6 +7,7 @@ import { sweepUploads } from "./artifacts.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { sweepOvertime, sweepQueue } from "./overdue.ts";
+import { sweepRunners } from "./runners.ts";
 import { tickSchedules } from "./schedules.ts";
 
 export const JOBS = {
@@ -16,6 +17,7 @@ export const JOBS = {
   awaiting: sweepAwaiting,
   deliveries: sweepDeliveries,
   artifacts: sweepUploads,
+  runners: sweepRunners,
   schedule: tickSchedules,
 } as const;
 export type JobName = keyof typeof JOBS;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as v from "valibot";
 import { ChildList } from "../../../src/protocol/children.ts";
 import { Directive, HEADERS } from "../../../src/protocol/messages.ts";
+import { sweepRunners } from "../../../src/server/tick/runners.ts";
 import { sha256 } from "../../../src/workflow/digest.ts";
 import {
   asAttempt,
@@ -289,3 +290,62 @@ onEveryServer(
     await bodyOf(await runner.get(`${path}/children?after=x`, mine), 400);
   },
 );
+
+onEveryServer(
+  "M15 AP-98 a runner that left is away until it speaks anew, and has no idle place meanwhile",
+  async (server) => {
+    const runner = await openHandRunner(server, { capacity: 2 });
+    const as = (boot: string): Record<string, string> => ({ [HEADERS.boot]: boot });
+    const shown = async (): Promise<unknown[]> => {
+      const [listed] = await runnersOf(server);
+      return [listed?.["state"], listed?.["healthStatus"]];
+    };
+    const idle = async (): Promise<string | undefined> => {
+      const now = server.ports.clock.mono();
+      // A scrape is kept for ten seconds.
+      Object.assign(server.ports.clock, { mono: () => now + 10_000 });
+      const text = await (await server.request("GET", "/api/v1/metrics")).text();
+      return /^dagu_worker_pollers\{.*state="idle"\} (\d+)$/m.exec(text)?.[1];
+    };
+    await bodyOf(await runner.post("/heartbeat", { ...BEAT, free: 2 }, as("1.a")));
+    assert.deepEqual([await shown(), await idle()], [["active", "healthy"], "2"]);
+
+    await bodyOf(await runner.post("/leave", {}, as("1.a")));
+    assert.deepEqual([await shown(), await idle()], [["away", "unhealthy"], "0"]);
+    const page = await (await server.request("GET", "/runners")).text();
+    assert.match(page, /has left/);
+
+    await bodyOf(await runner.post("/heartbeat", { ...BEAT, free: 2 }, as("2.b")));
+    assert.deepEqual([await shown(), await idle()], [["active", "healthy"], "2"]);
+    // Of the process before, and late.
+    await bodyOf(await runner.post("/leave", {}, as("1.a")), 409);
+    assert.deepEqual(await shown(), ["active", "healthy"]);
+  },
+);
+
+onEveryServer("M2 5.6 a runner whose token has ended is listed no longer", async (server) => {
+  const runner = await openHandRunner(server);
+  await bodyOf(await runner.post("/heartbeat", BEAT));
+  const now = server.ports.clock.now();
+  const at = (ms: number): typeof server.ports => ({
+    ...server.ports,
+    clock: { ...server.ports.clock, now: () => now + ms },
+  });
+  const DAY_MS = 86_400_000;
+  await sweepRunners(at(29 * DAY_MS));
+  assert.equal((await runnersOf(server)).length, 1);
+  await sweepRunners(at(31 * DAY_MS));
+  assert.deepEqual(await runnersOf(server), []);
+});
+
+onEveryServer("M15 one that left a day ago is listed no longer, and may come back", async (server) => {
+  const runner = await openHandRunner(server);
+  await bodyOf(await runner.post("/heartbeat", BEAT, { [HEADERS.boot]: "1.a" }));
+  await bodyOf(await runner.post("/leave", {}, { [HEADERS.boot]: "1.a" }));
+  assert.equal((await runnersOf(server)).length, 1);
+  const { now } = server.ports.clock;
+  Object.assign(server.ports.clock, { now: () => now() + 90_000_000 });
+  assert.deepEqual(await runnersOf(server), []);
+  await bodyOf(await runner.post("/heartbeat", BEAT, { [HEADERS.boot]: "2.b" }));
+  assert.equal((await runnersOf(server))[0]?.["state"], "active");
+});

@@ -46,8 +46,10 @@ export function accessRoutes(
 ): Hono<{ Variables: GuardVariables }> {
   const app = new Hono<{ Variables: GuardVariables }>();
 
-  const listed = async (): Promise<Record<string, unknown>[]> =>
-    (await listRunners(ports.db)).map((row) => toWorker(row, ports.clock.now()));
+  const listed = async (): Promise<Record<string, unknown>[]> => {
+    const now = ports.clock.now();
+    return (await listRunners(ports.db, now)).map((row) => toWorker(row, now));
+  };
   // The original's name and ours.
   app.get("/workers", async (c) => c.json({ workers: await listed() }));
   app.get("/runners", async (c) => c.json({ runners: await listed() }));
@@ -139,9 +141,15 @@ async function theRunner(ports: ServerPorts, idOrName: string): Promise<RunnerRo
 const WARNING_MS = 30_000;
 
 export function healthOf(row: ListedRunner, now: number): "healthy" | "warning" | "unhealthy" {
+  if (row.state === "away") return "unhealthy";
   const silentMs = row.lastSeenAt === null ? Number.POSITIVE_INFINITY : now - row.lastSeenAt.getTime();
   if (silentMs >= SILENT_MS) return "unhealthy";
   return silentMs >= WARNING_MS || isClockFarOff(row) ? "warning" : "healthy";
+}
+
+/** It takes runs, unless it is held. */
+export function isThere(row: ListedRunner, now: number): boolean {
+  return row.state === "active" && healthOf(row, now) !== "unhealthy";
 }
 
 function isClockFarOff({ clockOffsetMs }: ListedRunner): boolean {

@@ -6,7 +6,7 @@ import { readGauges } from "../../store/gauges.ts";
 import { listQueues } from "../../store/queue-settings.ts";
 import { listRunners } from "../../store/runners.ts";
 import type { GuardVariables } from "../guard.ts";
-import { healthOf } from "./access.ts";
+import { healthOf, isThere } from "./access.ts";
 
 const KEPT_MS = 10_000;
 
@@ -33,13 +33,16 @@ async function collect(ports: ServerPorts, settings: ServerSettings): Promise<st
   const now = ports.clock.now();
   const gauges = await readGauges(ports.db, new Date(now));
   const queues = await listQueues(ports.db);
-  const runners = await listRunners(ports.db);
+  const runners = await listRunners(ports.db, now);
   const running = Object.values(gauges.live).reduce((sum, count) => sum + count, 0);
   const ofQueues = (value: (queue: typeof queues[number]) => number): Sample[] =>
     queues.map((queue) => ({ labels: { queue: queue.name }, value: value(queue) }));
   const ofRunners = (value: (runner: typeof runners[number]) => number): Sample[] =>
     runners.map((runner) => ({ labels: { worker_id: runner.id }, value: value(runner) }));
   const free = (runner: typeof runners[number]): number => runner.free ?? runner.capacity;
+  // A fleet is scaled by idle places: those of a runner that takes nothing are none.
+  const idle = (runner: typeof runners[number]): number =>
+    isThere(runner, now) && !runner.held ? free(runner) : 0;
   return [
     gauge("dagu_info", "The control plane.", [{ labels: { version: settings.version }, value: 1 }]),
     gauge("dagu_dags_total", "Definitions that are stored.", [{ value: gauges.workflows }]),
@@ -94,7 +97,7 @@ async function collect(ports: ServerPorts, settings: ServerSettings): Promise<st
       ),
     ),
     gauge("dagu_worker_pollers", "Places of the runner.", [
-      ...runners.map((one) => ({ labels: { worker_id: one.id, state: "idle" }, value: free(one) })),
+      ...runners.map((one) => ({ labels: { worker_id: one.id, state: "idle" }, value: idle(one) })),
       ...runners.map((one) => ({
         labels: { worker_id: one.id, state: "busy" },
         value: Math.max(0, one.capacity - free(one)),
