@@ -14,7 +14,8 @@ export async function sshRun(given: With<"ssh.run">, work: Work): Promise<Outcom
   await using connection = await openSsh(settings, work);
   const execution = await execute(connection, wrap(command, settings.shell), work);
   const tails = newTails();
-  const exitCode = await follow(connection, execution, tailSink(work.sink, tails), work);
+  const hearsSignals = settings.user !== "root";
+  const exitCode = await follow(connection, { ...execution, hearsSignals }, tailSink(work.sink, tails), work);
   return exitCode === 0
     ? succeeded(null)
     : failed("COMMAND_FAILED", exitMessage(exitCode, tails), "", exitCode);
@@ -62,15 +63,22 @@ function watch(channel: ClientChannel, client: Client): Execution {
   return { channel, exitCode: () => exitCode, closed };
 }
 
-/** Resolves with the exit code once all output is written. On stop: the signal, the grace, then the connection is cut. */
+/**
+ * Resolves with the exit code once all output is written. On stop: the signal, the grace, then whatever is left of it there is
+ * killed and the connection cut. `hearsSignals`: the server passes them on, which OpenSSH does for everybody but root.
+ */
 async function follow(
   connection: SshConnection,
-  { channel, exitCode, closed }: Execution,
+  { channel, exitCode, closed, hearsSignals }: Execution & { readonly hearsSignals: boolean },
   sink: OutputSink,
   work: Work,
 ): Promise<number> {
   const ended = new AbortController();
-  const stopping = stopWhenAsked(connection, channel, work, ended.signal);
+  const signal = (name: string): Promise<void> =>
+    hearsSignals
+      ? Promise.resolve(sendSignal(connection, channel, name))
+      : signalThere(connection, name, work);
+  const stopping = stopWhenAsked(connection, signal, work, ended.signal);
   channel.end();
   try {
     await Promise.all([pump(channel, "stdout", sink), pump(channel.stderr, "stderr", sink)]);
@@ -97,7 +105,7 @@ async function pump(stream: AsyncIterable<Uint8Array>, name: StreamName, sink: O
 
 async function stopWhenAsked(
   connection: SshConnection,
-  channel: ClientChannel,
+  signalCommand: (name: string) => Promise<void>,
   work: Work,
   ended: AbortSignal,
 ): Promise<void> {
@@ -107,11 +115,43 @@ async function stopWhenAsked(
   }
   if (ended.aborted) return;
   const { signal, graceMs, hurry } = stopRules(work);
-  sendSignal(connection, channel, signal);
+  await signalCommand(signal);
   await work.attempt.clock.sleep(graceMs, AbortSignal.any([ended, hurry]));
-  if (ended.aborted) return;
-  sendSignal(connection, channel, "SIGKILL");
+  // Also where the command itself has ended: what it left behind there belongs to the step.
+  await signalThere(connection, "SIGKILL", work);
   connection.client.destroy();
+}
+
+/** sshd puts the connection's two ends, ports included, into the environment of all that it starts for it. */
+const SIGNAL_ALL = `for p in /proc/[0-9]*; do
+  test "$p" = "/proc/$$" && continue
+  tr "\\000" "\\n" <"$p/environ" 2>/dev/null | grep -qxF "SSH_CONNECTION=$SSH_CONNECTION" &&
+    kill -s "$0" "\${p#/proc/}" 2>/dev/null
+done`;
+const SIGNAL_MS = 5_000;
+
+/**
+ * By a second command of the same connection, since OpenSSH takes no signals for root, and none for what has left the
+ * session's process group. Where there is no `/proc`, or a second command is not allowed, nobody hears it.
+ */
+async function signalThere({ client }: SshConnection, name: string, { attempt }: Work): Promise<void> {
+  const command = ["sh", "-c", SIGNAL_ALL, name.replace(/^SIG/, "")].map(quote).join(" ");
+  const enough = new AbortController();
+  const done = new Promise<void>((resolve) => {
+    client.once("close", () => resolve());
+    try {
+      client.exec(command, (error, channel) => {
+        if (error !== undefined) return resolve();
+        channel.once("close", () => resolve()).resume();
+        channel.stderr.resume();
+        channel.end();
+      });
+    } catch {
+      resolve();
+    }
+  });
+  await Promise.race([done, attempt.clock.sleep(SIGNAL_MS, enough.signal)]);
+  enough.abort();
 }
 
 interface SignalSender {

@@ -148,22 +148,37 @@ Deno.test("6.5 ssh.run says why it cannot get in", async () => {
 Deno.test("6.5 ssh.run stops with the step, also where the command does not hear the signal", async () => {
   const stop = new AbortController();
   await using bench = await openBench({}, () => stop.abort());
-  // Nobody there ends it: it ends by itself.
-  const command = "trap '' TERM; echo go; for i in $(seq 100); do sleep 0.1; done";
+  const pids = join(bench.far, "pids");
+  const stray = `setsid sh -c 'echo $$ >> ${pids}; exec sleep 300' >/dev/null 2>&1 &`;
+  const command =
+    `trap '' TERM; echo $$ >> ${pids}; ${stray} sleep 0.5; echo go; while :; do sleep 0.1; done`;
   const { stdout, outcome } = await bench.perform("ssh.run", { command }, stop.signal);
   assert.equal(stdout, "go\n");
   assert.notEqual(outcome.failure, null);
+  const left = (await Deno.readTextFile(pids)).trim().split("\n");
+  assert.equal(left.length, 2);
+  for (const pid of left) assert.equal(await isThere(pid), false, `${pid} goes on after the stop`);
 });
 
-Deno.test("6.5 ssh.run asks the server for the signal first", async () => {
-  const stop = new AbortController();
-  await using bench = await openBench({}, () => stop.abort());
-  const command = "trap 'echo bye; exit 3' TERM; echo go; while :; do sleep 0.1; done";
-  // OpenSSH signals for everybody but root; infra/dev/up installs this user.
-  const { stdout, outcome } = await bench.perform("ssh.run", { command, user: "postgres" }, stop.signal);
-  assert.equal(stdout, "go\nbye\n", outcome.failure?.message);
-  assert.equal(outcome.exitCode, 3);
-});
+// OpenSSH signals for everybody but root; infra/dev/up installs the other user.
+for (const user of ["postgres", "root"]) {
+  Deno.test(`6.5 ssh.run gives the command its signal first, as ${user}`, async () => {
+    const stop = new AbortController();
+    await using bench = await openBench({}, () => stop.abort());
+    const command = "trap 'echo bye; exit 3' TERM; echo go; while :; do sleep 0.1; done";
+    const { stdout, outcome } = await bench.perform("ssh.run", { command, user }, stop.signal);
+    assert.equal(stdout, "go\nbye\n", outcome.failure?.message);
+    assert.equal(outcome.exitCode, 3);
+  });
+}
+
+async function isThere(pid: string): Promise<boolean> {
+  try {
+    return !/^State:\s+[ZX]/m.test(await Deno.readTextFile(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
+}
 
 Deno.test("6.5 ssh.run enters with a password, which no message tells", async () => {
   await using bench = await openBench({ key: "", password: "s3cret", strict_host_key: false });
