@@ -77,7 +77,7 @@ export async function openPostgres(dsn: string, limit: Limit, work: Work): Promi
     const cancel = (): void => query.cancel();
     limit.signal.addEventListener("abort", cancel, { once: true });
     try {
-      if (limit.signal.aborted) throw new ActionError("stopped");
+      limit.signal.throwIfAborted();
       return await query;
     } catch (error) {
       throw explained(error, place, limit);

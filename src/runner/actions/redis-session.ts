@@ -62,7 +62,7 @@ export async function openRedis(settings: RedisSettings, limit: Limit): Promise<
   const cut = (): void => client.destroy();
   const tried = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
-      if (limit.signal.aborted) throw new ActionError("stopped");
+      limit.signal.throwIfAborted();
       return await act();
     } catch (error) {
       throw explained(error, place, limit);

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { openHostBench, type Performed } from "../../support/host-actions.ts";
 import { namedCall } from "../../support/named-call.ts";
 import { openRedisServer } from "../../support/redis-server.ts";
-import type { RedisAction } from "../../../src/workflow/actions/redis.ts";
+import * as v from "valibot";
+import { openRedis } from "../../../src/runner/actions/redis-session.ts";
+import { type RedisAction, redisSettings } from "../../../src/workflow/actions/redis.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -221,6 +223,17 @@ Deno.test("6.6 redis ends at its timeout and at a stop; a lock is waited for", a
   const held = await perform("redis.lock", { key: "job", ...at });
   assert.match(held.outcome.failure?.message ?? "", /held by somebody else/);
   assert.equal((await perform("redis.lock", { key: "job", wait: 5, ...at })).outcome.failure, null);
+});
+
+Deno.test("6.6 redis: a time that is over between two commands is told as that, and not as a stop", async () => {
+  await using server = await openRedisServer(null);
+  const over = new AbortController();
+  const { signal } = over;
+  const limit = { signal, isOver: () => signal.aborted, [Symbol.dispose]: () => {} };
+  const settings = v.parse(redisSettings, { host: "127.0.0.1", port: server.port });
+  await using session = await openRedis(settings, limit);
+  over.abort();
+  await assert.rejects(session.ask(["GET", "k"]), /no answer within timeout/);
 });
 
 Deno.test("A-02 redis: what is wrong with its keys is told", () => {
