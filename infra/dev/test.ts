@@ -26,6 +26,9 @@ const exported = Object.fromEntries(
   }),
 );
 
+/** A third of the time a test waits for a clock or an engine: one more than there are processors keeps them busy. */
+const JOBS = Math.min(4, navigator.hardwareConcurrency + 1);
+
 const targets = Deno.args.some((arg) => !arg.startsWith("-")) ? [] : ["tests/"];
 const tests = new Deno.Command(Deno.execPath(), {
   // Types are `deno task check`'s: looked at once, not once more for every test file.
@@ -35,7 +38,7 @@ const tests = new Deno.Command(Deno.execPath(), {
     ...exported,
     NO_COLOR: "1",
     DAGU_TEST_PROGRAM: await bundleDagu(),
-    DENO_JOBS: Deno.env.get("DENO_JOBS") ?? "2",
+    DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(JOBS),
   },
   stdout: "piped",
   stderr: "inherit",
