@@ -1,22 +1,27 @@
 /** What went wrong below a statement, as far as others must know it. */
 import { DrizzleQueryError } from "drizzle-orm/errors";
 
-/** The driver's codes, those of the socket below it, and Postgres' own words for going away or not being there yet. */
-const LOST = new Set([
-  "CONNECTION_CLOSED",
-  "CONNECTION_DESTROYED",
-  "CONNECTION_ENDED",
+/** Of a connection that did not come up; the last one is Postgres' own, while it starts or ends. */
+const UNREACHABLE = new Set([
   "CONNECT_TIMEOUT",
   "ECONNREFUSED",
-  "ECONNRESET",
   "EHOSTUNREACH",
   "ENETUNREACH",
   "ENOTFOUND",
-  "EPIPE",
   "ETIMEDOUT",
+  "57P03",
+]);
+
+/** The driver's codes, those of the socket below it, and Postgres' own words for going away or not being there yet. */
+const LOST = new Set([
+  ...UNREACHABLE,
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "ECONNRESET",
+  "EPIPE",
   "57P01",
   "57P02",
-  "57P03",
   "53300",
   "25P03",
   // It is closed for maintenance, has become a copy of another one, or has no room on its disk or in its memory.
@@ -33,6 +38,11 @@ const STATEMENT_TIMEOUT = "57014";
 /** The connection is gone or did not come up: the same statement may well succeed later. */
 export function isConnectionLost(error: unknown): error is Error {
   return hasCode(error, (code) => LOST.has(code));
+}
+
+/** No connection came up, and none would for anybody else. */
+export function isUnreachable(error: unknown): error is Error {
+  return hasCode(error, (code) => UNREACHABLE.has(code));
 }
 
 /** Another transaction was in the way: this one did nothing, and may be tried again at once. */

@@ -6,6 +6,7 @@
 import type { Sql, TransactionSql } from "postgres";
 import type { Clock } from "../../run/ports.ts";
 import { isConflict, isConnectionLost } from "./failure.ts";
+import { newOutage, type Outage } from "./outage.ts";
 
 /** Longest pause before the next try to connect, s: the driver's own goes to 20, which outlasts most outages. */
 const BACKOFF_MAX_S = 1;
@@ -36,27 +37,32 @@ type Work<T> = (transaction: TransactionSql) => T | Promise<T>;
 const PAUSE_MS = 200;
 
 export interface PausePorts {
-  readonly clock: Pick<Clock, "sleep">;
+  readonly clock: Pick<Clock, "sleep" | "mono">;
   /** From 0 to 1. */
   readonly random: () => number;
 }
 
 /**
- * The same client, whose transactions have limits, are tried again when they were in each other's way, and say nothing more
- * on a connection that is lost; and which prepares what is marked.
+ * The same client, whose transactions have limits, are tried again when they were in each other's way, say nothing more on a
+ * connection that is lost, and are refused while none comes up; and which prepares what is marked.
  */
 export function withSafeTransactions(client: Sql, { clock, random }: PausePorts): Sql {
+  const outage = newOutage(clock);
   const begin = async <T>(work: Work<T>): Promise<unknown> => {
     for (let tries = 1;; tries++) {
       try {
-        return await beginSafely(client, work);
+        const refusal = outage.refusal();
+        if (refusal !== null) throw refusal;
+        const running = beginSafely(client, work);
+        outage.watch(running);
+        return await running;
       } catch (error) {
         if (tries === TRIES || !isConflict(error)) throw error;
         await clock.sleep(PAUSE_MS * tries * random());
       }
     }
   };
-  const unsafe = preparing(client);
+  const unsafe = unlessAway(preparing(client), outage);
   return new Proxy(client, {
     get: (target, name) => name === "begin" ? begin : name === "unsafe" ? unsafe : Reflect.get(target, name),
   });
@@ -69,6 +75,21 @@ function preparing(client: Sql | TransactionSql): Unsafe {
   const unsafe: Unsafe = (text, parameters, options) =>
     client.unsafe(text, parameters, text.endsWith(PREPARED_MARK) ? { ...options, prepare: true } : options);
   return unsafe;
+}
+
+/** Refused is a promise with what drizzle asks of a statement. */
+function unlessAway(unsafe: Unsafe, outage: Outage): Unsafe {
+  const ask = (...[text, parameters, options]: Parameters<Unsafe>): unknown => {
+    const refusal = outage.refusal();
+    if (refusal !== null) {
+      const refused = Promise.reject(refusal);
+      return Object.assign(refused, { values: () => refused });
+    }
+    const asked = unsafe(text, parameters, options);
+    outage.watch(asked);
+    return asked;
+  };
+  return ask as Unsafe;
 }
 
 async function beginSafely<T>(client: Sql, work: Work<T>): Promise<unknown> {

@@ -21,7 +21,8 @@ async function openBench() {
     bench,
     other,
     /** As the product opens it. */
-    safe: (clock: Pick<Clock, "sleep">) => withSafeTransactions(client, { clock, random: Math.random }),
+    safe: (clock: Pick<Clock, "sleep" | "mono">) =>
+      withSafeTransactions(client, { clock, random: Math.random }),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([other.end({ timeout: 1 }), client.end({ timeout: 1 })]);
       await database[Symbol.asyncDispose]();
@@ -45,6 +46,7 @@ Deno.test("PG-06 a deadlock ends by itself: the one that gave way is tried again
   await using on = await openBench();
   let pauses = 0;
   const clock = {
+    ...systemClock(),
     sleep: (ms: number) => {
       pauses++;
       return systemClock().sleep(ms);

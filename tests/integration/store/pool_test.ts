@@ -1,5 +1,6 @@
 /** The driver's pool on a line to the real Postgres that is cut again and again. */
 import assert from "node:assert/strict";
+import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { POOL_OPTIONS, withSafeTransactions } from "../../../src/server/store/pool.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
@@ -61,6 +62,35 @@ Deno.test("RS-03 a pool whose connections are cut in the middle of transactions 
   await within(PATIENCE_MS, Promise.all(workers), `a call never ended: ${JSON.stringify(tally)}`);
   await look();
   assert.ok(tally.lost > 0 && tally.good > 0, JSON.stringify(tally));
+});
+
+Deno.test("RS-03 PG-06 while no connection comes up everybody is refused at once, but for one who looks now and then", async () => {
+  await using database = await openTestDatabase("postgres");
+  const url = new URL(database.url ?? "");
+  const port = freePort();
+  await using line = openSocketLine(port, Number(url.port));
+  url.port = String(port);
+  const client = postgres(url.href, { ...POOL_OPTIONS, max: 2, backoff: () => 0 });
+  await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
+  let now = 0;
+  const clock = { ...systemClock(), mono: () => now };
+  const db = drizzle(withSafeTransactions(client, { clock, random: Math.random }));
+  const codeOf = (error: Error & { code?: unknown }): unknown =>
+    error.code ?? (error.cause as typeof error)?.code;
+  const ask = (): Promise<unknown> => db.execute("select 1").then(() => "answered", codeOf);
+  const begin = (): Promise<unknown> =>
+    db.transaction((tx) => tx.execute("select 1")).then(() => "answered", codeOf);
+  assert.equal(await ask(), "answered");
+  await line.cut();
+  // What was on its way is lost first.
+  while (await ask() !== "ECONNREFUSED");
+
+  line.mend();
+  // It is back, but the clock has not moved: nobody looks yet, and nobody waits.
+  for (const asked of [ask, begin]) assert.equal(await asked(), "ECONNREFUSED");
+  now += 500;
+  assert.equal(await ask(), "answered");
+  for (const asked of [ask, begin]) assert.equal(await asked(), "answered");
 });
 
 async function within<T>(ms: number, work: Promise<T>, otherwise: string): Promise<T> {
