@@ -13,6 +13,7 @@ export const StepSnapshot = v.object({
   status: v.picklist(STEP_STATUSES),
   startedAt: When,
   finishedAt: When,
+  retryAt: v.optional(When, null),
   retryCount: v.number(),
   exitCode: When,
   failure: v.nullable(Failure),

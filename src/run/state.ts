@@ -10,6 +10,8 @@ export interface StepState {
   /** Epoch ms; null: not yet. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+  /** While it is to be tried again: when, epoch ms. */
+  readonly retryAt: number | null;
   /** Tries so far less one. */
   readonly retryCount: number;
   readonly exitCode: number | null;
@@ -95,6 +97,7 @@ export function newStepState(name: string): StepState {
     status: "not_started",
     startedAt: null,
     finishedAt: null,
+    retryAt: null,
     retryCount: 0,
     exitCode: null,
     failure: null,
@@ -165,6 +168,7 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
         status: "running",
         startedAt: step.startedAt ?? event.at,
         finishedAt: null,
+        retryAt: null,
         retryCount: event.data.retry,
         failure: null,
         exitCode: null,
@@ -185,6 +189,7 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
     case "step.retrying":
       return updateStep(state, event.step, {
         status: "retrying",
+        retryAt: event.at + event.data.delayMs,
         exitCode: event.data.exitCode ?? null,
         failure: event.data.error ?? null,
       });
@@ -192,6 +197,7 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
       return updateStep(state, event.step, {
         status: event.data.status,
         finishedAt: event.at,
+        retryAt: null,
         exitCode: event.data.exitCode ?? null,
         failure: event.data.error ?? null,
         isContinued: event.data.continued ?? false,
@@ -256,7 +262,7 @@ export const OPEN_STEP_STATUSES = ["running", "retrying", "waiting"] as const sa
 /** A step that was under way when its attempt ended without telling how it went takes the attempt's end (4.3). */
 export function endIfOpen(step: StepState, end: "failed" | "aborted", at: number): StepState {
   const isOpen = OPEN_STEP_STATUSES.some((status) => status === step.status);
-  return isOpen ? { ...step, status: end, finishedAt: at, waiting: null } : step;
+  return isOpen ? { ...step, status: end, finishedAt: at, retryAt: null, waiting: null } : step;
 }
 
 function finish(

@@ -27,6 +27,8 @@ export interface NodeShape extends DecisionShape {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly retryCount: number;
+  /** While it is to be tried again. */
+  readonly nextRetryAt?: string;
   readonly doneCount: number;
   readonly exitCode: number | null;
   readonly error: string;
@@ -60,6 +62,7 @@ export function toNode(step: StepState, declared: Step | undefined): NodeShape {
     startedAt: step.startedAt === null ? "-" : new Date(step.startedAt).toISOString(),
     finishedAt: step.finishedAt === null ? "-" : new Date(step.finishedAt).toISOString(),
     retryCount: step.retryCount,
+    ...(step.retryAt === null ? {} : { nextRetryAt: new Date(step.retryAt).toISOString() }),
     doneCount: step.finishedAt === null ? 0 : 1,
     exitCode: step.exitCode,
     error: step.failure?.message ?? "",

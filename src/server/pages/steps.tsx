@@ -5,7 +5,7 @@ import type { RunDetails } from "../http/shapes.ts";
 import { Container } from "./parts/container.tsx";
 import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
-import { Took } from "./parts/time.tsx";
+import { Moment, Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
 import { runPath } from "./runs.tsx";
 import type { SubRuns } from "./sub-runs.ts";
@@ -32,6 +32,11 @@ export const Steps: FC<{
       node.exitCode,
       <>
         {node.reason}
+        {node.nextRetryAt === undefined ? null : (
+          <p>
+            tried again at <Moment at={node.nextRetryAt} />
+          </p>
+        )}
         {node.failure === null
           ? null
           : <Why failure={node === culprit ? briefly(node.failure) : node.failure} />}

@@ -7,6 +7,7 @@ import { sweepRunners } from "../../../src/server/tick/runners.ts";
 import { sha256 } from "../../../src/workflow/digest.ts";
 import {
   asAttempt,
+  NOW,
   openHandRunner,
   registration,
   startEvents,
@@ -348,4 +349,24 @@ onEveryServer("M15 one that left a day ago is listed no longer, and may come bac
   assert.deepEqual(await runnersOf(server), []);
   await bodyOf(await runner.post("/heartbeat", BEAT, { [HEADERS.boot]: "2.b" }));
   assert.equal((await runnersOf(server))[0]?.["state"], "active");
+});
+
+onEveryServer("RT-01 4.3 a step that waits for its next try tells when that is", async (server) => {
+  const runner = await openHandRunner(server);
+  const dagRunId = await startInline(server);
+  const [grant] = await runner.claim();
+  assert.ok(grant);
+  const error = { code: "COMMAND_FAILED", message: "exit code 1", remedy: "" };
+  const data = { retry: 1, delayMs: 90_000, error };
+  const retrying = { seq: 3, at: NOW, mono: 2, type: "step.retrying", step: "a", data };
+  const body = { fence: grant.fence, firstSeq: 1, events: [...startEvents(), retrying] };
+  await bodyOf(await runner.post(`/attempts/${grant.attemptId}/events`, body, asAttempt(grant)));
+  const Details = v.object({
+    dagRunDetails: v.object({ nodes: v.array(v.object({ nextRetryAt: v.optional(v.string()) })) }),
+  });
+  const answer = await bodyOf(await server.request("GET", `/api/v1/dag-runs/one/${dagRunId}`));
+  const at = new Date(NOW + 90_000).toISOString();
+  assert.deepEqual(v.parse(Details, answer).dagRunDetails.nodes, [{ nextRetryAt: at }]);
+  const page = await (await server.request("GET", `/runs/one/${dagRunId}`)).text();
+  assert.match(page, new RegExp(`tried again at <time datetime="${at}"`));
 });

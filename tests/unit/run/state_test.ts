@@ -39,6 +39,14 @@ Deno.test("reduce: 4.3 a step that waits for its next try ends with its attempt"
     { type: "attempt.finished", data: { status: "aborted" }, at: 9 },
   );
   assert.equal(state.steps[1]?.status, "aborted");
+  assert.equal(state.steps[1]?.retryAt, null);
+});
+
+Deno.test("reduce: RT-01 a step that waits for its next try knows when that is, until it begins", () => {
+  const retrying: TimedEvent = { type: "step.retrying", step: "b", data: { retry: 1, delayMs: 10 }, at: 5 };
+  assert.equal(fold(retrying).steps[1]?.retryAt, 15);
+  const again: TimedEvent = { type: "step.started", step: "b", data: { retry: 1 }, at: 15 };
+  assert.equal(fold(retrying, again).steps[1]?.retryAt, null);
 });
 
 Deno.test("reduce: what goes on is told by one note, which changes", () => {
