@@ -21,7 +21,7 @@ import { newSlots } from "./slots.ts";
 import { findStep, reduce, resumedRunState, type RunState } from "./state.ts";
 import { deriveStatus, type FinalStatus } from "./status.ts";
 import { runStep } from "./step.ts";
-import { openDeadline, openStop, stopReason } from "./stop.ts";
+import { openDeadline, openStop, runTimeout, stopReason } from "./stop.ts";
 
 /**
  * Runs the attempt and returns the state that its events fold to. `signal` asks for a stop with a `StopReason`: running
@@ -129,6 +129,8 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   const unknown = unknownCredential(workflow, attempt.scope);
   if (unknown !== null) return { status: "failed", failure: withoutCredential(unknown) };
   const runScope = resolveRunScope(workflow, attempt.scope);
+  const elapsedMs = ports.clock.now() - attempt.startedAt;
+  using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop, elapsedMs);
   const stopped = stoppedWhileWaiting(inputs);
   const { isMet, failure: unclear } = isUnderWay || stopped !== null
     ? { isMet: true, failure: null }
@@ -138,8 +140,6 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     if (!hasLastHandlers(workflow, status)) return { status, failure: unclear };
   }
 
-  const elapsedMs = ports.clock.now() - attempt.startedAt;
-  using _deadline = openDeadline(ports.clock, workflow.timeoutSec, "run", stop, elapsedMs);
   const opened = await ports.actions.open(runScope, runReporter(attempt), stop.signal);
   if (isFailure(opened)) return endUnopened(opened, stop.signal);
   await using actions = opened;
@@ -147,7 +147,7 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
     return await runLastHandlers(attempt, { status: "aborted", failure: stopped }, actions);
   }
 
-  const init = isMet && !isInitOver(inputs)
+  const init = isMet && !isInitOver(inputs) && !stop.signal.aborted
     ? await runHandler(attempt, "init", "running", actions, stop.signal)
     : "absent";
   if (isMet && init !== "failed" && !stop.signal.aborted) {
@@ -218,9 +218,8 @@ function hasLastHandlers({ handlers }: Workflow, status: "aborted" | "failed"): 
 /** Nothing ran: every step stays not_started and no handler runs (3.1.3). */
 function endUnopened(failure: Failure, signal: AbortSignal): AttemptEnd {
   const reason = stopReason(signal);
-  return reason?.kind === "cancelled"
-    ? { status: "aborted", failure: cancelFailure(reason) }
-    : { status: "failed", failure };
+  if (reason?.kind === "cancelled") return { status: "aborted", failure: cancelFailure(reason) };
+  return { status: "failed", failure: reason?.kind === "timeout" ? runTimeout(reason) : failure };
 }
 
 function deriveEnd(
@@ -237,14 +236,12 @@ function deriveEnd(
   const { steps } = attempt.state();
   const timeout = facts.reason?.kind === "timeout" ? facts.reason : null;
   const unclear = steps.find((step) => step.failure?.code === "PRECONDITION_ERROR");
-  const isStopped = facts.isUnmet || facts.isInitFailed || facts.reason?.kind === "cancelled" ||
-    unclear !== undefined;
+  // A time limit that passes ends the checks and the init handler as well: they are not what went wrong.
+  const isUnfit = timeout === null && (facts.isUnmet || facts.isInitFailed);
+  const isStopped = isUnfit || facts.reason?.kind === "cancelled" || unclear !== undefined;
   const status = deriveStatus(steps, { isStopped, hasError: timeout !== null });
   if (status === "succeeded" || status === "partially_succeeded") return { status, failure: null };
-  if (timeout !== null) {
-    const message = `the run's timeout_sec of ${timeout.limitMs / 1000} passed`;
-    return { status, failure: { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" } };
-  }
+  if (timeout !== null) return { status, failure: runTimeout(timeout) };
   if (facts.reason?.kind === "cancelled") {
     return { status, failure: cancelFailure(facts.reason) };
   }

@@ -1,3 +1,4 @@
+import type { Failure } from "./failure.ts";
 import type { Clock, StopReason } from "./ports.ts";
 
 /** How a process is to be stopped, on the host or in a container (containers contract 4.8). */
@@ -81,6 +82,11 @@ export function stopReason(signal: AbortSignal): StopReason | null {
   if (!signal.aborted) return null;
   const reason: unknown = signal.reason;
   return isStopReason(reason) ? reason : { kind: "cancelled", by: "the runner", force: false };
+}
+
+export function runTimeout({ limitMs }: Extract<StopReason, { kind: "timeout" }>): Failure {
+  const message = `the run's timeout_sec of ${limitMs / 1000} passed`;
+  return { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" };
 }
 
 function isStopReason(reason: unknown): reason is StopReason {

@@ -24,7 +24,7 @@ import { resolveAction, resolveContainer } from "./resolve.ts";
 import type { ChildLink } from "./state.ts";
 import type { StepRun } from "./step.ts";
 import { wrongNumber } from "./policy.ts";
-import { openDeadline, openPatientStop, openStop, stopReason } from "./stop.ts";
+import { openDeadline, openPatientStop, openStop, runTimeout, stopReason } from "./stop.ts";
 import { resolveText } from "../workflow/reference.ts";
 
 export type TryResult =
@@ -285,10 +285,7 @@ function stepReporter(run: StepRun): Reporter {
 }
 
 function stopFailure(reason: NonNullable<ReturnType<typeof stopReason>>): Failure {
-  if (reason.kind === "timeout") {
-    const message = `the run's timeout_sec of ${reason.limitMs / 1000} passed`;
-    return { code: "RUN_TIMEOUT", message, remedy: "raise the workflow's timeout_sec" };
-  }
+  if (reason.kind === "timeout") return runTimeout(reason);
   const by = reason.kind === "cancelled" ? reason.by : "a newer attempt";
   return { code: "CANCELLED", message: `stopped by ${by}`, remedy: "" };
 }

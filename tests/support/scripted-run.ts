@@ -36,6 +36,8 @@ export interface Scripted {
   readonly dotenv?: Readonly<Record<string, string>>;
   /** Answers of command checks by command text; others are met. */
   readonly checks?: Readonly<Record<string, boolean>>;
+  /** Virtual milliseconds that a command check takes, unless it is stopped. */
+  readonly checksTakeMs?: number;
   /** What command substitutions print, by command text; others end with 9. */
   readonly prints?: Readonly<Record<string, string>>;
   /** Names of `params` that the caller gave; absent: all. */
@@ -129,7 +131,10 @@ export async function play(yaml: string, options: Scripted = {}): Promise<Played
     clock,
     actions,
     checks: {
-      command: (text) => Promise.resolve(options.checks?.[text] ?? true),
+      command: async (text, _place, signal) => {
+        if (options.checksTakeMs !== undefined) await clock.sleep(options.checksTakeMs, signal);
+        return !signal.aborted && (options.checks?.[text] ?? true);
+      },
       substitute: (text) => {
         substituted.push(text);
         const printed = options.prints?.[text] ?? null;

@@ -130,6 +130,30 @@ steps: [{id: a, run: x}]`,
     steps: { a: "aborted", onFailure: "succeeded" },
   },
   {
+    name: "R-11 TO-01 the run's limit counts from its beginning: it ends root preconditions, too",
+    yaml:
+      "timeout_sec: 2\npreconditions: [x]\nhandler_on: {init: {run: x}, failure: {run: x}}\nsteps: [{id: a, run: x}]",
+    options: { checksTakeMs: 10_000 },
+    status: "failed",
+    steps: { a: "not_started", onInit: "not_started", onFailure: "succeeded" },
+  },
+  {
+    name: "R-11 TO-01 an init handler that the run's limit ends has not failed by itself",
+    yaml:
+      "timeout_sec: 2\nhandler_on: {init: {run: x}, failure: {run: x}, abort: {run: x}}\nsteps: [{id: a, run: x}]",
+    options: { script: { onInit: [{ takesMs: 10_000 }] } },
+    status: "failed",
+    steps: { a: "not_started", onInit: "aborted", onFailure: "succeeded", onAbort: "not_started" },
+  },
+  {
+    name: "5.5 a stop during root preconditions: no init handler, the run aborted",
+    yaml:
+      "preconditions: [{condition: x, negate: true}]\nhandler_on: {init: {run: x}, abort: {run: x}}\nsteps: [{id: a, run: x}]",
+    options: { checksTakeMs: 10_000, stopAfterMs: 1_000 },
+    status: "aborted",
+    steps: { a: "not_started", onInit: "not_started", onAbort: "succeeded" },
+  },
+  {
     name: "S-95 TO-01 step timeout: failed, not retried, continue_on applies",
     yaml: `steps:
   - {id: a, run: x, timeout_sec: 2, retry_policy: {limit: 3, interval_sec: 1}, continue_on: failed}
