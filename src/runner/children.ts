@@ -124,7 +124,8 @@ async function findTarget(
   for (const place of places) {
     const refused = await of.policy.path(place);
     if (refused !== null) return refused;
-    const yaml = await Deno.readTextFile(place).catch(() => null);
+    const isFile = await Deno.stat(place).then((info) => info.isFile, () => false);
+    const yaml = isFile ? await Deno.readTextFile(place).catch(() => null) : null;
     if (yaml !== null) return { kind: "text", name: basename(place, extname(place)), yaml };
   }
   return {

@@ -4,6 +4,7 @@ import { isFailure } from "../run/outcome.ts";
 import type { Failure } from "../run/failure.ts";
 import type { Secret } from "../workflow/workflow.ts";
 import type { WantedSecret } from "./managed-secrets.ts";
+import { isNamedPipe } from "./pipe.ts";
 import type { RunPolicy } from "./policy.ts";
 
 export interface SecretSources {
@@ -48,7 +49,8 @@ async function provided(
 
 async function readSecretFile(path: string, folders: readonly string[]): Promise<string | null> {
   for (const folder of folders) {
-    const text = await Deno.readTextFile(resolve(folder, path)).catch(() => null);
+    const place = resolve(folder, path);
+    const text = await isNamedPipe(place) ? null : await Deno.readTextFile(place).catch(() => null);
     if (text !== null) return text.replace(/\r?\n$/, "");
   }
   return null;

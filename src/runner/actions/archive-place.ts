@@ -20,6 +20,8 @@ export class ArchivePlace {
   /** Folders that are known to be folders, and no symlinks. */
   readonly #folders = new Set<string>();
   readonly #links: Link[] = [];
+  /** Folders that were made here, by their segments, with what the archive says of them. */
+  readonly #made = new Map<string, ReadEntry | null>();
 
   private constructor(root: string, work: Work) {
     this.#root = root;
@@ -33,9 +35,12 @@ export class ArchivePlace {
 
   async add(entry: ReadEntry, segments: readonly string[], stripped: number): Promise<void> {
     switch (entry.type) {
-      case "directory":
+      case "directory": {
         await this.#folder(segments);
+        const name = segments.join("/");
+        if (this.#made.has(name)) this.#made.set(name, entry);
         return;
+      }
       case "file":
         return await this.#write(entry, segments);
       case "link":
@@ -50,13 +55,20 @@ export class ArchivePlace {
     }
   }
 
-  /** Symlinks are made when no file is written any more. */
+  /** Symlinks are made when no file is written any more, and folders get their mode when nothing is done in them any more. */
   async close(): Promise<void> {
     for (const { segments, target } of this.#links) {
-      checkTarget(segments, target);
+      checkSymlink(segments, target);
       await Deno.symlink(target, await this.#free(segments));
     }
     for (const { segments, target } of this.#links) await this.#checkLink(segments, target);
+    for (const [name, entry] of [...this.#made].reverse()) await this.#settle(join(this.#root, name), entry);
+  }
+
+  async #settle(path: string, entry: ReadEntry | null): Promise<void> {
+    if (entry === null) return;
+    if (entry.modTime !== null) await Deno.utime(path, entry.modTime, entry.modTime);
+    if (entry.mode !== null) await Deno.chmod(path, entry.mode & 0o777);
   }
 
   /** A symlink that was there before may turn the way of a new one. */
@@ -109,12 +121,14 @@ export class ArchivePlace {
 
   async #folder(segments: readonly string[]): Promise<void> {
     let path = this.#root;
-    for (const segment of segments) {
+    for (const [at, segment] of segments.entries()) {
       path = join(path, segment);
       if (this.#folders.has(path)) continue;
       const known = await Deno.lstat(path).catch(() => null);
-      if (known === null) await Deno.mkdir(path);
-      else if (!known.isDirectory) {
+      if (known === null) {
+        await Deno.mkdir(path);
+        this.#made.set(segments.slice(0, at + 1).join("/"), null);
+      } else if (!known.isDirectory) {
         const what = known.isSymlink ? "a symlink" : "a file";
         throw refused(segments.join("/"), `goes through ${what}: ${relative(this.#root, path)}`);
       }
@@ -123,8 +137,14 @@ export class ArchivePlace {
   }
 }
 
+/** What a link leads to, told by the names alone. */
+export function checkTarget(entry: ReadEntry, segments: readonly string[]): void {
+  if (entry.type === "link") segmentsOf(entry.target ?? "");
+  if (entry.type === "symlink") checkSymlink(segments, entry.target ?? "");
+}
+
 /** `..` only in front, so that no symlink on the way can turn it. */
-function checkTarget(segments: readonly string[], target: string): void {
+function checkSymlink(segments: readonly string[], target: string): void {
   const parts = target.split("/");
   const down = parts.slice(parts.findIndex((part) => ![".", "..", ""].includes(part)));
   const isPlain = target !== "" && !target.startsWith("/") && !target.includes("\0") &&

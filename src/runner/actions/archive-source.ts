@@ -2,6 +2,7 @@
 import { basename, join } from "node:path";
 import { isWanted, nameFor, type NameRules, type SourceEntry } from "./archive-entry.ts";
 import { ActionError } from "./deed.ts";
+import { notPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
 /** In the order of their names. `archive` itself, when it lies below the folder, stays out. */
@@ -13,6 +14,7 @@ export async function collect(
 ): Promise<SourceEntry[]> {
   const info = await Deno.stat(source).catch(() => null);
   if (info === null) throw new ActionError(`${source} does not exist`, "correct source");
+  if (!info.isDirectory && !info.isFile) throw notPlain(source);
   const found = info.isDirectory
     ? await below(source, "", archive, rules, work)
     : [await entryOf(source, basename(source), info)];

@@ -4,12 +4,13 @@ import type { Outcome } from "../../run/ports.ts";
 import { ARCHIVE_FORMATS, type ArchiveFormat } from "../../workflow/actions/archive.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { isWanted, nameFor, type ReadEntry } from "./archive-entry.ts";
-import { ArchivePlace } from "./archive-place.ts";
+import { ArchivePlace, checkTarget } from "./archive-place.ts";
 import { collect } from "./archive-source.ts";
 import { readTar, writeTar } from "./archive-tar.ts";
 import { ActionError, printResult } from "./deed.ts";
 import { writeStream } from "./file-stream.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { notPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
 export async function archiveCreate(given: With<"archive.create">, work: Work): Promise<Outcome> {
@@ -94,6 +95,7 @@ async function plan(
     if (entry.type === "other") {
       throw new ActionError(`the archive's entry ${entry.name} is no file, folder or symlink`, "exclude it");
     }
+    checkTarget(entry, segments);
     if (given.verify_integrity) await drain(entry, work);
     if (entry.type === "directory") continue;
     const path = join(destination, ...segments);
@@ -165,18 +167,26 @@ async function* entriesOf(
       signal: work.signal,
     })
     : readTar(source, format);
-  try {
-    for await (const entry of entries) {
-      if (work.signal.aborted) throw new ActionError("stopped");
-      yield entry;
-    }
-  } catch (error) {
-    if (error instanceof ActionError || !(error instanceof Error)) throw error;
-    throw new ActionError(
-      `${source} is no whole ${format} archive: ${error.message}`,
-      "make it again, or set format",
-    );
+  const told = explaining(source, format);
+  for await (const entry of told(entries)) {
+    if (work.signal.aborted) throw new ActionError("stopped");
+    yield { ...entry, content: () => told(entry.content()) };
   }
+}
+
+/** What fails while an archive is read, whether between its entries or within one, is told in the same words. */
+function explaining(source: string, format: ArchiveFormat): <T>(read: AsyncIterable<T>) => AsyncIterable<T> {
+  return async function* (read) {
+    try {
+      yield* read;
+    } catch (error) {
+      if (error instanceof ActionError || !(error instanceof Error)) throw error;
+      throw new ActionError(
+        `${source} is no whole ${format} archive: ${error.message}`,
+        "make it again, or set format",
+      );
+    }
+  };
 }
 
 async function readThrough(source: string, format: ArchiveFormat, given: Reading, work: Work): Promise<void> {
@@ -230,6 +240,7 @@ async function formatOf(path: string, asked: ArchiveFormat | undefined): Promise
   const info = await Deno.stat(path).catch(() => null);
   if (info === null) throw new ActionError(`${path} does not exist`, "correct source");
   if (info.isDirectory) throw new ActionError(`${path} is a folder`, `name an archive in ${dirname(path)}`);
+  if (!info.isFile) throw notPlain(path);
   const format = asked ?? formatByBytes(await head(path)) ?? formatByName(path);
   if (format === null) throw unknownFormat(path);
   return format;

@@ -1,6 +1,7 @@
 /** What `jq.filter`, `data.convert` and `data.pick` are given: `data`, or the content of the file `input`. */
 import { ActionError } from "./deed.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { notPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
 export type Source =
@@ -24,7 +25,8 @@ export async function openSource(
 async function readInput(input: string, work: Work): Promise<string> {
   const path = joinDir(stepDir(work), input);
   try {
-    const { size } = await Deno.stat(path);
+    const { size, isFile, isDirectory } = await Deno.stat(path);
+    if (!isFile && !isDirectory) throw notPlain(path);
     if (size > INPUT_MAX) throw new ActionError(`${path} is larger than ${INPUT_MAX} bytes`, "split it");
     return await Deno.readTextFile(path);
   } catch (error) {

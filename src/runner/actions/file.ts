@@ -1,14 +1,17 @@
 /** `file.*`: files and folders of the machine. Relative paths are meant against the step's directory (A-38). */
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { matchesGlob } from "../../workflow/glob.ts";
 import { ActionError, printResult } from "./deed.ts";
+import { replaceFile, writeAll } from "./file-stream.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { notPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
 const DEFAULT_MODE = 0o600;
+const COPY_BYTES = 4_194_304;
 
 export async function fileStat(given: With<"file.stat">, work: Work): Promise<Outcome> {
   const path = at(work, given.path);
@@ -25,6 +28,7 @@ export async function fileRead(given: With<"file.read">, work: Work): Promise<Ou
   if (info.isDirectory) {
     throw new ActionError(`cannot read a directory: ${path}`, "name a file, or use file.list");
   }
+  if (!info.isFile) throw notPlain(path);
   if (given.max_bytes > 0 && info.size > given.max_bytes) throw tooLarge(path, info.size, given.max_bytes);
   if (given.format === "json") {
     const content = await Deno.readTextFile(path);
@@ -50,6 +54,7 @@ export async function fileWrite(given: With<"file.write">, work: Work): Promise<
   const known = await look(path, true);
   if (known?.isDirectory) throw new ActionError(`destination is a directory: ${path}`);
   if (known !== null && !given.overwrite) throw exists(path);
+  if (known !== null && !known.isFile && !known.isCharDevice) throw notPlain(path);
   const bytes = new TextEncoder().encode(given.content);
   if (!given.dry_run) {
     if (given.create_dirs) await Deno.mkdir(dirname(path), { recursive: true });
@@ -72,13 +77,15 @@ export async function write(
   isAtomic: boolean,
   work: Work,
 ): Promise<void> {
-  const target = isAtomic ? join(dirname(path), `.${basename(path)}.${work.attempt.ids.uuid()}`) : path;
   try {
-    await Deno.writeFile(target, bytes, { mode });
-    await Deno.chmod(target, mode);
-    if (isAtomic) await Deno.rename(target, path);
+    if (isAtomic) return await replaceFile(path, work, { mode }, (file) => writeAll(file, bytes));
+    {
+      using file = await Deno.open(path, { create: true, write: true, truncate: true, mode });
+      await writeAll(file, bytes);
+    }
+    // A device is not its writer's to close to others.
+    if ((await Deno.stat(path)).isFile) await Deno.chmod(path, mode);
   } catch (error) {
-    if (isAtomic) await Deno.remove(target).catch(() => {});
     throw explained(error, path);
   }
 }
@@ -101,7 +108,7 @@ export async function fileCopy(given: With<"file.copy">, work: Work): Promise<Ou
   if (!given.dry_run) {
     await makeParents(destination, given.create_dirs);
     if (info.isDirectory) await copyFolder(source, destination, given.follow_symlinks, work);
-    else await copyOne(source, destination);
+    else await copyOne(source, destination, work);
   }
   return await printResult(work, {
     operation: "copy",
@@ -133,7 +140,7 @@ async function copyFolder(
     else if (info?.isSymlink) {
       await Deno.remove(to).catch(() => {});
       await Deno.symlink(await Deno.readLink(from), to);
-    } else if (info !== null) await copyOne(from, to);
+    } else if (info !== null) await copyOne(from, to, work);
   }
   // Last, since a folder may forbid what was just done in it.
   if (isNew) await Deno.chmod(destination, ((await Deno.stat(source)).mode ?? 0o755) & 0o7777);
@@ -145,10 +152,23 @@ async function enter(folder: string, above: readonly string[]): Promise<readonly
   return above.includes(real) ? null : [...above, real];
 }
 
-async function copyOne(source: string, destination: string): Promise<void> {
+/** In pieces, since a stop does not wait for the rest of a large file. Of a file that is new, no half stays. */
+async function copyOne(source: string, destination: string, work: Work): Promise<void> {
+  const info = await mustExist(source);
+  const known = await look(destination, true);
+  if (!info.isFile) throw notPlain(source);
+  if (known !== null && !known.isFile && !known.isCharDevice) throw notPlain(destination);
   try {
-    await Deno.copyFile(source, destination);
+    using from = await Deno.open(source);
+    using to = await Deno.open(destination, { create: true, write: true, truncate: true, mode: 0o600 });
+    const piece = new Uint8Array(Math.min(COPY_BYTES, Math.max(1, info.size)));
+    for (let read = await from.read(piece); read !== null; read = await from.read(piece)) {
+      if (work.signal.aborted) throw new ActionError("stopped");
+      await writeAll(to, piece.subarray(0, read));
+    }
+    if (known?.isCharDevice !== true && info.mode !== null) await Deno.chmod(destination, info.mode & 0o7777);
   } catch (error) {
+    if (known === null) await Deno.remove(destination).catch(() => {});
     throw explained(error, destination);
   }
 }
@@ -175,6 +195,7 @@ export async function fileMove(given: With<"file.move">, work: Work): Promise<Ou
 /** Another file system cannot be renamed into: copied and removed instead. */
 async function move(source: string, destination: string, info: Deno.FileInfo, work: Work): Promise<void> {
   const known = await look(destination, false);
+  if (known !== null && !known.isDirectory && !known.isFile && !known.isSymlink) throw notPlain(destination);
   if (known?.isDirectory) await Deno.remove(destination, { recursive: true });
   try {
     await Deno.rename(source, destination);
@@ -183,7 +204,7 @@ async function move(source: string, destination: string, info: Deno.FileInfo, wo
       throw explained(error, destination);
     }
     if (info.isDirectory) await copyFolder(source, destination, false, work);
-    else await copyOne(source, destination);
+    else await copyOne(source, destination, work);
     await Deno.remove(source, { recursive: true });
   }
 }

@@ -112,6 +112,13 @@ function notStarted(end: Extract<ProcessEnd, { kind: "not_started" }>): Outcome 
 export async function withOutputFile(work: Work, places: HostPlaces): Promise<Outcome> {
   const max = work.call.maxOutputSize;
   const size = sizeOf(places.outputFile);
+  if (size === null) {
+    return failed(
+      "OUTPUT_INVALID",
+      "the output file is not a regular file",
+      "leave DAGU_OUTPUT_FILE what it is",
+    );
+  }
   if (size > max) {
     const message = `output file exceeded maximum size limit of ${max} bytes (${size} bytes)`;
     return failed("OUTPUT_INVALID", message, "write less to DAGU_OUTPUT_FILE, or raise max_output_size");
@@ -125,9 +132,11 @@ export async function withOutputFile(work: Work, places: HostPlaces): Promise<Ou
   }
 }
 
-function sizeOf(file: string): number {
+/** null: the step put something else in its place, such as a pipe that would be waited for. */
+function sizeOf(file: string): number | null {
   try {
-    return Deno.statSync(file).size;
+    const info = Deno.statSync(file);
+    return info.isFile ? info.size : null;
   } catch {
     return 0;
   }

@@ -7,6 +7,7 @@ import type { With } from "../../workflow/actions/names.ts";
 import { ActionError } from "./deed.ts";
 import { type Environment, hostEnvironment } from "./environment.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { readPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
 type Request = With<"http.request">;
@@ -134,7 +135,7 @@ async function multipart(
   }
   for (const [name, file] of Object.entries(files)) {
     const path = joinDir(stepDir(work), file);
-    const bytes = await Deno.readFile(path).catch((error: Error) => {
+    const bytes = await readPlain(path).catch((error: Error) => {
       throw new ActionError(`file ${path} cannot be read: ${error.message}`, "correct files");
     });
     form.append(name, new Blob([bytes]), basename(path));

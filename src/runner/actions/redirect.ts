@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import type { Failure } from "../../run/failure.ts";
 import type { Redirect, RedirectTarget } from "../../run/ports.ts";
 import { artifactProblem } from "../../workflow/schema/output.ts";
+import { isNamedPipe } from "../pipe.ts";
 import { joinDir } from "./host.ts";
 
 export async function openRedirect(
@@ -16,6 +17,7 @@ export async function openRedirect(
   if (typeof place !== "string") return place;
   try {
     await Deno.mkdir(dirname(place), { recursive: true });
+    if (await isNamedPipe(place)) throw new Error("it is a pipe");
     const isAppended = target.kind === "file";
     const file = await Deno.open(place, {
       write: true,
@@ -72,7 +74,8 @@ export async function readTextFile(
 ): Promise<string | Failure> {
   const place = joinDir(stepDir, path);
   try {
-    const { size } = await Deno.stat(place);
+    const { size, isFile } = await Deno.stat(place);
+    if (!isFile) return invalid(`${place} is not a regular file`, "correct path");
     if (size > maxBytes) {
       return invalid(`${place} exceeds maximum size limit of ${maxBytes} bytes`, "raise max_output_size");
     }

@@ -5,6 +5,7 @@ import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
 import { ActionError, printResult } from "./deed.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { notPlain } from "./plain-file.ts";
 import { cutOnStop, openSsh, readSettings } from "./ssh-connection.ts";
 import type { Work } from "./work.ts";
 
@@ -17,6 +18,7 @@ export async function sftpUpload(given: With<"sftp.upload">, work: Work): Promis
   const source = joinDir(stepDir(work), given.source);
   const info = await Deno.stat(source).catch(() => null);
   if (info === null) throw new ActionError(`source ${source} does not exist`, "correct source");
+  if (!info.isDirectory && !info.isFile) throw notPlain(source);
   return await transfer("upload", given, work, async (remote, moved) => {
     const destination = info.isDirectory
       ? given.destination
@@ -139,6 +141,8 @@ async function downloadFile(
   work: Work,
 ): Promise<void> {
   await Deno.mkdir(dirname(destination), { recursive: true });
+  const known = await Deno.stat(destination).catch(() => null);
+  if (known !== null && !known.isFile && !known.isDirectory) throw notPlain(destination);
   const part = join(dirname(destination), `.${basename(destination)}.${work.attempt.ids.uuid()}`);
   try {
     await remote.get(source, part);
