@@ -1,12 +1,14 @@
 /** What a queued run waits for (QU-20), found when somebody looks. */
 import * as v from "valibot";
-import { beside, isEnough, type Needs, type Resources } from "../../protocol/resources.ts";
+import { beside, isEnough, type Needs } from "../../protocol/resources.ts";
 import { lackingLabels, readSelector, unselectedLabels } from "../dispatch/selector.ts";
 import type { ServerPorts } from "../ports.ts";
 import { availableFrom, listQueues, type QueueFacts } from "../store/queue-settings.ts";
 import { type ListedRunner, listRunners } from "../store/runners.ts";
 import { type RunRow, statusOf } from "../store/runs.ts";
 import { isThere } from "./api/access.ts";
+import { resourcesOf } from "./runner-resources.ts";
+import { sizeText } from "./size-text.ts";
 
 export interface Condition {
   /** `Runnable` sums the others up. */
@@ -130,7 +132,7 @@ function workerFact(run: RunRow, there: readonly ListedRunner[]): Fact {
   if (!matching.some((runner) => isEnough(beside(resourcesOf(runner), big)))) {
     const needs = [
       ...(big.cpu === 0 ? [] : [`${big.cpu} cores`]),
-      ...(big.memoryBytes === 0 ? [] : [`${big.memoryBytes} bytes of memory`]),
+      ...(big.memoryBytes === 0 ? [] : [`${sizeText(big.memoryBytes)} of memory`]),
     ].join(" and ");
     const message = `it needs ${needs}, more than any runner that matches has left of what it offers`;
     return { type, status: "False", reason: "NoAvailableWorker", message };
@@ -144,13 +146,6 @@ function workerFact(run: RunRow, there: readonly ListedRunner[]): Fact {
 
 function needsOf({ needsCpu, needsMemory }: RunRow): Needs {
   return { cpu: needsCpu, memoryBytes: needsMemory };
-}
-
-function resourcesOf({ freeCpu, freeMemory }: ListedRunner): Resources {
-  return {
-    ...(freeCpu === null ? {} : { cpu: freeCpu }),
-    ...(freeMemory === null ? {} : { memoryBytes: freeMemory }),
-  };
 }
 
 function labelsOf({ labels }: ListedRunner): Record<string, string> {

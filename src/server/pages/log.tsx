@@ -2,7 +2,7 @@ import type { FC } from "hono/jsx";
 import type { NodeShape } from "../http/node-shape.ts";
 import type { RunSummary } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
-import { sizeText } from "./parts/size.ts";
+import { sizeText } from "../http/size-text.ts";
 import { Status } from "./parts/status.tsx";
 import { Why } from "./parts/why.tsx";
 import { apiPath, runPath } from "./runs.tsx";

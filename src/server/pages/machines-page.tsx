@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { EngineFacts } from "../../protocol/messages.ts";
+import { resourcesOf } from "../http/runner-resources.ts";
 import { healthOf } from "../http/api/access.ts";
 import { refused } from "../http/answer.ts";
 import { readForm } from "../http/form.ts";
@@ -73,6 +74,7 @@ function toShown(row: ListedRunner, now: number): ShownRunner {
     version: row.version,
     busy: Math.max(0, row.capacity - (row.free ?? row.capacity)),
     capacity: row.capacity,
+    left: resourcesOf(row),
     lastSeenAt: row.lastSeenAt?.toISOString() ?? "",
     engine: v.is(EngineFacts, row.engine) ? row.engine : null,
   };

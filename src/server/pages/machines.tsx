@@ -1,6 +1,8 @@
 import type { FC } from "hono/jsx";
 import type { EngineFacts } from "../../protocol/messages.ts";
+import type { Resources } from "../../protocol/resources.ts";
 import type { RunSummary } from "../http/shapes.ts";
+import { sizeText } from "../http/size-text.ts";
 import type { QueueFacts } from "../store/queue-settings.ts";
 import { Layout } from "./layout.tsx";
 import { Table } from "./parts/table.tsx";
@@ -73,6 +75,7 @@ export interface ShownRunner {
   readonly version: string;
   readonly busy: number;
   readonly capacity: number;
+  readonly left: Resources;
   readonly lastSeenAt: string;
   /** null: it has told none. */
   readonly engine: EngineFacts | null;
@@ -99,7 +102,10 @@ export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }
             {runner.state === "away" ? <span class="muted">has left</span> : <Health runner={runner} />}
             {runner.held ? <span class="status waiting beside">· takes no runs</span> : null}
           </>,
-          <span class="number">{runner.busy} of {runner.capacity}</span>,
+          <>
+            <span class="number">{runner.busy} of {runner.capacity}</span>
+            <Left resources={runner.left} />
+          </>,
           runner.labels.join(", "),
           <Engine facts={runner.engine} />,
           <Moment at={runner.lastSeenAt} />,
@@ -121,6 +127,14 @@ export const RunnersPage: FC<{ runners: readonly ShownRunner[] }> = ({ runners }
     </p>
   </Layout>
 );
+
+const Left: FC<{ resources: Resources }> = ({ resources: { cpu, memoryBytes } }) => {
+  const left = [
+    ...(cpu === undefined ? [] : [`${cpu} cores`]),
+    ...(memoryBytes === undefined ? [] : [sizeText(memoryBytes)]),
+  ];
+  return left.length === 0 ? null : <span class="muted beside">{`· ${left.join(", ")} left`}</span>;
+};
 
 const Health: FC<{ runner: ShownRunner }> = ({ runner: { health, state } }) => {
   const [status, text] = HEALTH[health];

@@ -4,7 +4,7 @@ import type { RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
 import { Container } from "./parts/container.tsx";
 import { Graph } from "./parts/graph.tsx";
-import { sizeText } from "./parts/size.ts";
+import { sizeText } from "../http/size-text.ts";
 import { Status } from "./parts/status.tsx";
 import { Task } from "./parts/task.tsx";
 import { Moment, Took } from "./parts/time.tsx";

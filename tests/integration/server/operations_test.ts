@@ -88,6 +88,10 @@ onEveryServer("QU-20 a queued run tells what it waits for", async (server) => {
   );
   await claimNow(on.bench, on.runner, { free: 1, resources: { cpu: 8 } });
   assert.deepEqual((await told("big")).at(-1), "Runnable NoAvailableWorker");
+  const { runners } = await bodyOf(await server.request("GET", "/api/v1/runners"));
+  assert.match(JSON.stringify(runners), /"resources":\{"cpu":8\}/);
+  const page = await (await server.request("GET", "/runners")).text();
+  assert.match(page, /8 cores left/);
   await enqueue(server, "four", "empty");
   await claimNow(on.bench, on.runner, { free: 0 });
   assert.deepEqual((await told("four")).at(-1), "Runnable NoAvailableWorker");

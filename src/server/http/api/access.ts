@@ -19,6 +19,7 @@ import {
   type RunnerRow,
   SILENT_MS,
 } from "../../store/runners.ts";
+import { resourcesOf } from "../runner-resources.ts";
 import { refused, valid } from "../answer.ts";
 import type { GuardVariables } from "../guard.ts";
 
@@ -168,6 +169,7 @@ function toWorker(row: ListedRunner, now: number): Record<string, unknown> {
     engine: v.is(EngineFacts, row.engine) ? row.engine : null,
     totalPollers: row.capacity,
     busyPollers: Math.max(0, row.capacity - free),
+    resources: resourcesOf(row),
     lastHeartbeatAt: row.lastSeenAt?.toISOString() ?? "",
     healthStatus: healthOf(row, now),
     clockOffsetMs: row.clockOffsetMs,
