@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import type { Refusal, RefusalCode } from "../dispatch/refusal.ts";
 import type { ServerPorts } from "../ports.ts";
-import { describeError, isBusy, isConnectionLost, reasonOf } from "../store/failure.ts";
+import { describeError, isAway, isBusy, reasonOf } from "../store/failure.ts";
 import { parseExactJson } from "../../workflow/json.ts";
 import { NOT_JSON, parseJson } from "../triggers/json.ts";
 import { readBody } from "./body.ts";
@@ -81,7 +81,7 @@ export function noteBug(ports: ServerPorts, error: unknown): string {
 
 /** One form for the API and for runners (RP-06), who go on asking. null: it is not that the database is away. */
 export function answerAway(ports: ServerPorts, error: unknown): Response | null {
-  if (!isConnectionLost(error) && !isBusy(error)) return null;
+  if (!isAway(error) && !isBusy(error)) return null;
   ports.log.warn("the database does not answer", { reason: reasonOf(error) });
   const message = "the database does not answer; try again";
   return Response.json({ code: "unavailable", message, retryable: true }, {

@@ -24,18 +24,16 @@ const LOST = new Set([
   "57P02",
   "53300",
   "25P03",
-  // It is closed for maintenance, has become a copy of another one, or has no room on its disk or in its memory.
-  "55000",
-  "25006",
-  "53100",
-  "53200",
 ]);
+
+/** It is closed for maintenance, has become a copy of another one, or has no room on its disk or in its memory. */
+const UNABLE = new Set(["55000", "25006", "53100", "53200"]);
 
 /** Serialization failure, deadlock, a lock that was waited for too long. */
 const CONFLICT = new Set(["40001", "40P01", "55P03"]);
 const STATEMENT_TIMEOUT = "57014";
 
-/** The connection is gone or did not come up: the same statement may well succeed later. */
+/** The connection is gone or did not come up. */
 export function isConnectionLost(error: unknown): error is Error {
   return hasCode(error, (code) => LOST.has(code));
 }
@@ -43,6 +41,11 @@ export function isConnectionLost(error: unknown): error is Error {
 /** No connection came up, and none would for anybody else. */
 export function isUnreachable(error: unknown): error is Error {
   return hasCode(error, (code) => UNREACHABLE.has(code));
+}
+
+/** The database cannot be asked, or not for this, and may well do it later. */
+export function isAway(error: unknown): error is Error {
+  return isConnectionLost(error) || hasCode(error, (code) => UNABLE.has(code));
 }
 
 /** Another transaction was in the way: this one did nothing, and may be tried again at once. */

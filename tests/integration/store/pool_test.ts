@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { POOL_OPTIONS, withSafeTransactions } from "../../../src/server/store/pool.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
+import { isAway } from "../../../src/server/store/failure.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { freePort } from "../../support/dagu.ts";
 import { openSocketLine } from "../../support/socket-line.ts";
@@ -91,6 +92,25 @@ Deno.test("RS-03 PG-06 while no connection comes up everybody is refused at once
   now += 500;
   assert.equal(await ask(), "answered");
   for (const asked of [ask, begin]) assert.equal(await asked(), "answered");
+});
+
+Deno.test("RS-03 a database that takes no writes for a while keeps no connection of the pool", async () => {
+  await using database = await openTestDatabase("postgres");
+  const client = postgres(database.url ?? "", { ...POOL_OPTIONS, max: 2 });
+  await using _ended = { [Symbol.asyncDispose]: () => client.end({ timeout: 1 }) };
+  const sql = withSafeTransactions(client, { clock: systemClock(), random: Math.random });
+  await sql`create table notes (text text not null)`;
+  const write = (): Promise<unknown> =>
+    sql.begin(async (transaction) => {
+      // As on a database that has become a copy of another one.
+      await transaction`set transaction read only`;
+      await transaction`insert into notes values ('x')`;
+    });
+  for (let n = 0; n < 3; n++) {
+    await assert.rejects(within(PATIENCE_MS, write(), "no connection is left to write"), isAway);
+  }
+  const [row] = await within(PATIENCE_MS, sql`select 1 as one`, "no connection is left to read");
+  assert.equal(row?.["one"], 1);
 });
 
 async function within<T>(ms: number, work: Promise<T>, otherwise: string): Promise<T> {
