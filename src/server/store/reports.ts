@@ -231,6 +231,7 @@ export async function writeReports(
         update attempt_leases l set start_deadline = null from leases t
         where l.attempt_id = t.attempt_id and not t."isEnd"),
       given_up as (delete from attempt_leases l using leases t where l.attempt_id = t.attempt_id and t."isEnd")
+      ${writes.some(({ isEnd }) => isEnd) ? ANSWERS_FORGOTTEN : sql``}
       ${writes.some(({ hasSlot, isEnd }) => hasSlot && isEnd) ? SLOTS_FREED : sql``}
     update attempts a set ack_seq = t."ackSeq", state = t."attemptState",
       reason = case when t."isEnd" then t."attemptReason" else a.reason end,
@@ -240,6 +241,10 @@ export async function writeReports(
     from told t where a.id = t."attemptId" ${PREPARED}`,
   );
 }
+
+const ANSWERS_FORGOTTEN = sql`,
+      forgotten as (
+        delete from state_answers s using told t where s.attempt_id = t."attemptId" and t."isEnd")`;
 
 const SLOTS_FREED = sql`,
       freed as (update slots s set attempt_id = null from told t where s.attempt_id = t."attemptId" and t."isEnd")`;

@@ -18,6 +18,7 @@ import {
   runs,
   runSteps,
   secretHandouts,
+  stateAnswers,
 } from "./schema.ts";
 
 const OVER: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
@@ -76,6 +77,7 @@ export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
   const tried = tx.select({ id: attempts.id }).from(attempts).where(inArray(attempts.runId, ids));
   await tx.delete(attemptLeases).where(inArray(attemptLeases.attemptId, tried));
   await tx.delete(directives).where(inArray(directives.attemptId, tried));
+  await tx.delete(stateAnswers).where(inArray(stateAnswers.attemptId, tried));
   for (const table of [artifacts, logStreams, runEvents, runSteps, runInputs, secretHandouts, attempts]) {
     await tx.delete(table).where(inArray(table.runId, ids));
   }

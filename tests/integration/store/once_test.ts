@@ -1,5 +1,7 @@
 /** What is asked for twice is done once, and what is narrower gives nothing: found by the simulation. */
 import assert from "node:assert/strict";
+import { sql } from "drizzle-orm";
+import { accessState } from "../../../src/server/dispatch/state.ts";
 import { startChild } from "../../../src/server/dispatch/children.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
 import { createRegistrationToken, registerRunner } from "../../../src/server/dispatch/register.ts";
@@ -7,6 +9,7 @@ import { sweepLeases } from "../../../src/server/tick/leases.ts";
 import { digestToken } from "../../../src/server/secrets/token.ts";
 import { replaceTokenDigest } from "../../../src/server/store/attempts.ts";
 import { saveQueue } from "../../../src/server/store/queue-settings.ts";
+import { query } from "../../../src/server/store/query.ts";
 import { childrenOf, statusOf } from "../../../src/server/store/runs.ts";
 import {
   addRunner,
@@ -34,6 +37,24 @@ onEveryDatabase(
     await tell(bench, runner, grant, 1, [STARTED]);
     assert.deepEqual((await claimNow(bench, runner, { claimId })).attempts, []);
     assert.equal((await claimNow(bench, runner)).attempts.length, 1, "another claim is given the other run");
+  },
+);
+
+onEveryDatabase(
+  "INV-21 what an attempt was answered to its writes of state is kept for as long as it may ask again",
+  async (bench) => {
+    await queueRun(bench);
+    const runner = await addRunner(bench);
+    const grant = await claimOne(bench, runner);
+    await tell(bench, runner, grant, 1, [STARTED]);
+    const put = { op: "put", fence: 1, scope: "dag", namespace: "", key: "k", createOnly: true } as const;
+    const change = { ...put, value: 1, expectedVersion: null };
+    const caller = await callerOf(runner, grant);
+    const first = await accessState(bench.ports, caller, change, "request-1");
+    assert.deepEqual(await accessState(bench.ports, caller, change, "request-1"), first);
+    await tell(bench, runner, grant, 2, [SUCCEEDED]);
+    const kept = await query(bench.ports.db, sql`select 1 as kept from state_answers`);
+    assert.deepEqual(kept, []);
   },
 );
 
