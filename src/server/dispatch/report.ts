@@ -8,7 +8,7 @@ import type { ServerPorts } from "../ports.ts";
 import { openDirectives } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { storedKinds } from "../store/events.ts";
-import { isConnectionLost } from "../store/failure.ts";
+import { isAway } from "../store/failure.ts";
 import { goByIndex } from "../store/query.ts";
 import { holdReported, type ReportWrite, stepsOfReported, writeReports } from "../store/reports.ts";
 import { failureOf, lockRun, statusOf } from "../store/runs.ts";
@@ -50,7 +50,7 @@ async function reportTogether(ports: ServerPorts, reports: readonly Report[]): P
     const reported = await storeTogether(ports, reports);
     return reported.map((value) => ({ status: "fulfilled", value }));
   } catch (reason) {
-    if (reports.length === 1 || isConnectionLost(reason)) {
+    if (reports.length === 1 || isAway(reason)) {
       return reports.map(() => ({ status: "rejected", reason }));
     }
     const ends: PromiseSettledResult<Reported>[] = [];
@@ -74,8 +74,9 @@ async function storeTogether(ports: ServerPorts, reports: readonly Report[]): Pr
     // What it waits for may have ended before it did.
     if (statusOf(one.write.run.status) === "waiting") resumeSoon(ports, id);
     const rule = `${name} ${keepDays} ${keepRuns}`;
-    if (parentId === null && !trimmed.has(rule)) ports.background(trimHistory(ports, one.run));
+    if (parentId !== null || trimmed.has(rule)) continue;
     trimmed.add(rule);
+    ports.background(trimHistory(ports, one.run));
   }
   if (isAnyOver) ports.wake.notify("ready");
   for (const [index, one] of judged.entries()) {

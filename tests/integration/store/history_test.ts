@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { uuidV7 } from "../../../src/run/ids.ts";
 import { trimHistory } from "../../../src/server/dispatch/history.ts";
+import { newReports } from "../../../src/server/dispatch/report.ts";
 import { getRunById, listRuns } from "../../../src/server/store/runs.ts";
 import {
   addRunner,
+  claimNow,
   claimOne,
   type DispatchBench,
   onEveryDatabase,
   queueRun,
+  reportOf,
   STARTED,
   SUCCEEDED,
   tell,
@@ -52,6 +55,36 @@ onEveryDatabase("R-41 hist_retention_runs keeps the newest, and what has not end
   assert.deepEqual(await left(bench, [waiting.id, other, ...ids]), [true, true, false, false, true, true]);
 });
 
+onEveryDatabase(
+  "R-41 a sub-run of the workflow that ends at the same time does not count as its run",
+  async (bench) => {
+    const work: Promise<void>[] = [];
+    const ports = { ...bench.ports, background: (one: Promise<void>) => void work.push(one) };
+    const rule = "hist_retention_runs: 1";
+    const old = await finish(bench, rule);
+    const definition = { text: `${rule}\nsteps: [{id: a, run: x}]`, name: "kept" };
+    const above = await queueRun(bench);
+    const parent = { parentId: above.id, rootId: above.id, childKey: "a" };
+    const runs = [
+      above,
+      await queueRun(bench, { definition, parent }),
+      await queueRun(bench, { definition }),
+    ];
+    const runner = await addRunner(bench);
+    const { attempts } = await claimNow(bench, runner, { free: runs.length });
+    const report = newReports(ports);
+    // The first goes alone; the others wait for it, and go together.
+    await Promise.all(runs.map(async ({ dagRunId }, index) => {
+      const grant = attempts.find((one) => one.run.dagRunId === dagRunId);
+      assert.ok(grant);
+      const bodies = index === 0 ? [STARTED] : [STARTED, SUCCEEDED];
+      return await report(await reportOf(bench, runner, grant, 1, bodies));
+    }));
+    await Promise.all(work);
+    assert.equal(await getRunById(bench.ports.db, old), null);
+  },
+);
+
 /** Ids tell the bench's time, as they do where the clock is the machine's. */
 function withIds({ ports, ...bench }: DispatchBench): DispatchBench {
   const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(10));
@@ -63,6 +96,7 @@ const AGES = [
   { rule: "", days: 31, isKept: false },
   { rule: "hist_retention_days: 2", days: 3, isKept: false },
   { rule: "hist_retention_days: 0", days: 400, isKept: true },
+  { rule: "hist_retention_days: 3000000000", days: 400, isKept: true },
 ];
 
 onEveryDatabase("R-41 runs are kept for 30 days unless their workflow says otherwise", async (plain) => {
