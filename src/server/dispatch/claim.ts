@@ -299,12 +299,16 @@ export async function renewRepeated(
   await renewLeases(tx, runner.id, attemptIds.map((attemptId) => ({ attemptId })), expiresAt);
 }
 
-/** What its registration token fixes wins over whatever a runner says. */
+/** What its registration token fixes wins over whatever a runner says, also where one of the two writes `!key`. */
 export function labelsOf(
   { fixedLabels }: Pick<RunnerRow, "fixedLabels">,
   told: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  return { ...told, ...(isTextRecord(fixedLabels) ? fixedLabels : {}) };
+  const fixed = isTextRecord(fixedLabels) ? fixedLabels : {};
+  const nameOf = (key: string): string => key.replace(/^!/, "");
+  const values = new Map(Object.entries(fixed).map(([key, value]) => [nameOf(key), value]));
+  const agreed = Object.entries(told).filter(([key, value]) => (values.get(nameOf(key)) ?? value) === value);
+  return { ...Object.fromEntries(agreed), ...fixed };
 }
 
 /** `known`: as they are stored. */

@@ -6,6 +6,7 @@ import type { ServerPorts } from "../ports.ts";
 import { digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { ReportRefusal } from "./caller.ts";
+import { labelsOf } from "./claim.ts";
 import { runnerToken, runnerTokens, TOKEN_LIFE_MS } from "./runner-token.ts";
 import {
   insertRegistrationToken,
@@ -53,7 +54,7 @@ export async function registerRunner(
     // What the token fixes the runner cannot choose.
     const fixedLabels = v.is(Labels, known.labels) ? known.labels : {};
     const { name, machineId, capacity, features, version, os, arch, engine = null } = request;
-    const labels = { ...request.labels, ...fixedLabels };
+    const labels = labelsOf({ fixedLabels }, request.labels);
     const facts = { name, labels, capacity, features: [...features], version, os, arch, engine, publicKey };
     const since = new Date(now.getTime() - REPEAT_MS);
     const before = await registeredSince(tx, known.id, machineId, since);

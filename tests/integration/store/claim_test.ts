@@ -164,7 +164,12 @@ onEveryDatabase("FK-02 untrusted runs go only to runners that accept them", asyn
 onEveryDatabase("M1 what a registration token fixes the runner cannot say otherwise", async (bench) => {
   await queueRun(bench, { selector: { zone: "secret" } });
   const fixed = await addRunner(bench, { zone: "public" });
-  assert.equal((await claimNow(bench, fixed, { labels: { zone: "secret" } })).attempts.length, 0);
+  for (const labels of [{ zone: "secret" }, { zone: "public", "!zone": "secret" }, { "!zone": "*" }]) {
+    assert.deepEqual((await claimNow(bench, fixed, { labels })).attempts, [], JSON.stringify(labels));
+  }
+  await queueRun(bench, { selector: { zone: "public" } });
+  const own = { zone: "public", "!zone": "public" };
+  assert.equal((await claimNow(bench, fixed, { labels: own })).attempts.length, 1, "it may say the same");
 });
 
 onEveryDatabase("QU-15 CL-06 a waiting claim is woken by a new run, not by its timer", async (bench) => {
