@@ -207,9 +207,14 @@ export async function readLog(
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const rows = await db.select({ off: logChunks.off, data: logChunks.data }).from(logChunks)
-    .where(and(eq(logChunks.streamId, streamId), gt(sql`${logChunks.off} + ${logChunks.len}`, offset)))
-    .orderBy(asc(logChunks.off))
-    .limit(Math.max(1, Math.ceil(maxBytes / CHUNK_BYTES)));
+    .where(and(
+      eq(logChunks.streamId, streamId),
+      // By its place alone an index finds the first: no chunk is longer.
+      gt(logChunks.off, offset - CHUNK_BYTES),
+      lt(logChunks.off, offset + maxBytes),
+      gt(sql`${logChunks.off} + ${logChunks.len}`, offset),
+    ))
+    .orderBy(asc(logChunks.off));
   return concat(rows.map((row) => row.data.subarray(Math.max(0, offset - row.off))));
 }
 

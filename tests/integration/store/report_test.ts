@@ -241,6 +241,14 @@ onEveryDatabase("M7 each byte is stored once, whatever is sent again", async (be
   }
 });
 
+onEveryDatabase("M7 what came in many small pieces is read in few large ones", async (bench) => {
+  const log = await openLog(bench);
+  for (let n = 0; n < 40; n++) await log.send(n * 10, "123456789\n");
+  const { id } = await log.stream();
+  assert.equal((await readLog(bench.ports.db, id, 0, 300)).length, 300);
+  assert.equal((await readLog(bench.ports.db, id, 305, 300)).length, 95);
+});
+
 async function readAll(bench: DispatchBench, streamId: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
