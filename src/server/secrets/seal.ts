@@ -40,7 +40,7 @@ export async function open(keys: Keyring, purpose: string, sealed: Uint8Array): 
   if (envelope === null) return await openPlain(keys, purpose, sealed);
   const dataKey = await unwrap(keys, purpose, envelope);
   const bytes = dataKey === null ? null : await decrypt(await valueKey(dataKey), purpose, envelope.value);
-  return bytes === null ? null : new TextDecoder().decode(bytes);
+  return bytes === null ? null : textOf(bytes);
 }
 
 /** Moves a sealed value under the first key; the value itself stays as it is sealed. null: no key opens it. */
@@ -136,7 +136,7 @@ async function openPlain(keys: Keyring, purpose: string, sealed: Uint8Array): Pr
       purpose,
       new Uint8Array(sealed),
     );
-    if (bytes !== null) return new TextDecoder().decode(bytes);
+    if (bytes !== null) return textOf(bytes);
   }
   return null;
 }
@@ -180,6 +180,11 @@ async function deriveKey(key: Uint8Array<ArrayBuffer>, purpose: string): Promise
 
 function hkdfOf(purpose: string) {
   return { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(`dagu-edge ${purpose}`) };
+}
+
+/** As it was sealed, a mark of the byte order at its beginning too. */
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 function utf8(text: string): Uint8Array<ArrayBuffer> {

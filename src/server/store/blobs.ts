@@ -19,7 +19,7 @@ export async function getBlob(db: Executor, digest: string): Promise<Uint8Array 
 
 export async function getText(db: Executor, digest: string): Promise<string | null> {
   const data = await getBlob(db, digest);
-  return data === null ? null : new TextDecoder().decode(data);
+  return data === null ? null : textOf(data);
 }
 
 /** Those that there are, by digest. */
@@ -33,6 +33,10 @@ export async function getTexts(
     select digest, data from blobs
     where digest in (select jsonb_array_elements_text(${JSON.stringify(digests)}::jsonb)) ${PREPARED}`,
   );
-  const decoder = new TextDecoder();
-  return new Map(rows.map(({ digest, data }) => [digest, decoder.decode(data)]));
+  return new Map(rows.map(({ digest, data }) => [digest, textOf(data)]));
+}
+
+/** All of it, a mark of the byte order too: the digest is of that. */
+function textOf(data: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(data);
 }

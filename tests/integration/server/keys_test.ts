@@ -29,6 +29,14 @@ Deno.test("SC-02 the first key seals; any that is given opens", async () => {
   }
 });
 
+Deno.test("SC-01 a value is opened as it was sealed, whatever it begins with", async () => {
+  const value = "\ufeffvalue";
+  assert.equal(
+    await open([OLD], "secret a version 1", await seal([OLD], "secret a version 1", value, random)),
+    value,
+  );
+});
+
 Deno.test("SC-03 what is moved to another key is not sealed anew, and is open to that one alone", async () => {
   const sealed = await seal([OLD], "webhook a", "value", random);
   const moved = await rewrap([NEW, OLD], "webhook a", sealed, random);
