@@ -85,6 +85,14 @@ export async function planRunOf(
   if (queue.length > QUEUE_MAX_LENGTH) {
     return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
   }
+  const selector = { ...workflow.workerSelector, ...request.selector };
+  const asked = [queue, ...Object.entries(selector).flat()];
+  if (!asked.every(isStorable)) {
+    return refuse(
+      "bad_request",
+      "the queue or the worker_selector holds a NUL character or half a character",
+    );
+  }
   const lacking = refuseLacking(workflow.workerSelector, request);
   if (lacking !== null) return lacking;
   const bound = bindParams(workflow.params, request.params);
@@ -131,7 +139,7 @@ export async function planRunOf(
       queue,
       needsSlot: request.needsSlot,
       priority: request.priority,
-      selector: { ...workflow.workerSelector, ...request.selector },
+      selector,
       labels: [...new Set([...workflow.labels, ...(request.labels ?? [])])],
       params: bound,
       env: request.env ?? {},

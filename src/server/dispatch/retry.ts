@@ -79,6 +79,8 @@ export function selectorOf(run: RunRow, given: Labels): Labels {
 
 /** How often a run whose workflow limits no retries is given on. */
 const LOST_MAX = 3;
+/** As many as can be counted. */
+const RETRIES_MAX = 32_767;
 /** Whatever its workflow asks for, a run is given on within a day or not at all (RT-03). */
 const DELAY_MAX_MS = 86_400_000;
 /** How a runner tells that it lost the run, not that the run failed. */
@@ -97,7 +99,7 @@ export async function retryFailed(
   }
   if (run.parentId !== null || run.cancelRequestedAt !== null || await isSuspended(tx, run)) return false;
   const policy = (await workflowOf(tx, run))?.retry ?? null;
-  if (policy === null || run.autoRetries >= policy.limit) return false;
+  if (policy === null || run.autoRetries >= Math.min(policy.limit, RETRIES_MAX)) return false;
   const grown = policy.intervalSec * (policy.backoff ?? 1) ** run.autoRetries;
   const delayMs = Math.min(grown * 1_000, policy.maxIntervalSec * 1_000, DELAY_MAX_MS);
   const availableAt = new Date(ports.clock.now() + delayMs);

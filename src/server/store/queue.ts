@@ -97,8 +97,12 @@ export async function headOfQueue(db: Executor, queue: string): Promise<string |
   return row?.id ?? null;
 }
 
-/** Makes the queue `limit` slots wide; taken slots above it go when they are freed. */
-export async function ensureSlots(tx: Transaction, queue: string, limit: number): Promise<void> {
+/** Nobody has as many runners as would fill a wider one. */
+export const QUEUE_WIDTH_MAX = 10_000;
+
+/** Makes the queue as wide as is wanted; taken slots above it go when they are freed. */
+export async function ensureSlots(tx: Transaction, queue: string, wanted: number): Promise<void> {
+  const limit = Math.min(wanted, QUEUE_WIDTH_MAX);
   await query(
     tx,
     sql`

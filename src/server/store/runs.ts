@@ -76,13 +76,20 @@ export function statusOf(code: number): RunStatus {
 }
 
 const KEEP_DAYS = 30;
+/** Older than any run. */
+const FOR_EVER_DAYS = 20_000;
+/** The largest number that a column of ours holds: of seconds, 68 years. */
+const COUNT_MAX = 2_147_483_647;
 
 /** by number when it says so, else by age, of which 0 means for ever. */
 function historyRule(
   { retention: { days, runs } }: Workflow,
 ): { keepDays: number | null; keepRuns: number | null } {
-  const keepDays = runs !== null || days === 0 ? null : days ?? KEEP_DAYS;
-  return { keepDays, keepRuns: runs };
+  const isForEver = runs !== null || days === 0 || (days ?? 0) > FOR_EVER_DAYS;
+  return {
+    keepDays: isForEver ? null : days ?? KEEP_DAYS,
+    keepRuns: runs === null ? null : Math.min(runs, COUNT_MAX),
+  };
 }
 
 /** what a runner must have for each of its containers. */
@@ -131,8 +138,8 @@ export async function insertRun(
     approvalSha: run.approvalSha,
     ...historyRule(run.workflow),
     ...needsOf(run.workflow),
-    timeoutSec: run.workflow.timeoutSec,
-    cleanUpSec: run.workflow.maxCleanUpTimeSec,
+    timeoutSec: Math.min(run.workflow.timeoutSec, COUNT_MAX),
+    cleanUpSec: Math.min(run.workflow.maxCleanUpTimeSec, COUNT_MAX),
     createdAt: now,
     queuedAt: waits ? null : now,
   }).onConflictDoNothing({ target: [runs.name, runs.dagRunId] }).returning({ id: runs.id });

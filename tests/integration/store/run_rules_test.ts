@@ -7,10 +7,13 @@ import { startChild } from "../../../src/server/dispatch/children.ts";
 import { dequeueNamed } from "../../../src/server/dispatch/dequeue.ts";
 import { completeTask } from "../../../src/server/dispatch/human-tasks.ts";
 import { retryRun } from "../../../src/server/dispatch/retry.ts";
+import { startRun } from "../../../src/server/dispatch/start.ts";
 import { publish } from "../../../src/server/definitions/publish.ts";
 import { listAttempts } from "../../../src/server/store/attempts.ts";
-import { saveQueue } from "../../../src/server/store/queue-settings.ts";
+import { listQueues, saveQueue } from "../../../src/server/store/queue-settings.ts";
 import type { RunnerRow } from "../../../src/server/store/runners.ts";
+import { updateRun } from "../../../src/server/store/runs.ts";
+import { sha256 } from "../../../src/workflow/digest.ts";
 import {
   addRunner,
   callerOf,
@@ -201,6 +204,15 @@ onEveryDatabase(
   },
 );
 
+onEveryDatabase("RT-03 a run is retried as often as can be counted, whatever its limit", async (bench) => {
+  const text = `retry_policy: {limit: 1000000, interval_sec: 1}\n${ONE_STEP}`;
+  const runner = await addRunner(bench);
+  const run = await queueRun(bench, { definition: { text, name: "w" } });
+  await updateRun(bench.ports.db, run.id, { autoRetries: 32_767 });
+  await finish(bench, runner, await claimOne(bench, runner), FAILED);
+  assert.equal((await readRun(bench, run.id)).word, "failed");
+});
+
 onEveryDatabase("RT-03 no automatic retry is later than a day", async (bench) => {
   const runner = await addRunner(bench);
   const text = `retry_policy: {limit: 1, interval_sec: 1000000, max_interval_sec: 1000000}\n${ONE_STEP}`;
@@ -246,3 +258,47 @@ onEveryDatabase(
     assert.equal((await readRun(bench, run.id)).word, "succeeded");
   },
 );
+
+// ---- numbers and texts ------------------------------------------------------------------------------------------
+
+const LARGE = [
+  "max_active_runs: 3000000000",
+  "timeout_sec: 3000000000",
+  "max_clean_up_time_sec: 3000000000",
+  "hist_retention_days: 3000000000",
+  "hist_retention_runs: 3000000000",
+];
+
+onEveryDatabase("QU-02 TO-02 R-41 a run may ask for more than the database counts", async (bench) => {
+  const runner = await addRunner(bench);
+  for (const [index, line] of LARGE.entries()) {
+    const name = `w${index}`;
+    await queueRun(bench, { definition: { text: `${line}\n${ONE_STEP}`, name }, needsSlot: true });
+    assert.deepEqual(await names(bench, runner), [name], line);
+    const [queue] = await listQueues(bench.ports.db, name);
+    assert.ok((queue?.maxConcurrency ?? 0) <= 10_000, `${line}: ${queue?.maxConcurrency} slots`);
+  }
+});
+
+onEveryDatabase("AP-04 a queue and labels that the database cannot hold are refused", async (bench) => {
+  for (
+    const line of ['queue: "a\\0b"', 'worker_selector: {zone: "a\\0b"}', 'worker_selector: {"a\\ud800": b}']
+  ) {
+    const started = await startRun(bench.ports, {
+      definition: { text: `${line}\n${ONE_STEP}`, name: "w" },
+      params: { kind: "none" },
+      dagRunId: null,
+      triggerType: "manual",
+      triggerActor: "test",
+      needsSlot: true,
+      priority: 5,
+    });
+    assert.equal(!started.ok && started.code, "bad_request", line);
+  }
+});
+
+onEveryDatabase("M3 the text of a grant is that of its digest, whatever it begins with", async (bench) => {
+  await queueRun(bench, { definition: { text: `\ufeff${ONE_STEP}`, name: "w" } });
+  const { definition } = await claimOne(bench, await addRunner(bench));
+  assert.equal(definition.digest, `sha256:${await sha256(definition.yaml)}`);
+});

@@ -10,6 +10,7 @@ import {
   saveQueue,
   waitingIn,
 } from "../../store/queue-settings.ts";
+import { QUEUE_WIDTH_MAX } from "../../store/queue.ts";
 import { moveRun } from "../../dispatch/move.ts";
 import { refused, unwrap, valid } from "../answer.ts";
 import { readConditions } from "../conditions.ts";
@@ -17,9 +18,8 @@ import type { GuardVariables } from "../guard.ts";
 import { toSummary } from "../shapes.ts";
 import { Priority } from "./dags.ts";
 
-const MAX_WIDTH = 10_000;
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
-const Width = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_WIDTH));
+const Width = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(QUEUE_WIDTH_MAX));
 const Rate = v.object({
   limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)),
   periodSec: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(86_400)),
