@@ -7,7 +7,7 @@ import type { ServerPorts } from "../ports.ts";
 import { type AttemptRow, listAttempts } from "../store/attempts.ts";
 import type { Transaction } from "../store/db.ts";
 import { describeError } from "../store/failure.ts";
-import { awaitingChildren, childrenOf, getRunById, lockRun, type RunRow, statusOf } from "../store/runs.ts";
+import { childrenOf, getRunById, lockRun, type RunRow, statusOf } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
 import { ACTIVE, OWN_MARK, selectorOf } from "./retry.ts";
@@ -23,7 +23,7 @@ export function resumeSoon(ports: ServerPorts, runId: string): void {
 }
 
 /** Looks at the run under its lock; any number of callers may. */
-async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> {
+export async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> {
   // Most parents run on while a child of theirs ends: they are not held up for the question.
   const seen = await getRunById(ports.db, runId);
   if (seen === null || statusOf(seen.status) !== "waiting") return;
@@ -43,11 +43,6 @@ async function resumeAwaiting(ports: ServerPorts, runId: string): Promise<void> 
   if (!isQueued) return;
   ports.wake.notify("ready");
   ports.wake.notify(`run:${runId}`);
-}
-
-/** For those whose child's end nobody could tell. */
-export async function sweepAwaiting(ports: ServerPorts): Promise<void> {
-  for (const runId of await awaitingChildren(ports.db)) await resumeAwaiting(ports, runId);
 }
 
 function areOver(links: readonly ChildLink[], children: ReadonlyMap<string, RunRow>): boolean {

@@ -7,17 +7,18 @@ import type { ServerSettings } from "../settings.ts";
 import { type DueAttempt, dueAttempts, extendLeases } from "../store/attempts.ts";
 import type { Db } from "../store/db.ts";
 import { beat, beatInTime } from "../store/runners.ts";
+import { oneByOne } from "./one-by-one.ts";
 
 /** Idempotent, safe to run concurrently: every item is a transaction of its own that looks again under its locks. */
 export async function sweepLeases(ports: ServerPorts, settings: ServerSettings): Promise<void> {
   const now = new Date(ports.clock.now());
   const gapMs = await forgiveOutage(ports.db, settings, now);
   if (gapMs > 0) ports.log.info("leases extended after an outage of the control plane", { gapMs });
-  for (const due of await dueAttempts(ports.db, now)) {
+  await oneByOne(ports, await dueAttempts(ports.db, now), async (due) => {
     if (due.due === "not_started") {
       await requeueAttempt(ports, due.attemptId, "expired", { excludeRunner: true });
     } else await endDue(ports, settings, due);
-  }
+  }, ({ attemptId, runId }) => ({ attempt: attemptId, run: runId }));
 }
 
 /**

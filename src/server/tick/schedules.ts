@@ -18,6 +18,7 @@ import {
   type SlotRow,
   updateSchedule,
 } from "../store/schedules.ts";
+import { oneByOne } from "./one-by-one.ts";
 import { decideSlots, type Slot, type SlotDecision } from "./slots.ts";
 
 const MINUTE_MS = 60_000;
@@ -28,9 +29,13 @@ const KEPT_MS = 30 * 86_400_000;
 /** Idempotent, safe to run concurrently: each workflow is a transaction of its own that looks whether it was the first. */
 export async function tickSchedules(ports: ServerPorts, settings: ServerSettings): Promise<void> {
   const now = Math.floor(ports.clock.now() / MINUTE_MS) * MINUTE_MS;
-  for (const due of await dueSchedules(ports.db, new Date(ports.clock.now()), AT_ONCE)) {
-    await tickWorkflow(ports, settings, due, now);
-  }
+  const due = await dueSchedules(ports.db, new Date(ports.clock.now()), AT_ONCE);
+  await oneByOne(
+    ports,
+    due,
+    (one) => tickWorkflow(ports, settings, one, now),
+    ({ workflow: { fileName } }) => ({ workflow: fileName }),
+  );
 }
 
 async function tickWorkflow(

@@ -1,9 +1,9 @@
 /** Everything periodic, as functions of now (DESIGN 3.7): called by a loop on Deno, by cron on the edge, by an HTTP call. */
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
-import { describeError, isBusy, isConnectionLost, reasonOf } from "../store/failure.ts";
-import { sweepAwaiting } from "../dispatch/awaited.ts";
+import { describeError, isAway, isBusy, reasonOf } from "../store/failure.ts";
 import { sweepUploads } from "./artifacts.ts";
+import { sweepAwaiting } from "./awaiting.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { sweepOvertime, sweepQueue } from "./overdue.ts";
@@ -33,7 +33,7 @@ export async function tick(ports: ServerPorts, settings: ServerSettings): Promis
       await job(ports, settings);
     } catch (error) {
       // An outage is nobody's mistake, and each job would tell of it again at every tick.
-      if (isConnectionLost(error) || isBusy(error)) {
+      if (isAway(error) || isBusy(error)) {
         ports.log.warn("the database does not answer", { job: name, reason: reasonOf(error) });
       } else ports.log.error("job failed", { job: name, error: describeError(error) });
     }

@@ -182,6 +182,16 @@ onEveryDatabase(
   },
 );
 
+onEveryDatabase("5.7 a schedule that cannot be followed does not keep the others waiting", async (bench) => {
+  const spec =
+    `schedule: {restart: "* * * * *"}\nrestart_wait_sec: 9007199254740991\nsteps: [{id: a, run: x}]`;
+  await bodyOf(await bench.server.request("PUT", "/api/v1/dags/far/spec", { body: { spec } }));
+  await bench.save(HOURLY);
+  await bench.tickAt("08:31:00");
+  await bench.tickAt("09:00:00");
+  assert.equal((await bench.runs()).length, 1);
+});
+
 onEveryDatabase("TO-04 CR-10 what a restart schedule starts waits for restart_wait_sec", async (bench) => {
   await bench.save('schedule: {restart: "0 9 * * *"}\nrestart_wait_sec: 45');
   await bench.tickAt("09:00:00");
