@@ -77,6 +77,7 @@ interface Plane {
 /** A pool across requests is not possible here: a pooler in front of Postgres is its place. */
 function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
   const url = bindings.HYPERDRIVE?.connectionString ?? bindings.DATABASE_URL ?? "";
+  const background = new Set<Promise<void>>();
   const clock = edgeClock();
   const client = withSafeTransactions(postgres(url, { ...POOL_OPTIONS, max: 4, prepare: false }), {
     clock,
@@ -99,10 +100,17 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
         },
       },
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
-      background: (work) => context.waitUntil(work),
+      background: (work) => {
+        background.add(work);
+        context.waitUntil(work.finally(() => background.delete(work)));
+      },
     },
     settings: toSettings(bindings),
-    close: () => client.end({ timeout: 5 }),
+    close: async () => {
+      // It asks the database, too, and may begin more of its kind.
+      while (background.size > 0) await Promise.allSettled(background);
+      await client.end({ timeout: 5 });
+    },
   };
 }
 
