@@ -51,8 +51,15 @@ export function newRotation(ports: Ports, stateDir: string, given: Identity): Ro
       return false;
     }
     const rotateAt = rotationTime(ports.clock.now(), tokenExpiresAt);
-    identity = { ...identity, runnerToken: opened, previousToken: identity.runnerToken, rotateAt };
-    await keepIdentity(ports.disk, stateDir, identity);
+    const next = { ...identity, runnerToken: opened, previousToken: identity.runnerToken, rotateAt };
+    try {
+      await keepIdentity(ports.disk, stateDir, next);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      ports.log.warn("the runner's new token cannot be kept", { runner: runnerId, reason });
+      return false;
+    }
+    identity = next;
     ports.client.setCredential({ ...credentialOf(identity), onPrevious: soon });
     ports.log.info("the runner's token was made anew", { runner: runnerId, goodUntil: tokenExpiresAt });
     return true;

@@ -32,6 +32,8 @@ export async function tellToTheEnd(
   }, silence);
   control.spool = spool;
   control.uplink = uplink;
+  // What is on the disk cannot be read: what nobody can be told of is not gone on with.
+  uplink.end.catch(() => control.endAtOnce());
   await work();
   const end = await uplink.end;
   host.log.info("attempt ended", {
