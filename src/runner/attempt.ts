@@ -219,10 +219,11 @@ async function perform(
   const filed = logDir === null ? heard : filingJournal(spool, heard, host, grant.run, workflow, logDir);
   using log = openRunLog(host.disk, workspace.logFile, host.clock);
   const masked = maskJournal(log.journal(filed), mask);
+  const silence = AbortSignal.any([control.silence.signal, abandon]);
   const kept = workspace.artifactsDir === null ? null : {
     folder: workspace.artifactsDir,
     attempt: spool.header,
-    signal: AbortSignal.any([control.kill.signal, control.silence.signal, abandon]),
+    signal: AbortSignal.any([control.kill.signal, silence]),
   };
   const journal = kept === null ? masked : keepingJournal(host, masked, kept);
   try {
@@ -259,6 +260,7 @@ async function perform(
         policy,
         sourceDir,
         folders,
+        silence,
       };
       control.result = await run(host, grant, opened, control);
     }
@@ -316,6 +318,8 @@ interface Opened extends Omit<Given, "abandon" | "progress"> {
   readonly sourceDir: string;
   /** Where relative files of the workflow are looked for. */
   readonly folders: readonly string[];
+  /** See `ChildrenOf`. */
+  readonly silence: AbortSignal;
   readonly previousStdout: Readonly<Record<string, string>>;
 }
 
@@ -368,6 +372,7 @@ async function run(host: AttemptHost, grant: Grant, opened: Opened, control: Con
     folders,
     policy,
     control,
+    silence: opened.silence,
   });
   const surroundings = newSurroundings({ workDir: workspace.workDir, sourceDir, policy });
   const checks = newChecks({ ...share, workDir: workspace.workDir, sourceDir });

@@ -37,6 +37,8 @@ export interface ChildrenOf {
   readonly folders: readonly string[];
   readonly policy: RunPolicy;
   readonly control: { awaited: number };
+  /** Aborts when nothing is told or asked for the attempt any more, which is not when it is only stopped. */
+  readonly silence: AbortSignal;
 }
 
 const OVER: ReadonlySet<RunStatus> = new Set<RunStatus>([
@@ -90,10 +92,9 @@ async function start(
     queue: request.queue,
     workerSelector: { ...request.workerSelector },
   };
-  const never = new AbortController().signal;
   const got = await resend(
     ports,
-    { signal: never },
+    { signal: of.silence },
     (call) => ports.client.startChild(of.attempt, body, call),
   );
   return got.ok ? got.value : failure(request.dag, got.failure);
@@ -171,7 +172,6 @@ async function follow(
   signal: AbortSignal,
 ): Promise<ChildResult | Failure | { readonly grant: Grant }> {
   let child = first;
-  const never = new AbortController().signal;
   using _place = givePlace(ports, of);
   let isCancelled = false;
   while (!OVER.has(child.status)) {
@@ -179,18 +179,18 @@ async function follow(
       isCancelled = true;
       await resend(
         ports,
-        { signal: never },
+        { signal: of.silence },
         (call) => ports.client.cancelChild(of.attempt, child.dagRunId, call),
       );
     }
-    const wait = isCancelled ? never : signal;
+    const wait = isCancelled ? of.silence : AbortSignal.any([signal, of.silence]);
     const seen = await resend(
       ports,
       { signal: wait },
       (call) => ports.client.viewChild(of.attempt, child.dagRunId, call),
     );
     if (seen.ok) child = seen.value;
-    else if (seen.failure.kind !== "aborted") return failure(child.name, seen.failure);
+    else if (seen.failure.kind !== "aborted" || of.silence.aborted) return failure(child.name, seen.failure);
     if (child.status !== "queued" || signal.aborted || !ports.isClosed()) continue;
     const grant = await take(ports, of, child);
     if (grant !== null) return { grant };
@@ -202,10 +202,9 @@ async function follow(
 /** Nobody took it for as long as a look lasts; now this runner does, if it may. */
 async function take(ports: ChildrenPorts, of: ChildrenOf, child: ChildView): Promise<Grant | null> {
   const body = { fence: of.attempt.fence, claimId: ports.ids.uuid(), labels: { ...ports.labels } };
-  const never = new AbortController().signal;
   const got = await resend(
     ports,
-    { signal: never },
+    { signal: of.silence },
     (call) => ports.client.claimChild(of.attempt, child.dagRunId, body, call),
   );
   return got.ok ? got.value.grant : null;

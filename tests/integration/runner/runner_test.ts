@@ -393,6 +393,44 @@ Deno.test("SP-03 a disk on which no log can be begun is told as that, and is no 
   assert.equal(bench.logLines.some((line) => line.startsWith("error")), false, bench.logLines.join("\n"));
 });
 
+Deno.test("SP-03 a run that cannot be read from the disk to be told is not gone on with, and costs no other run", async () => {
+  await using bench = await openRunnerBench();
+  const disk = machineDisk();
+  const [broken, good] = [await newGrant(SLEEPY), await newGrant(HELLO)];
+  const readRange: typeof disk.readRange = (path, ...range) =>
+    path.includes(broken.attemptId)
+      ? Promise.reject(new Error("Input/output error (os error 5)"))
+      : disk.readRange(path, ...range);
+  bench.plane.grants.push(broken, good);
+  const { runner, end } = bench.start({ machine: { ...thisMachine(), disk: { ...disk, readRange } } });
+  await bench.told("attempt.finished");
+  runner.drain();
+  assert.equal(await end, "drained");
+  assert.equal(logText(bench, "hello/stdout"), "hello\n");
+  const told = bench.logLines.filter((line) => line.startsWith("error attempt broke"));
+  assert.deepEqual(told.map((line) => line.includes(broken.attemptId)), [true]);
+});
+
+Deno.test("RS-02 a runner that has to go does not wait for ever for a sub-run that nobody answers for", async () => {
+  await using bench = await openRunnerBench();
+  const text =
+    "steps: [{id: a, action: dag.run, with: {dag: kid}}]\n---\nname: kid\nsteps: [{id: b, run: x}]\n";
+  bench.plane.grants.push(await newGrant(text));
+  const asked = Promise.withResolvers<void>();
+  bench.plane.before = (path) => {
+    if (!path.endsWith("/children")) return null;
+    asked.resolve();
+    return new Response("bad gateway", { status: 502 });
+  };
+  const clock = systemClock();
+  // Its half a minute of patience is a second here.
+  const hasty = { ...clock, sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms / 30, signal) };
+  const { runner, end } = bench.start({ clock: hasty });
+  await asked.promise;
+  runner.stop();
+  assert.equal(await end, "drained");
+});
+
 /** What kind of call it is, and of which attempt. */
 function kindOf(path: string): string {
   const [, attempt = "", what = ""] = /\/attempts\/([^/]+)\/(\w+)/.exec(path) ?? [];

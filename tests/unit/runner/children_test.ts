@@ -59,6 +59,7 @@ async function runOne(answer: (path: string) => unknown, isClosed: boolean): Pro
     folders: [],
     policy: OPEN_POLICY.forRun({ name: "one", trust: "trusted" }, { own: [], secret: [] }),
     control,
+    silence: new AbortController().signal,
   });
   const params = { kind: "none" } as const;
   const result = await children.run(
