@@ -20,6 +20,8 @@ async function openPlaces(): Promise<Places> {
   await Deno.symlink("/etc", `${root}/work/etc`);
   await Deno.symlink("../../..", `${root}/data/inner/up`);
   await Deno.symlink("/nowhere/yet", `${root}/work/dangling`);
+  await Deno.symlink("there", `${root}/work/here`);
+  await Deno.symlink("here", `${root}/work/there`);
   await Deno.symlink(`${root}/data`, `${root}/work/data`);
   return {
     root,
@@ -232,6 +234,7 @@ const HOSTS: Bodies = [
   ["a link out", DATA, { Binds: ["@W/data/inner/up/etc:/x"] }, "mounts.allow"],
   ["a link out of the run's folder", DATA, { Binds: ["@W/work/etc:/x"] }, "mounts.allow"],
   ["a link to nowhere yet", DATA, { Binds: ["@W/work/dangling/x:/x"] }, "mounts.allow"],
+  ["links in a circle", DATA, { Binds: ["@W/work/here/x:/x"] }, "mounts.allow"],
   ["a link to an open folder", DATA, { Binds: ["@W/work/data:/x"] }, "ok"],
   ["the run's own folder", BASE, { Binds: ["@W/work:/x"] }, "ok"],
   ["read-only, as it must", DATA, { Binds: ["@W/ro:/x:ro"] }, "ok"],
