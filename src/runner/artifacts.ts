@@ -117,16 +117,12 @@ async function fetchArtifact(
   path: string,
 ): Promise<string | null> {
   const partial = `${path}.part`;
+  const hash = await newHash();
+  let size = 0;
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
     // What stands there is not written to, since it may be a link as well.
     if (await exists(partial)) await Deno.remove(partial);
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  const hash = await newHash();
-  let size = 0;
-  {
     using file = await Deno.open(partial, { write: true, createNew: true });
     for (let n = 1; n === 1 || size < artifact.size; n++) {
       const got = await resend(
@@ -139,16 +135,19 @@ async function fetchArtifact(
       size += got.value.length;
       for (let at = 0; at < got.value.length;) at += await file.write(got.value.subarray(at));
     }
+    if (hash.digest("hex") !== artifact.sha256) {
+      return await discard(partial, "its bytes are not what was kept");
+    }
+    await Deno.rename(partial, path);
+    return null;
+  } catch (error) {
+    // The disk does not take it: it is full, or has no room for such a name.
+    return await discard(partial, error instanceof Error ? error.message : String(error));
   }
-  if (hash.digest("hex") !== artifact.sha256) {
-    return await discard(partial, "its bytes are not what was kept");
-  }
-  await Deno.rename(partial, path);
-  return null;
 }
 
 async function discard(path: string, why: string): Promise<string> {
-  await Deno.remove(path);
+  await Deno.remove(path).catch(() => {});
   return why;
 }
 
