@@ -205,8 +205,6 @@ export function noteOf(
   return { level, message: message.slice(0, NOTE_MAX), ...(instead === undefined ? {} : { instead }) };
 }
 
-export type RunEventType = RunEventBody["type"];
-
 /** Where and when, added to every body: `seq` from 1 without holes per attempt, `at` epoch ms of the runner, `mono` ms since attempt start. */
 const Stamp = v.object({
   seq: v.pipe(v.number(), v.integer(), v.minValue(1)),

@@ -2,6 +2,7 @@
 import type { Mails, MailStory } from "../run/ports.ts";
 import type { StepState } from "../run/state.ts";
 import type { MailEnvelope, Workflow } from "../workflow/workflow.ts";
+import { readEnd } from "./file-end.ts";
 import type { Mask } from "./mask.ts";
 
 /** A run must not wait for a mail server for ever. */
@@ -64,10 +65,9 @@ async function readLogs(
     const logs = options.logsOf(one.name);
     if (logs === null) return [];
     return [["out", logs.stdout], ["err", logs.stderr]].map(async ([suffix, path = ""]) => {
-      const content = await Deno.readFile(path).catch(() => new Uint8Array());
       return {
         name: `${one.name}.${suffix}`.replaceAll(/[^\w.-]/g, "_"),
-        content: content.slice(-LOG_MAX_BYTES),
+        content: await readEnd(path, LOG_MAX_BYTES).catch(() => new Uint8Array()),
       };
     });
   }));

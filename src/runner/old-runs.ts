@@ -4,6 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import type { Disk } from "./disk.ts";
+import { readEnd } from "./file-end.ts";
 
 export interface Keeping {
   /** `NAME/RUN_ID/run.log` and whatever else a run has. */
@@ -60,10 +61,7 @@ const TAIL_BYTES = 4_096;
 /** A run that waits for a person, or goes on for months without a word, keeps its folder. */
 async function isOver(log: string): Promise<boolean> {
   try {
-    const file = await Deno.open(log);
-    const { size } = await file.stat();
-    await file.seek(Math.max(0, size - TAIL_BYTES), Deno.SeekMode.Start);
-    const text = (await new Response(file.readable).text()).trimEnd();
+    const text = new TextDecoder().decode(await readEnd(log, TAIL_BYTES)).trimEnd();
     return text === "" || / attempt\.finished /.test(text.split("\n").at(-1) ?? "");
   } catch {
     return true;
