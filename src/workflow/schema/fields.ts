@@ -34,6 +34,21 @@ const ComplaintSchema = v.object({
   remedy: v.string(),
 });
 
+/** Each name but the first of its kind is told, also where other items of the list are wrong (F-16). */
+export function distinctNames<T>(twice: (name: string) => string): v.RawCheckAction<T> {
+  return v.rawCheck(({ dataset, addIssue }) => {
+    const items: readonly unknown[] = Array.isArray(dataset.value) ? dataset.value.flat() : [];
+    const seen = new Set<string>();
+    for (const [index, item] of items.entries()) {
+      const name = isMapping(item) ? item["name"] : undefined;
+      // Positional parameters are counted when all are known.
+      if (typeof name !== "string" || (!dataset.typed && /^\d+$/.test(name))) continue;
+      if (seen.has(name)) addIssue({ message: twice(name), path: [keyItem(index, null)] });
+      seen.add(name);
+    }
+  });
+}
+
 /** The YAML kind of a value, for people. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return "nothing";

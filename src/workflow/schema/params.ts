@@ -5,7 +5,17 @@ import { readToken, splitParams } from "../inputs.ts";
 import { checkParam, coerceParam } from "../param-value.ts";
 import { insertionText } from "../select.ts";
 import type { ParamDeclaration, ParamDeclarations } from "../workflow.ts";
-import { complain, fields, isScalarValue, keyItem, kindOf, quote, strictFlag, string } from "./fields.ts";
+import {
+  complain,
+  distinctNames,
+  fields,
+  isScalarValue,
+  keyItem,
+  kindOf,
+  quote,
+  strictFlag,
+  string,
+} from "./fields.ts";
 import { externalSchema, inlineSchema, isExternalSchema, isInlineSchema } from "./param-schema.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
@@ -208,15 +218,7 @@ const written = v.pipe(
       ? v.pipe(scalar, v.transform((value) => fromTokens(splitParams(insertionText(value)))))
       : simpleMap
   ),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const seen = new Set<string>();
-    for (const [index, { name }] of dataset.value.entries()) {
-      const message = complain(`parameter ${quote(name)} is declared twice`);
-      if (seen.has(name)) addIssue({ message, path: [keyItem(index, null)] });
-      seen.add(name);
-    }
-  }),
+  distinctNames((name) => complain(`parameter ${quote(name)} is declared twice`)),
   v.check(
     (entries) => entries.every(({ name }) => !RESERVED.includes(name)),
     (issue) => {

@@ -3,7 +3,7 @@ import { validateExpected, validatePattern } from "../condition.ts";
 import { isMapping } from "../json.ts";
 import { insertionText } from "../select.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
-import { complain, fields, isScalarValue, keyItem, kindOf, quote, string } from "./fields.ts";
+import { complain, distinctNames, fields, isScalarValue, kindOf, quote, string } from "./fields.ts";
 
 const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
 
@@ -201,18 +201,6 @@ export const continueOn = v.lazy((input) => typeof input === "string" ? continue
 
 // ---- outputs (4.7) ----------------------------------------------------------------------------------------------
 
-/** The first entry whose name an earlier one has. */
-function findTwice(
-  entries: readonly { readonly name: string }[],
-): { readonly name: string; readonly index: number } | null {
-  const seen = new Set<string>();
-  for (const [index, { name }] of entries.entries()) {
-    if (seen.has(name)) return { name, index };
-    seen.add(name);
-  }
-  return null;
-}
-
 const OUTPUT_NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 const declaredOutput = v.pipe(
@@ -237,17 +225,9 @@ export const outputs = v.pipe(
     complain("outputs must be a non-empty sequence", "write - name: NAME for each output"),
   ),
   v.minLength(1, complain("outputs must be a non-empty sequence", "write - name: NAME for each output")),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const twice = dataset.typed ? findTwice(dataset.value) : null;
-    if (twice === null) return;
-    addIssue({
-      message: complain(
-        `duplicate output name ${quote(twice.name)}`,
-        "names of outputs are unique in a step",
-      ),
-      path: [keyItem(twice.index, null)],
-    });
-  }),
+  distinctNames((name) =>
+    complain(`duplicate output name ${quote(name)}`, "names of outputs are unique in a step")
+  ),
 );
 
 // ---- consts (3.2) -----------------------------------------------------------------------------------------------
@@ -287,14 +267,7 @@ const constEntry = v.pipe(
 
 export const consts = v.pipe(
   v.array(constEntry, complain("consts must use list form", "write - NAME: value")),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const twice = dataset.typed ? findTwice(dataset.value) : null;
-    if (twice === null) return;
-    addIssue({
-      message: complain(`duplicate consts key ${quote(twice.name)}`, "each constant is declared once"),
-      path: [keyItem(twice.index, null)],
-    });
-  }),
+  distinctNames((name) => complain(`duplicate consts key ${quote(name)}`, "each constant is declared once")),
 );
 
 // ---- resources (R-43) -------------------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ import { isMapping } from "../json.ts";
 import type { Secret } from "../workflow.ts";
 import {
   complain,
+  distinctNames,
   fields,
   flag,
   integer,
-  keyItem,
   kindOf,
   mapping,
   strictFlag,
@@ -125,17 +125,7 @@ function isBlank(text: string | undefined): boolean {
 
 export const secrets = v.pipe(
   v.array(secret, complain("secrets must be a list", "write - {name: X, provider: env, key: Y}")),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const names = dataset.value.map((one) => one.name);
-    const twice = names.find((one, index) => names.indexOf(one) !== index);
-    if (twice === undefined) return;
-    const index = names.lastIndexOf(twice);
-    addIssue({
-      message: complain(`duplicate secret name "${twice}"`, "names of secrets are unique"),
-      path: [keyItem(index, null)],
-    });
-  }),
+  distinctNames((name) => complain(`duplicate secret name "${name}"`, "names of secrets are unique")),
 );
 
 // ---- mail and traces -----------------------------------------------------------------------------------------------

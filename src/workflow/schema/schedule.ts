@@ -6,23 +6,29 @@ import { UNSUPPORTED_PROFILES } from "../unsupported.ts";
 import type { Schedule, ScheduleEntry } from "../schedule.ts";
 import { complain, isScalarValue, issuePath, kindOf, string } from "./fields.ts";
 
-type ItemRead = { readonly entry: ScheduleEntry } | { readonly problem: string };
+interface Wrong {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+type ItemRead = { readonly entry: ScheduleEntry } | Wrong;
+
+const CRON_EXAMPLE = 'for example "0 3 * * *"';
 
 export const schedule = v.pipe(
   v.unknown(),
   v.rawTransform(({ dataset, addIssue, NEVER }): Schedule => {
     const { schedule, faults } = readSchedule(dataset.value);
-    for (const { at, problem } of faults) {
-      addIssue({ message: complain(problem, 'for example "0 3 * * *"'), ...issuePath(at) });
+    for (const { at, problem, remedy } of faults) {
+      addIssue({ message: complain(problem, remedy), ...issuePath(at) });
     }
     return faults.length === 0 ? schedule : NEVER;
   }),
 );
 
 /** What is wrong, and where below the field (F-16, F-29). */
-interface Fault {
+interface Fault extends Wrong {
   readonly at: readonly (string | number)[];
-  readonly problem: string;
 }
 
 interface ScheduleRead {
@@ -44,9 +50,10 @@ function readSchedule(value: unknown): ScheduleRead {
     items.forEach((item, index) => {
       const place = Array.isArray(given) ? [...at, index] : at;
       const read = readItem(item);
-      if ("problem" in read) faults.push({ at: place, problem: read.problem });
+      if ("problem" in read) faults.push({ at: place, ...read });
       else if (read.entry.kind === "at" && purpose !== "start") {
-        faults.push({ at: place, problem: "one-off schedules are only supported for start schedules" });
+        const problem = "one-off schedules are only supported for start schedules";
+        faults.push({ at: place, problem, remedy: CRON_EXAMPLE });
       } else schedule[purpose].push(read.entry);
     });
   };
@@ -56,34 +63,43 @@ function readSchedule(value: unknown): ScheduleRead {
     for (const [key, given] of Object.entries(value)) {
       const purpose = PURPOSES.find((one) => one === key);
       if (purpose === undefined) {
-        faults.push({ at: [key], problem: `invalid schedule: unknown key "${key}"` });
+        faults.push({ at: [key], ...unknownKey(key, PURPOSES) });
       } else readList(purpose, given, [key]);
     }
   }
   return { schedule, faults };
 }
 
+function unknownKey(key: string, known: readonly string[]): Wrong {
+  return { problem: `invalid schedule: unknown key "${key}"`, remedy: `keys: ${known.join(", ")}` };
+}
+
+const ITEM_KEYS = ["expression", "at", "kind", "profile"];
+
 function readItem(item: unknown): ItemRead {
   if (isScalarValue(item)) return readExpression(String(item));
-  if (!isMapping(item)) return { problem: `invalid schedule: ${kindOf(item)}` };
-  const unknown = Object.keys(item).find((key) => !["expression", "at", "kind", "profile"].includes(key));
-  if (unknown !== undefined) return { problem: `invalid schedule: unknown key "${unknown}"` };
+  if (!isMapping(item)) return { problem: `invalid schedule: ${kindOf(item)}`, remedy: CRON_EXAMPLE };
+  const unknown = Object.keys(item).find((key) => !ITEM_KEYS.includes(key));
+  if (unknown !== undefined) return unknownKey(unknown, ITEM_KEYS);
   const { expression, at, kind, profile = null } = item;
   if (expression !== undefined && at !== undefined) {
-    return { problem: "schedule must not include both expression and at" };
+    return { problem: "schedule must not include both expression and at", remedy: "keep one of them" };
   }
   if (expression === undefined && at === undefined) {
-    return { problem: "schedule must include either expression or at" };
+    return { problem: "schedule must include either expression or at", remedy: CRON_EXAMPLE };
   }
   if (kind !== undefined && kind !== (at === undefined ? "cron" : "at")) {
-    return { problem: "invalid schedule: kind does not fit" };
+    return { problem: "invalid schedule: kind does not fit", remedy: "cron for expression, at for at" };
   }
   if (profile !== null && (typeof profile !== "string" || !/^[\w.-]{1,64}$/.test(profile))) {
-    return { problem: "invalid profile name" };
+    return { problem: "invalid profile name", remedy: "letters, digits, _, . and -" };
   }
   // An entry that never starts would look like one that does.
   if (profile !== null) {
-    return { problem: `profile "${profile}" of a schedule: ${UNSUPPORTED_PROFILES}` };
+    return {
+      problem: `profile "${profile}" of a schedule: ${UNSUPPORTED_PROFILES}`,
+      remedy: "remove profile",
+    };
   }
   return expression === undefined ? readAt(String(at)) : readExpression(String(expression));
 }
@@ -92,16 +108,18 @@ function readExpression(expression: string): ItemRead {
   const read = readCron(expression);
   return read.ok
     ? { entry: { kind: "cron", expression: expression.trim(), cron: read.cron } }
-    : { problem: read.message };
+    : { problem: read.message, remedy: CRON_EXAMPLE };
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
 
 function readAt(text: string): ItemRead {
   const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at)
-    ? { problem: "schedule at must be RFC 3339 with an explicit offset and minute precision" }
-    : { entry: { kind: "at", at } };
+  if (!Number.isNaN(at)) return { entry: { kind: "at", at } };
+  return {
+    problem: "schedule at must be RFC 3339 with an explicit offset and minute precision",
+    remedy: "for example 2026-08-01T09:00:00+02:00",
+  };
 }
 
 /** `1d12h`: units in falling order, each at most once. */

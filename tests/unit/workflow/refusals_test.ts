@@ -277,6 +277,39 @@ steps:
   );
 });
 
+Deno.test("F-16 a name that is given twice is told also where another entry of the list is wrong", () => {
+  const { problems } = parseWorkflow(
+    `consts: [{a: 1}, {a-b: 1}, {a: 2}, {a: 3}]
+secrets: [{name: S, provider: env, key: X}, {name: T}, {name: S, provider: env, key: Y}]
+params: [one, {name: p, default: 1}, two, {name: q, type: fancy}, {name: p, default: 2}]
+steps: [{id: a, run: x, outputs: [{name: o}, {name: o}, {}]}]
+`,
+  );
+  assert.deepEqual(problems.map(({ path }) => path).sort(), [
+    "consts[1]",
+    "consts[2]",
+    "consts[3]",
+    "params[3].type",
+    "params[4]",
+    "secrets[1]",
+    "secrets[2]",
+    "steps[0].outputs[1]",
+    "steps[0].outputs[2]",
+  ]);
+});
+
+Deno.test("F-16 R-26 what is wrong with a schedule is told with what would be right", () => {
+  const { problems } = parseWorkflow(
+    `schedule: [{at: "2026-05-01"}, {expression: "x", at: "y"}, {foo: 1}, "x"]${STEP}`,
+  );
+  assert.deepEqual(problems.map(({ remedy }) => remedy), [
+    "for example 2026-08-01T09:00:00+02:00",
+    "keep one of them",
+    "keys: expression, at, kind, profile",
+    'for example "0 3 * * *"',
+  ]);
+});
+
 Deno.test("F-16 R-26 every wrong time of a schedule is told at its place", () => {
   const { problems } = parseWorkflow(`schedule: {start: ["", {at: x}], restart: {}, foo: x}${STEP}`);
   assert.deepEqual(problems.map(({ path }) => path), [
