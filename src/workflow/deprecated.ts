@@ -32,6 +32,7 @@ const TYPES: Readonly<Record<string, { readonly action: string; readonly text: s
   docker: { action: "docker.run", text: "command" },
   container: { action: "container.run", text: "command" },
   ssh: { action: "ssh.run", text: "command" },
+  http: { action: "http.request", text: null },
   jq: { action: "jq.filter", text: "filter" },
   mail: { action: "mail.send", text: null },
   harness: { action: "harness.run", text: "prompt" },
@@ -91,6 +92,8 @@ function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknow
       with: { ...(value === undefined ? {} : { value }), ...(routes === undefined ? {} : { routes }) },
     };
   }
+  const told = commandWork(given);
+  if (told !== null) return { action: told.action, with: { ...options, ...told.with } };
   const typed = typedText(given);
   if (typed !== null) {
     const text = command ?? script;
@@ -111,6 +114,17 @@ function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknow
     ...(run === undefined ? {} : { run }),
     ...(Object.keys(inputs).length === 0 ? {} : { with: inputs }),
   };
+}
+
+/** Types whose `command` is no text of its own: `GET https://HOST/PATH`, or which of the type's actions is meant. */
+function commandWork(
+  { type, command, script }: Readonly<Record<string, unknown>>,
+): { action: string; with: Record<string, unknown> } | null {
+  if (typeof command !== "string") return null;
+  if (type === "archive" || type === "s3") return { action: `${type}.${command.trim()}`, with: {} };
+  if (type !== "http") return null;
+  const [, method = "GET", url = ""] = /^(?:([A-Za-z]+)\s+)?(.*)$/s.exec(command.trim()) ?? [];
+  return { action: "http.request", with: { method, url, ...(isGiven(script) ? { body: script } : {}) } };
 }
 
 /** The command is what reads the script, as in `command: python3` with `script: print(1)`. */

@@ -72,6 +72,20 @@ accept(
   [{ args: VALIDATE, code: 1, err: ["command and script cannot be used together with shell"] }],
 );
 
+accept(
+  "1.5 a command of old can say which action of its type is meant",
+  `working_dir: "@W"
+steps:
+  - {name: text, command: echo hi > in.txt}
+  - {name: pack, depends: text, type: archive, config: {source: in.txt, destination: a.tar}, command: create}
+  - {name: list, depends: pack, type: archive, config: {source: a.tar}, command: list, stdout: list}
+`,
+  [
+    { args: VALIDATE, err: ["steps[1].type is deprecated; use action", "steps[1].config is deprecated"] },
+    { args: START, files: { list: /"path":"in.txt"/ } },
+  ],
+);
+
 accept("T-08 deprecated but working", "steps:\n  - name: old\n    command: echo old > @W/o\n", [
   { args: VALIDATE, err: ["steps[0].command is deprecated; use run"] },
   { args: START, files: { o: "old\n" }, notErr: ["deprecated"] },

@@ -320,6 +320,26 @@ Deno.test("F-16 R-26 every wrong time of a schedule is told at its place", () =>
   ]);
 });
 
+Deno.test("1.5 a command of the old type http is a method and an address, its script the body", () => {
+  const withOf = (fields: string) => {
+    const { workflow, problems } = parseWorkflow(`steps: [{name: a, type: http, ${fields}}]`);
+    const action = workflow?.steps[0]?.action;
+    return action?.name === "http.request" ? action.with : problems[0]?.message;
+  };
+  const url = "https://example.com/x?q=a b";
+  const config = "config: {timeout: 5, headers: {A: b}}";
+  assert.partialDeepStrictEqual(withOf(`${config}, command: "POST ${url}", script: "{}"`), {
+    method: "POST",
+    url,
+    body: "{}",
+    timeout: 5,
+    headers: { A: "b" },
+  });
+  assert.partialDeepStrictEqual(withOf(`command: "${url}"`), { method: "GET", url });
+  assert.partialDeepStrictEqual(withOf(`config: {url: "${url}"}`), { url });
+  assert.equal(withOf("command: GET"), "url must be an absolute http or https address");
+});
+
 Deno.test("F-27 any max_active_runs loads, also the one that once meant no limit", () => {
   const { workflow, problems } = parseWorkflow(`max_active_runs: -1${STEP}`, "validate");
   assert.notEqual(workflow, null);
