@@ -4,6 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import { type AttemptRow, getAttempt, isLive, lockRunAndAttempt, shareAttempt } from "../store/attempts.ts";
 import type { Executor, Transaction } from "../store/db.ts";
+import type { RunnerClock } from "./runner-clock.ts";
 import type { RunRow } from "../store/runs.ts";
 
 export interface AttemptCaller {
@@ -13,8 +14,8 @@ export interface AttemptCaller {
   readonly tokenDigest: string;
   /** Number of the runner's process that speaks; absent or 0: it counts no starts. */
   readonly boot?: number;
-  /** What its runner's clock lacks to ours (RP-25); absent: nothing worth mending. */
-  readonly clockOffsetMs?: number;
+  /** For the times that it tells; absent: they are taken as they are. */
+  readonly clock?: RunnerClock;
 }
 
 export interface ReportRefusal {

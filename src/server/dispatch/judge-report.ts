@@ -8,6 +8,7 @@ import { isLive } from "../store/attempts.ts";
 import type { Held, ReportWrite } from "../store/reports.ts";
 import { codeOf, failureOf, statusOf } from "../store/runs.ts";
 import { type AttemptCaller, fenced, notFound, refusalOf, type ReportRefusal } from "./caller.ts";
+import { onOurClock, type RunnerClock } from "./runner-clock.ts";
 
 export type Judged =
   | {
@@ -48,7 +49,7 @@ export function judgeReport(
     checkRepeated(repeatedOf(held, request), stored);
   if (refusal !== null) return refusal;
   const fresh = request.events.filter((event) => event.seq > attempt.ackSeq)
-    .map((event) => onOurClock(event, caller.clockOffsetMs ?? 0));
+    .map((event) => toldOnOurClock(event, caller.clock));
   if (fresh.length === 0) {
     return { ok: true, run, ackSeq: attempt.ackSeq, runStatus: statusOf(run.status), write: null };
   }
@@ -86,9 +87,9 @@ export function judgeReport(
 }
 
 /** Times are shown beside those of other machines (RP-25). */
-function onOurClock(event: WireEvent, offsetMs: number): WireEvent {
-  const at = event.at + offsetMs;
-  return offsetMs !== 0 && v.is(EpochMs, at) ? { ...event, at } : event;
+function toldOnOurClock(event: WireEvent, clock: RunnerClock | undefined): WireEvent {
+  const at = clock === undefined ? event.at : onOurClock(event.at, clock);
+  return at !== event.at && v.is(EpochMs, at) ? { ...event, at } : event;
 }
 
 function checkNumbers(ackSeq: number, { firstSeq, events }: EventsRequest): ReportRefusal | null {

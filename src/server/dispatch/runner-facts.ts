@@ -3,16 +3,7 @@ import type { HeartbeatRequest } from "../../protocol/messages.ts";
 import type { ServerPorts } from "../ports.ts";
 import { type RunnerRow, updateRunner } from "../store/runners.ts";
 import { isSameLabels, labelsOf } from "./claim.ts";
-
-/** How much of a new difference between the clocks is believed at once; one beyond `JUMP_MS` is: a clock was set. */
-const SHARE = 0.25;
-const JUMP_MS = 2_000;
-/** Not worth a write: messages are not always equally long on their way. */
-const STEADY_MS = 100;
-
-/** Beyond this, times that a runner tells are shown on our clock, and beyond the other people are warned (RP-25). */
-export const CORRECTED_FROM_MS = 2_000;
-export const WARNED_FROM_MS = 300_000;
+import { offsetOf } from "./runner-clock.ts";
 
 export interface RunnerFacts extends Pick<HeartbeatRequest, "version" | "labels" | "capacity"> {
   /** `Dagu-Sent-At`. */
@@ -31,12 +22,4 @@ export async function noteFacts(
   if (isSame) return;
   const changed = { version, capacity, clockOffsetMs, ...(told === null ? {} : { labels: told }) };
   await updateRunner(ports.db, runner.id, changed);
-}
-
-/** The known difference between the clocks, as the newest measurement changes it. */
-export function offsetOf(knownMs: number, measuredMs: number): number {
-  if (!Number.isFinite(measuredMs)) return knownMs;
-  const change = measuredMs - knownMs;
-  const next = Math.abs(change) > JUMP_MS ? measuredMs : knownMs + change * SHARE;
-  return Math.abs(next - knownMs) < STEADY_MS ? knownMs : Math.round(next);
 }

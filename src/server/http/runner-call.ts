@@ -4,7 +4,6 @@ import * as v from "valibot";
 import { ERROR_STATUS, type ErrorReply, HEADERS, type ProtocolErrorCode } from "../../protocol/messages.ts";
 import { Uuid } from "../../run/ids.ts";
 import type { AttemptCaller } from "../dispatch/caller.ts";
-import { CORRECTED_FROM_MS } from "../dispatch/runner-facts.ts";
 import { digestToken } from "../secrets/token.ts";
 import type { RunnerRow } from "../store/runners.ts";
 import { parseJson } from "../triggers/json.ts";
@@ -37,13 +36,11 @@ export type RunnerContext = Context<{ Variables: RunnerVariables }>;
 export async function caller(
   c: RunnerContext,
 ): Promise<AttemptCaller> {
-  const { id, clockOffsetMs } = c.var.runner;
   return {
-    runnerId: id,
+    runnerId: c.var.runner.id,
     attemptId: uuidOr(c.req.param("attemptId")),
     tokenDigest: await attemptDigest(c),
     boot: c.var.boot,
-    ...(Math.abs(clockOffsetMs) > CORRECTED_FROM_MS ? { clockOffsetMs } : {}),
   };
 }
 

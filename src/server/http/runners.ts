@@ -30,6 +30,7 @@ import { attemptOf } from "../dispatch/caller.ts";
 import { newClaims } from "../dispatch/claim.ts";
 import { declineAttempt, drainRunner, leaveRunner } from "../dispatch/leave.ts";
 import { heartbeat } from "../dispatch/lease.ts";
+import { clockOf } from "../dispatch/runner-clock.ts";
 import { noteFacts } from "../dispatch/runner-facts.ts";
 import { reportLog } from "../dispatch/logs.ts";
 import { reattach } from "../dispatch/reattach.ts";
@@ -190,7 +191,8 @@ export function runnerRoutes(
     const waitMs = body.events.some(isTerminal) ? 0 : events.take(c.req.param("attemptId"));
     const refused = tooOften(waitMs, "messages of events");
     if (refused !== null) return refused;
-    const reported = await report({ caller: await caller(c), request: body });
+    const clock = clockOf(c.var.runner, c.req.header(HEADERS.sentAt), ports.clock.now());
+    const reported = await report({ caller: { ...await caller(c), clock }, request: body });
     return reported.ok ? c.json(reported.reply) : fail(reported.code, reported.message, detailsOf(reported));
   });
 

@@ -143,6 +143,24 @@ onEveryServer("RP-24 RP-25 no clock of a runner decides; what it tells is shown 
   await bodyOf(await runner.post("/heartbeat", BEAT, right));
   const [set] = await runnersOf(server);
   assert.deepEqual([set?.["healthStatus"], set?.["warnings"]], ["healthy", []]);
+
+  // One that was set since the last heartbeat is seen by the message itself.
+  const later = await startInline(server, "two");
+  const [next] = await runner.claim();
+  assert.ok(next);
+  const ahead = {
+    fence: next.fence,
+    firstSeq: 1,
+    events: startEvents(1, server.ports.clock.now() + aheadMs),
+  };
+  await bodyOf(
+    await runner.post(`/attempts/${next.attemptId}/events`, ahead, { ...asAttempt(next), ...sent() }),
+  );
+  const { dagRunDetails: two } = v.parse(
+    Details,
+    await bodyOf(await server.request("GET", `/api/v1/dag-runs/two/${later}`)),
+  );
+  assert.ok(Math.abs(Date.parse(two.startedAt) - server.ports.clock.now()) < 60_000);
 });
 
 onEveryServer("RS-04 AT-01 after a restore no fence of before is given again", async (server) => {

@@ -6,7 +6,7 @@ import { createApiToken, LOCAL_COMMANDS } from "../../access/tokens.ts";
 import { revokeRunner } from "../../dispatch/leave.ts";
 import { createRegistrationToken } from "../../dispatch/register.ts";
 import { askForRotation } from "../../dispatch/rotate.ts";
-import { WARNED_FROM_MS } from "../../dispatch/runner-facts.ts";
+import { WARNED_FROM_MS } from "../../dispatch/runner-clock.ts";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { listApiTokens, revokeApiToken } from "../../store/api-tokens.ts";
