@@ -214,12 +214,20 @@ export function reduce(state: RunState, event: TimedEvent): RunState {
       return event.step === undefined
         ? { ...state, notes: addNote(state.notes, event.data) }
         : updateStep(state, event.step, (step) => ({ notes: addNote(step.notes, event.data) }));
-    case "preconditions.checked":
     case "log.dropped":
+      return updateStep(state, event.step, (step) => ({ notes: [...step.notes, gapText(event.data)] }));
+    case "preconditions.checked":
       return state;
     default:
       return event satisfies never;
   }
+}
+
+/** A log that lacks something says nothing of it itself (SP-03). */
+function gapText(
+  { stream, fromOffset, bytes, reason }: Extract<RunEventBody, { type: "log.dropped" }>["data"],
+): string {
+  return `${bytes} bytes of ${stream} are missing from its log, from byte ${fromOffset} on: ${reason}`;
 }
 
 function addNote(

@@ -49,6 +49,14 @@ Deno.test("reduce: RT-01 a step that waits for its next try knows when that is, 
   assert.equal(fold(retrying, again).steps[1]?.retryAt, null);
 });
 
+Deno.test("reduce: SP-03 5.4 what a log lacks is told at its step", () => {
+  const data = { stream: "stdout", fromOffset: 10, bytes: 90, reason: "No space left on device" } as const;
+  const state = fold({ type: "log.dropped", step: "b", data, at: 5 });
+  assert.deepEqual(state.steps[1]?.notes, [
+    "90 bytes of stdout are missing from its log, from byte 10 on: No space left on device",
+  ]);
+});
+
 Deno.test("reduce: what goes on is told by one note, which changes", () => {
   const note = (message: string, instead?: string): TimedEvent => ({
     type: "note",
