@@ -9,6 +9,7 @@ import { type AttemptHost, startAttempt } from "./attempt.ts";
 import type { Attempt } from "./control.ts";
 import { type Instant, instant } from "./lease.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
+import type { Room } from "./room.ts";
 
 /** What the runner's loops share. */
 export interface Life {
@@ -59,6 +60,7 @@ export async function claimAll(
   ports: ResendPorts,
   life: Life,
   gate: ClaimGate,
+  room: Room,
 ): Promise<RunnerEnd> {
   let end: RunnerEnd = "drained";
   let isRefused = false;
@@ -72,7 +74,9 @@ export async function claimAll(
       await Promise.race([...life.attempts.values()].map((attempt) => attempt.done));
       continue;
     }
-    const free = !gate.isClosed && !gate.isPaused ? freeSlots(options, life) : 0;
+    // Who came for one run is to be told why it cannot be.
+    if (options.once !== true) await room.look();
+    const free = !gate.isClosed && !gate.isPaused && room.isThere ? freeSlots(options, life) : 0;
     const claimed = await claim(options, host, ports, life, free, !gate.isClosed);
     if ("failure" in claimed) {
       const refusal = refusedEnd(claimed.failure, host);

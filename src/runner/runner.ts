@@ -20,6 +20,7 @@ import { newMask, registrySecrets } from "./mask.ts";
 import type { RunnerEnd, RunnerOptions } from "./options.ts";
 import { OPEN_POLICY } from "./policy.ts";
 import { identify } from "./registration.ts";
+import { newRoom } from "./room.ts";
 import { newRotation } from "./rotation.ts";
 import { secretsBase } from "./secret-files.ts";
 import { engineOwner } from "./workspace.ts";
@@ -118,6 +119,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const { settings, runnerId, privateKey = null } = identity;
 
   const budget = { limitBytes: settings.spoolMax, usedBytes: 0 };
+  const room = newRoom(disk, options.stateDir, options);
   const gate: ClaimGate = { isPaused: false, isClosed: false };
   let isSuperseded = false;
   const heartbeat = newHeartbeat({ ...options, client }, {
@@ -125,7 +127,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     view: () => ({
       attempts: life.attempts.values(),
       isDraining: life.draining.aborted,
-      free: freeSlots(options, life),
+      free: room.isThere ? freeSlots(options, life) : 0,
       spoolBytes: budget.usedBytes,
       version: options.version,
       labels: options.labels,
@@ -209,7 +211,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const sweeping = options.once === true
     ? Promise.resolve()
     : nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);
-  const end = await claimAll(options, host, ports, life, gate);
+  const end = await claimAll(options, host, ports, life, gate, room);
   over.abort();
   await Promise.all([beating, rotating, reaping, sweeping]);
   if (options.once === true) await sweep(options);

@@ -324,6 +324,36 @@ Deno.test("WH-17 a webhook's payload is in the environment, and above 64 KiB in 
   );
 });
 
+Deno.test("SP-03 a runner whose disk is full leaves runs to others, until there is room", async () => {
+  await using bench = await openRunnerBench();
+  const disk = machineDisk();
+  let isFull = true;
+  let skippedMs = 0;
+  const full: typeof disk = {
+    ...disk,
+    write: (path, bytes) =>
+      isFull && bytes.length > 100_000
+        ? Promise.reject(new Error("No space left on device"))
+        : disk.write(path, bytes),
+  };
+  bench.plane.grants.push(await newGrant(HELLO));
+  const { runner, end } = bench.start({
+    machine: { ...thisMachine(), disk: full },
+    clock: { ...systemClock(), mono: () => systemClock().mono() + skippedMs },
+  });
+  await asked(bench);
+  await asked(bench);
+  assert.equal(bench.plane.grants.length, 1);
+  assert.equal(bench.logLines.filter((line) => line.startsWith("error no room on the disk")).length, 1);
+  isFull = false;
+  skippedMs = 5_000;
+  await bench.told("attempt.finished");
+  assert.equal(finalStatus(bench), "succeeded");
+  assert.ok(bench.logLines.some((line) => line.startsWith("info room on the disk again")));
+  runner.drain();
+  assert.equal(await end, "drained");
+});
+
 Deno.test("5.11 a runner that another process speaks for by now ends what it executes, and itself", async () => {
   await using bench = await openRunnerBench();
   bench.plane.grants.push(await newGrant(SLEEPY));
