@@ -25,7 +25,7 @@ export function guard(
     const caller = await whoAsks(ports, settings, c);
     if (caller === null) return await onDenied(c, "credentials");
     // A browser sends credentials by itself: only our own pages may change anything.
-    if (!caller.isExplicit && !SAFE_METHODS.includes(c.req.method) && isForeign(c)) {
+    if (!caller.isExplicit && !SAFE_METHODS.includes(c.req.method) && isForeign(settings, c)) {
       return await onDenied(c, "origin");
     }
     c.set("caller", caller.name);
@@ -34,8 +34,11 @@ export function guard(
 }
 
 /** For forms that need no credentials. */
-export function refuseForeign(onDenied: (c: Context) => Response | Promise<Response>): MiddlewareHandler {
-  return async (c, next) => isForeign(c) ? await onDenied(c) : await next();
+export function refuseForeign(
+  settings: ServerSettings,
+  onDenied: (c: Context) => Response | Promise<Response>,
+): MiddlewareHandler {
+  return async (c, next) => isForeign(settings, c) ? await onDenied(c) : await next();
 }
 
 interface Caller {
@@ -86,10 +89,16 @@ function isBasic(
   }
 }
 
-function isForeign(c: Context): boolean {
+/** Our own hosts are the one that was asked for, and the one of our public address: a proxy may ask for us by another name. */
+function isForeign({ publicUrl }: ServerSettings, c: Context): boolean {
   const site = c.req.header("Sec-Fetch-Site");
   if (site !== undefined) return site !== "same-origin" && site !== "none";
   const origin = c.req.header("Origin");
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== (c.req.header("Host") ?? new URL(c.req.url).host);
+  if (!URL.canParse(origin)) return true;
+  const own = [
+    c.req.header("Host") ?? new URL(c.req.url).host,
+    ...(publicUrl === "" ? [] : [new URL(publicUrl).host]),
+  ];
+  return !own.includes(new URL(origin).host);
 }

@@ -57,7 +57,7 @@ export function pageRoutes(
   );
   app.get("/login", (c) => render(c, <LoginPage isWrong={false} next={localPath(c.req.query("next"))} />));
   // Nobody is signed in, or out, by another site: who follows its link would work under a stranger's name.
-  const ownForms = refuseForeign((c) => deny(settings, c, "origin"));
+  const ownForms = refuseForeign(settings, (c) => deny(settings, c, "origin"));
   app.post("/login", ownForms, (c) => signIn(ports, settings, c));
   app.post("/logout", ownForms, (c) => {
     deleteCookie(c, SESSION_COOKIE);

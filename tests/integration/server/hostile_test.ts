@@ -9,12 +9,17 @@ import { bodyOf, newTestPorts, newTestServer, TEST_SETTINGS, type TestServer } f
 
 const SPEC = 'steps: [{id: a, run: "true"}]';
 
-async function openServer(): Promise<
+async function openServer(publicUrl = ""): Promise<
   AsyncDisposable & { readonly server: TestServer; readonly token: string }
 > {
   const database = await openTestDatabase("pglite");
   const limits = { ...TEST_SETTINGS.limits, api: { perMinute: 0, burst: 1 }, changes: { perMinute: 0 } };
-  const server = newTestServer(database.db, { auth: { kind: "token" }, internalToken: "internal", limits });
+  const server = newTestServer(database.db, {
+    auth: { kind: "token" },
+    internalToken: "internal",
+    limits,
+    publicUrl,
+  });
   const { token } = await createApiToken(server.ports, "ann", null);
   return { server, token, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() };
 }
@@ -175,6 +180,20 @@ Deno.test("AU-21 nobody is signed in or out by another site's form", async () =>
   const out = await send("/logout", { "Sec-Fetch-Site": "same-origin", Cookie: cookie.split(";")[0] ?? "" });
   await out.body?.cancel();
   assert.match(out.headers.get("Set-Cookie") ?? "", /^dagu_session=; Max-Age=0/);
+});
+
+Deno.test("AU-21 behind a proxy that asks by another name our public address is our own", async () => {
+  await using bench = await openServer("https://dagu.example.com");
+  const { server, token } = bench;
+  const statusOf = async (origin: string): Promise<number> => {
+    const headers = { "Content-Type": FORM, Origin: origin, Host: "10.0.0.7:8080" };
+    const response = await server.request("POST", "/login", { headers, body: `token=${token}` });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await statusOf("https://dagu.example.com"), 303);
+  assert.equal(await statusOf("https://dagu.example.com.evil.example"), 403);
+  assert.equal(await statusOf("https://evil.example"), 403);
 });
 
 const places: [next: string, want: string][] = [
