@@ -23,10 +23,12 @@ export interface SettingsOptions {
 
 export function readSettings(options: SettingsOptions, keys: Keyring): ServerSettings {
   const { env } = options;
+  const publicUrl = options.publicUrl ?? readPublicUrl(env);
   return {
     ...SERVER_DEFAULTS,
     version: VERSION,
-    publicUrl: options.publicUrl ?? readPublicUrl(env),
+    publicUrl,
+    basePath: readBasePath(env, publicUrl),
     auth: options.auth,
     keys,
     ...readPatience(env),
@@ -56,6 +58,18 @@ function readPublicUrl(env: Readonly<Record<string, string>>): string {
     );
   }
   return text.replace(/\/+$/, "");
+}
+
+/** `DAGU_BASE_PATH`, else the path of the public address. Without a slash at its end. */
+function readBasePath(env: Readonly<Record<string, string>>, publicUrl: string): string {
+  const text = settingOf(env, "DAGU_BASE_PATH") ?? (publicUrl === "" ? "" : new URL(publicUrl).pathname);
+  const path = text.replace(/\/+$/, "");
+  if (path !== "" && !/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(path)) {
+    throw new UserError(
+      `DAGU_BASE_PATH is "${text}"; write a path of letters, digits, _ . ~ -, such as /dagu`,
+    );
+  }
+  return path;
 }
 
 /** What runners are told of it. */

@@ -1,6 +1,7 @@
 /** Settings and ports -> one Hono app: the only file that knows every room of the control plane. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
+import { getPath } from "hono/utils/url";
 import { RUNNER_BASE_PATH } from "../protocol/messages.ts";
 import { languageSchema } from "../workflow/language-schema.ts";
 import { accessRoutes } from "./http/api/access.ts";
@@ -26,12 +27,13 @@ import { healthRoutes } from "./http/health.ts";
 import { hookRoutes } from "./http/hooks.ts";
 import { runnerRoutes } from "./http/runners.ts";
 import { tickRoutes } from "./http/ticks.ts";
+import { belowBasePath, ownPath } from "./pages/base-path.ts";
 import { pageRoutes } from "./pages/routes.tsx";
 import type { ServerPorts } from "./ports.ts";
 import type { ServerSettings } from "./settings.ts";
 
 export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
-  const app = new Hono();
+  const app = new Hono({ getPath: (request) => ownPath(getPath(request), settings.basePath) });
   app.onError((error) => answerError(ports, error));
   app.notFound((c) =>
     c.json({ code: "not_found", message: `there is nothing at ${c.req.method} ${c.req.path}` }, 404)
@@ -57,6 +59,7 @@ export function createApp(ports: ServerPorts, settings: ServerSettings): Hono {
   });
   app.route("/api/v1", apiRoutes(ports, settings, (request, env) => app.fetch(request, env)));
 
+  app.use(belowBasePath(settings.basePath));
   app.use(secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],

@@ -40,6 +40,8 @@ export interface ServerSettings {
   readonly version: string;
   /** Base of links in answers, without trailing slash; "" means: the request's own origin. */
   readonly publicUrl: string;
+  /** What browsers see before each path of ours, `/NAME`; "": the host is ours alone. */
+  readonly basePath: string;
   readonly auth: AuthMode;
   /** Host names that mode `none` accepts in `Host` (against DNS rebinding). */
   readonly trustedHosts: readonly string[];
@@ -78,6 +80,7 @@ export const ARTIFACT_MAX_OF_OBJECTS = 2_147_483_648;
 
 export const SERVER_DEFAULTS = {
   publicUrl: "",
+  basePath: "",
   trustedHosts: ["localhost", "127.0.0.1", "[::1]"],
   trustedProxies: [],
   webhookMaxPayloadBytes: 1_048_576,

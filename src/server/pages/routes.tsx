@@ -1,4 +1,5 @@
 /** Pages: read, render; forms: one call, back to the page. */
+import { ownPath } from "./base-path.ts";
 import { isFinal } from "../../run/status.ts";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -251,7 +252,10 @@ function deny(
   }
   switch (settings.auth.kind) {
     case "token":
-      return c.redirect(`/login?next=${encodeURIComponent(new URL(c.req.url).pathname)}`, 303);
+      return c.redirect(
+        `/login?next=${encodeURIComponent(ownPath(new URL(c.req.url).pathname, settings.basePath))}`,
+        303,
+      );
     case "basic":
       return c.text("credentials are needed", 401, { "WWW-Authenticate": 'Basic realm="dagu-edge"' });
     case "none":

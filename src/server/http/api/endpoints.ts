@@ -100,7 +100,7 @@ export function endpointRoutes(
 }
 
 function originOf(settings: ServerSettings, url: string): string {
-  return settings.publicUrl === "" ? new URL(url).origin : settings.publicUrl;
+  return settings.publicUrl === "" ? new URL(url).origin + settings.basePath : settings.publicUrl;
 }
 
 function toEndpoint(row: EndpointRow, origin: string): Record<string, unknown> {

@@ -1,0 +1,56 @@
+/** Below a path of a host that others share (AP-01, `DAGU_BASE_PATH`). */
+import assert from "node:assert/strict";
+import { createApiToken } from "../../../src/server/access/tokens.ts";
+import { readSettings } from "../../../src/cli/server-settings.ts";
+import { keyOf } from "../../../src/server/secrets/keyring.ts";
+import { bodyOf, onEveryServer } from "../../support/server.ts";
+
+// A proxy takes the path off, or leaves it.
+for (const before of ["", "/dagu"]) {
+  onEveryServer(`AP-01 pages and API below a path, asked with "${before}" in front`, async (server) => {
+    const { token } = await createApiToken(server.ports, "ann", null);
+    const spec = 'steps: [{id: a, run: "true"}]';
+    const bearer = { Authorization: `Bearer ${token}` };
+    const path = (own: string): string => before + own;
+    const made = { headers: bearer, body: { name: "build", spec } };
+    await bodyOf(await server.request("POST", path("/api/v1/dags"), made), 201);
+    const start = { headers: bearer, body: {} };
+    const { dagRunId } = await bodyOf(await server.request("POST", path("/api/v1/dags/build/start"), start));
+
+    const stranger = await server.request("GET", path("/runs?name=a"), {});
+    assert.equal(stranger.headers.get("Location"), "/dagu/login?next=%2Fruns");
+    const form = "application/x-www-form-urlencoded";
+    const signedIn = await server.request("POST", path("/login"), {
+      headers: { "Content-Type": form },
+      body: `token=${token}&next=%2Fruns`,
+    });
+    assert.equal(signedIn.headers.get("Location"), "/dagu/runs");
+    const headers = { Cookie: signedIn.headers.get("Set-Cookie")?.split(";", 1)[0] ?? "" };
+    for (
+      const own of ["/runs", `/runs/build/${dagRunId}`, "/workflows/build", "/queues", "/runners", "/nowhere"]
+    ) {
+      const page = await (await server.request("GET", path(own), { headers })).text();
+      const links = [...page.matchAll(/ (?:href|action|src|data-live)="([^"]*)"/g)].map(([, link = ""]) =>
+        link
+      );
+      const wrong = links.filter((link) => link.startsWith("/") && !link.startsWith("/dagu/"));
+      assert.deepEqual(wrong, [], own);
+    }
+    const live = await (await server.request("GET", path(`/runs/build/${dagRunId}`), { headers })).text();
+    assert.match(live, new RegExp(`data-live="/dagu/api/v1/dag-runs/build/${dagRunId}/stream"`));
+  }, { auth: { kind: "token" }, basePath: "/dagu" });
+}
+
+const KEYS = [keyOf(new Uint8Array(32))] as const;
+const basePathOf = (env: Record<string, string>): string =>
+  readSettings({ env, auth: { kind: "none" } }, [...KEYS]).basePath;
+
+Deno.test("AP-01 the path is that of DAGU_BASE_PATH, else of the public address", () => {
+  assert.equal(basePathOf({}), "");
+  assert.equal(basePathOf({ DAGU_PUBLIC_URL: "https://example.com" }), "");
+  assert.equal(basePathOf({ DAGU_PUBLIC_URL: "https://example.com/dagu/" }), "/dagu");
+  assert.equal(basePathOf({ DAGU_PUBLIC_URL: "https://example.com/a", DAGU_BASE_PATH: "/b/c/" }), "/b/c");
+  for (const wrong of ["dagu", "//evil.example", "/a/../b", '/"', "/a?b"]) {
+    assert.throws(() => basePathOf({ DAGU_BASE_PATH: wrong }), /DAGU_BASE_PATH is/, wrong);
+  }
+});
