@@ -24,7 +24,13 @@ export type CallFailure =
     readonly details: NonNullable<ErrorReply["details"]>;
   }
   /** Nothing came, or something that is not the protocol's: a proxy's page counts as nothing, whatever its status (RP-07). */
-  | { readonly kind: "no_answer"; readonly message: string; readonly retryAfterMs: number | null }
+  | {
+    readonly kind: "no_answer";
+    readonly message: string;
+    /** Absent: nothing came. */
+    readonly status?: number;
+    readonly retryAfterMs: number | null;
+  }
   | { readonly kind: "aborted" };
 
 export type CallResult<T> =
@@ -132,7 +138,8 @@ function refusal(response: Response, json: unknown): CallResult<never> {
 
 function noAnswer(response: Response, what: string): CallResult<never> {
   const message = `${what} (status ${response.status})`;
-  return { ok: false, failure: { kind: "no_answer", message, retryAfterMs: retryAfterMs(response) } };
+  const { status } = response;
+  return { ok: false, failure: { kind: "no_answer", message, status, retryAfterMs: retryAfterMs(response) } };
 }
 
 /** Only the form in seconds: the other needs a clock that both sides share. */

@@ -72,7 +72,9 @@ async function sendArtifact(ports: Ports, place: ArtifactPlace, path: string): P
     const sent = await newHash();
     for (const [at, url] of urls.entries()) {
       const bytes = await ports.disk.readRange(file, at * partSize, Math.min(partSize, size - at * partSize));
-      const put = await tell((call) => ports.client.putArtifact(attempt, url, bytes, call));
+      const put = await tell(async (call) =>
+        unlessTooLarge(await ports.client.putArtifact(attempt, url, bytes, call), bytes.length)
+      );
       if (!put.ok) return reasonOf(put.failure);
       parts.push({ n: at + 1, etag: put.value.etag });
       sent.update(bytes);
@@ -87,6 +89,21 @@ async function sendArtifact(ports: Ports, place: ArtifactPlace, path: string): P
     // It went, or changed, while it was read.
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/**
+ * A proxy that takes no body of this size takes it at no later time either: asked again and again, the run would never end. What
+ * else a proxy says of itself passes (RP-07).
+ */
+function unlessTooLarge<T>(result: CallResult<T>, sizeBytes: number): CallResult<T> {
+  if (result.ok || result.failure.kind !== "no_answer" || result.failure.status !== 413) return result;
+  const message =
+    `something on the way to the control plane takes no body of ${sizeBytes} bytes: raise its limit`;
+  const code = "too_large";
+  return {
+    ok: false,
+    failure: { kind: "refused", code, message, retryable: false, retryAfterMs: null, details: {} },
+  };
 }
 
 /**

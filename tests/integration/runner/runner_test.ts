@@ -354,6 +354,25 @@ Deno.test("SP-03 a runner whose disk is full leaves runs to others, until there 
   assert.equal(await end, "drained");
 });
 
+Deno.test("M10 an artifact that a proxy takes at no time is told, and the run ends", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(
+    await newGrant(
+      'steps: [{id: a, run: "echo kept > \\"$DAG_RUN_ARTIFACTS_DIR/a.txt\\""}]\nartifacts: {enabled: true}',
+    ),
+  );
+  bench.plane.before = (path) => {
+    if (path.endsWith("/u/1")) return new Response("<html>too large</html>", { status: 413 });
+    return path.endsWith("/artifacts") ? Response.json({ mode: "inline", url: "/u/1" }) : null;
+  };
+  await bench.start({ once: true }).end;
+  assert.equal(finalStatus(bench), "succeeded");
+  const notes = bench.plane.events.filter(({ type }) => type === "note").map(({ data }) => data?.["message"]);
+  assert.deepEqual(notes, [
+    "artifact a.txt was not kept: something on the way to the control plane takes no body of 5 bytes: raise its limit",
+  ]);
+});
+
 Deno.test("5.11 a runner that another process speaks for by now ends what it executes, and itself", async () => {
   await using bench = await openRunnerBench();
   bench.plane.grants.push(await newGrant(SLEEPY));
