@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { Outcome } from "../../run/ports.ts";
 import { ARCHIVE_FORMATS, type ArchiveFormat } from "../../workflow/actions/archive.ts";
 import type { With } from "../../workflow/actions/names.ts";
-import { isWanted, nameFor, type ReadEntry } from "./archive-entry.ts";
+import { isWanted, nameFor, type ReadEntry, segmentsOf } from "./archive-entry.ts";
 import { ArchivePlace, checkTarget } from "./archive-place.ts";
 import { collect } from "./archive-source.ts";
 import { readTar, writeTar } from "./archive-tar.ts";
@@ -20,6 +20,9 @@ export async function archiveCreate(given: With<"archive.create">, work: Work): 
   checkPassword(given.password, format);
   const known = await Deno.lstat(destination).catch(() => null);
   if (known !== null && !given.overwrite) throw exists(destination);
+  if (known?.isDirectory) {
+    throw new ActionError(`destination is a directory: ${destination}`, "name the file in it");
+  }
   const entries = await collect(source, destination, given, work);
   if (!given.dry_run) {
     await writeStream(destination, await packed(entries, format, given, work.signal), work);
@@ -88,6 +91,7 @@ async function plan(
   work: Work,
 ): Promise<Plan> {
   const files: string[] = [];
+  const origins = new Map<string, string>();
   let bytes = 0;
   for await (const entry of entriesOf(source, format, given, work)) {
     const segments = nameFor(entry, given);
@@ -98,12 +102,25 @@ async function plan(
     checkTarget(entry, segments);
     if (given.verify_integrity) await drain(entry, work);
     if (entry.type === "directory") continue;
+    checkOrigin(origins, segments.join("/"), segmentsOf(entry.name).join("/"));
     const path = join(destination, ...segments);
     if (!given.overwrite && await Deno.lstat(path).catch(() => null) !== null) throw exists(path);
     files.push(segments.join("/"));
     bytes += entry.type === "file" ? entry.size : 0;
   }
   return { files, bytes };
+}
+
+/** Without their folders two files can get one name. The same file of an archive again is its newer version. */
+function checkOrigin(origins: Map<string, string>, name: string, origin: string): void {
+  const other = origins.get(name) ?? origin;
+  if (other !== origin) {
+    throw new ActionError(
+      `${other} and ${origin} of the archive would both be ${name}`,
+      "keep their folders: preserve_paths: true, without strip_components",
+    );
+  }
+  origins.set(name, origin);
 }
 
 async function unpack(
@@ -113,12 +130,19 @@ async function unpack(
   given: With<"archive.extract">,
   work: Work,
 ): Promise<void> {
+  const isNew = await Deno.lstat(destination).then(() => false, () => true);
   const place = await ArchivePlace.open(destination, work);
-  for await (const entry of entriesOf(source, format, given, work)) {
-    const segments = nameFor(entry, given);
-    if (segments !== null) await place.add(entry, segments, given.strip_components);
+  try {
+    for await (const entry of entriesOf(source, format, given, work)) {
+      const segments = nameFor(entry, given);
+      if (segments !== null) await place.add(entry, segments, given.strip_components);
+    }
+    await place.close();
+  } catch (error) {
+    // As long as there is nothing in it.
+    if (isNew) await Deno.remove(destination).catch(() => {});
+    throw error;
   }
-  await place.close();
 }
 
 // ---- looking ----------------------------------------------------------------------------------------------

@@ -237,6 +237,42 @@ Deno.test("6.5 archive: two files that would get one name are refused", async ()
   assert.match(outcome.failure?.message ?? "", /would both be none/);
 });
 
+Deno.test("6.5 archive.extract: two files of an archive that would get one name are refused, a newer version is not", async () => {
+  await using bench = await openHostBench();
+  const { workDir } = bench.workspace;
+  for (const [folder, text] of [["a", "1"], ["b", "2"]] as const) {
+    await Deno.mkdir(join(workDir, "s", folder), { recursive: true });
+    await Deno.writeTextFile(join(workDir, "s", folder, "f"), text);
+  }
+  await program(bench, ["tar", "cf", "two.tar", "-C", "s", "./a", "b"]);
+  for (const rules of [{ preserve_paths: false }, { strip_components: 1, overwrite: true }]) {
+    const given = { source: "two.tar", destination: "x", ...rules };
+    const { outcome } = await perform(bench, "archive.extract", given);
+    assert.match(outcome.failure?.message ?? "", /a\/f and b\/f of the archive would both be f/);
+    await assert.rejects(Deno.stat(join(workDir, "x")), Deno.errors.NotFound);
+  }
+  await program(bench, ["tar", "cf", "new.tar", "-C", "s", "a/f"]);
+  await Deno.writeTextFile(join(workDir, "s/a/f"), "newer");
+  await program(bench, ["tar", "rf", "new.tar", "-C", "s", "a/f"]);
+  const again = await perform(bench, "archive.extract", { source: "new.tar", destination: "x" });
+  assert.equal(again.outcome.failure, null);
+  assert.equal(await Deno.readTextFile(join(workDir, "x/a/f")), "newer");
+});
+
+Deno.test("6.5 archive: a failing extract leaves no empty folder; a folder is no archive's destination", async () => {
+  await using bench = await openHostBench();
+  const { workDir } = bench.workspace;
+  await Deno.mkdir(join(workDir, "s"));
+  await Deno.writeTextFile(join(workDir, "s/f"), "x");
+  await perform(bench, "archive.create", { source: "s", destination: "a.zip", password: "s3cret" });
+  const locked = await perform(bench, "archive.extract", { source: "a.zip", destination: "x" });
+  assert.match(locked.outcome.failure?.message ?? "", /needs a password/);
+  await assert.rejects(Deno.stat(join(workDir, "x")), Deno.errors.NotFound);
+  const given = { source: "s", destination: "s", format: "tar", overwrite: true };
+  const folder = await perform(bench, "archive.create", given);
+  assert.match(folder.outcome.failure?.message ?? "", /destination is a directory/);
+});
+
 Deno.test("6.5 archive.create into the folder that it packs leaves itself out", async () => {
   await using bench = await openBench();
   const given = { source: "src", destination: "src/a.tar.gz", overwrite: true };
