@@ -7,6 +7,7 @@ import type { With } from "../../workflow/actions/names.ts";
 import { ActionError } from "./deed.ts";
 import { type Environment, hostEnvironment } from "./environment.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { type Limit, startLimit } from "./limit.ts";
 import { readPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
 
@@ -29,7 +30,7 @@ export async function openHttp(given: Request, work: Work): Promise<HttpAnswer> 
   const body = await bodyOf(given, headers, work);
   if (given.debug) await tellRequest(given, target.url, headers, work);
   const stack = new AsyncDisposableStack();
-  const limit = stack.adopt(startLimit(given.timeout, work), (one) => one.end());
+  const limit = stack.use(startLimit(given.timeout, work));
   const agent = newAgent(given, hostEnvironment(work.attempt.hostEnv, work.call));
   stack.defer(() => agent.destroy());
   try {
@@ -168,28 +169,6 @@ function newAgent(given: Request, env: Environment): Dispatcher {
     connect: tls,
     requestTls: tls,
   });
-}
-
-interface Limit {
-  readonly signal: AbortSignal;
-  isOver(): boolean;
-  end(): void;
-}
-
-/** The step's signal, or the end of `timeout`, whichever comes first. */
-function startLimit(seconds: number, work: Work): Limit {
-  const over = new AbortController();
-  const ended = new AbortController();
-  if (seconds > 0) {
-    void work.attempt.clock.sleep(seconds * 1000, ended.signal).then(() => {
-      if (!ended.signal.aborted) over.abort();
-    });
-  }
-  return {
-    signal: AbortSignal.any([over.signal, work.signal]),
-    isOver: () => over.signal.aborted,
-    end: () => ended.abort(),
-  };
 }
 
 // ---- what goes wrong --------------------------------------------------------------------------------------------

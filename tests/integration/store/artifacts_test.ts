@@ -1,69 +1,14 @@
 import { sha256 } from "../../../src/workflow/digest.ts";
 import assert from "node:assert/strict";
 import { ARTIFACT_PART_BYTES } from "../../../src/protocol/artifacts.ts";
-import type { Grant } from "../../../src/protocol/grant.ts";
-import {
-  announceArtifact,
-  completeArtifact,
-  storePart,
-  storeWhole,
-} from "../../../src/server/dispatch/artifacts.ts";
+import { announceArtifact } from "../../../src/server/dispatch/artifacts.ts";
 import { removeRun } from "../../../src/server/dispatch/remove.ts";
 import { findArtifact, listArtifacts, readPart } from "../../../src/server/store/artifacts.ts";
-import type { RunnerRow } from "../../../src/server/store/runners.ts";
 import { sweepUploads } from "../../../src/server/tick/artifacts.ts";
-import {
-  addRunner,
-  callerOf,
-  claimOne,
-  type DispatchBench,
-  onEveryDatabase,
-  queueRun,
-  STARTED,
-  SUCCEEDED,
-  tell,
-} from "../../support/dispatch.ts";
+import { artifactCalls, etagsOf, openArtifactSender } from "../../support/artifact-sender.ts";
+import { callerOf, type DispatchBench, onEveryDatabase, SUCCEEDED, tell } from "../../support/dispatch.ts";
 
 const utf8 = new TextEncoder();
-
-/** One attempt of a run, and its calls. */
-async function openSender(bench: DispatchBench) {
-  const run = await queueRun(bench);
-  const runner = await addRunner(bench);
-  const grant = await claimOne(bench, runner);
-  await tell(bench, runner, grant, 1, [STARTED]);
-  return { run, runner, grant, ...await callsOf(bench, runner, grant) };
-}
-
-async function callsOf({ ports, settings }: DispatchBench, runner: RunnerRow, grant: Grant) {
-  const caller = await callerOf(runner, grant);
-  const { fence } = grant;
-  return {
-    announce: async (path: string, bytes: Uint8Array<ArrayBuffer>) =>
-      await announceArtifact(ports, settings, caller, {
-        fence,
-        path,
-        size: bytes.length,
-        sha256: await sha256(bytes),
-      }),
-    whole: (id: string, bytes: Uint8Array<ArrayBuffer>) =>
-      storeWhole(ports, settings, caller, { id, fence }, bytes),
-    part: (id: string, n: number, bytes: Uint8Array<ArrayBuffer>) =>
-      storePart(ports, settings, caller, { id, fence, n }, bytes),
-    complete: (id: string, parts: { n: number; etag: string }[]) =>
-      completeArtifact(ports, settings, caller, id, { fence, parts }),
-  };
-}
-
-type Sender = Awaited<ReturnType<typeof callsOf>>;
-
-/** The id of the upload that an announcement began. */
-async function begin(sender: Sender, path: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const announced = await sender.announce(path, bytes);
-  assert.ok(announced.ok && announced.reply.mode !== "exists");
-  const url = announced.reply.mode === "inline" ? announced.reply.url : announced.reply.urls[0] ?? "";
-  return /\/artifacts\/([^/?]+)/.exec(url)?.[1] ?? "";
-}
 
 async function listed(bench: DispatchBench, runId: string): Promise<string[]> {
   return (await listArtifacts(bench.ports.db, runId)).map(({ path, size }) => `${path} ${size}`);
@@ -72,9 +17,9 @@ async function listed(bench: DispatchBench, runId: string): Promise<string[]> {
 onEveryDatabase(
   "M10 INV-24 an artifact is listed once it is whole, and a repeat changes nothing",
   async (bench) => {
-    const { run, ...sender } = await openSender(bench);
+    const { run, ...sender } = await openArtifactSender(bench);
     const bytes = utf8.encode("hello");
-    const id = await begin(sender, "out/a.txt", bytes);
+    const id = await sender.begin("out/a.txt", bytes);
     assert.deepEqual(await listed(bench, run.id), []);
     const wrong = await sender.whole(id, utf8.encode("hullo"));
     assert.deepEqual([wrong.ok, !wrong.ok && wrong.code], [false, "conflict"]);
@@ -88,19 +33,19 @@ onEveryDatabase(
 );
 
 onEveryDatabase("M10 an empty file is an artifact too", async (bench) => {
-  const { run, ...sender } = await openSender(bench);
+  const { run, ...sender } = await openArtifactSender(bench);
   const none = new Uint8Array();
-  assert.ok((await sender.whole(await begin(sender, "empty", none), none)).ok);
+  assert.ok((await sender.whole(await sender.begin("empty", none), none)).ok);
   assert.deepEqual(await listed(bench, run.id), ["empty 0"]);
 });
 
 onEveryDatabase("M10 a large file comes in parts, in any order, and is checked as a whole", async (bench) => {
-  const { run, ...sender } = await openSender(bench);
+  const { run, ...sender } = await openArtifactSender(bench);
   const bytes = new Uint8Array(ARTIFACT_PART_BYTES + 10).map((_, at) => at % 251);
   const parts = [bytes.slice(0, ARTIFACT_PART_BYTES), bytes.slice(ARTIFACT_PART_BYTES)];
   const [first = new Uint8Array(), second = new Uint8Array()] = parts;
-  const etags = await Promise.all(parts.map(async (part, at) => ({ n: at + 1, etag: await sha256(part) })));
-  const id = await begin(sender, "big.bin", bytes);
+  const etags = await etagsOf(parts);
+  const id = await sender.begin("big.bin", bytes);
   const codes = async (...tries: Promise<{ ok: boolean; code?: string }>[]): Promise<unknown[]> =>
     (await Promise.all(tries)).map((outcome) => outcome.code ?? "ok");
   assert.deepEqual(await codes(sender.part(id, 2, second)), ["ok"]);
@@ -126,10 +71,10 @@ onEveryDatabase("M10 a large file comes in parts, in any order, and is checked a
 onEveryDatabase(
   "S-65 a file that is sent again takes the place of the first, once it is whole",
   async (bench) => {
-    const { run, ...sender } = await openSender(bench);
+    const { run, ...sender } = await openArtifactSender(bench);
     const [one, three] = [utf8.encode("1"), utf8.encode("333")];
-    await sender.whole(await begin(sender, "a", one), one);
-    const id = await begin(sender, "a", three);
+    await sender.whole(await sender.begin("a", one), one);
+    const id = await sender.begin("a", three);
     assert.deepEqual(await listed(bench, run.id), ["a 1"]);
     await sender.whole(id, three);
     assert.deepEqual(await listed(bench, run.id), ["a 3"]);
@@ -139,16 +84,16 @@ onEveryDatabase(
 onEveryDatabase(
   "INV-04 M10 who may send: the attempt itself, and for a while after its end",
   async (bench) => {
-    const { run, runner, grant, ...sender } = await openSender(bench);
+    const { run, runner, grant, ...sender } = await openArtifactSender(bench);
     const bytes = utf8.encode("x");
-    const stranger = await callsOf(bench, { ...runner, id: bench.ports.ids.uuid() }, grant);
+    const stranger = await artifactCalls(bench, { ...runner, id: bench.ports.ids.uuid() }, grant);
     const refused = await stranger.announce("a", bytes);
     assert.deepEqual(!refused.ok && refused.code, "forbidden");
-    const stale = await callsOf(bench, runner, { ...grant, fence: grant.fence + 1 });
+    const stale = await artifactCalls(bench, runner, { ...grant, fence: grant.fence + 1 });
     const fenced = await stale.announce("a", bytes);
     assert.deepEqual(!fenced.ok && fenced.code, "fenced");
     await tell(bench, runner, grant, 2, [SUCCEEDED]);
-    assert.ok((await sender.whole(await begin(sender, "tail", bytes), bytes)).ok);
+    assert.ok((await sender.whole(await sender.begin("tail", bytes), bytes)).ok);
     await bench.time.advance(bench.settings.runner.tailWindowMs + 1);
     const late = await sender.announce("late", bytes);
     assert.deepEqual(!late.ok && late.code, "fenced");
@@ -157,7 +102,7 @@ onEveryDatabase(
 );
 
 onEveryDatabase("M10 what is too large is refused by its announcement", async (bench) => {
-  const caller = await openSender(bench);
+  const caller = await openArtifactSender(bench);
   const { ports, settings } = bench;
   const request = { fence: 1, path: "a", size: settings.runner.artifactMax + 1, sha256: "0".repeat(64) };
   const attempt = await callerOf(caller.runner, caller.grant);
@@ -168,10 +113,10 @@ onEveryDatabase("M10 what is too large is refused by its announcement", async (b
 onEveryDatabase(
   "M10 nothing stays of uploads that nobody finished, nor of runs that are removed",
   async (bench) => {
-    const { run, runner, grant, ...sender } = await openSender(bench);
+    const { run, runner, grant, ...sender } = await openArtifactSender(bench);
     const bytes = utf8.encode("x");
-    await sender.whole(await begin(sender, "kept", bytes), bytes);
-    const id = await begin(sender, "given-up", bytes);
+    await sender.whole(await sender.begin("kept", bytes), bytes);
+    const id = await sender.begin("given-up", bytes);
     await bench.time.advance(25 * 3_600_000);
     await sweepUploads(bench.ports);
     const gone = await sender.whole(id, bytes);

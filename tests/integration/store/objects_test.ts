@@ -4,28 +4,13 @@ import { sha256 } from "../../../src/workflow/digest.ts";
 import { ARTIFACT_PART_BYTES } from "../../../src/protocol/artifacts.ts";
 import { systemClock } from "../../../src/runner/clock.ts";
 import { readArtifactPart } from "../../../src/server/dispatch/artifact-parts.ts";
-import {
-  announceArtifact,
-  completeArtifact,
-  storePart,
-  storeWhole,
-} from "../../../src/server/dispatch/artifacts.ts";
 import { removeRun } from "../../../src/server/dispatch/remove.ts";
 import { openS3Store, readBucket } from "../../../src/server/outbound/s3.ts";
 import type { ObjectStore } from "../../../src/server/ports.ts";
 import { findArtifact, readPart } from "../../../src/server/store/artifacts.ts";
 import { sweepUploads } from "../../../src/server/tick/artifacts.ts";
-import {
-  addRunner,
-  callerOf,
-  claimOne,
-  type DispatchBench,
-  onEveryDatabase,
-  queueRun,
-  STARTED,
-  SUCCEEDED,
-  tell,
-} from "../../support/dispatch.ts";
+import { etagsOf, openArtifactSender } from "../../support/artifact-sender.ts";
+import { type DispatchBench, onEveryDatabase, SUCCEEDED, tell } from "../../support/dispatch.ts";
 import { openS3Server } from "../../support/s3-server.ts";
 
 const LOGIN = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER", sessionToken: "" };
@@ -51,36 +36,6 @@ async function withBucket(given: DispatchBench): Promise<Stored> {
   };
 }
 
-async function openSender(bench: DispatchBench) {
-  const { ports, settings } = bench;
-  const run = await queueRun(bench);
-  const runner = await addRunner(bench);
-  const grant = await claimOne(bench, runner);
-  await tell(bench, runner, grant, 1, [STARTED]);
-  const caller = await callerOf(runner, grant);
-  return {
-    run,
-    end: () => tell(bench, runner, grant, 2, [SUCCEEDED]),
-    begin: async (path: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> => {
-      const request = { fence: 1, path, size: bytes.length, sha256: await sha256(bytes) };
-      const announced = await announceArtifact(ports, settings, caller, request);
-      assert.ok(announced.ok && announced.reply.mode !== "exists");
-      const url = announced.reply.mode === "inline" ? announced.reply.url : announced.reply.urls[0] ?? "";
-      return /\/artifacts\/([^/?]+)/.exec(url)?.[1] ?? "";
-    },
-    whole: (id: string, bytes: Uint8Array<ArrayBuffer>) =>
-      storeWhole(ports, settings, caller, { id, fence: 1 }, bytes),
-    part: (id: string, n: number, bytes: Uint8Array<ArrayBuffer>) =>
-      storePart(ports, settings, caller, { id, fence: 1, n }, bytes),
-    complete: async (id: string, parts: readonly Uint8Array<ArrayBuffer>[]) => {
-      const etags = await Promise.all(
-        parts.map(async (part, at) => ({ n: at + 1, etag: await sha256(part) })),
-      );
-      return await completeArtifact(ports, settings, caller, id, { fence: 1, parts: etags });
-    },
-  };
-}
-
 const noise = (length: number, seed: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(length).map((_, at) => (at * seed) % 251);
 
@@ -90,7 +45,7 @@ const puts = (requests: readonly string[]): number =>
 onEveryDatabase("M10 a large artifact is in the object store, a small one in the database", async (given) => {
   await using stored = await withBucket(given);
   const { bench, requests } = stored;
-  const { run, begin, whole, part, complete } = await openSender(bench);
+  const { run, begin, whole, part, complete } = await openArtifactSender(bench);
   const small = noise(1_000, 3);
   assert.ok((await whole(await begin("small", small), small)).ok);
   assert.equal(puts(requests), 0);
@@ -100,8 +55,8 @@ onEveryDatabase("M10 a large artifact is in the object store, a small one in the
   const id = await begin("big", bytes);
   for (const [at, one] of [...parts.entries()].reverse()) assert.ok((await part(id, at + 1, one)).ok);
   assert.equal(await findArtifact(bench.ports.db, run.id, "big"), null, "INV-24 not before it is whole");
-  assert.ok((await complete(id, parts)).ok);
-  assert.ok((await complete(id, parts)).ok, "RP-05 said again it is the same");
+  assert.ok((await complete(id, await etagsOf(parts))).ok);
+  assert.ok((await complete(id, await etagsOf(parts))).ok, "RP-05 said again it is the same");
   const row = await findArtifact(bench.ports.db, run.id, "big");
   assert.equal(row?.store, "objects");
   assert.equal((await readPart(bench.ports.db, id, 1))?.length, 0, "the database holds none of its bytes");
@@ -116,13 +71,13 @@ onEveryDatabase(
   async (given) => {
     await using stored = await withBucket(given);
     const { bench, objects, requests } = stored;
-    const { run, begin, part, whole, complete } = await openSender(bench);
+    const { run, begin, part, whole, complete } = await openArtifactSender(bench);
     const parts = [noise(ARTIFACT_PART_BYTES, 3), noise(10, 7)];
     const id = await begin("big", new Uint8Array([...parts[0] ?? [], ...parts[1] ?? []]));
     const other = noise(10, 11);
     await part(id, 1, parts[0] ?? new Uint8Array());
     await part(id, 2, other);
-    const wrong = await complete(id, [parts[0] ?? new Uint8Array(), other]);
+    const wrong = await complete(id, await etagsOf([parts[0] ?? new Uint8Array(), other]));
     assert.equal(!wrong.ok && wrong.code, "conflict");
     assert.equal(await findArtifact(bench.ports.db, run.id, "big"), null);
     const before = puts(requests);
@@ -130,7 +85,7 @@ onEveryDatabase(
     assert.equal(!unknown.ok && unknown.code, "gone");
     assert.equal(puts(requests), before, "bytes of no upload are written nowhere");
     await part(id, 2, parts[1] ?? new Uint8Array());
-    assert.ok((await complete(id, parts)).ok);
+    assert.ok((await complete(id, await etagsOf(parts))).ok);
     await bench.time.advance(2 * HOUR_MS);
     await sweepUploads(bench.ports);
     const key = (n: number, digest: string): string => `artifacts/${id}/${n}-${digest}`;
@@ -142,7 +97,7 @@ onEveryDatabase(
 onEveryDatabase("M10 objects go with their run, and with uploads that nobody finished", async (given) => {
   await using stored = await withBucket(given);
   const { bench, requests } = stored;
-  const { run, begin, whole, part, end } = await openSender(bench);
+  const { run, begin, whole, part, runner, grant } = await openArtifactSender(bench);
   const kept = noise(300_000, 3);
   assert.ok((await whole(await begin("kept", kept), kept)).ok);
   const big = noise(ARTIFACT_PART_BYTES + 1, 5);
@@ -151,7 +106,7 @@ onEveryDatabase("M10 objects go with their run, and with uploads that nobody fin
   const removed = (): number => requests.filter((request) => request.startsWith("DELETE ")).length;
   await sweepUploads(bench.ports);
   assert.equal(removed(), 1);
-  await end();
+  await tell(bench, runner, grant, 2, [SUCCEEDED]);
   assert.ok((await removeRun(bench.ports, run.name, run.dagRunId)).ok);
   await sweepUploads(bench.ports);
   await sweepUploads(bench.ports);
@@ -174,13 +129,13 @@ onEveryDatabase(
       remove: (key) => reach(() => objects.remove(key)),
     };
     const bench = { ...stored.bench, ports: { ...stored.bench.ports, objects: away } };
-    const { run, begin, whole, end } = await openSender(bench);
+    const { run, begin, whole, runner, grant } = await openArtifactSender(bench);
     const bytes = noise(300_000, 3);
     const id = await begin("a", bytes);
     await assert.rejects(whole(id, bytes), /away/);
     isAway = false;
     assert.ok((await whole(id, bytes)).ok);
-    await end();
+    await tell(bench, runner, grant, 2, [SUCCEEDED]);
     await removeRun(bench.ports, run.name, run.dagRunId);
     isAway = true;
     await sweepUploads(bench.ports);
@@ -193,7 +148,7 @@ onEveryDatabase(
 onEveryDatabase("M10 a part that is sent again beside the end of its upload stays", async (given) => {
   await using stored = await withBucket(given);
   const { bench, objects } = stored;
-  const { run, begin, whole } = await openSender(bench);
+  const { run, begin, whole } = await openArtifactSender(bench);
   const bytes = noise(300_000, 3);
   const id = await begin("a", bytes);
   const outcomes = await Promise.all(Array.from({ length: 4 }, () => whole(id, bytes)));
