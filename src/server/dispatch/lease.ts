@@ -62,7 +62,7 @@ async function giveUpForgotten(
   if (!await isNewestBeat(ports.db, runner.id, beat)) return;
   const named = attempts.map(({ attemptId }) => attemptId);
   for (const { attemptId, before } of await missAttempts(ports.db, runner.id, named, beat)) {
-    if (before === 0 || Math.floor(before / BEATS) !== Math.floor(beat / BEATS)) continue;
+    if (Math.floor(before / BEATS) !== Math.floor(beat / BEATS)) continue;
     await endFromOutside(ports, attemptId, {
       state: "lost",
       reason: "runner_lost",

@@ -1,6 +1,7 @@
 /** To whom a run goes that a runner was given and did not begin (RT-08). */
 import assert from "node:assert/strict";
 import { declineAttempt } from "../../../src/server/dispatch/leave.ts";
+import { holdRunner } from "../../../src/server/store/runners.ts";
 import { sweepLeases } from "../../../src/server/tick/leases.ts";
 import {
   addRunner,
@@ -38,6 +39,19 @@ onEveryDatabase(
     assert.equal((await claimOne(bench, other)).fence, 2);
   },
 );
+
+onEveryDatabase("RT-08 INV-12 a runner that is held takes nothing, and is not waited for", async (bench) => {
+  await queueRun(bench);
+  const [runner, held] = [await addRunner(bench), await addRunner(bench)];
+  const grant = await claimOne(bench, runner);
+  await claimNow(bench, held, { free: 0 });
+  const declined = { fence: grant.fence, reason: "resource_shortage" as const };
+  await declineAttempt(bench.ports, await callerOf(runner, grant), declined);
+  await bench.time.advance(2_000);
+  assert.deepEqual((await claimNow(bench, runner)).attempts, [], "the other one may take it");
+  await holdRunner(bench.ports.db, held.id, true);
+  assert.equal((await claimOne(bench, runner)).fence, 2);
+});
 
 for (
   const [name, trust, selector, labels] of [

@@ -239,6 +239,15 @@ onEveryDatabase("M4 a declined run goes elsewhere; one that breaks the rules fai
   assert.deepEqual([(await readRun(bench, run.id)).word], ["failed"]);
 });
 
+onEveryDatabase("M4 what has begun cannot be declined, for whatever reason", async (bench) => {
+  const { run, runner, grant } = await openStarted(bench);
+  for (const reason of ["policy_denied", "resource_shortage"] as const) {
+    const declined = await declineAttempt(bench.ports, await callerOf(runner, grant), { fence: 1, reason });
+    assert.equal(!("outcome" in declined) && declined.code, "fenced", reason);
+  }
+  assert.equal((await readRun(bench, run.id)).word, "running");
+});
+
 onEveryDatabase(
   "M15 a runner that leaves hands back what it has not started, and loses the rest",
   async (bench) => {
@@ -294,6 +303,15 @@ onEveryDatabase("CN-04 a stop that nobody confirms ends the run by itself", asyn
   assert.equal((await readRun(bench, run.id)).word, "aborted");
   const late = await tell(bench, runner, grant, 2, [SUCCEEDED]);
   assert.equal(!late.ok && late.code, "fenced");
+});
+
+onEveryDatabase("CN-04 a stop that is said again puts off nothing", async (bench) => {
+  const { run } = await openStarted(bench);
+  await stopRun(bench.ports, bench.settings, run, "me", false);
+  await stayUp(bench, 300_000);
+  assert.ok((await stopRun(bench.ports, bench.settings, run, "me", false)).ok);
+  await stayUp(bench, 120_000);
+  assert.equal((await readRun(bench, run.id)).word, "aborted");
 });
 
 onEveryDatabase("CN-04 a workflow that may clean up for long is given that time", async (bench) => {

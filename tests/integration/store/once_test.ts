@@ -1,6 +1,7 @@
 /** What is asked for twice is done once, and what is narrower gives nothing: found by the simulation. */
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
+import { removeRun } from "../../../src/server/dispatch/remove.ts";
 import { accessState } from "../../../src/server/dispatch/state.ts";
 import { startChild } from "../../../src/server/dispatch/children.ts";
 import { stopRun } from "../../../src/server/dispatch/cancel.ts";
@@ -189,6 +190,63 @@ onEveryDatabase(
     assert.equal(statusOf(child.status), "aborted");
   },
 );
+
+onEveryDatabase(
+  "R-47 S-132 a sub-run that failed while its parent waited for it is not tried again by that",
+  async (given) => {
+    const work: Promise<void>[] = [];
+    const ports = { ...given.ports, background: (one: Promise<void>) => void work.push(one) };
+    const bench = { ...given, ports };
+    await queueRun(bench, { definition: { text: TREE, name: "tree" } });
+    const [runner, far] = [await addRunner(bench), await addRunner(bench, { zone: "far" })];
+    const grant = await claimOne(bench, runner);
+    await tell(bench, runner, grant, 1, [STARTED]);
+    const kid = await startKid(bench, runner, grant, { zone: "far" });
+    const { dagRunId } = kid.child;
+    await tell(bench, runner, grant, 2, [
+      { type: "child.linked", step: "a", data: { childRunId: dagRunId, name: "kid", index: 0 } },
+      {
+        type: "step.waiting",
+        step: "a",
+        data: { kind: "sub_run", prompt: "", logs: { stdout: 0, stderr: 0 } },
+      },
+      { type: "attempt.waiting", data: { steps: ["a"] } },
+    ]);
+    await Promise.all(work);
+    await bench.time.advance(1_000);
+    const [taken] = (await claimNow(bench, far, { labels: { zone: "far" } })).attempts;
+    assert.equal(taken?.run.dagRunId, dagRunId);
+    const error = { code: "COMMAND_FAILED" as const, message: "", remedy: "" };
+    await tell(bench, far, taken, 1, [STARTED, {
+      type: "attempt.finished",
+      data: { status: "failed", error },
+    }]);
+    await Promise.all(work);
+    await bench.time.advance(1_000);
+    const second = await claimOne(bench, runner);
+    await tell(bench, runner, second, 1, [STARTED]);
+    const seen = await startKid(bench, runner, second, { zone: "far" });
+    assert.deepEqual([seen.child.dagRunId, seen.child.status], [dagRunId, "failed"]);
+  },
+);
+
+onEveryDatabase("INV-21 a run goes when all that it started has ended, and not before", async (bench) => {
+  const { db } = bench.ports;
+  const run = await queueRun(bench, { definition: { text: TREE, name: "tree" } });
+  const runner = await addRunner(bench);
+  const grant = await claimOne(bench, runner);
+  await tell(bench, runner, grant, 1, [STARTED]);
+  const kid = await startKid(bench, runner, grant, { mode: "enqueue" });
+  await tell(bench, runner, grant, 2, [SUCCEEDED]);
+  const early = await removeRun(bench.ports, run.name, run.dagRunId);
+  assert.equal(!early.ok && early.code, "bad_request");
+  assert.equal((await childrenOf(db, run.id)).length, 1);
+  const own = await claimOne(bench, runner);
+  assert.equal(own.run.dagRunId, kid.child.dagRunId);
+  await tell(bench, runner, own, 1, [STARTED, SUCCEEDED]);
+  assert.ok((await removeRun(bench.ports, run.name, run.dagRunId)).ok);
+  assert.equal((await childrenOf(db, run.id)).length, 0);
+});
 
 onEveryDatabase(
   "INV-19 a sub-run that asks for a runner by itself is not its parent's runner's",

@@ -15,6 +15,7 @@ import {
   onEveryDatabase,
   queueRun,
   readRun,
+  reportOf,
   STARTED,
   SUCCEEDED,
   tell,
@@ -146,6 +147,13 @@ onEveryDatabase("M6 EV-03 after the end repeats are acknowledged and news are fe
   const news = await tell(bench, runner, grant, 3, [STEP_STARTED]);
   assert.equal(!news.ok && news.code, "fenced");
   assert.equal((await readRun(bench, run.id)).word, "succeeded");
+});
+
+onEveryDatabase("EV-01 nothing follows the end of an attempt, not in one report either", async (bench) => {
+  const { run, runner, grant } = await openAttempt(bench);
+  const told = await tell(bench, runner, grant, 1, [STARTED, SUCCEEDED, STEP_STARTED]);
+  assert.equal(!told.ok && told.code, "invalid");
+  assert.deepEqual(await storedTypes(bench, run.id), []);
 });
 
 onEveryDatabase("INV-04 an attempt that was given away changes nothing any more", async (bench) => {
@@ -321,6 +329,27 @@ onEveryDatabase("INV-04 EV-03 log bytes are taken for a while after the end, the
   assert.equal(!told.ok && told.code, "fenced");
   assert.equal(await log.text(), "late");
 });
+
+onEveryDatabase(
+  "INV-07 5.11 after a re-attachment only the process that asked for it is heard",
+  async (bench) => {
+    const { ports, settings } = bench;
+    const { runner, grant } = await openAttempt(bench);
+    await tell(bench, runner, grant, 1, [STARTED]);
+    const held = { attempts: [{ attemptId: grant.attemptId, fence: 1, lastSeq: 1 }] };
+    await reattach(ports, settings, runner, held, 2);
+    const caller = await callerOf(runner, grant);
+    const codes = await Promise.all([1, 2].map(async (boot) => {
+      const piece = { step: "a", stream: "stdout", fence: 1, isFinal: false, offset: 0 } as const;
+      const bytes = new TextEncoder().encode("x");
+      const sent = await reportLog(ports, settings, { ...caller, boot }, { ...piece, bytes });
+      const report = await reportOf(bench, runner, grant, 2, [STEP_STARTED]);
+      const told = await newReports(ports)({ ...report, caller: { ...caller, boot } });
+      return [sent, told].map((answer) => answer.ok ? "ok" : answer.code);
+    }));
+    assert.deepEqual(codes, [["fenced", "fenced"], ["ok", "ok"]]);
+  },
+);
 
 onEveryDatabase(
   "INV-07 what an older process sends beside a re-attachment is in what that answers, or is refused",

@@ -213,6 +213,15 @@ onEveryDatabase("RT-03 a run is retried as often as can be counted, whatever its
   assert.equal((await readRun(bench, run.id)).word, "failed");
 });
 
+onEveryDatabase("RT-05 a run that is being stopped is not tried again, whatever its end", async (bench) => {
+  const runner = await addRunner(bench);
+  const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });
+  const grant = await claimOne(bench, runner);
+  assert.ok((await stopRun(bench.ports, bench.settings, run, "test", false)).ok);
+  await finish(bench, runner, grant, FAILED);
+  assert.equal((await readRun(bench, run.id)).word, "failed");
+});
+
 onEveryDatabase("RT-03 no automatic retry is later than a day", async (bench) => {
   const runner = await addRunner(bench);
   const text = `retry_policy: {limit: 1, interval_sec: 1000000, max_interval_sec: 1000000}\n${ONE_STEP}`;
