@@ -47,6 +47,7 @@ export async function publish(
       blob: await newBlob(new TextEncoder().encode(withSignature(text, signature))),
       problems,
       labels: workflow?.labels ?? [],
+      group: workflow?.group ?? "",
       hasTriggers: (workflow?.triggers.length ?? 0) > 0,
       scheduleKey: workflow === null || !hasEntries(workflow.schedule) ? null : keyOf(workflow.schedule),
       author: options.author,

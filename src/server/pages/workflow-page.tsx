@@ -150,6 +150,7 @@ async function save(
 function listedOf(row: WorkflowRow, nextRun: Date | undefined) {
   return {
     fileName: row.fileName,
+    group: row.group,
     labels: row.labels,
     suspended: row.suspended,
     isBroken: problemsOf(row).some(({ severity }) => severity === "error"),

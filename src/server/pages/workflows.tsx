@@ -10,6 +10,8 @@ import { runPath, RunsTable } from "./runs.tsx";
 
 export interface ListedWorkflow {
   readonly fileName: string;
+  /** "": none. */
+  readonly group: string;
   readonly labels: readonly string[];
   readonly suspended: boolean;
   readonly isBroken: boolean;
@@ -35,6 +37,7 @@ export const WorkflowsPage: FC<{ workflows: readonly ListedWorkflow[] }> = ({ wo
           rows={workflows.map((one) => [
             <>
               <a href={workflowPath(one.fileName)}>{one.fileName}</a>
+              {one.group === "" ? null : <span class="muted">{` ${one.group}`}</span>}
               {one.isBroken ? <span class="status failed beside">✗ has errors</span> : null}
               {one.suspended ? <Suspended /> : null}
             </>,
@@ -102,6 +105,12 @@ export const WorkflowPage: FC<{ workflow: ShownWorkflow; unsent: Unsent | null }
             <dd>
               <Moment at={workflow.nextRun} />
             </dd>
+          </>
+        )}
+        {workflow.group === "" ? null : (
+          <>
+            <dt>Group</dt>
+            <dd>{workflow.group}</dd>
           </>
         )}
         {workflow.labels.length === 0 ? null : (

@@ -41,6 +41,8 @@ export const workflows = pgTable("workflows", {
   /** What is wrong with the current text; an empty list means that it can start. */
   problems: jsonb().notNull(),
   labels: text().array().notNull(),
+  /** Under which lists show it; "": none. */
+  group: text("group_name").notNull().default(""),
   hasTriggers: boolean("has_triggers").notNull(),
   suspended: boolean().notNull().default(false),
   updatedAt: at("updated_at").notNull(),

@@ -15,6 +15,7 @@ export interface Revision {
   readonly blob: Blob;
   readonly problems: readonly Problem[];
   readonly labels: readonly string[];
+  readonly group: string;
   readonly hasTriggers: boolean;
   /** Names the schedule by what it means; null: there is none. */
   readonly scheduleKey: string | null;
@@ -37,6 +38,7 @@ export async function saveRevision(db: Db, revision: Revision, newId: string, no
       digest: revision.blob.digest,
       problems: revision.problems,
       labels: [...revision.labels],
+      group: revision.group,
       hasTriggers: revision.hasTriggers,
       updatedAt: isSame ? before.updatedAt : now,
     };

@@ -241,3 +241,19 @@ onEveryServer("AP-05 a body that is a list is no object without keys", async (se
   const answer = await server.request("POST", "/api/v1/dag-runs", { body: [] });
   assert.match(String((await bodyOf(answer, 400))["message"]), /a list, where an object is expected/);
 });
+
+onEveryServer("AP-20 SN-03 the group of a workflow is listed, and changes with its text", async (server) => {
+  const specOf = (group: string): string => `${group}steps: [{id: a, run: "true"}]\n`;
+  const body = { name: "grouped", spec: specOf("group: Nightly\n") };
+  await bodyOf(await server.request("POST", "/api/v1/dags", { body }), 201);
+  const Dags = v.object({ dags: v.array(v.object({ dag: v.object({ group: v.optional(v.string()) }) })) });
+  const groups = async (): Promise<unknown[]> =>
+    v.parse(Dags, await bodyOf(await server.request("GET", "/api/v1/dags"))).dags.map(({ dag }) => dag.group);
+  assert.deepEqual(await groups(), ["Nightly"]);
+  for (const path of ["/workflows", "/workflows/grouped"]) {
+    assert.match(await (await server.request("GET", path)).text(), /> ?Nightly</, path);
+  }
+  const changed = { body: { spec: specOf("") } };
+  await bodyOf(await server.request("PUT", "/api/v1/dags/grouped/spec", changed));
+  assert.deepEqual(await groups(), [undefined]);
+});

@@ -106,6 +106,7 @@ onEveryDatabase(
       fileName: "a",
       name: "a",
       blob: await newBlob(new TextEncoder().encode("steps: []")),
+      group: "",
       labels: [],
       hasTriggers: false,
       scheduleKey: null,

@@ -270,7 +270,7 @@ function toDagFile(
 ): Record<string, unknown> {
   return {
     fileName: row.fileName,
-    dag: { name: row.name, labels: row.labels },
+    dag: { name: row.name, ...(row.group === "" ? {} : { group: row.group }), labels: row.labels },
     latestDAGRun: latest === null ? null : toSummary(latest),
     suspended: row.suspended,
     ...(nextRun === undefined || row.suspended ? {} : { nextRun: nextRun.toISOString() }),

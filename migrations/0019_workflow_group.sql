@@ -1,0 +1,1 @@
+ALTER TABLE "workflows" ADD COLUMN "group_name" text DEFAULT '' NOT NULL;
