@@ -7,6 +7,7 @@ const SCOPE: Scope = {
   paramsJson: '{"tier":"gold"}',
   env: { NAME: "value", EMPTY: "", PATHS: "a/b/c.txt", LIVE: "${consts.region}" },
   host: { HOSTNAME: "machine" },
+  imported: { NAME: "hidden", ZONE: "far" },
   published: (id) =>
     id === "build" ? { outputs: { image: "app:1" }, properties: { output: "captured" } } : null,
   context: { "run.id": "r1", "attempt.started_at": "2026-01-01T00:00:00Z", "event.repo": "acme/shop" },
@@ -16,6 +17,12 @@ const cases: readonly [name: string, text: string, mode: Unqualified, want: stri
   ["2.2 consts", "${consts.region}", "no", "eu"],
   ["2.2 params, whole and by name", "${params} ${params.tier}", "no", '{"tier":"gold"} gold'],
   ["2.2 env", "${env.NAME}", "no", "value"],
+  [
+    "2.2 env of the runner, where the workflow's has no such name",
+    "${env.NAME} ${env.ZONE}",
+    "no",
+    "value far",
+  ],
   ["2.2 declared outputs", "${steps.build.outputs.image}", "no", "app:1"],
   ["2.2 context", "${context.run.id} ${context.event.repo}", "no", "r1 acme/shop"],
   ["V-09 an alias without context", "${run.id} ${run.started_at}", "no", "r1 2026-01-01T00:00:00Z"],
