@@ -104,8 +104,7 @@ export const DEFAULT_SETTINGS: Settings = {
   claimWaitMs: 25_000,
   heartbeatMs: 15_000,
   leaseMs: 60_000,
-  // Patience with an unreachable runner (DESIGN 3.5): no run of this version is given to another runner when its own is
-  // lost, so there is nothing to hurry for.
+  // Patience with an unreachable runner (DESIGN 3.5), of a run that nobody else would be given: there is nothing to hurry for.
   graceMs: 43_200_000,
   startDeadlineMs: 60_000,
   eventFlushMs: 1_000,
