@@ -50,6 +50,11 @@ export const RunDetails = v.object({
   onWait: v.optional(Node),
   failure: v.nullable(Failure),
   notes: v.array(v.string()),
+  /** Of a queued run: what it waits for (QU-20). */
+  conditions: v.optional(
+    v.array(v.object({ type: v.string(), status: v.string(), message: v.string() })),
+    [],
+  ),
 });
 export type RunDetails = v.InferOutput<typeof RunDetails>;
 

@@ -123,17 +123,22 @@ accept("8.3 8.4 a value may begin with a dash, an option is none", "params: x\n"
   { args: ["cleanup", "w", "--retention-days", "-1"], code: 1, err: ["--retention-days", '"-1"'] },
   { args: ["exec", "ls"], code: 1, err: ["unexpected arguments ls; the command comes after '--'"] },
 ]);
-accept("R-20 R-37 a queued run that is stopped is aborted; its id is taken", ONE, [
-  { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], out: ["r20"] },
-  {
-    args: ["status", "queued"],
-    check: ({ stdout }) =>
-      assert.match(stdout, /^Queued - 20\d\d-\d\d-\d\dT[\d:.]+Z\n.*\n[^]*\nStatus: Queued\n$/),
-  },
-  { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], code: 1, err: ["r20"] },
-  { args: ["stop", "queued", "--run-id", "r20"] },
-  { args: ["status", "queued", "--run-id", "r20"], out: ["Aborted"] },
-]);
+accept(
+  "R-20 R-37 QU-20 a queued run tells what it waits for, and is aborted by a stop; its id is taken",
+  ONE,
+  [
+    { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], out: ["r20"] },
+    {
+      args: ["status", "queued"],
+      out: ["\nwaits: no runner is connected that takes runs\nStatus: Queued\n"],
+      check: ({ stdout }) =>
+        assert.match(stdout, /^Queued - 20\d\d-\d\d-\d\dT[\d:.]+Z\n.*\n[^]*\nStatus: Queued\n$/),
+    },
+    { args: ["enqueue", "w.yaml", "--name", "queued", "--run-id", "r20"], code: 1, err: ["r20"] },
+    { args: ["stop", "queued", "--run-id", "r20"] },
+    { args: ["status", "queued", "--run-id", "r20"], out: ["Aborted"] },
+  ],
+);
 accept("R-06 R-07 the codes of history are those of the language", "steps: [{id: a, run: 'exit 1'}]", [
   { args: [...START, "--name", "coded"], code: 1 },
   {

@@ -247,6 +247,7 @@ function toDetails(name: string, workflow: Workflow, state: RunState): RunDetail
     ),
     failure: state.failure,
     notes: [],
+    conditions: [],
   };
 }
 
