@@ -1,108 +1,37 @@
 /** `data.convert` and `data.pick`: values from one notation into another, and one value out of them. */
-import { parse as parseYaml, stringify as yamlText } from "yaml";
 import { succeeded } from "../../run/outcome.ts";
 import type { Outcome } from "../../run/ports.ts";
 import type { With } from "../../workflow/actions/names.ts";
-import type { Format } from "../../workflow/actions/data.ts";
-import { isMapping } from "../../workflow/json.ts";
-import { selectPath } from "../../workflow/select.ts";
 import { openSource } from "./data-source.ts";
-import { readTable, type TableRules, tableText } from "./data-table.ts";
+import { type DataTask, dataText } from "./data-text.ts";
+import type { DataAnswer } from "./data-worker.ts";
 import { ActionError, print } from "./deed.ts";
-import { exactJson, exactText, parseExact } from "./exact-json.ts";
+import { onThread } from "./thread.ts";
 import type { Work } from "./work.ts";
 
+const WORKER = new URL("./data-worker.ts", import.meta.url);
+/** Of what is longer, a stop and other steps would wait for the end. */
+const AT_ONCE_CHARS = 262_144;
+
 export async function dataConvert(given: With<"data.convert">, work: Work): Promise<Outcome> {
-  const value = await readValue(given, work);
-  return await tell(format(value, given.to, given), work);
+  return await tell({ name: "data.convert", source: await openSource(given, work), given }, work);
 }
 
 export async function dataPick(given: With<"data.pick">, work: Work): Promise<Outcome> {
-  const value = selectPath(await readValue(given, work), given.select);
-  if (value === undefined) {
-    throw new ActionError(`there is nothing at ${given.select}`, "write a path as .items[0].name");
-  }
-  if (given.to !== undefined) return await tell(format(value, given.to, given), work);
-  return await tell(given.raw && typeof value === "string" ? value : jsonText(value), work);
+  return await tell({ name: "data.pick", source: await openSource(given, work), given }, work);
 }
 
 /** A text keeps the line break that it ends with. */
-async function tell(text: string, work: Work): Promise<Outcome> {
+async function tell(task: DataTask, work: Work): Promise<Outcome> {
+  const { source } = task;
+  const isLong = source.kind === "text" && source.text.length > AT_ONCE_CHARS;
+  const text = isLong ? await onOwnThread(task, work.signal) : dataText(task);
   await print(work, text === "" || text.endsWith("\n") ? text : `${text}\n`);
   return succeeded(null);
 }
 
-// ---- reading ----------------------------------------------------------------------------------------------
-
-type Given = With<"data.convert"> | With<"data.pick">;
-
-async function readValue(given: Given, work: Work): Promise<unknown> {
-  const source = await openSource(given, work);
-  const value = source.kind === "value" ? source.value : parse(source.text, given.from, given);
-  return given.columns === undefined ? value : chooseColumns(value, given.columns);
-}
-
-function parse(text: string, from: Format, rules: TableRules): unknown {
-  switch (from) {
-    case "json":
-      return orExplain("JSON", () => parseExact(text));
-    case "yaml":
-      return orExplain("YAML", () => unbent(parseYaml(text, { intAsBigInt: true })));
-    case "csv":
-    case "tsv":
-      return orExplain(from.toUpperCase(), () => readTable(text, from, rules));
-    case "text":
-      return text;
-    default:
-      return from satisfies never;
-  }
-}
-
-/** Only what a number cannot hold stays a bigint. */
-function unbent(value: unknown): unknown {
-  if (typeof value === "bigint") {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
-  }
-  if (Array.isArray(value)) return value.map(unbent);
-  if (!isMapping(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unbent(item)]));
-}
-
-function orExplain<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    // YAML's reader shows the place in further lines.
-    const [why = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
-    throw new ActionError(`the data is not ${name}: ${why.replace(/:$/, "")}`, "correct the data, or from");
-  }
-}
-
-/** Of rows with names; other values have no columns. */
-function chooseColumns(value: unknown, columns: readonly string[]): unknown {
-  if (!Array.isArray(value) || !value.every(isMapping)) return value;
-  return value.map((row) => Object.fromEntries(columns.map((column) => [column, row[column] ?? null])));
-}
-
-// ---- writing ----------------------------------------------------------------------------------------------
-
-function format(value: unknown, to: Format, rules: TableRules): string {
-  switch (to) {
-    case "json":
-      return jsonText(value);
-    case "yaml":
-      return yamlText(value, { lineWidth: 0 });
-    case "csv":
-    case "tsv":
-      return tableText(value, to, rules);
-    case "text":
-      return Array.isArray(value) ? value.map((item) => `${exactText(item)}\n`).join("") : exactText(value);
-    default:
-      return to satisfies never;
-  }
-}
-
-function jsonText(value: unknown): string {
-  return exactJson(value, 2);
+async function onOwnThread(task: DataTask, signal: AbortSignal): Promise<string> {
+  const answer = await onThread<DataAnswer>(WORKER, task, "the data takes too much memory", signal);
+  if (answer.ok) return answer.text;
+  throw new ActionError(answer.message, "remedy" in answer ? answer.remedy : "split the data");
 }

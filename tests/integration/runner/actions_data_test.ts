@@ -199,3 +199,33 @@ Deno.test("6.4 template.render writes its output atomically, mode 0600, and prin
     "out.txt",
   ]);
 });
+
+Deno.test("6.5 S-97 data of a long text is made on a thread of its own: as of a short one, and a stop ends it", async (t) => {
+  await using bench = await openHostBench();
+  const numbers = Array.from({ length: 60_000 }, (_, at) => at);
+  const long = JSON.stringify(numbers);
+  await t.step("data.convert", async () => {
+    const action = namedCall("data.convert", { from: "json", to: "text", data: long });
+    assert.equal((await bench.perform({ action })).stdout, numbers.map((one) => `${one}\n`).join(""));
+  });
+  await t.step("data.pick", async () => {
+    const action = namedCall("data.pick", { from: "json", select: "[59999]", data: long });
+    assert.equal((await bench.perform({ action })).stdout, "59999\n");
+  });
+  await t.step("what is wrong with it", async () => {
+    const action = namedCall("data.convert", { from: "json", to: "text", data: `${long},` });
+    const { outcome } = await bench.perform({ action });
+    assert.match(outcome.failure?.message ?? "", /^data.convert: the data is not JSON/);
+    assert.equal(outcome.failure?.remedy, "correct the data, or from");
+  });
+  await t.step("a stop", async () => {
+    const rows = JSON.stringify(Array.from({ length: 300_000 }, (_, a) => ({ a, b: "x" })));
+    const stop = new AbortController();
+    const action = namedCall("data.convert", { from: "json", to: "yaml", data: rows });
+    const performed = bench.perform({ action }, stop.signal);
+    setTimeout(() => stop.abort(), 100);
+    const { outcome, stdout } = await performed;
+    assert.match(outcome.failure?.message ?? "", /stopped/);
+    assert.equal(stdout, "");
+  });
+});
