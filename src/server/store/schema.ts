@@ -61,7 +61,9 @@ export const blobs = pgTable("blobs", {
   sizeBytes: bigint("size_bytes", { mode: "number" }).notNull(),
   data: bytea().notNull(),
   createdAt: at("created_at").notNull(),
-});
+  /** When something began to need it, or was last seen to; not to the hour. */
+  usedAt: at("used_at").notNull().defaultNow(),
+}, (t) => [index("blobs_used").on(t.usedAt)]);
 
 // ---- access -----------------------------------------------------------------------------------------------------
 

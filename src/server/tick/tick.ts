@@ -4,6 +4,7 @@ import type { ServerSettings } from "../settings.ts";
 import { describeError, isAway, isBusy, reasonOf } from "../store/failure.ts";
 import { sweepUploads } from "./artifacts.ts";
 import { sweepAwaiting } from "./awaiting.ts";
+import { sweepBlobs } from "./blobs.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { sweepOvertime, sweepQueue } from "./overdue.ts";
@@ -18,6 +19,7 @@ export const JOBS = {
   deliveries: sweepDeliveries,
   artifacts: sweepUploads,
   runners: sweepRunners,
+  blobs: sweepBlobs,
   schedule: tickSchedules,
 } as const;
 export type JobName = keyof typeof JOBS;

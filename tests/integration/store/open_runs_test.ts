@@ -64,7 +64,9 @@ onEveryDatabase(
   async ({ ports: { db } }) => {
     const bytes = (text: string) => new TextEncoder().encode(text);
     const [small, large] = [await newBlob(bytes("steps: []")), await newBlob(bytes("#".repeat(40_000)))];
-    for (const blob of [small, large]) await putBlob(db, blob, new Date(0));
+    await db.transaction(async (tx) => {
+      for (const blob of [small, large]) await putBlob(tx, blob, new Date(0));
+    });
     const texts = newTexts();
     const read = async () => [...(await texts(db, new Set([small.digest, large.digest]))).keys()].sort();
     assert.deepEqual(await read(), [small.digest, large.digest].sort());
