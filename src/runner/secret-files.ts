@@ -46,7 +46,8 @@ export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces)
       const problem = await problemOf(base);
       if (problem !== null) return problem;
       const folder = join(dir, String(++count));
-      await makeClosed(base, dir, owner);
+      const stranger = await makeClosed(base, dir, owner);
+      if (stranger !== null) return stranger;
       await Deno.mkdir(folder, { mode: 0o755 });
       for (const name of names) await writeSecret(join(folder, name), values[name] ?? "");
       await Deno.chmod(folder, 0o755);
@@ -62,11 +63,23 @@ export function newSecretFiles({ base, attemptId, values, owner }: SecretPlaces)
   };
 }
 
-/** Nobody but the engine's user gets through; who is inside the container may read, whatever its user is. */
-async function makeClosed(base: string, dir: string, owner: Owner | null): Promise<void> {
+/**
+ * Nobody but the engine's user gets through; who is inside the container may read, whatever its user is. Everybody may make
+ * folders in shared memory, under our name too, and whose folder it is may put others in the place of what lies in it.
+ */
+async function makeClosed(base: string, dir: string, owner: Owner | null): Promise<Failure | null> {
   await Deno.mkdir(base, { recursive: true, mode: 0o711 });
+  const { isDirectory, uid, mode } = await Deno.lstat(base);
+  if (!isDirectory || uid !== Deno.uid() || ((mode ?? 0) & 0o022) !== 0) {
+    return {
+      code: "MOUNT_SOURCE_UNAVAILABLE",
+      message: `${base}, for secrets of containers, is a folder that others may change`,
+      remedy: "remove it, and see who made it",
+    };
+  }
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   if (owner !== null) await Deno.chown(dir, owner.uid, owner.gid);
+  return null;
 }
 
 async function writeSecret(path: string, value: string): Promise<void> {
