@@ -48,7 +48,7 @@ export type StopReason =
   /** The step's or the run's `timeout_sec` passed. */
   | { readonly kind: "timeout"; readonly scope: "step" | "run"; readonly limitMs: number }
   /** The attempt may not act any more (stale fence, lost lease): stop at once, report nothing. */
-  | { readonly kind: "fenced" };
+  | { readonly kind: "fenced"; readonly isLeaseLost?: boolean };
 
 export type StreamName = "stdout" | "stderr";
 

@@ -148,7 +148,9 @@ async function execute(
   const attempt = ports.adopt(grant);
   using _stop = onAbort(signal, () => {
     const reason = stopReason(signal);
-    if (reason?.kind === "fenced") attempt.fenceOff();
+    // Its own fence still holds when its parent has only lost its lease: it tells its end, which is the same.
+    if (reason?.kind === "fenced" && reason.isLeaseLost === true) attempt.loseLease();
+    else if (reason?.kind === "fenced") attempt.fenceOff();
     else attempt.cancel(reason?.kind === "cancelled" ? reason.by : "its parent's time limit", false);
   });
   await attempt.done;

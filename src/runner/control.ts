@@ -57,7 +57,6 @@ export function newControl(): Control {
   const stop = new AbortController();
   const kill = new AbortController();
   const silence = new AbortController();
-  const fenced: StopReason = { kind: "fenced" };
   return {
     stop,
     kill,
@@ -69,8 +68,9 @@ export function newControl(): Control {
     result: null,
     awaited: 0,
     endAtOnce(): void {
-      kill.abort(fenced);
-      stop.abort(fenced);
+      const reason: StopReason = { kind: "fenced", isLeaseLost: !this.isFenced };
+      kill.abort(reason);
+      stop.abort(reason);
       if (this.isFenced) silence.abort();
     },
   };

@@ -43,11 +43,17 @@ export async function openRig(): Promise<Rig> {
   for (const play of PLAYS) await Deno.writeTextFile(join(dags, `${play.name}.yaml`), play.spec);
   const ports = Array.from({ length: SERVERS }, freePort);
   const servers: Part[] = [];
+  // One for all, as everywhere: what one server has sealed or made up another one can tell again.
+  const key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
   for (const [index, port] of ports.entries()) {
     servers.push(opened.use(
       await openPart(`server ${index + 1}`, {
         args: ["server", "--port", `${port}`, "--dags", dags],
-        env: { DAGU_HOME: join(folder, `server-${index}`), DATABASE_URL: postgres.url(line(postgres.port)) },
+        env: {
+          DAGU_HOME: join(folder, `server-${index}`),
+          DAGU_ENCRYPTION_KEYS: key,
+          DATABASE_URL: postgres.url(line(postgres.port)),
+        },
       }, "dagu server on"),
     ));
   }

@@ -25,7 +25,14 @@ function viewOf(status: ChildView["status"]): ChildView {
 }
 
 /** One step that calls a sub-workflow for another runner. */
-async function runOne(answer: (path: string) => unknown, isClosed: boolean): Promise<Run> {
+async function runOne(
+  answer: (path: string) => unknown,
+  isClosed: boolean,
+  { adopted = ENDED, signal = new AbortController().signal }: {
+    readonly adopted?: Attempt;
+    readonly signal?: AbortSignal;
+  } = {},
+): Promise<Run> {
   const clock = systemClock();
   const ids = systemIds();
   const control = { awaited: 0 };
@@ -48,7 +55,7 @@ async function runOne(answer: (path: string) => unknown, isClosed: boolean): Pro
     clock,
     ids,
     random: () => 0,
-    adopt: () => ENDED,
+    adopt: () => adopted,
     onRoom: () => void rooms++,
     workflowNamed: () => Promise.resolve(null),
     labels: { zone: "far" },
@@ -65,7 +72,7 @@ async function runOne(answer: (path: string) => unknown, isClosed: boolean): Pro
   const result = await children.run(
     { step: "a", key: "a", index: 0, dag: "kid", params, queue: null, workerSelector: { zone: "far" } },
     () => Promise.resolve(),
-    new AbortController().signal,
+    signal,
   );
   const status = "status" in result ? result.status : result.message;
   return { status, calls, awaited: control.awaited, rooms };
@@ -110,3 +117,31 @@ Deno.test("M9 RS-02 who claims nothing any more asks for the sub-run that it wai
   const [view, claim] = ["GET /children/kid-1 1", "POST /children/kid-1/claim 1"];
   assert.deepEqual(run.calls, ["POST /children 0", view, claim, view, claim]);
 });
+
+for (
+  const [name, isLeaseLost, told] of [
+    ["has lost its lease has lost it too, and tells that", true, "loseLease"],
+    ["was given away is given away too", false, "fenceOff"],
+  ] as const
+) {
+  Deno.test(`LO-03 INV-20 a sub-run whose parent ${name}`, async () => {
+    const calls: string[] = [];
+    const over = Promise.withResolvers<void>();
+    const end = (call: string) => (): void => {
+      calls.push(call);
+      over.resolve();
+    };
+    const adopted = {
+      ...ENDED,
+      fenceOff: end("fenceOff"),
+      loseLease: end("loseLease"),
+      cancel: end("cancel"),
+      done: over.promise,
+    };
+    const grant = await newGrant("steps: [{id: a, run: x}]");
+    const stop = new AbortController();
+    setTimeout(() => stop.abort({ kind: "fenced", isLeaseLost }), 20);
+    await runOne(() => ({ ...QUEUED, grant }), false, { adopted, signal: stop.signal });
+    assert.deepEqual(calls, [told]);
+  });
+}
