@@ -322,7 +322,7 @@ onEveryServer(
     const idle = async (): Promise<string | undefined> => {
       const now = server.ports.clock.mono();
       // A scrape is kept for ten seconds.
-      Object.assign(server.ports.clock, { mono: () => now + 10_000 });
+      Object.assign(server.ports.clock, { mono: () => now + 11_000 });
       const text = await (await server.request("GET", "/api/v1/metrics")).text();
       return /^dagu_worker_pollers\{.*state="idle"\} (\d+)$/m.exec(text)?.[1];
     };
