@@ -47,6 +47,11 @@ export function openSocketLine(
   const accept = async (listening: Deno.Listener): Promise<void> => {
     const joined = new Set<Promise<void>>();
     for await (const caller of listening) {
+      // Taken in the moment of the cut: nobody would close it any more, and `cut` would wait for its end.
+      if (listener !== listening) {
+        close(caller);
+        continue;
+      }
       const joining = join(caller).catch(() => {}).finally(() => joined.delete(joining));
       joined.add(joining);
     }
