@@ -1,4 +1,5 @@
 /** What a run did, as text (C-10). */
+import { blockersIn } from "../server/http/blockers.ts";
 import { elapsed } from "../run/elapsed.ts";
 import { formatFailure } from "./failure-text.ts";
 import { type Node, nodesOf, type RunDetails } from "./run-json.ts";
@@ -36,7 +37,7 @@ export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtra
     ),
     ...(run.failure === null ? [] : formatFailure(run.failure).map((line) => `error: ${line}`)),
     ...noteLines(run.notes),
-    ...blockerLines(run),
+    ...blockersIn(run.conditions).map((message) => `waits: ${message}`),
     `${FINAL.includes(run.statusLabel) ? "Result" : "Status"}: ${display}`,
   ];
   return lines.join("\n");
@@ -45,12 +46,6 @@ export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtra
 /** What went on in spite of something that its author should know. */
 export function noteLines(notes: readonly string[]): string[] {
   return notes.map((note) => `note: ${note}`);
-}
-
-/** Why a queued run has not begun; what only sums the others up is left out. */
-function blockerLines({ conditions }: RunDetails): string[] {
-  return conditions.filter(({ type, status }) => type !== "Runnable" && status === "False")
-    .map(({ message }) => `waits: ${message}`);
 }
 
 function nodeLines(node: Node, extras: StepExtras | undefined, isLast: boolean): string[] {

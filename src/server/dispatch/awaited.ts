@@ -10,8 +10,8 @@ import { describeError } from "../store/failure.ts";
 import { childrenOf, getRunById, lockRun, type RunRow, statusOf } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
-import { ACTIVE, OWN_MARK, selectorOf } from "./retry.ts";
-import { readSelector } from "./selector.ts";
+import { ACTIVE } from "./retry.ts";
+import { OWN_MARK, readSelector, selectorOf } from "./selector.ts";
 
 /** Beside whatever ended what the run may wait for. What goes wrong is tried again by the periodic look. */
 export function resumeSoon(ports: ServerPorts, runId: string): void {

@@ -3,7 +3,7 @@ import type { ServerPorts } from "../ports.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, getRun, lockRun, statusOf, updateRun } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { readSelector } from "./selector.ts";
+import { queueEntryOf } from "./queue-entry.ts";
 
 export async function decideForkRun(
   ports: ServerPorts,
@@ -23,16 +23,7 @@ export async function decideForkRun(
       return "rejected" as const;
     }
     await updateRun(tx, held.id, { status: codeOf("queued"), reason: "", queuedAt: now });
-    await enqueueRun(tx, {
-      id: held.id,
-      queue: held.queue,
-      needsSlot: held.needsSlot,
-      selector: readSelector(held),
-      trust: held.trust,
-      needsCpu: held.needsCpu,
-      needsMemory: held.needsMemory,
-      priority: held.priority,
-    }, now);
+    await enqueueRun(tx, queueEntryOf(held), now);
     return "queued" as const;
   });
   if (status === null) {

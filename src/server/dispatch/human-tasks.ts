@@ -12,8 +12,7 @@ import { getRun, lockRun, type RunRow, statusOf, updateRun } from "../store/runs
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed, settle } from "./resume.ts";
-import { selectorOf } from "./retry.ts";
-import { type Labels, refuseLacking, type RunnerChoice } from "./selector.ts";
+import { type Labels, refuseChoice, type RunnerChoice, selectorOf } from "./selector.ts";
 import { workflowOf } from "./run-workflow.ts";
 
 export interface TaskRequest {
@@ -168,7 +167,7 @@ async function act(
     }
     const state = (await listSteps(tx, run.id)).find((one) => one.name === step.name) ??
       newStepState(step.name);
-    const lacking = refuseLacking(selectorOf(run, {}), request.choice);
+    const lacking = refuseChoice(run, request.choice);
     if (lacking !== null) return lacking;
     const done = await decided({ ports, tx, run, step, state });
     if (done !== "already" && "ok" in done) return done;

@@ -4,7 +4,7 @@ import { endAttempt, isLive, lockRunAndAttempt } from "../store/attempts.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, finishRun, updateRun } from "../store/runs.ts";
 import { PRIORITY } from "./plan.ts";
-import { readSelector } from "./selector.ts";
+import { queueEntryOf } from "./queue-entry.ts";
 
 const MAX_REQUEUES = 5;
 const DELAYS_MS = [1_000, 5_000, 15_000, 60_000, 60_000] as const;
@@ -44,13 +44,7 @@ export async function requeueAttempt(
     });
     const delayMs = state === "handed_back" ? 0 : DELAYS_MS[run.requeues] ?? 60_000;
     await enqueueRun(tx, {
-      id: run.id,
-      queue: run.queue,
-      needsSlot: run.needsSlot,
-      selector: readSelector(run),
-      trust: run.trust,
-      needsCpu: run.needsCpu,
-      needsMemory: run.needsMemory,
+      ...queueEntryOf(run),
       priority: Math.min(PRIORITY.retry, run.priority),
       excluded: options.excludeRunner ? [attempt.runnerId] : [],
     }, new Date(now.getTime() + delayMs));

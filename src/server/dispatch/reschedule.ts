@@ -5,8 +5,7 @@ import type { ServerPorts } from "../ports.ts";
 import { getBlob, getText } from "../store/blobs.ts";
 import { getRun, listRunInputs, type RunRow } from "../store/runs.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { selectorOf } from "./retry.ts";
-import type { RunnerChoice } from "./selector.ts";
+import { type RunnerChoice, selectorOf } from "./selector.ts";
 import { PRIORITY, type StartRequest } from "./plan.ts";
 import { type Started, startRun } from "./start.ts";
 

@@ -9,7 +9,7 @@ import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
 import { listSteps, type StepRow, updateSteps } from "../store/steps.ts";
 import { PRIORITY } from "./plan.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { readSelector } from "./selector.ts";
+import { queueEntryOf } from "./queue-entry.ts";
 
 export interface ResumeOptions {
   /** When the run may be claimed; default: now. */
@@ -51,13 +51,8 @@ export async function queueResumed(
     ...(options.isAutomatic === true ? { autoRetries: run.autoRetries + 1 } : {}),
   });
   await enqueueRun(tx, {
-    id: run.id,
-    queue: run.queue,
-    needsSlot: run.needsSlot,
-    selector: options.selector ?? readSelector(run),
-    trust: run.trust,
-    needsCpu: run.needsCpu,
-    needsMemory: run.needsMemory,
+    ...queueEntryOf(run),
+    ...(options.selector === undefined ? {} : { selector: options.selector }),
     // What people have just acted upon goes at once; a retry goes before what is new (QU-13).
     priority: Math.min(scope.kind === "rest" ? PRIORITY.start : PRIORITY.retry, run.priority),
   }, options.availableAt ?? now);

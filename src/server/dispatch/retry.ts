@@ -10,7 +10,7 @@ import { getWorkflow } from "../store/workflows.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed } from "./resume.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { type Labels, readSelector, refuseLacking, type RunnerChoice } from "./selector.ts";
+import { refuseChoice, type RunnerChoice, selectorOf } from "./selector.ts";
 
 export interface RetryRequest {
   readonly name: string;
@@ -41,7 +41,7 @@ export async function retryRun(
       return refuse("conflict", stillActive(run));
     }
     const selector = selectorOf(run, request.choice.selector);
-    const lacking = refuseLacking(selectorOf(run, {}), request.choice);
+    const lacking = refuseChoice(run, request.choice);
     if (lacking !== null) return lacking;
     const options = { triggerType: "retry", selector };
     const unknown = await queueResumed(tx, ports, run, scope, options);
@@ -65,14 +65,6 @@ async function voidPending(tx: Transaction, ports: ServerPorts, run: RunRow): Pr
 
 function stillActive(run: RunRow): string {
   return `run ${run.name}:${run.dagRunId} is ${statusOf(run.status)}; only a run that ended can be retried`;
-}
-
-/** The key by which `dagu start` keeps a run for its own runner, which is gone by now. */
-export const OWN_MARK = "dagu-start";
-
-export function selectorOf(run: RunRow, given: Labels): Labels {
-  const kept = Object.entries(readSelector(run)).filter(([key]) => key !== OWN_MARK);
-  return { ...Object.fromEntries(kept), ...given };
 }
 
 // ---- automatic retries (5.6) ------------------------------------------------------------------------------------

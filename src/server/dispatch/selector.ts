@@ -20,6 +20,15 @@ export function readSelector({ selector }: Pick<RunRow, "selector">): Record<str
   return v.parse(Selector, selector);
 }
 
+/** The key by which `dagu start` keeps a run for its own runner, which is gone when the run is taken up again. */
+export const OWN_MARK = "dagu-start";
+
+/** What a run asks for that is taken up again. */
+export function selectorOf(run: Pick<RunRow, "selector">, given: Labels): Labels {
+  const kept = Object.entries(readSelector(run)).filter(([key]) => key !== OWN_MARK);
+  return { ...Object.fromEntries(kept), ...given };
+}
+
 /** A label whose value is this stands for every value. */
 const ANY = "*";
 
@@ -44,6 +53,11 @@ export function refuseLacking(
     `worker_selector asks for ${lacking.join(", ")}, which this runner is not (DAGU_RUNNER_LABELS); ` +
       "start it on a server that has such a runner",
   );
+}
+
+/** The same of a run that is taken up again. */
+export function refuseChoice(run: Pick<RunRow, "selector">, choice: RunnerChoice): Refusal | null {
+  return refuseLacking(selectorOf(run, {}), choice);
 }
 
 /** Labels that a run must select to be given to this runner (`!key`), as `key=value`, when it does not. */

@@ -6,9 +6,8 @@ import type { Transaction } from "../store/db.ts";
 import type { RunRow } from "../store/runs.ts";
 import { listSteps, updateSteps } from "../store/steps.ts";
 import { queueResumed } from "./resume.ts";
-import { selectorOf } from "./retry.ts";
 import { workflowOf } from "./run-workflow.ts";
-import { refuseLacking, type RunnerChoice } from "./selector.ts";
+import { refuseChoice, type RunnerChoice, selectorOf } from "./selector.ts";
 import { hasTaker } from "./takers.ts";
 
 /**
@@ -29,7 +28,7 @@ export async function stopWaiting(
   // A stop that waits for a runner to come would never end.
   const isTaken = choice.runnerLabels === undefined
     ? await hasTaker(tx, selector, at)
-    : refuseLacking(selectorOf(run, {}), choice) === null;
+    : refuseChoice(run, choice) === null;
   if (!isTaken) return false;
   const waiting = (await listSteps(tx, run.id)).filter((step) => step.status === "waiting");
   await updateSteps(tx, run.id, waiting.map((step) => ({ ...endIfOpen(step, "aborted", at), failure })));

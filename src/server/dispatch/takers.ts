@@ -4,8 +4,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { Executor } from "../store/db.ts";
 import { type ListedRunner, listRunners, SILENT_MS } from "../store/runners.ts";
 import { getRunById, type RunRow } from "../store/runs.ts";
-import { OWN_MARK } from "./retry.ts";
-import { lackingLabels, readSelector, unselectedLabels } from "./selector.ts";
+import { lackingLabels, OWN_MARK, readSelector, unselectedLabels } from "./selector.ts";
 
 export type Taker =
   /** The parent's runner, beside the parent. */

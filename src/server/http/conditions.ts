@@ -6,7 +6,7 @@ import type { ServerPorts } from "../ports.ts";
 import { availableFrom, listQueues, type QueueFacts } from "../store/queue-settings.ts";
 import { type ListedRunner, listRunners } from "../store/runners.ts";
 import { type RunRow, statusOf } from "../store/runs.ts";
-import { isThere } from "./api/access.ts";
+import { takesRuns } from "./api/access.ts";
 import { resourcesOf } from "./runner-resources.ts";
 import { sizeText } from "./size-text.ts";
 
@@ -45,7 +45,7 @@ export async function readConditions(
   ]);
   const byName = new Map(queues.flat().map((queue) => [queue.name, queue]));
   const now = ports.clock.now();
-  const there = runners.filter((runner) => isThere(runner, now) && !runner.held);
+  const there = runners.filter((runner) => takesRuns(runner, now));
   const checkedAt = new Date(now).toISOString();
   return new Map(queued.map((run) => {
     const facts = factsOf(run, {
@@ -56,12 +56,6 @@ export async function readConditions(
     });
     return [run.id, facts.map((fact) => ({ ...fact, checkedAt }))];
   }));
-}
-
-/** What of the conditions people are to be told. */
-export function blockersIn(conditions: readonly Condition[]): readonly string[] {
-  return conditions.filter(({ type, status }) => type !== "Runnable" && status === "False")
-    .map(({ message }) => message);
 }
 
 interface Surroundings {

@@ -12,7 +12,8 @@ import {
 } from "../dispatch/human-tasks.ts";
 import type { Refusal } from "../dispatch/refusal.ts";
 import type { GuardVariables } from "../http/guard.ts";
-import { blockersIn, readConditions } from "../http/conditions.ts";
+import { blockersIn } from "../http/blockers.ts";
+import { readConditions } from "../http/conditions.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";

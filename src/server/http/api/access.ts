@@ -148,9 +148,8 @@ export function healthOf(row: ListedRunner, now: number): "healthy" | "warning" 
   return silentMs >= WARNING_MS || isClockFarOff(row) ? "warning" : "healthy";
 }
 
-/** It takes runs, unless it is held. */
-export function isThere(row: ListedRunner, now: number): boolean {
-  return row.state === "active" && healthOf(row, now) !== "unhealthy";
+export function takesRuns(row: ListedRunner, now: number): boolean {
+  return row.state === "active" && !row.held && healthOf(row, now) !== "unhealthy";
 }
 
 function isClockFarOff({ clockOffsetMs }: ListedRunner): boolean {

@@ -6,7 +6,7 @@ import { readGauges } from "../../store/gauges.ts";
 import { listQueues } from "../../store/queue-settings.ts";
 import { listRunners } from "../../store/runners.ts";
 import type { GuardVariables } from "../guard.ts";
-import { healthOf, isThere } from "./access.ts";
+import { healthOf, takesRuns } from "./access.ts";
 
 const KEPT_MS = 10_000;
 
@@ -41,8 +41,7 @@ async function collect(ports: ServerPorts, settings: ServerSettings): Promise<st
     runners.map((runner) => ({ labels: { worker_id: runner.id }, value: value(runner) }));
   const free = (runner: typeof runners[number]): number => runner.free ?? runner.capacity;
   // A fleet is scaled by idle places: those of a runner that takes nothing are none.
-  const idle = (runner: typeof runners[number]): number =>
-    isThere(runner, now) && !runner.held ? free(runner) : 0;
+  const idle = (runner: typeof runners[number]): number => takesRuns(runner, now) ? free(runner) : 0;
   return [
     gauge("dagu_info", "The control plane.", [{ labels: { version: settings.version }, value: 1 }]),
     gauge("dagu_dags_total", "Definitions that are stored.", [{ value: gauges.workflows }]),
