@@ -8,6 +8,7 @@ import { noteOf } from "../run/event.ts";
 import type { Clock, Journal, StreamName } from "../run/ports.ts";
 import type { Step, Workflow } from "../workflow/workflow.ts";
 import type { Disk } from "./disk.ts";
+import { quietly } from "./quietly.ts";
 import { runFolder, timeText } from "./run-folder.ts";
 import type { Spool } from "./spool.ts";
 
@@ -22,8 +23,6 @@ interface Ports {
   readonly disk: Disk;
   readonly clock: Clock;
 }
-
-const SUFFIX: Readonly<Record<StreamName, string>> = { stdout: "out", stderr: "err" };
 
 /** A try's files are written when it is over: at the next try, or at the end of the step. */
 export function filingJournal(
@@ -47,12 +46,14 @@ export function filingJournal(
   };
   const begunAt = new Map<string, number>();
   let isTold = false;
-  const file = async (step: string): Promise<void> => {
+  const file = async (step: string, isOver: boolean): Promise<void> => {
     const since = begunAt.get(step);
     if (since === undefined) return;
     begunAt.delete(step);
     try {
-      await write(spool, files, step, since);
+      const stem = join(await files.folder(), `${step.replace(/[^\w.-]/g, "_")}.${timeText(since)}`);
+      const isMerged = files.merged.has(step);
+      if (!isOver || isMerged || !link(spool, step, stem)) await copy(spool, step, stem, isMerged);
     } catch (error) {
       if (isTold) return;
       isTold = true;
@@ -65,9 +66,8 @@ export function filingJournal(
   };
   return {
     event: async (body) => {
-      if (body.type === "step.started" || body.type === "step.retrying" || body.type === "step.finished") {
-        await file(body.step);
-      }
+      if (body.type === "step.started" || body.type === "step.retrying") await file(body.step, false);
+      if (body.type === "step.finished") await file(body.step, true);
       if (body.type === "step.started") begunAt.set(body.step, ports.clock.now());
       await journal.event(body);
     },
@@ -81,17 +81,35 @@ function mergedIn(workflow: Workflow): ReadonlySet<string> {
   return new Set(steps.filter(isMerged).map((step) => step.name));
 }
 
-async function write(spool: Spool, files: LogFiles, step: string, startedAt: number): Promise<void> {
-  const isMerged = files.merged.has(step);
-  const stem = join(await files.folder(), `${step.replace(/[^\w.-]/g, "_")}.${timeText(startedAt)}`);
-  const open = (suffix: string): Deno.FsFile =>
-    Deno.openSync(`${stem}.${suffix}`, { create: true, write: true, truncate: true, mode: 0o600 });
-  using stdout = open(isMerged ? "log" : SUFFIX.stdout);
-  using stderr = isMerged ? null : open(SUFFIX.stderr);
+/**
+ * The spool's own files under a second name, which costs neither a file nor a copy. Only for the one try of a step that is over,
+ * since more would be written to them otherwise. false: it has others, or the folder is on another disk.
+ */
+function link(spool: Spool, step: string, stem: string): boolean {
+  const streams = spool.streamsOf(step);
+  if (streams.length !== 2) return false;
+  const { before } = spool.logged(step);
+  if (before.stdout + before.stderr > 0) return false;
+  return quietly(() => streams.map(({ path, stream }) => Deno.linkSync(path, nameOf(stem, stream)))) !== null;
+}
+
+async function copy(spool: Spool, step: string, stem: string, isMerged: boolean): Promise<void> {
+  using stdout = create(isMerged ? `${stem}.log` : nameOf(stem, "stdout"));
+  using stderr = isMerged ? null : create(nameOf(stem, "stderr"));
   await spool.replay(step, {
     write: async (stream, bytes) => {
       const to = stream === "stderr" && stderr !== null ? stderr : stdout;
       for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
     },
   });
+}
+
+function nameOf(stem: string, stream: StreamName): string {
+  return `${stem}.${stream === "stdout" ? "out" : "err"}`;
+}
+
+/** One that is there may be a second name of a log that is still to be told: it is left as it is, but for this name. */
+function create(path: string): Deno.FsFile {
+  quietly(() => Deno.removeSync(path));
+  return Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
 }
