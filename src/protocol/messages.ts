@@ -223,6 +223,8 @@ export const HeartbeatRequest = v.object({
   /** As it was started this time; absent: as it registered. */
   labels: v.optional(Text),
   capacity: v.optional(Capacity),
+  /** As this process found it; absent: it has not looked yet. */
+  engine: v.optional(EngineFacts),
   attempts: v.array(v.object({ attemptId: Uuid, fence: Count, lastSeq: Count, ackSeq: Count })),
   ackDirectives: v.array(Uuid),
   /**

@@ -4,7 +4,7 @@
  */
 import type { RunnerClient } from "../protocol/client.ts";
 import { isRefused } from "../protocol/exchange.ts";
-import type { Directive, HeartbeatReply } from "../protocol/messages.ts";
+import type { Directive, EngineFacts, HeartbeatReply } from "../protocol/messages.ts";
 import type { Clock, Log } from "../run/ports.ts";
 import type { Attempt } from "./control.ts";
 import { instant } from "./lease.ts";
@@ -24,6 +24,8 @@ export interface HeartbeatView {
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: number;
+  /** null: not known yet. */
+  readonly engine: EngineFacts | null;
 }
 
 export interface HeartbeatOptions {
@@ -62,6 +64,7 @@ export function newHeartbeat(ports: HeartbeatPorts, options: HeartbeatOptions): 
       version: view.version,
       labels: view.labels,
       capacity: view.capacity,
+      ...(view.engine === null ? {} : { engine: view.engine }),
       attempts: held.map(({ attemptId, fence, lastSeq, ackSeq }) => ({ attemptId, fence, lastSeq, ackSeq })),
       ackDirectives: acks,
       beat: answered + 1,

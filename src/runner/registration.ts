@@ -72,7 +72,8 @@ async function isKnownThere(
   signal: AbortSignal,
 ): Promise<boolean> {
   client.setCredential(credentialOf(identity));
-  const beat = { state: "active" as const, free: 0, spoolBytes: 0, version: options.version };
+  const { version, labels, capacity } = options;
+  const beat = { state: "active" as const, free: 0, spoolBytes: 0, version, labels, capacity };
   for (;;) {
     const result = await client.heartbeat({ ...beat, attempts: [], ackDirectives: [] }, { signal });
     if (result.ok || !isRefused(result.failure, "fenced") || result.failure.details.boot === undefined) {

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { newRunnerClient } from "../protocol/client.ts";
+import type { EngineFacts } from "../protocol/messages.ts";
 import type { ResendPorts } from "../protocol/resend.ts";
 import { isFailure } from "../run/outcome.ts";
 import { type AttemptHost, startAttempt } from "./attempt.ts";
@@ -122,6 +123,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const room = newRoom(disk, options.stateDir, options);
   const gate: ClaimGate = { isPaused: false, isClosed: false };
   let isSuperseded = false;
+  let engineFacts: EngineFacts | null = null;
   const heartbeat = newHeartbeat({ ...options, client }, {
     intervalMs: settings.heartbeatMs,
     view: () => ({
@@ -132,6 +134,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
       version: options.version,
       labels: options.labels,
       capacity: options.capacity,
+      engine: engineFacts,
     }),
     onDirectives: (directives) => onDirectives(directives),
     onContact: contact.restored,
@@ -198,6 +201,13 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const reaping = options.once === true
     ? Promise.resolve()
     : nowAndThen(options, REAP_EVERY_MS, () => engine.reap(runnerId, isLive, options.log), over.signal);
+  const lookAtEngine = async (): Promise<void> => {
+    if (engineFacts !== null && engineFacts.problem === undefined) return;
+    engineFacts = await engine.facts(options.stateDir, over.signal);
+  };
+  const looking = options.once === true
+    ? Promise.resolve()
+    : nowAndThen(options, LOOK_EVERY_MS, lookAtEngine, over.signal);
   options.log.info("runner ready", {
     runner: runnerId,
     capacity: options.capacity,
@@ -213,7 +223,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     : nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);
   const end = await claimAll(options, host, ports, life, gate, room);
   over.abort();
-  await Promise.all([beating, rotating, reaping, sweeping]);
+  await Promise.all([beating, rotating, reaping, looking, sweeping]);
   if (options.once === true) await sweep(options);
   // Who leaves gives up what it has not told yet (M15).
   if (isSuperseded || end === "superseded") return "superseded";
@@ -238,6 +248,8 @@ function runsDirOf({ machineDir, stateDir }: RunnerOptions): string {
  * it should have been, such as while the engine did not answer.
  */
 const REAP_EVERY_MS = 30_000;
+/** While something keeps the engine from working. */
+const LOOK_EVERY_MS = 300_000;
 
 /** At once, and after each pause. */
 async function nowAndThen(

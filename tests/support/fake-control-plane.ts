@@ -38,6 +38,7 @@ export interface FakeControlPlane {
   readonly blobs: Map<string, Uint8Array>;
   readonly declined: DeclineRequest[];
   readonly registered: unknown[];
+  readonly beats: HeartbeatRequest[];
   heartbeatMs: number;
   /** From then on bytes are not stored. */
   logStreamMax: number;
@@ -67,6 +68,7 @@ export function newFakeControlPlane(weather: Weather): FakeControlPlane {
     blobs: new Map(),
     declined: [],
     registered: [],
+    beats: [],
     heartbeatMs: 50,
     logStreamMax: Number.POSITIVE_INFINITY,
     before: () => null,
@@ -162,6 +164,7 @@ function takeReattach(plane: FakeControlPlane, json: unknown): Response {
 
 function takeHeartbeat(plane: FakeControlPlane, json: unknown): Response {
   const request = v.parse(HeartbeatRequest, json);
+  plane.beats.push(request);
   for (const id of request.ackDirectives) {
     const index = plane.directives.findIndex((directive) => directive.id === id);
     if (index !== -1) plane.directives.splice(index, 1);

@@ -92,6 +92,20 @@ Deno.test("1.1.5 a runner without an engine says so at registration and runs wha
   assert.equal(finalStatus(bench), "succeeded");
 });
 
+Deno.test("M5 1.1.4 a runner that is started anew tells what it is now: its labels and slots at once, its engine when it has looked", async () => {
+  await using bench = await openRunnerBench();
+  bench.plane.grants.push(await newGrant(HELLO));
+  await bench.start({ once: true }).end;
+  const { runner, end } = bench.start({ labels: { zone: "b" }, capacity: 5 });
+  while (bench.plane.beats.at(-1)?.engine === undefined) await systemClock().sleep(10);
+  runner.drain();
+  await end;
+  assert.equal(bench.plane.registered.length, 1);
+  const [first] = bench.plane.beats.filter(({ capacity }) => capacity === 5);
+  assert.deepEqual([first?.labels, first?.engine], [{ zone: "b" }, undefined]);
+  assert.equal(bench.plane.beats.at(-1)?.engine?.problem?.code, "RUNTIME_CONFIG_INVALID");
+});
+
 Deno.test("M4 a definition with problems, or of another digest, is declined with the reason", async () => {
   await using bench = await openRunnerBench();
   const changed = {
