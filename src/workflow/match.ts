@@ -12,7 +12,8 @@ export type Match =
 const MATCHED: Match = { matched: true };
 
 /** Whether the block's git conditions all hold for the event of an endpoint. */
-export function matchGit(block: TriggerBlock, git: GitTrigger, event: ForgeEvent, endpoint: string): Match {
+export function matchGit(block: TriggerBlock, event: ForgeEvent, endpoint: string): Match {
+  const { git } = block;
   const pr = event.pullRequest;
   if (!block.enabled) return no("enabled", "the trigger is switched off");
   if (git.endpoints.length > 0 && !git.endpoints.includes(endpoint)) return no("endpoint", endpoint);

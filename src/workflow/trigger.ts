@@ -3,7 +3,7 @@
 export interface TriggerBlock {
   /** Slug; the zero-based index as text when not written. */
   readonly name: string;
-  readonly source: TriggerSource;
+  readonly git: GitTrigger;
   /** Run parameters; may hold `${event.*}`. */
   readonly params: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
@@ -16,10 +16,7 @@ export interface TriggerBlock {
   readonly skipMarkers: boolean;
 }
 
-export type TriggerSource = GitTrigger | WebhookTrigger;
-
 export interface GitTrigger {
-  readonly kind: "git";
   /** Endpoint names; empty: all. */
   readonly endpoints: readonly string[];
   readonly events: readonly GitEventName[];
@@ -46,13 +43,6 @@ export type GitEventName =
   | "release"
   | "deployment"
   | "manual";
-
-export interface WebhookTrigger {
-  readonly kind: "webhook";
-  readonly endpoints: readonly string[];
-  /** JSON path (`$.a.b`) to a value or glob. */
-  readonly match: Readonly<Record<string, string>>;
-}
 
 /**
  * One event in normal form (control-plane contract 2.5, 2.6). What a forge does not tell is "" or null, never a guess;

@@ -4,7 +4,7 @@
  */
 import { isMapping } from "../../workflow/json.ts";
 import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
-import type { ForgeEvent, GitTrigger, TriggerBlock } from "../../workflow/trigger.ts";
+import type { ForgeEvent, TriggerBlock } from "../../workflow/trigger.ts";
 import { type Definition, parseDefinition, PRIORITY } from "../dispatch/plan.ts";
 import { planRun } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -184,10 +184,9 @@ async function decideAll(
     const parsed = text === null ? null : parseDefinition(ports.base, text, row.name, row.fileName);
     if (parsed === null || !parsed.ok) continue;
     for (const block of parsed.definition.workflow.triggers) {
-      if (block.source.kind !== "git") continue;
-      const match = matchGit(block, block.source, event, endpoint.name);
+      const match = matchGit(block, event, endpoint.name);
       const decided = match.matched
-        ? await planMatch(ports, endpoint, block, block.source, parsed.definition, event, payload, deliveryId)
+        ? await planMatch(ports, endpoint, block, parsed.definition, event, payload, deliveryId)
         : { ...match, run: null };
       decisions.push({ workflow: row.fileName, block: block.name, ...decided });
     }
@@ -199,13 +198,12 @@ async function planMatch(
   ports: ServerPorts,
   endpoint: EndpointRow,
   block: TriggerBlock,
-  source: GitTrigger,
   definition: Definition,
   event: ForgeEvent,
   payload: Payload,
   deliveryId: string,
 ): Promise<Pick<Decision, "matched" | "condition" | "detail" | "run">> {
-  const policy = source.fork ?? endpoint.forkPolicy;
+  const policy = block.git.fork ?? endpoint.forkPolicy;
   if (event.isFork && policy === "ignore") {
     return {
       matched: false,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { findGlobFault } from "../glob.ts";
-import type { GitTrigger, TriggerBlock, TriggerSource, WebhookTrigger } from "../trigger.ts";
+import type { GitTrigger, TriggerBlock } from "../trigger.ts";
 import {
   complain,
   fields,
@@ -97,7 +97,6 @@ const git = v.pipe(
     complain("git trigger needs an event", `one of ${EVENTS.join(", ")}`),
   ),
   v.transform((given): GitTrigger => ({
-    kind: "git",
     endpoints: given.endpoint ?? [],
     events: given.event ?? [],
     actions: given.action ?? [],
@@ -113,31 +112,9 @@ const git = v.pipe(
   })),
 );
 
-const match = v.pipe(
-  textMap,
-  v.check((given) => Object.values(given).every((glob) => !glob.includes("${")), NO_REFERENCES),
-  v.check(
-    (given) => Object.keys(given).every((path) => path.startsWith("$")),
-    complain("a key of match must be a JSON path", 'for example "$.type"'),
-  ),
-);
-
-const webhook = v.pipe(
-  fields({ endpoint: v.optional(globs), match: v.optional(match) }, {
-    of: "webhook trigger",
-    unsupported: ["forward_headers"],
-  }),
-  v.transform((given): WebhookTrigger => ({
-    kind: "webhook",
-    endpoints: given.endpoint ?? [],
-    match: given.match ?? {},
-  })),
-);
-
 const block = v.pipe(
   fields({
-    git: v.optional(git),
-    webhook: v.optional(webhook),
+    git,
     name: v.optional(
       v.pipe(text, v.regex(/^[a-z0-9][a-z0-9-]*$/, complain("name must be a slug of a-z, 0-9 and -"))),
     ),
@@ -151,14 +128,11 @@ const block = v.pipe(
   }, {
     of: "trigger",
     unsupported: ["standard", "cloudevent", "if", "profile", "concurrency", "debounce", "once", "status"],
+    hints: { webhook: "a workflow's own webhook needs no trigger: dagu webhook create NAME" },
   }),
-  v.check(
-    (given) => (given.git === undefined) !== (given.webhook === undefined),
-    complain("a trigger needs exactly one source", "write git: {...} or webhook: {...}"),
-  ),
   v.transform((given) => (index: number): TriggerBlock => ({
     name: given.name ?? String(index),
-    source: sourceOf(given.git, given.webhook),
+    git: given.git,
     params: given.params ?? {},
     labels: given.labels ?? [],
     queue: given.queue ?? null,
@@ -168,10 +142,6 @@ const block = v.pipe(
     skipMarkers: given.skipMarkers ?? true,
   })),
 );
-
-function sourceOf(one: GitTrigger | undefined, other: WebhookTrigger | undefined): TriggerSource {
-  return one ?? other ?? { kind: "webhook", endpoints: [], match: {} };
-}
 
 /** `triggers:` (control-plane contract 2.13). */
 export const triggers = v.pipe(

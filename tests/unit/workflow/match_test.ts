@@ -65,7 +65,6 @@ const DELETED_TAG: ForgeEvent = { ...TAG, event: "delete", action: "tag", sha: "
 const DELETED_BRANCH: ForgeEvent = { ...PUSH, event: "delete", action: "branch", sha: "" };
 
 const GIT: GitTrigger = {
-  kind: "git",
   endpoints: [],
   events: ["push", "pull_request", "tag", "release"],
   actions: [],
@@ -81,7 +80,7 @@ const GIT: GitTrigger = {
 };
 const BLOCK: TriggerBlock = {
   name: "0",
-  source: GIT,
+  git: GIT,
   params: {},
   labels: [],
   queue: null,
@@ -99,7 +98,7 @@ interface Case {
   readonly event: ForgeEvent;
 }
 const decide = ({ git = {}, block = {}, event }: Case): ReturnType<typeof matchGit> =>
-  matchGit({ ...BLOCK, ...block }, { ...GIT, ...git }, event, "acme");
+  matchGit({ ...BLOCK, ...block, git: { ...GIT, ...git } }, event, "acme");
 const pull = (facts: Partial<PullRequestFacts>, more: Partial<ForgeEvent> = {}): ForgeEvent => ({
   ...PULL,
   ...more,

@@ -193,7 +193,7 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
   ],
   [
     "11 a trigger of a profile",
-    `triggers: [{webhook: {}, profile: p}]${STEP}`,
+    `triggers: [{git: {event: push}, profile: p}]${STEP}`,
     "profile",
     "is not supported",
   ],
@@ -241,7 +241,12 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
   ["F-29 R-26 a stop", `schedule: {start: "0 3 * * *", stop: [""]}${STEP}`, "schedule.stop[0]", "empty"],
   ["S-98 a list of signals", "steps: [{id: a, run: x, signal_on_stop: [{a: 1}]}]", "invalid signal: a list"],
   ["WH-14 a credential header", `webhook: {forward_headers: [Authorization]}${STEP}`, "authorization"],
-  ["TR-01 two sources", `triggers: [{git: {event: push}, webhook: {}}]${STEP}`, "exactly one source"],
+  ["TR-01 no source", `triggers: [{name: a}]${STEP}`, "git is required"],
+  [
+    "TR-01 a source that nothing listens to",
+    `triggers: [{webhook: {}}]${STEP}`,
+    "a workflow's own webhook needs no trigger",
+  ],
 ];
 
 for (const [name, yaml, ...tokens] of cases) {

@@ -7,9 +7,9 @@ const written = (git: Readonly<Record<string, unknown>>): string =>
 
 function readGit(git: Readonly<Record<string, unknown>>): GitTrigger {
   const { workflow, problems } = parseWorkflow(written(git), "load");
-  const source = workflow?.triggers[0]?.source;
-  assert.ok(source?.kind === "git", JSON.stringify(problems));
-  return source;
+  const [trigger] = workflow?.triggers ?? [];
+  assert.ok(trigger, JSON.stringify(problems));
+  return trigger.git;
 }
 
 const paths: readonly [given: string, want: string][] = [
