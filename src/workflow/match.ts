@@ -2,7 +2,7 @@
 import { sha256 } from "./digest.ts";
 import { compileGlob, type Matches } from "./glob.ts";
 import { isRunId } from "./names.ts";
-import type { ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
+import type { Concurrency, ForgeEvent, GitTrigger, TriggerBlock } from "./trigger.ts";
 
 export type Match =
   | { readonly matched: true }
@@ -113,6 +113,8 @@ export interface Rendered {
   readonly labels: readonly string[];
   readonly queue: string | null;
   readonly dagRunId: string | null;
+  /** null: none, or its group came out empty. */
+  readonly concurrency: Concurrency | null;
 }
 
 /** `${event.*}` in the few fields that may hold it; a missing path is an empty string (FG-40, TR-02). */
@@ -124,11 +126,14 @@ export async function renderTrigger(
   const facts = { ...eventFacts(event), payload };
   const text = (template: string): string =>
     template.replace(/\$\{\s*event\.([A-Za-z0-9_.]+)\s*\}/g, (_match, path: string) => lookUp(facts, path));
+  const { concurrency } = block;
+  const group = concurrency === null ? "" : text(concurrency.group);
   return {
     params: Object.fromEntries(Object.entries(block.params).map(([name, value]) => [name, text(value)])),
     labels: block.labels.map((label) => text(label).toLowerCase()),
     queue: block.queue === null ? null : text(block.queue),
     dagRunId: block.dagRunId === null ? null : await toRunId(text(block.dagRunId)),
+    concurrency: concurrency === null || group === "" ? null : { ...concurrency, group },
   };
 }
 

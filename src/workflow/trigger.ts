@@ -12,8 +12,17 @@ export interface TriggerBlock {
   readonly priority: number | null;
   /** Template of the run id; doubles as idempotency key. */
   readonly dagRunId: string | null;
+  readonly concurrency: Concurrency | null;
   readonly enabled: boolean;
   readonly skipMarkers: boolean;
+}
+
+/** A newer run takes the place of older ones of the workflow and the group (QU-22). */
+export interface Concurrency {
+  /** As written it may hold `${event.*}`. */
+  readonly group: string;
+  /** Which older ones are stopped: none, those that have not begun, or all. */
+  readonly cancel: "none" | "queued" | "running";
 }
 
 export interface GitTrigger {

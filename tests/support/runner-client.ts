@@ -59,6 +59,16 @@ export function asAttempt(grant: HandGrant): Record<string, string> {
   return { [HEADERS.attempt]: grant.attemptToken };
 }
 
+/** Of a runner that holds nothing. */
+export const BEAT = {
+  state: "active",
+  free: 1,
+  spoolBytes: 0,
+  version: "1",
+  attempts: [],
+  ackDirectives: [],
+};
+
 export const NOW = 1_790_000_000_000;
 
 /** Events from `seq` on by which an attempt and its step "a" begin. */

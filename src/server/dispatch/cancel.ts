@@ -31,10 +31,7 @@ export async function stopRun(
   const found = await getRun(ports.db, run.name, run.dagRunId);
   if (found === null) return refuse("not_found", `there is no run ${run.name}:${run.dagRunId}`);
   const stop: Stop = { by, reason: "user", isForced, confirmMs: confirmMs(settings, isForced), choice };
-  const stopped = await ports.db.transaction(async (tx) => {
-    const own = await stopHeld(tx, ports, found.id, stop);
-    return own === null ? null : [own, ...await stopAwaited(tx, ports, found.id, stop)];
-  });
+  const stopped = await ports.db.transaction((tx) => stopWithAwaited(tx, ports, found.id, stop));
   if (stopped === null) {
     return refuse(
       "not_running",
@@ -98,6 +95,17 @@ export function notifyStopped(ports: Pick<ServerPorts, "wake">, stopped: readonl
     if (runnerId !== null) ports.wake.notify(`runner:${runnerId}`);
     ports.wake.notify(`run:${runId}`);
   }
+}
+
+/** The run, and what its steps wait for; null: it has ended. */
+export async function stopWithAwaited(
+  tx: Transaction,
+  ports: Pick<ServerPorts, "clock" | "ids">,
+  runId: string,
+  stop: Stop,
+): Promise<Stopped[] | null> {
+  const own = await stopHeld(tx, ports, runId, stop);
+  return own === null ? null : [own, ...await stopAwaited(tx, ports, runId, stop)];
 }
 
 /**

@@ -5,6 +5,7 @@ import { bindParams, type CallerParams, changedParams } from "../../workflow/inp
 import { isRunId, isWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { errorLines } from "../../workflow/problem.ts";
+import type { Concurrency } from "../../workflow/trigger.ts";
 import type { OnLost, Workflow } from "../../workflow/workflow.ts";
 import type { ServerPorts } from "../ports.ts";
 import { newBlob } from "../store/blob.ts";
@@ -15,8 +16,8 @@ import { type Labels, refuseLacking } from "./selector.ts";
 /** Lower goes first (QU-13). */
 export const PRIORITY = { start: 1, retry: 4, webhook: 5, enqueue: 5, catchup: 7 } as const;
 
-/** Queues are keys of an index, which holds short texts only. */
-const QUEUE_MAX_LENGTH = 255;
+/** Queues and groups are keys of an index, which holds short texts only. */
+const KEY_MAX_LENGTH = 255;
 
 export interface StartRequest {
   /** A stored definition, a text of its own, or one that the caller has read already. */
@@ -51,6 +52,7 @@ export interface StartRequest {
   readonly deliveryId?: string | null;
   /** Set: the run waits for approval of this commit. */
   readonly approvalSha?: string | null;
+  readonly concurrency?: Concurrency | null;
   readonly sourceDir?: string;
   readonly defaultDir?: string;
   readonly parent?: RunParent;
@@ -82,15 +84,18 @@ export async function planRunOf(
     );
   }
   const queue = request.queue ?? workflow.queue ?? name;
-  if (queue.length > QUEUE_MAX_LENGTH) {
-    return refuse("bad_request", `the name of the queue is longer than ${QUEUE_MAX_LENGTH} characters`);
+  const group = request.concurrency?.group ?? "";
+  const keys = { "name of the queue": queue, "concurrency group": group };
+  const [tooLong] = Object.entries(keys).find(([, key]) => key.length > KEY_MAX_LENGTH) ?? [];
+  if (tooLong !== undefined) {
+    return refuse("bad_request", `the ${tooLong} is longer than ${KEY_MAX_LENGTH} characters`);
   }
   const selector = { ...workflow.workerSelector, ...request.selector };
-  const asked = [queue, ...Object.entries(selector).flat()];
+  const asked = [queue, group, ...Object.entries(selector).flat()];
   if (!asked.every(isStorable)) {
     return refuse(
       "bad_request",
-      "the queue or the worker_selector holds a NUL character or half a character",
+      "the queue, the concurrency group or the worker_selector holds a NUL character or half a character",
     );
   }
   const lacking = refuseLacking(workflow.workerSelector, request);
@@ -146,6 +151,7 @@ export async function planRunOf(
       inputs,
       deliveryId: request.deliveryId ?? null,
       approvalSha: request.approvalSha ?? null,
+      concurrency: request.concurrency ?? null,
     },
   };
 }

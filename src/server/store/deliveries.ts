@@ -1,8 +1,8 @@
 /** One row for each request at an endpoint or webhook, with the decision for each workflow. */
 import { and, desc, eq, lt, sql } from "drizzle-orm";
-import type { Db, Executor } from "./db.ts";
+import type { Db, Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
-import { insertRun, type NewRun } from "./runs.ts";
+import type { NewRun } from "./runs.ts";
 import { deliveries, deliveryDecisions } from "./schema.ts";
 
 export type DeliveryRow = typeof deliveries.$inferSelect;
@@ -26,6 +26,9 @@ export type Accepted =
 /** What a delivery came to, told once its runs are known. */
 export type Ending = Pick<NewDelivery, "outcome" | "reason" | "httpStatus" | "answer">;
 
+/** Stores the run; false: its id is taken. May be tried again with the whole transaction. */
+export type StoreRun = (tx: Transaction, run: NewRun) => Promise<boolean>;
+
 /**
  * Delivery, decisions, runs and queue rows in one transaction (TX-01): there is no state in which one exists without the
  * others, and a repeated key starts nothing however many copies arrive at once. A run whose id is taken is a decision that
@@ -35,7 +38,7 @@ export async function acceptDelivery(
   db: Db,
   delivery: NewDelivery,
   decisions: readonly Decision[],
-  now: Date,
+  store: StoreRun,
   end: (stored: readonly Decision[]) => Ending,
 ): Promise<Accepted> {
   return await db.transaction(async (tx) => {
@@ -52,7 +55,7 @@ export async function acceptDelivery(
     }
     const stored: Decision[] = [];
     for (const decision of decisions) {
-      const isFree = decision.run === null || await insertRun(tx, decision.run, now);
+      const isFree = decision.run === null || await store(tx, decision.run);
       stored.push(isFree ? decision : { ...decision, ...runExists(decision.run) });
     }
     for (const { run, ...decision } of stored) {

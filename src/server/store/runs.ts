@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { Failure } from "../../run/failure.ts";
 import { newRunState } from "../../run/state.ts";
+import type { Concurrency } from "../../workflow/trigger.ts";
 import type { OnLost, Workflow } from "../../workflow/workflow.ts";
 import type { Blob } from "./blob.ts";
 import { putBlob } from "./blobs.ts";
@@ -58,6 +59,7 @@ export interface NewRun {
   readonly deliveryId: string | null;
   /** Set: the run waits for a person's approval of this commit and is not queued (FK-02). */
   readonly approvalSha: string | null;
+  readonly concurrency: Concurrency | null;
 }
 
 const OPEN_STATUSES: readonly RunStatus[] = ["not_started", "running", "queued", "waiting"];
@@ -136,6 +138,7 @@ export async function insertRun(
     selector: run.selector,
     deliveryId: run.deliveryId,
     approvalSha: run.approvalSha,
+    concurrencyGroup: run.concurrency?.group ?? null,
     ...historyRule(run.workflow),
     ...needsOf(run.workflow),
     timeoutSec: Math.min(run.workflow.timeoutSec, COUNT_MAX),

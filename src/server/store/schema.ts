@@ -188,6 +188,8 @@ export const runs = pgTable("runs", {
   deliveryId: uuid("delivery_id"),
   /** Commit that a waiting fork run asks approval for (FK-04). */
   approvalSha: text("approval_sha"),
+  /** What its trigger made of `concurrency.group`. */
+  concurrencyGroup: text("concurrency_group"),
   createdAt: at("created_at").notNull(),
   queuedAt: at("queued_at"),
   startedAt: at("started_at"),
@@ -224,6 +226,7 @@ export const runs = pgTable("runs", {
   index("runs_of_name").on(t.name, t.id),
   index("runs_of_parent").on(t.parentId).where(sql`${t.parentId} is not null`),
   index("runs_of_root").on(t.rootId).where(sql`${t.rootId} is not null`),
+  index("runs_of_group").on(t.name, t.concurrencyGroup).where(sql`${t.concurrencyGroup} is not null`),
   index("runs_waiting").on(t.id).where(sql`${t.isWaiting}`),
 ]);
 

@@ -6,6 +6,8 @@ import { isMapping } from "../../workflow/json.ts";
 import { eventVariables, matchesGlobs, matchGit, renderTrigger } from "../../workflow/match.ts";
 import type { ForgeEvent, TriggerBlock } from "../../workflow/trigger.ts";
 import { type Definition, parseDefinition, PRIORITY } from "../dispatch/plan.ts";
+import { notifyStopped, type Stopped } from "../dispatch/cancel.ts";
+import { admitRun } from "../dispatch/concurrency.ts";
 import { planRun } from "../dispatch/start.ts";
 import type { ServerPorts } from "../ports.ts";
 import { open } from "../secrets/seal.ts";
@@ -17,6 +19,7 @@ import {
   findDelivery,
   type NewDelivery,
   recordDelivery,
+  type StoreRun,
 } from "../store/deliveries.ts";
 import { type EndpointRow, updateEndpoint } from "../store/endpoints.ts";
 import { listTriggered } from "../store/workflows.ts";
@@ -67,7 +70,7 @@ export async function takeGithub(
   if (event === null) {
     return await refused(400, "bad_request", `the body is not that of a GitHub ${rawEvent} event`);
   }
-  return await decide(ports, endpoint, event, payload, {
+  return await decide(ports, settings, endpoint, event, payload, {
     ...delivery,
     dedupeKey: deliveryId === "" ? null : deliveryId,
     action: event.action,
@@ -106,6 +109,7 @@ function readJson(headers: Headers, body: Uint8Array<ArrayBuffer>): Payload | un
 
 async function decide(
   ports: ServerPorts,
+  settings: ServerSettings,
   endpoint: EndpointRow,
   event: ForgeEvent,
   payload: Payload,
@@ -120,7 +124,14 @@ async function decide(
 
   const decisions = await decideAll(ports, endpoint, event, payload, delivery.id);
   let answer: Intake["body"] = {};
-  const stored = await acceptDelivery(ports.db, delivery, decisions, delivery.receivedAt, (kept) => {
+  const replaced: Stopped[] = [];
+  const store: StoreRun = async (tx, run) => {
+    const admitted = await admitRun(tx, ports, settings, run, delivery.receivedAt);
+    // Of a try that is rolled back somebody is woken in vain.
+    replaced.push(...admitted?.replaced ?? []);
+    return admitted !== null;
+  };
+  const stored = await acceptDelivery(ports.db, delivery, decisions, store, (kept) => {
     const runs = kept.flatMap(({ run, block }) =>
       run === null ? [] : [{ dagName: run.name, dagRunId: run.dagRunId, block }]
     );
@@ -135,6 +146,7 @@ async function decide(
   if (stored.kind === "duplicate") return repeat(stored.first);
   await updateEndpoint(ports.db, endpoint.id, { lastDeliveryAt: delivery.receivedAt });
   ports.wake.notify("ready");
+  notifyStopped(ports, replaced);
   return { status: 200, body: answer };
 }
 
@@ -230,6 +242,7 @@ async function planMatch(
     trust: event.isFork ? "untrusted" : "trusted",
     deliveryId,
     approvalSha: event.isFork && policy === "approval" ? event.sha : null,
+    concurrency: rendered.concurrency,
     plainId: true,
   });
   if (!planned.ok) {

@@ -12,6 +12,7 @@ import type { ServerSettings } from "../settings.ts";
 import { newBlob } from "../store/blob.ts";
 import { acceptDelivery, type NewDelivery } from "../store/deliveries.ts";
 import { getWebhook, updateWebhook, type WebhookRow } from "../store/endpoints.ts";
+import { insertRun } from "../store/runs.ts";
 import { currentDefinition } from "../store/workflows.ts";
 import {
   type Incoming,
@@ -129,7 +130,7 @@ async function start(
     ports.db,
     { ...delivery, dedupeKey, bodyDigest: digest },
     [{ workflow: fileName, block: "webhook", matched: true, condition: "", detail: "", run }],
-    delivery.receivedAt,
+    (tx, run) => insertRun(tx, run, delivery.receivedAt),
     ([kept]) => {
       isTaken = kept === undefined || kept.run === null;
       return isTaken

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { findGlobFault } from "../glob.ts";
-import type { GitTrigger, TriggerBlock } from "../trigger.ts";
+import type { Concurrency, GitTrigger, TriggerBlock } from "../trigger.ts";
 import {
   complain,
   fields,
@@ -29,7 +29,7 @@ const EVENTS = [
 
 const NO_REFERENCES = complain(
   "references are not allowed here",
-  "references work in params, labels, queue and dagRunId",
+  "references work in params, labels, queue, dagRunId and concurrency.group",
 );
 
 const globs = v.pipe(
@@ -112,6 +112,14 @@ const git = v.pipe(
   })),
 );
 
+const concurrency = v.pipe(
+  fields({
+    group: v.pipe(text, v.nonEmpty(complain("group must not be empty"))),
+    cancel: v.optional(oneOf(["none", "queued", "running"])),
+  }, { of: "concurrency" }),
+  v.transform(({ group, cancel = "queued" }): Concurrency => ({ group, cancel })),
+);
+
 const block = v.pipe(
   fields({
     git,
@@ -123,11 +131,12 @@ const block = v.pipe(
     queue: v.optional(string),
     priority: v.optional(v.pipe(integer(0, "priority"), v.maxValue(9, complain("priority must be 0 to 9")))),
     dagRunId: v.optional(string),
+    concurrency: v.optional(concurrency),
     enabled: v.optional(flag),
     skipMarkers: v.optional(flag),
   }, {
     of: "trigger",
-    unsupported: ["standard", "cloudevent", "if", "profile", "concurrency", "debounce", "once", "status"],
+    unsupported: ["standard", "cloudevent", "if", "profile", "debounce", "once", "status"],
     hints: { webhook: "a workflow's own webhook needs no trigger: dagu webhook create NAME" },
   }),
   v.transform((given) => (index: number): TriggerBlock => ({
@@ -138,6 +147,7 @@ const block = v.pipe(
     queue: given.queue ?? null,
     priority: given.priority ?? null,
     dagRunId: given.dagRunId ?? null,
+    concurrency: given.concurrency ?? null,
     enabled: given.enabled ?? true,
     skipMarkers: given.skipMarkers ?? true,
   })),

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { signatureOf } from "../../../src/server/triggers/signature.ts";
+import { addEndpoint, addTriggered, PUSH, REPOSITORY, SPEC } from "../../support/github.ts";
 import { bodyOf, onEveryServer, type TestServer } from "../../support/server.ts";
-
-const SPEC = 'steps: [{id: a, run: "true"}]';
 
 async function addWebhook(server: TestServer, name = "build"): Promise<Record<string, string>> {
   await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name, spec: SPEC } }), 201);
@@ -104,38 +103,6 @@ onEveryServer("WH-24 a webhook with HMAC takes what is signed and nothing else",
 
 // ---- GitHub -----------------------------------------------------------------------------------------------------
 
-const SECRET = "a secret that GitHub knows";
-const repository = { id: 7, full_name: "o/r", default_branch: "main" };
-const PUSH = {
-  ref: "refs/heads/main",
-  before: "0",
-  after: "a".repeat(40),
-  repository,
-  sender: { login: "me" },
-};
-
-async function addEndpoint(server: TestServer, change: Record<string, unknown> = {}) {
-  const body = { name: "forge", kind: "github", secret: SECRET, ...change };
-  const made = await bodyOf(await server.request("POST", "/api/v1/endpoints", { body }), 201);
-  const { endpoint } = made as { endpoint: { id: string } };
-  return async (event: string, id: string, payload: unknown, secret = SECRET): Promise<Response> => {
-    const text = JSON.stringify(payload);
-    return await server.request("POST", `/hooks/v1/github/${endpoint.id}`, {
-      body: text,
-      headers: {
-        "X-GitHub-Event": event,
-        "X-GitHub-Delivery": id,
-        "X-Hub-Signature-256": await signatureOf(secret, new TextEncoder().encode(text)),
-      },
-    });
-  };
-}
-
-async function addTriggered(server: TestServer, name: string, git: string, rest = ""): Promise<void> {
-  const spec = `triggers: [{git: ${git}${rest}}]\n${SPEC}`;
-  await bodyOf(await server.request("POST", "/api/v1/dags", { body: { name, spec } }), 201);
-}
-
 onEveryServer(
   "FG-07 a push starts what matches, says why the rest does not, and starts nothing twice",
   async (server) => {
@@ -174,9 +141,15 @@ onEveryServer(
     const send = await addEndpoint(server, { repos: ["o/*"] });
     await addTriggered(server, "any", "{event: push}");
     await bodyOf(await send("push", "d-1", PUSH, "another secret"), 401);
-    assert.equal((await bodyOf(await send("ping", "d-2", { zen: "", hook_id: 5, repository })))["hookId"], 5);
-    assert.equal((await bodyOf(await send("star", "d-3", { repository })))["ignored"], "unknown_event");
-    const foreign = { ...PUSH, repository: { ...repository, full_name: "x/y" } };
+    assert.equal(
+      (await bodyOf(await send("ping", "d-2", { zen: "", hook_id: 5, repository: REPOSITORY })))["hookId"],
+      5,
+    );
+    assert.equal(
+      (await bodyOf(await send("star", "d-3", { repository: REPOSITORY })))["ignored"],
+      "unknown_event",
+    );
+    const foreign = { ...PUSH, repository: { ...REPOSITORY, full_name: "x/y" } };
     assert.equal((await bodyOf(await send("push", "d-4", foreign)))["ignored"], "repo_not_allowed");
     assert.equal(await countRuns(server), 0);
   },
@@ -201,7 +174,7 @@ onEveryServer("FK-02 a pull request from a fork waits and runs when approved", a
   const side = (id: number) => ({ ref: "x", sha: "b".repeat(40), repo: { id, full_name: `r/${id}` } });
   const body = (head: number) => ({
     action: "opened",
-    repository,
+    repository: REPOSITORY,
     pull_request: { number: 1, title: "t", head: side(head), base: side(7) },
   });
   await bodyOf(await send("pull_request", "own", body(7)));

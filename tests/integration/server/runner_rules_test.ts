@@ -7,6 +7,7 @@ import { sweepRunners } from "../../../src/server/tick/runners.ts";
 import { sha256 } from "../../../src/workflow/digest.ts";
 import {
   asAttempt,
+  BEAT,
   NOW,
   openHandRunner,
   registration,
@@ -14,8 +15,6 @@ import {
   startInline,
 } from "../../support/runner-client.ts";
 import { bodyOf, onEveryServer, type TestServer } from "../../support/server.ts";
-
-const BEAT = { state: "active", free: 1, spoolBytes: 0, version: "1", attempts: [], ackDirectives: [] };
 
 async function runnersOf(server: TestServer): Promise<Record<string, unknown>[]> {
   const Listed = v.object({ runners: v.array(v.record(v.string(), v.unknown())) });

@@ -5,11 +5,10 @@ import { HEADERS } from "../../../src/protocol/messages.ts";
 import { query } from "../../../src/server/store/query.ts";
 import { createApiToken } from "../../../src/server/access/tokens.ts";
 import { createRegistrationToken } from "../../../src/server/dispatch/register.ts";
-import { asAttempt, openHandRunner, registration, startEvents } from "../../support/runner-client.ts";
+import { asAttempt, BEAT, openHandRunner, registration, startEvents } from "../../support/runner-client.ts";
 import { bodyOf, onEveryServer, type TestServer } from "../../support/server.ts";
 
 const SPEC = 'steps: [{id: a, run: "true"}]';
-const BEAT = { state: "active", free: 1, spoolBytes: 0, version: "1", attempts: [], ackDirectives: [] };
 
 /** Every row of every table, as one text. */
 async function dump({ ports }: TestServer): Promise<string> {

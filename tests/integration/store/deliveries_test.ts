@@ -55,7 +55,13 @@ async function refuseTaken(bench: DispatchBench, dedupeKey: string | null): Prom
   };
   const answer = { code: "already_exists" };
   const end = { outcome: "refused", reason: "", httpStatus: 409, answer } as const;
-  await acceptDelivery(bench.ports.db, { id, ...rest, dedupeKey }, [decision], new Date(0), () => end);
+  await acceptDelivery(
+    bench.ports.db,
+    { id, ...rest, dedupeKey },
+    [decision],
+    () => Promise.resolve(true),
+    () => end,
+  );
   await bench.time.advance(1_000);
   return id;
 }

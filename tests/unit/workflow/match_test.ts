@@ -86,6 +86,7 @@ const BLOCK: TriggerBlock = {
   queue: null,
   priority: null,
   dagRunId: null,
+  concurrency: null,
   enabled: true,
   skipMarkers: true,
 };
@@ -298,22 +299,26 @@ for (const [name, template, want] of texts) {
   });
 }
 
-Deno.test("renderTrigger: FG-40 params, labels, queue and run id", async () => {
+Deno.test("renderTrigger: FG-40 params, labels, queue, run id and group", async () => {
   assert.deepEqual(
     await render({
       params: { SHA: "${event.sha}", FIXED: "x" },
       labels: ["repo=${event.repo}", "By=${event.author}"],
       queue: "q-${event.branch}",
       dagRunId: "release-${event.tag}",
+      concurrency: { group: "${event.repo} ${event.tag}", cancel: "running" },
     }, TAG),
     {
       params: { SHA: TAG.sha, FIXED: "x" },
       labels: ["repo=acme/shop", "by=ada"],
       queue: "q-",
       dagRunId: (await render({ dagRunId: "release-v1.2" })).dagRunId,
+      concurrency: { group: "acme/shop v1.2", cancel: "running" },
     },
   );
-  assert.deepEqual(await render({}), { params: {}, labels: [], queue: null, dagRunId: null });
+  const nothing = { params: {}, labels: [], queue: null, dagRunId: null, concurrency: null };
+  assert.deepEqual(await render({}), nothing);
+  assert.deepEqual(await render({ concurrency: { group: "${event.nope}", cancel: "queued" } }), nothing);
 });
 
 Deno.test("renderTrigger: TR-04 a text that is a run id stays one", async () => {

@@ -241,6 +241,16 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
   ["F-29 R-26 a stop", `schedule: {start: "0 3 * * *", stop: [""]}${STEP}`, "schedule.stop[0]", "empty"],
   ["S-98 a list of signals", "steps: [{id: a, run: x, signal_on_stop: [{a: 1}]}]", "invalid signal: a list"],
   ["WH-14 a credential header", `webhook: {forward_headers: [Authorization]}${STEP}`, "authorization"],
+  [
+    "QU-22 a group that is empty",
+    `triggers: [{git: {event: push}, concurrency: {group: ""}}]${STEP}`,
+    "group must not be empty",
+  ],
+  [
+    "QU-22 another way to cancel",
+    `triggers: [{git: {event: push}, concurrency: {group: a, cancel: true}}]${STEP}`,
+    "none, queued",
+  ],
   ["TR-01 no source", `triggers: [{name: a}]${STEP}`, "git is required"],
   [
     "TR-01 a source that nothing listens to",

@@ -1,0 +1,2 @@
+ALTER TABLE "runs" ADD COLUMN "concurrency_group" text;--> statement-breakpoint
+CREATE INDEX "runs_of_group" ON "runs" USING btree ("name","concurrency_group") WHERE "runs"."concurrency_group" is not null;
