@@ -163,11 +163,13 @@ function edgeClock(): Clock {
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted === true) return resolve();
-        const timer = setTimeout(resolve, ms);
-        signal?.addEventListener("abort", () => {
+        const over = (): void => {
           clearTimeout(timer);
+          signal?.removeEventListener("abort", over);
           resolve();
-        }, { once: true });
+        };
+        const timer = setTimeout(over, ms);
+        signal?.addEventListener("abort", over, { once: true });
       }),
   };
 }

@@ -35,9 +35,14 @@ export interface Waits {
   readonly maxIntervalSec: number | string | null;
 }
 
+/** A century: what grows without end stays a moment that a date can name. */
+const FOREVER_MS = 100 * 365 * 86_400_000;
+
 /** `interval × backoff^n`, capped (S-84). */
 export function delayMs(policy: Waits, n: number, scope: Scope): number {
-  const grown = readNumber(policy.intervalSec, scope) * (policy.backoff ?? 1) ** n;
+  const interval = readNumber(policy.intervalSec, scope);
+  // However far the power has grown, nothing times it is nothing.
+  const grown = interval === 0 ? 0 : interval * (policy.backoff ?? 1) ** n;
   const cap = policy.maxIntervalSec === null ? 0 : readNumber(policy.maxIntervalSec, scope);
-  return (cap > 0 ? Math.min(grown, cap) : grown) * 1000;
+  return Math.min((cap > 0 ? Math.min(grown, cap) : grown) * 1000, FOREVER_MS);
 }

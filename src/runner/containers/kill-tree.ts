@@ -7,6 +7,7 @@ import { createExec, inspectExec, startExec } from "./api/exec.ts";
 import type { Engine } from "./engine.ts";
 import { drain } from "./output.ts";
 import { isOver } from "./release.ts";
+import { deadlineAfter } from "./waiting.ts";
 
 export const TOKEN_VARIABLE = "DAGU_EXEC_ID";
 
@@ -60,7 +61,7 @@ export async function killTree(
   signalName: string,
   graceMs: number,
 ): Promise<Sweep> {
-  const deadline = AbortSignal.timeout(graceMs + HELPER_MS);
+  const deadline = deadlineAfter(graceMs + HELPER_MS);
   const name = graceMs === 0 ? "KILL" : signalName;
   const ticks = String(Math.ceil(graceMs / TICK_MS));
   const body = {

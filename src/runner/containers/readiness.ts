@@ -12,7 +12,7 @@ import type { Engine } from "./engine.ts";
 import { hasHealthcheck, newHealthProbe } from "./health.ts";
 import { stopFailure } from "./outcome.ts";
 import { isLaunchFailure } from "./output.ts";
-import { pause } from "./waiting.ts";
+import { deadlineAfter, pause } from "./waiting.ts";
 
 type Wanted = Pick<
   ImageContainer,
@@ -38,7 +38,7 @@ export async function waitUntilReady(
   report: Reporter,
   signal: AbortSignal,
 ): Promise<Failure | null> {
-  const budget = AbortSignal.timeout(readyMsOf(engine, wanted));
+  const budget = deadlineAfter(readyMsOf(engine, wanted));
   const waiting = AbortSignal.any([signal, budget]);
   return await waitForState(engine, made, wanted, report, waiting, signal) ??
     (wanted.logPattern === null

@@ -1,5 +1,13 @@
 /** Waiting that ends: for a time, for a stop, for whichever comes first. No timer outlives its wait. */
 
+/** What a timer can hold, 24.8 days: a longer one would end at once. Nobody waits longer for a container. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Aborts after `ms`. */
+export function deadlineAfter(ms: number): AbortSignal {
+  return AbortSignal.timeout(Math.min(ms, TIMER_MAX_MS));
+}
+
 /** Resolves after `ms`, or at once when the signal aborts; never rejects. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return settlesWithin(new Promise<never>(() => {}), ms, signal).then(() => {});
@@ -15,7 +23,7 @@ export function settlesWithin(work: Promise<unknown>, ms: number, signal?: Abort
       resolve(isSettled);
     };
     const late = end(false);
-    const timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(late, ms);
+    const timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(late, Math.min(ms, TIMER_MAX_MS));
     signal?.addEventListener("abort", late, { once: true });
     work.then(end(true), end(true));
   });

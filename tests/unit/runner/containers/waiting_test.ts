@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { pause, settlesWithin, untilStopped } from "../../../../src/runner/containers/waiting.ts";
+import {
+  deadlineAfter,
+  pause,
+  settlesWithin,
+  untilStopped,
+} from "../../../../src/runner/containers/waiting.ts";
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -12,6 +17,17 @@ Deno.test("waiting ends with the work, with the time or with the signal, and lea
   stop.abort();
   assert.equal(await waiting, false);
   await pause(60_000, stop.signal);
+});
+
+Deno.test("what a timer cannot hold, a month of it, is no time that is over at once", async () => {
+  const monthMs = 30 * 86_400_000;
+  const stop = new AbortController();
+  const waiting = settlesWithin(new Promise(() => {}), monthMs, stop.signal);
+  const deadline = deadlineAfter(monthMs);
+  assert.equal(await settlesWithin(waiting, 20), false);
+  assert.equal(deadline.aborted, false);
+  stop.abort();
+  assert.equal(await waiting, false);
 });
 
 Deno.test("work that is stopped still gives its result", async () => {
