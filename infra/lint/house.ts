@@ -1,6 +1,7 @@
 /**
  * The house's own lint rules. Time, chance and ids arrive as arguments in the pure rooms and in the server; the environment
- * is read in the two doors only; what a process has to say goes through its log.
+ * is read in the two doors only; what a process has to say goes through its log. What a table has under a name that people
+ * choose is looked up as its own.
  */
 
 const PURE = /\/src\/(workflow|run|protocol|server)\//;
@@ -15,6 +16,8 @@ const AMBIENT: Readonly<Record<string, string>> = {
   "AbortSignal.timeout": "use the Clock port's sleep",
   "performance.now": "take the time from the Clock port",
 };
+/** A constant that is declared as a table by texts. */
+const TABLE = /^([A-Z][A-Z_]*): (?:Readonly<)?Record<string,/;
 const TIMERS = ["setTimeout", "setInterval"];
 
 function memberName(node: Deno.lint.Node): string | null {
@@ -69,6 +72,31 @@ const plugin: Deno.lint.Plugin = {
                 message:
                   "the environment is read in src/main.ts and src/edge.ts only; take the value as an argument",
               });
+            }
+          },
+        };
+      },
+    },
+    "own-lookup": {
+      create(context) {
+        if (!SOURCE.test(context.filename)) return {};
+        const tables = new Set<string>();
+        const lookups: { readonly name: string; readonly node: Deno.lint.Node }[] = [];
+        return {
+          VariableDeclarator(node): void {
+            const [, name] = TABLE.exec(context.sourceCode.getText(node)) ?? [];
+            if (name !== undefined) tables.add(name);
+          },
+          MemberExpression(node): void {
+            const { object, property, computed } = node;
+            if (!computed || object.type !== "Identifier" || property.type === "Literal") return;
+            lookups.push({ name: object.name, node });
+          },
+          "Program:exit"(): void {
+            for (const { name, node } of lookups) {
+              if (!tables.has(name)) continue;
+              const message = `${name} has "constructor" like every object: look it up with own()`;
+              context.report({ node, message });
             }
           },
         };

@@ -7,6 +7,7 @@ import { quietly } from "../runner/quietly.ts";
 import { countSlips } from "../workflow/slips.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { own } from "../workflow/own.ts";
 
 export interface Invocation {
   readonly args: readonly string[];
@@ -149,7 +150,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 export async function runCommand(given: Invocation): Promise<number> {
   const invocation = { ...given, args: commandFirst(given.args) };
   const [first = "--help", ...args] = helpLast(invocation.args);
-  const name = ALIASES[first] ?? first;
+  const name = own(ALIASES, first) ?? first;
   if (name === "--help" || name === "-h") {
     writeOut(generalHelp(GROUPS));
     return 0;

@@ -3,6 +3,7 @@ import { blockersIn } from "../server/http/blockers.ts";
 import { elapsed } from "../run/elapsed.ts";
 import { formatFailure } from "./failure-text.ts";
 import { type Node, nodesOf, type RunDetails } from "./run-json.ts";
+import { own } from "../workflow/own.ts";
 
 const DISPLAY: Readonly<Record<string, string>> = {
   not_started: "Not Started",
@@ -27,7 +28,7 @@ export interface StepExtras {
 
 /** `extras`, by step: who has seen the output live does not want it twice. */
 export function summarize(run: RunDetails, extras: ReadonlyMap<string, StepExtras> = new Map()): string {
-  const display = DISPLAY[run.statusLabel] ?? run.statusLabel;
+  const display = own(DISPLAY, run.statusLabel) ?? run.statusLabel;
   const nodes = nodesOf(run);
   const lines = [
     `${display} - ${run.startedAt || run.finishedAt || run.queuedAt}`,

@@ -12,6 +12,7 @@ import type { RunInputs, RunParams } from "./inputs.ts";
 import { isFailure } from "./outcome.ts";
 import type { Checks, CommandPlace } from "./ports.ts";
 import { knownWorkingDir, newRunScope } from "./scope.ts";
+import { own } from "../workflow/own.ts";
 
 export type Evaluated =
   | { readonly ok: true; readonly value: string }
@@ -84,7 +85,7 @@ export async function evaluateParams(
       computed[name] = chosen.value;
       if (chosen.warning !== null) warnings.push(chosen.warning);
     }
-    const value = computed[name] ?? values[name];
+    const value = own(computed, name) ?? own(values, name);
     if (value !== undefined) known[name] = value;
   }
   const params = { values: { ...values, ...known }, json: completePayload(json, computed), given };

@@ -12,6 +12,7 @@ import { compileImagePattern, type MatchesImage } from "./policy-image.ts";
 import { limited } from "./policy-limits.ts";
 import { isBelow, whereItLeads } from "./policy-paths.ts";
 import { denied } from "./policy-denial.ts";
+import { own } from "../workflow/own.ts";
 
 export interface GuardPlaces {
   /** Folders of the run itself: always open to its containers. */
@@ -301,7 +302,7 @@ async function judgeMounts(value: unknown, given: Given): Promise<unknown[] | Fa
   const mounts: unknown[] = [];
   for (const mount of asList(value)) {
     const type = isMapping(mount) ? mount["Type"] : undefined;
-    const keys = typeof type === "string" && Object.hasOwn(MOUNT_KEYS, type) ? MOUNT_KEYS[type] : undefined;
+    const keys = typeof type === "string" ? own(MOUNT_KEYS, type) : undefined;
     const isKnown = isMapping(mount) && keys !== undefined && hasOnly(mount, keys) && hasSafeOptions(mount);
     if (!isKnown || !isPlainPath(mount["Target"]) || /[,"\\]/.test(String(mount["Source"] ?? ""))) {
       return denied("mounts.allow", `the mount ${JSON.stringify(mount)}`);

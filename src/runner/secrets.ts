@@ -6,6 +6,7 @@ import type { Secret } from "../workflow/workflow.ts";
 import type { WantedSecret } from "./managed-secrets.ts";
 import { isNamedPipe } from "./pipe.ts";
 import type { RunPolicy } from "./policy.ts";
+import { own } from "../workflow/own.ts";
 
 export interface SecretSources {
   /** Of the runner's process. */
@@ -44,7 +45,7 @@ async function provided(
   source: Exclude<Secret["source"], { kind: "managed" }>,
   { env, folders }: SecretSources,
 ): Promise<string | null> {
-  return source.provider === "env" ? env[source.key] ?? null : await readSecretFile(source.key, folders);
+  return source.provider === "env" ? own(env, source.key) ?? null : await readSecretFile(source.key, folders);
 }
 
 async function readSecretFile(path: string, folders: readonly string[]): Promise<string | null> {

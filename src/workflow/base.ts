@@ -45,12 +45,12 @@ const BY_NAME = new Set([
   "wait_mail",
 ]);
 /** Of these a document may have one: the workflow's choice takes the place of the base's. */
-const EITHER_OR: Readonly<Record<string, string>> = {
-  hist_retention_days: "hist_retention_runs",
-  hist_retention_runs: "hist_retention_days",
-  container: "ssh",
-  ssh: "container",
-};
+const EITHER_OR: ReadonlyMap<string, string> = new Map([
+  ["hist_retention_days", "hist_retention_runs"],
+  ["hist_retention_runs", "hist_retention_days"],
+  ["container", "ssh"],
+  ["ssh", "container"],
+]);
 
 export interface Inherited {
   readonly value: Record<string, unknown>;
@@ -61,7 +61,7 @@ export interface Inherited {
 /** F-35: as one document. Whatever has no rule of its own is the workflow's where it has any, else the base's. */
 export function inherit(base: Base, own: Readonly<Record<string, unknown>>): Inherited {
   const [ours, theirs] = [withLabels(base), withLabels(own)];
-  const kept = Object.entries(ours).filter(([key]) => !Object.hasOwn(theirs, EITHER_OR[key] ?? ""));
+  const kept = Object.entries(ours).filter(([key]) => !Object.hasOwn(theirs, EITHER_OR.get(key) ?? ""));
   const both = kept.filter(([key]) => Object.hasOwn(theirs, key));
   const value: Record<string, unknown> = {
     ...Object.fromEntries(kept),

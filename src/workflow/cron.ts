@@ -3,6 +3,7 @@
  * Vixie cron, a fixed time that the clock skips comes right after the gap, and one that it shows twice comes once; a
  * wildcard time follows elapsed time.
  */
+import { own } from "./own.ts";
 
 export interface Cron {
   readonly minutes: ReadonlySet<number>;
@@ -72,7 +73,7 @@ export function readCron(expression: string): CronRead {
   if (zone !== null && !isZone(zone)) return invalid(`"${zone}" is no time zone`);
   const parts = text.trim().split(/\s+/);
   const [first = ""] = parts;
-  const written = NICKNAMES[first];
+  const written = own(NICKNAMES, first);
   if (written !== undefined) return invalid(`${first} is written "${written}"`);
   if (parts.length !== 5) {
     return invalid(`it has ${parts.length} field${parts.length === 1 ? "" : "s"}, not 5`);

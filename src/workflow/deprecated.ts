@@ -1,5 +1,6 @@
 /** Older spellings of a step, said in today's words (workflow-language contract 1.5). Works on what YAML gave, before any schema. */
 import { isMapping } from "./json.ts";
+import { own } from "./own.ts";
 
 export interface Modernized {
   readonly step: Readonly<Record<string, unknown>>;
@@ -50,7 +51,7 @@ const TYPES: Readonly<Record<string, { readonly action: string; readonly text: s
 export function modernize(given: Readonly<Record<string, unknown>>): Modernized {
   const written = Object.keys(given).filter((key) => given[key] !== null && given[key] !== undefined);
   const old = written.filter((key) => Object.hasOwn(REPLACEMENTS, key));
-  const deprecated = old.map((field) => ({ field, use: REPLACEMENTS[field] ?? "" }));
+  const deprecated = old.map((field) => ({ field, use: own(REPLACEMENTS, field) ?? "" }));
   const kind = ["run", "action"].find((key) => written.includes(key));
   if (kind !== undefined) {
     const conflict = old[0] === undefined ? null : `${kind} cannot be used together with ${old[0]}`;
@@ -145,7 +146,7 @@ function asScript(text: unknown): unknown {
 function typedText(given: Readonly<Record<string, unknown>>): { action: string; text: string | null } | null {
   const { type } = given;
   if (typeof type !== "string" || ["", "command", "shell"].includes(type)) return null;
-  return TYPES[type] ?? { action: type, text: "command" };
+  return own(TYPES, type) ?? { action: type, text: "command" };
 }
 
 function asMapping(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,4 +1,5 @@
 /** The text of a dotenv file (workflow-language contract P-34). */
+import { own } from "./own.ts";
 
 /** Looked for in any case, unless a workflow wants none (P-30). */
 export const DEFAULT_DOTENV = ".env";
@@ -11,8 +12,7 @@ export type Dotenv =
 /** `${K}` takes the value of an earlier line, else that of `env`, else nothing. */
 export function parseDotenv(text: string, env: Readonly<Record<string, string>>): Dotenv {
   const values = new Map<string, string>();
-  const lookUp = (name: string): string =>
-    values.get(name) ?? (Object.hasOwn(env, name) ? env[name] ?? "" : "");
+  const lookUp = (name: string): string => values.get(name) ?? own(env, name) ?? "";
   const plain = text.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n");
   for (let at = 0; at < plain.length;) {
     const read = readEntry(plain, at, lookUp);
@@ -77,7 +77,7 @@ function unescape(text: string, lookUp: (name: string) => string): string {
   return text.replace(
     /\\([^])|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g,
     (whole, escaped: string | undefined, name: string | undefined) =>
-      name !== undefined ? lookUp(name) : ESCAPES[escaped ?? ""] ?? whole,
+      name !== undefined ? lookUp(name) : own(ESCAPES, escaped ?? "") ?? whole,
   );
 }
 

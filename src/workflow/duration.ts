@@ -1,3 +1,5 @@
+import { own } from "./own.ts";
+
 const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
@@ -15,7 +17,7 @@ export function parseDuration(text: string): number | null {
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(trimmed)) return null;
   let total = 0;
   for (const [, amount = "", , unit = ""] of trimmed.matchAll(/(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(amount) * (UNIT_MS[unit] ?? 0);
+    total += Number(amount) * (own(UNIT_MS, unit) ?? 0);
   }
   return total;
 }

@@ -3,6 +3,7 @@
  * matching costs at most its length times the glob's, whatever either holds: all readings of the glob advance
  * together, and nothing is allocated on the way.
  */
+import { own } from "./own.ts";
 
 export type Matches = (value: string) => boolean;
 
@@ -276,7 +277,7 @@ export function findGlobFault(glob: string): GlobFault | null {
     if (word !== undefined) {
       return {
         message: `globs have no classes by name such as [:${word}:]`,
-        remedy: `write the characters, as in ${CLASS_WORDS[word] ?? "[a-z0-9]"}`,
+        remedy: `write the characters, as in ${own(CLASS_WORDS, word) ?? "[a-z0-9]"}`,
       };
     }
     at = end;

@@ -1,5 +1,6 @@
 /** How an agent CLI is called: providers, merged configuration, flags, prompt (containers contract 7.2 to 7.6). */
 import type { FlagValue, HarnessConfig, HarnessDefinition, HarnessStep } from "./workflow.ts";
+import { own } from "./own.ts";
 
 export interface Provider {
   readonly definition: HarnessDefinition;
@@ -69,7 +70,7 @@ export function resolveProvider(
     const definition = harnesses[name];
     if (definition !== undefined) return { definition, builtInFlags: {}, isBuiltIn: false, stdin: "pipe" };
   }
-  return Object.hasOwn(BUILTIN_PROVIDERS, name) ? BUILTIN_PROVIDERS[name] ?? null : null;
+  return own(BUILTIN_PROVIDERS, name) ?? null;
 }
 
 export function providerNames(harnesses: Readonly<Record<string, HarnessDefinition>>): string[] {

@@ -1,4 +1,5 @@
 /** Image references, in the grammar of the distribution specification (registry, path, tag, digest). */
+import { own } from "./own.ts";
 
 const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const DOMAIN = "(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:]+\\])(?::[0-9]+)?";
@@ -52,7 +53,7 @@ export function fullImage(text: string): FullImage | null {
   const parsed = parseImage(text);
   if (parsed === null || parsed.path.startsWith("sha256:")) return null;
   const written = parsed.registry.toLowerCase();
-  const registry = written === "" ? DEFAULT_REGISTRY : REGISTRY_ALIASES[written] ?? written;
+  const registry = written === "" ? DEFAULT_REGISTRY : own(REGISTRY_ALIASES, written) ?? written;
   const isOfficial = registry === DEFAULT_REGISTRY && !parsed.path.includes("/");
   const digest = parsed.digest?.toLowerCase() ?? null;
   return {

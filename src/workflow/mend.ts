@@ -4,6 +4,7 @@
  */
 import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
+import { own } from "./own.ts";
 
 export interface Mended {
   readonly value: Record<string, unknown>;
@@ -28,7 +29,7 @@ export function mend(value: Record<string, unknown>, broken: readonly Path[]): M
   const roots = new Map(Object.entries(value));
   for (const [first] of broken) {
     if (typeof first !== "string" || first === "steps" || first === "handler_on") continue;
-    if (Object.hasOwn(STAND_INS, first)) roots.set(first, STAND_INS[first]);
+    if (Object.hasOwn(STAND_INS, first)) roots.set(first, own(STAND_INS, first));
     else roots.delete(first);
   }
   const brokenSteps = fieldsBelow(broken, "steps");

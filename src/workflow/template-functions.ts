@@ -2,6 +2,7 @@
 import { isMapping } from "./json.ts";
 import { printf } from "./template-printf.ts";
 import { compare, isSame, isTrue, kindText, sortedKeys, valueText } from "./template-value.ts";
+import { own } from "./own.ts";
 
 export interface TemplateFunction {
   readonly least: number;
@@ -28,7 +29,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   print: some(0, goPrint),
   println: some(0, (given) => `${given.map(valueText).join(" ")}\n`),
   printf: some(1, ([format, ...given]) => printf(string(format), given)),
-  html: one((value) => valueText(value).replace(/[&<>"']/g, (mark) => HTML[mark] ?? mark)),
+  html: one((value) => valueText(value).replace(/[&<>"']/g, (mark) => own(HTML, mark) ?? mark)),
   js: one((value) => JSON.stringify(valueText(value)).slice(1, -1).replace(/[<>&'=]/g, unicodeEscape)),
   urlquery: one((value) => encodeURIComponent(valueText(value)).replaceAll("%20", "+")),
   // texts
@@ -78,7 +79,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   sortAlpha: one((value) => list(value).map(valueText).sort()),
   reverse: one((value) => list(value).toReversed()),
   dict: some(0, dict),
-  get: two((value, key) => mapping(value)[string(key)] ?? ""),
+  get: two((value, key) => own(mapping(value), string(key)) ?? ""),
   hasKey: two((value, key) => Object.hasOwn(mapping(value), string(key))),
   keys: one((value) => sortedKeys(mapping(value))),
   values: one((value) => sortedKeys(mapping(value)).map((key) => mapping(value)[key])),
@@ -95,7 +96,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 
 /** Not `constructor` and other names that every object knows. */
 export function findFunction(name: string): TemplateFunction | null {
-  return Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] ?? null : null;
+  return own(FUNCTIONS, name) ?? null;
 }
 
 function one(call: (value: unknown) => unknown): TemplateFunction {
@@ -191,7 +192,7 @@ function size(value: unknown): number {
 
 /** Of a mapping a missing key is nothing; of a list a missing place is an error, as in Go. */
 function item(value: unknown, key: unknown): unknown {
-  if (isMapping(value)) return Object.hasOwn(value, string(key)) ? value[string(key)] : null;
+  if (isMapping(value)) return own(value, string(key)) ?? null;
   const all = list(value);
   const at = number(key);
   if (!Number.isInteger(at) || at < 0 || at >= all.length) throw new Error(`index out of range: ${at}`);

@@ -1,4 +1,5 @@
 /** The text of a template, cut into what stands outside of `{{ }}` and the words inside. */
+import { own } from "./own.ts";
 
 /** A mistake of the template's author, with its line. */
 export class TemplateError extends Error {
@@ -162,7 +163,7 @@ function unquote(text: string, line: number): string {
       return String.fromCodePoint(Number.parseInt(hex, 16));
     }
     if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
-    const plain = ESCAPES[letter];
+    const plain = own(ESCAPES, letter);
     if (plain === undefined) throw new TemplateError(line, `unknown escape ${all} in a text`);
     return plain;
   });

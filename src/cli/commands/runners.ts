@@ -3,6 +3,7 @@ import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, UserError, writeErr, writeOut } from "../command.ts";
 import { timeText } from "./run-list.ts";
 import { formatTable } from "./table.ts";
+import { own } from "../../workflow/own.ts";
 
 const Runners = v.object({
   runners: v.array(v.object({
@@ -37,7 +38,7 @@ export const command: Command = {
   arguments: [0, 2],
   run: async (context) => {
     const [verb = "list", name] = context.positionals;
-    const effect = VERBS[verb];
+    const effect = own(VERBS, verb);
     const isOfAll = verb === "list" || verb === "fence";
     if (isOfAll ? name !== undefined : effect === undefined || name === undefined) {
       throw new UserError(`Usage: dagu ${command.usage}`);

@@ -4,6 +4,7 @@ import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, type Context, UserError, writeErr, writeOut } from "../command.ts";
 import { timeText } from "./run-list.ts";
 import { tellTable } from "./table.ts";
+import { own } from "../../workflow/own.ts";
 
 const Created = v.object({ token: v.string() });
 const Enabled = v.object({ hmacSecret: v.string() });
@@ -37,7 +38,7 @@ export const command: Command = {
   arguments: [0, 2],
   run: async (context) => {
     const [verb = "list", name] = context.positionals;
-    const effect = EFFECTS[verb];
+    const effect = own(EFFECTS, verb);
     const isNamed = effect !== undefined || verb === "create" || verb === "renew";
     if (isNamed !== (name !== undefined) || !isNamed && verb !== "list") {
       throw new UserError(`Usage: dagu ${command.usage}`);

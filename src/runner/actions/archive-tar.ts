@@ -6,6 +6,7 @@ import { createTarDecoder, createTarPacker, type TarHeader, type TarPackControll
 import type { ArchiveFormat } from "../../workflow/actions/archive.ts";
 import type { ArchiveEntry, ReadEntry, SourceEntry } from "./archive-entry.ts";
 import { throughProgram } from "./archive-program.ts";
+import { own } from "../../workflow/own.ts";
 
 type TarFormat = Exclude<ArchiveFormat, "zip">;
 
@@ -54,7 +55,7 @@ const TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
 function entryOf(header: TarHeader): ArchiveEntry {
   return {
     name: header.name,
-    type: TYPES[header.type ?? "file"] ?? "other",
+    type: own(TYPES, header.type ?? "file") ?? "other",
     size: header.size,
     mode: header.mode ?? null,
     modTime: header.mtime ?? null,

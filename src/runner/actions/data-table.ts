@@ -4,6 +4,7 @@ import { stringify } from "csv-stringify/sync";
 import { isMapping } from "../../workflow/json.ts";
 import { ActionError } from "./deed.ts";
 import { exactText } from "./exact-json.ts";
+import { own } from "../../workflow/own.ts";
 
 export interface TableRules {
   /** Of what is read and of what is written. */
@@ -54,7 +55,7 @@ function namesOf(rows: readonly Record<string, unknown>[]): string[] {
 }
 
 function cellsOf(row: unknown, names: readonly string[] | null): string[] {
-  if (names !== null && isMapping(row)) return names.map((name) => cellText(row[name]));
+  if (names !== null && isMapping(row)) return names.map((name) => cellText(own(row, name)));
   return Array.isArray(row) ? row.map(cellText) : [cellText(row)];
 }
 

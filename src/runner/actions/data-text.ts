@@ -8,6 +8,7 @@ import type { Source } from "./data-source.ts";
 import { readTable, type TableRules, tableText } from "./data-table.ts";
 import { ActionError } from "./deed.ts";
 import { exactJson, exactText, parseExact } from "./exact-json.ts";
+import { own } from "../../workflow/own.ts";
 
 export type DataTask =
   | { readonly name: "data.convert"; readonly source: Source; readonly given: With<"data.convert"> }
@@ -76,7 +77,7 @@ function orExplain<T>(name: string, read: () => T): T {
 /** Of rows with names; other values have no columns. */
 function chooseColumns(value: unknown, columns: readonly string[]): unknown {
   if (!Array.isArray(value) || !value.every(isMapping)) return value;
-  return value.map((row) => Object.fromEntries(columns.map((column) => [column, row[column] ?? null])));
+  return value.map((row) => Object.fromEntries(columns.map((column) => [column, own(row, column) ?? null])));
 }
 
 // ---- writing ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { ActionError } from "./deed.ts";
 import type { Environment } from "./environment.ts";
+import { own } from "../../workflow/own.ts";
 
 export interface PostgresPlace {
   readonly host: string;
@@ -44,14 +45,14 @@ const VARIABLES: Readonly<Record<string, string>> = {
 
 export function readDsn(dsn: string, env: Environment): PostgresPlace {
   const words = /^postgres(ql)?:\/\//i.test(dsn.trim()) ? urlWords(dsn.trim()) : pairWords(dsn.trim());
-  const unknown = Object.keys(words).find((name) => VARIABLES[name] === undefined && !IDLE.has(name));
+  const unknown = Object.keys(words).find((name) => own(VARIABLES, name) === undefined && !IDLE.has(name));
   if (unknown !== undefined) {
     throw new ActionError(
       `dsn has the unknown parameter ${unknown}`,
       `known are ${Object.keys(VARIABLES).join(", ")}`,
     );
   }
-  const word = (name: string): string => words[name] || (env[VARIABLES[name] ?? ""] ?? "");
+  const word = (name: string): string => own(words, name) || (env[own(VARIABLES, name) ?? ""] ?? "");
   const host = word("host") || "localhost";
   const port = Number(word("port") || "5432");
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {

@@ -7,6 +7,7 @@ import { hostEnvironment } from "./environment.ts";
 import { type Bucket, encodeKey } from "./s3-login.ts";
 import { elementText } from "./s3-xml.ts";
 import type { Work } from "./work.ts";
+import { own } from "../../workflow/own.ts";
 
 export interface S3Request {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -113,7 +114,7 @@ function refused(status: number, xml: string, one: S3Request, bucket: Bucket): A
   const message = elementText(xml, "Message");
   const what = one.key === "" ? bucket.name : `${bucket.name}/${one.key}`;
   const why = code === "" ? `status ${status}` : `${code}${message === "" ? "" : `: ${message}`}`;
-  return new ActionError(`${what}: ${why}`, REMEDIES[code] ?? "");
+  return new ActionError(`${what}: ${why}`, own(REMEDIES, code) ?? "");
 }
 
 /** Without the query, which says nothing to people. */

@@ -1,4 +1,5 @@
 /** The few, flat texts that an S3 server answers with. */
+import { own } from "../../workflow/own.ts";
 
 /**
  * What is between the tags of each element of this name; elements of one name do not lie in each other
@@ -17,7 +18,7 @@ const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", qu
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (all, hex, decimal, name) => {
-    if (name !== undefined) return NAMED[name] ?? all;
+    if (name !== undefined) return own(NAMED, name) ?? all;
     return String.fromCodePoint(hex === undefined ? Number(decimal) : parseInt(hex, 16));
   });
 }

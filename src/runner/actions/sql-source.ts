@@ -9,6 +9,7 @@ import { ActionError } from "./deed.ts";
 import { joinDir, stepDir } from "./host.ts";
 import { readLines } from "./lines.ts";
 import type { Work } from "./work.ts";
+import { own } from "../../workflow/own.ts";
 
 export interface RowSource {
   /** null: nobody has named them. */
@@ -136,5 +137,5 @@ async function* pick(
   objects: AsyncIterable<Readonly<Record<string, unknown>>>,
   columns: readonly string[],
 ): Rows {
-  for await (const object of objects) yield columns.map((name) => object[name] ?? null);
+  for await (const object of objects) yield columns.map((name) => own(object, name) ?? null);
 }

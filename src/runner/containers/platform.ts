@@ -1,4 +1,5 @@
 /** `os/arch[/variant]`, in the names that registries use (containers contract 6.4). */
+import { own } from "../../workflow/own.ts";
 
 export interface Platform {
   readonly Os: string;
@@ -35,5 +36,5 @@ export function platformName(text: string): string {
 
 function normalized(text: string): string[] {
   const [os = "", arch = "", ...rest] = text.toLowerCase().split("/");
-  return [os, ...(ARCHITECTURES[arch] ?? arch).split("/"), ...rest];
+  return [os, ...(own(ARCHITECTURES, arch) ?? arch).split("/"), ...rest];
 }

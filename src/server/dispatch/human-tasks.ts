@@ -14,6 +14,7 @@ import { type Refusal, refuse } from "./refusal.ts";
 import { queueResumed, settle } from "./resume.ts";
 import { type Labels, refuseChoice, type RunnerChoice, selectorOf } from "./selector.ts";
 import { workflowOf } from "./run-workflow.ts";
+import { own } from "../../workflow/own.ts";
 
 export interface TaskRequest {
   readonly name: string;
@@ -76,7 +77,7 @@ export async function approveStep(
     const { step, state } = held;
     const refusal = checkApproval(step, state, request.step) ?? checkNames(step, inputs);
     if (refusal !== null) return refusal;
-    const missing = step.approval?.required.find((name) => (inputs[name] ?? "") === "");
+    const missing = step.approval?.required.find((name) => (own(inputs, name) ?? "") === "");
     if (missing !== undefined) return refuse("bad_request", `input "${missing}" is required`);
     const variables = { ...state.variables, ...inputs };
     const done = { ...ended(state, ports, "succeeded"), variables };
@@ -250,7 +251,7 @@ function readInputs(form: TaskForm | null, given: Readonly<Record<string, unknow
   }
   const outputs: Record<string, string> = {};
   for (const field of fields) {
-    const value = given[field.name] ?? field.default;
+    const value = own(given, field.name) ?? field.default;
     if (value === null || value === undefined) {
       if (field.isRequired) return { message: `input "${field.name}" is required` };
       continue;

@@ -1,6 +1,7 @@
 /** GitHub's webhook bodies in normal form (2.2, 2.5, 2.6). What a body lacks is empty; nothing is guessed. */
 import * as v from "valibot";
 import type { ForgeEvent, PullRequestFacts } from "../../workflow/trigger.ts";
+import { own } from "../../workflow/own.ts";
 
 const text = v.optional(v.nullish(v.string(), ""), "");
 const Person = v.optional(v.nullish(v.object({ login: text, name: text, email: text })));
@@ -202,7 +203,7 @@ function fromPullRequest(base: ForgeEvent, body: Body, pr: NonNullable<Body["pul
     event: "pull_request",
     action: body.action === "closed"
       ? isMerged ? "merged" : "closed"
-      : PR_ACTIONS[body.action] ?? body.action,
+      : own(PR_ACTIONS, body.action) ?? body.action,
     ref: `refs/pull/${pr.number}/head`,
     branch: pr.base.ref,
     sha: pr.head.sha,

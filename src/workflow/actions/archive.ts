@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { complain, fields, texts } from "../schema/fields.ts";
 import { bool, defineAction, filled, wholeNumber } from "./definition.ts";
+import { own } from "../own.ts";
 
 export const ARCHIVE_FORMATS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst"] as const;
 export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
@@ -23,7 +24,7 @@ const UNKNOWN = complain(
 const format = v.optional(v.pipe(
   filled,
   v.transform((value) => value.trim().toLowerCase().replace(/^\./, "")),
-  v.transform((value) => SHORT[value] ?? value),
+  v.transform((value) => own(SHORT, value) ?? value),
   v.picklist(ARCHIVE_FORMATS, UNKNOWN),
 ));
 

@@ -5,6 +5,7 @@ import type { ProblemCode } from "../problem.ts";
 import { insertionText } from "../select.ts";
 import { unsupported } from "../unsupported.ts";
 import { adviseOnKey } from "./key-advice.ts";
+import { own } from "../own.ts";
 
 /** What travels in a valibot issue's message, which can only be text. */
 export interface Complaint {
@@ -196,7 +197,7 @@ function explainKey(key: string, known: readonly string[], rules: KeyRules): str
   if (rules.unsupported?.includes(key) === true) {
     return complain(unsupported(key), `remove ${key}`);
   }
-  const hint = rules.hints?.[key] ?? COMMON_HINTS[key];
+  const hint = own({ ...COMMON_HINTS, ...rules.hints }, key);
   const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const all = [...known, ...(rules.unsupported ?? []), ...(rules.readBefore ?? [])];
   const advice = hint ??

@@ -4,6 +4,7 @@ import { isMapping } from "../json.ts";
 import { insertionText } from "../select.ts";
 import type { Condition, ContinueOn, DeclaredOutput, RetryPolicy } from "../workflow.ts";
 import { complain, distinctNames, fields, isScalarValue, kindOf, quote, string } from "./fields.ts";
+import { own } from "../own.ts";
 
 const asList = v.transform((value: unknown): unknown => Array.isArray(value) ? value : [value]);
 
@@ -298,7 +299,7 @@ function readCpu(value: unknown): number | null {
 function readMemory(value: unknown): number | null {
   const match = /^(\d+)([kmgtpe]i?)?b?$/i.exec(String(value).trim());
   if (match === null) return null;
-  const bytes = Number(match[1]) * (match[2] === undefined ? 1 : UNITS[match[2].toLowerCase()] ?? 0);
+  const bytes = Number(match[1]) * (match[2] === undefined ? 1 : own(UNITS, match[2].toLowerCase()) ?? 0);
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : null;
 }
 

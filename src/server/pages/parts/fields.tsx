@@ -1,6 +1,7 @@
 /** The fields of a form, by its JSON Schema: of what a step asks, and of what a start takes. */
 import type { FC } from "hono/jsx";
 import { isMapping } from "../../../workflow/json.ts";
+import { own } from "../../../workflow/own.ts";
 
 type Form = Readonly<Record<string, unknown>> | null;
 
@@ -42,7 +43,7 @@ export const Fields: FC<{
   <>
     {fieldsOf(form).map((field, index) => (
       <Field
-        field={{ ...field, value: given[field.name] ?? field.value }}
+        field={{ ...field, value: own(given, field.name) ?? field.value }}
         id={`${of}${INPUT_PREFIX}${field.name}`}
         hasFocus={hasFocus && index === 0}
       />

@@ -1,4 +1,5 @@
 import type { FC } from "hono/jsx";
+import { own } from "../../../workflow/own.ts";
 
 const MARKS: Readonly<Record<string, string>> = {
   succeeded: "✓",
@@ -15,7 +16,7 @@ const MARKS: Readonly<Record<string, string>> = {
 };
 
 export function markOf(status: string): string {
-  return MARKS[status] ?? "·";
+  return own(MARKS, status) ?? "·";
 }
 
 /** A status as mark, word and colour: never by colour alone. */
