@@ -47,7 +47,7 @@ for (const name of [...COMMON, "__proto__"]) {
   Deno.test(`data.convert: ${name} is nothing that a row has`, () => {
     const rules = { data: "", from: "json", has_header: true } as const;
     const row = { kind: "text", text: '[{"a":1}]' } as const;
-    const given = { ...rules, columns: ["a", name] } as const;
+    const given = { ...rules, columns: ["a", name] };
     const told = dataText({ name: "data.convert", source: row, given: { ...given, to: "json" } });
     assert.deepEqual(JSON.parse(told), JSON.parse(`[{"a":1,"${name}":null}]`));
     const rows = { kind: "text", text: `[{"a":1},{"${name}":2}]` } as const;
