@@ -213,6 +213,20 @@ function newQueueChange(random: Random, isLong: boolean): QueueChange {
 }
 
 /** When the last fault is over; what it left behind must then come to an end by itself. */
+/**
+ * How far behind its own furthest time the control plane's clock stands when the storm is over: what is due by the clock, such
+ * as the next try of a run, waits until the clock shows that time again.
+ */
+export function clockDebtMs({ faults }: Plan): number {
+  let [aheadMs, furthestMs] = [0, 0];
+  for (const fault of faults.toSorted((a, b) => a.at - b.at)) {
+    if (fault.kind !== "server_jump") continue;
+    aheadMs += fault.byMs;
+    furthestMs = Math.max(furthestMs, aheadMs);
+  }
+  return furthestMs - aheadMs;
+}
+
 export function endOfStorm(plan: Plan): number {
   return Math.max(
     plan.stormMs,

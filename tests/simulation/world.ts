@@ -15,7 +15,7 @@ import { checkHistory } from "./history.ts";
 import { type Answer, type Message, newLine } from "./network.ts";
 import { newObserver, type Seen } from "./observed.ts";
 import { newPeople, type People } from "./people.ts";
-import { endOfStorm, newPlan, type Plan, type Size } from "./plan.ts";
+import { clockDebtMs, endOfStorm, newPlan, type Plan, type Size } from "./plan.ts";
 import type { Stage } from "./plays.ts";
 import { newRandom } from "./random.ts";
 import { EPOCH, type MachineClock, newTimeline } from "./timeline.ts";
@@ -200,7 +200,7 @@ function newWorld({ seed, store, gate, size, mutate }: SimulationOptions): World
     note("weather", "the storm is over");
     heal(cast);
     void people.rest();
-    await runUntil(stormMs + AFTERMATH_MS, (seen) => isOver(plan, truth, seen));
+    await runUntil(stormMs + aftermathOf(plan), (seen) => isOver(plan, truth, seen));
     checkEnd(plan, truth, await look());
     await checkHistory(store, stage);
   };
@@ -255,12 +255,16 @@ function isOver(plan: Plan, truth: Truth, { runs }: Seen): boolean {
     truth.promised.size >= plan.runs.length + plan.deliveries.length && [...runs.values()].every(isFinal);
 }
 
+function aftermathOf(plan: Plan): number {
+  return AFTERMATH_MS + clockDebtMs(plan);
+}
+
 function checkEnd(plan: Plan, truth: Truth, seen: Seen): void {
   if (isOver(plan, truth, seen)) return;
   const open = [...seen.runs.values()].filter((run) => !isFinal(run))
     .map((run) => `${run.dag_run_id} is ${statusOf(run)}`);
   if (open.length === 0) throw new Violation("INV-10", "a run was never accepted");
-  const minutes = AFTERMATH_MS / MINUTE_MS;
+  const minutes = Math.round(aftermathOf(plan) / MINUTE_MS);
   throw new Violation("INV-11", `${minutes} minutes after the last fault, ${open.join(", ")}`);
 }
 

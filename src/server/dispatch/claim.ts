@@ -278,9 +278,11 @@ async function expireForgotten(
   runner: RunnerRow,
   { claimId, held }: ClaimRequest,
 ): Promise<void> {
-  const claimedBefore = new Date(ports.clock.now() - SETTLED_MS);
+  const at = ports.clock.now();
+  // One that is claimed in the future was claimed before the clock was set back.
+  const recent = { from: new Date(at - SETTLED_MS), to: new Date(at + SETTLED_MS) };
   // Those of this very claim are about to be answered again.
-  for (const id of await forgottenOf(ports.db, runner.id, { claimId, held, claimedBefore })) {
+  for (const id of await forgottenOf(ports.db, runner.id, { claimId, held, recent })) {
     await requeueAttempt(ports, id, "expired", { excludeRunner: false });
   }
 }

@@ -84,21 +84,22 @@ export async function listAttempts(db: Executor, runId: string): Promise<Attempt
   return await db.select().from(attempts).where(eq(attempts.runId, runId)).orderBy(asc(attempts.fence));
 }
 
-/** Of the runner, claimed before `claimedBefore` by another claim than this one, not begun, and not among those that it holds. */
+/** Of the runner, claimed by another claim than this one, and not since `recent`, not begun, and not among those that it holds. */
 export async function forgottenOf(
   db: Executor,
   runnerId: string,
-  { claimId, held, claimedBefore }: {
+  { claimId, held, recent }: {
     readonly claimId: string;
     readonly held: readonly string[];
-    readonly claimedBefore: Date;
+    readonly recent: { readonly from: Date; readonly to: Date };
   },
 ): Promise<string[]> {
   const rows = await query<{ id: string }>(
     db,
     sql`
     select id from attempts where runner_id = ${runnerId} and ended_at is null and state = 'claimed'
-      and claim_id <> ${claimId} and claimed_at < ${claimedBefore.toISOString()}::timestamptz
+      and claim_id <> ${claimId}
+      and claimed_at not between ${recent.from.toISOString()}::timestamptz and ${recent.to.toISOString()}::timestamptz
       and id not in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(held)}::jsonb))
     order by id ${PREPARED}`,
   );

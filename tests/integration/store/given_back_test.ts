@@ -40,6 +40,19 @@ onEveryDatabase(
   },
 );
 
+for (const [when, ms] of [["later", 11_000], ["after the clock was set back", -3_600_000]] as const) {
+  onEveryDatabase(`CL-06 what a runner does not hold goes back when it asks again ${when}`, async (bench) => {
+    await queueRun(bench);
+    const runner = await addRunner(bench);
+    await claimOne(bench, runner);
+    await claimNow(bench, runner);
+    await bench.time.advance(ms);
+    assert.deepEqual((await claimNow(bench, runner)).attempts, [], "it goes back first");
+    await bench.time.advance(5_000);
+    assert.equal((await claimOne(bench, runner)).fence, 2);
+  });
+}
+
 onEveryDatabase("RT-08 INV-12 a runner that is held takes nothing, and is not waited for", async (bench) => {
   await queueRun(bench);
   const [runner, held] = [await addRunner(bench), await addRunner(bench)];
