@@ -212,7 +212,6 @@ function newQueueChange(random: Random, isLong: boolean): QueueChange {
     : { maxConcurrency: random.between(1, 3) };
 }
 
-/** When the last fault is over; what it left behind must then come to an end by itself. */
 /**
  * How far behind its own furthest time the control plane's clock stands when the storm is over: what is due by the clock, such
  * as the next try of a run, waits until the clock shows that time again.
@@ -227,6 +226,7 @@ export function clockDebtMs({ faults }: Plan): number {
   return furthestMs - aheadMs;
 }
 
+/** When the last fault is over; what it left behind must then come to an end by itself. */
 export function endOfStorm(plan: Plan): number {
   return Math.max(
     plan.stormMs,
