@@ -55,7 +55,11 @@ export function downstreamOf(
 ): ReadonlySet<string> {
   const dependents = new Map<string, string[]>();
   for (const { name, depends } of graph) {
-    for (const upstream of depends) dependents.set(upstream, [...dependents.get(upstream) ?? [], name]);
+    for (const upstream of depends) {
+      const known = dependents.get(upstream) ?? [];
+      known.push(name);
+      dependents.set(upstream, known);
+    }
   }
   const found = new Set(names);
   const open = [...names];

@@ -175,12 +175,11 @@ function reasonOf(failure: CallFailure): string | null {
 }
 
 /** Regular files below the folder, by relative path, sorted. Symbolic links may lead anywhere: they are left out. */
-async function filesIn(folder: string, below = ""): Promise<string[]> {
-  const found: string[] = [];
+async function filesIn(folder: string, below = "", found: string[] = []): Promise<string[]> {
   const entries = await Array.fromAsync(Deno.readDir(join(folder, below))).catch(() => []);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await filesIn(folder, path));
+    if (entry.isDirectory) await filesIn(folder, path, found);
     else if (entry.isFile) found.push(path);
   }
   return found;

@@ -54,7 +54,7 @@ export function findSchemaMistake(schema: unknown): string | null {
     if (!isMapping(next.schema)) return `${next.path || "the schema"} must be a mapping`;
     const mistake = ownMistake(next.schema, schema);
     if (mistake !== null) return next.path === "" ? mistake : `${next.path}: ${mistake}`;
-    open.push(...subschemas(next.schema, next.path));
+    for (const one of subschemas(next.schema, next.path)) open.push(one);
   }
   return null;
 }

@@ -271,11 +271,13 @@ function lookUpAlias(inner: string, scope: Scope): string | null | undefined {
   return lookUpProperty(inner, scope);
 }
 
+/** Where a path's base ends is tried at each of its parts, which costs the square of their number. */
+const PATH_MAX = 1_024;
 const PROPERTY = /^([A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z0-9_-]+)|(?:\[\d+\]))*)(?::(\d+)(?::(\d+))?)?$/;
 
 /** A property of a step, or a path into one or into an output variable that holds JSON; a slice may follow (V-46 to V-48). */
 function lookUpProperty(inner: string, scope: Scope): string | undefined {
-  const match = PROPERTY.exec(inner);
+  const match = inner.length > PATH_MAX ? null : PROPERTY.exec(inner);
   const [, path = "", offset, length] = match ?? [];
   if (
     match === null || (path === inner && !/[.[]/.test(path) && property(path, scope) === null)

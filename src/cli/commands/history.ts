@@ -4,7 +4,7 @@ import { DAY_MS, readDuration } from "./duration-flag.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { durationText, type ListedRun, listRuns, timeText } from "./run-list.ts";
 import { formatTable } from "./table.ts";
-import { isDay } from "./time-flag.ts";
+import { isDay } from "../../workflow/instant.ts";
 
 export const command: Command = {
   usage: "history [NAME]",

@@ -9,7 +9,7 @@ import { type Command, type Context, UserError, writeErr, writeOut } from "../co
 import { locateHome } from "../home.ts";
 import { signaturePath } from "../signature-file.ts";
 import { readWorkflowFile } from "../workflow-file.ts";
-import { readInstant } from "./time-flag.ts";
+import { readInstant } from "../../workflow/instant.ts";
 
 const ED25519 = { name: "Ed25519" } as const;
 /** A private key of RFC 8037, with the id by which runners know its public half. */

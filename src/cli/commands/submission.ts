@@ -14,7 +14,7 @@ import { errorLines } from "../../workflow/problem.ts";
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
 import { workflowNameOf } from "./run-argument.ts";
 import { readSignature } from "../signature-file.ts";
-import { readInstant } from "./time-flag.ts";
+import { readInstant } from "../../workflow/instant.ts";
 
 export const PROFILE_OPTION: Readonly<Record<string, Option>> = {
   profile: { type: "string", value: "NAME", help: "environment profile: refused, there are none" },

@@ -32,10 +32,10 @@ async function below(
   archive: string,
   rules: NameRules,
   work: Work,
+  found: SourceEntry[] = [],
 ): Promise<SourceEntry[]> {
   if (work.signal.aborted) throw new ActionError("stopped");
   const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-  const found: SourceEntry[] = [];
   for (const name of names) {
     const [path, inner] = [join(folder, name), `${prefix}${name}`];
     const info = await Deno.lstat(path).catch(() => null);
@@ -45,7 +45,8 @@ async function below(
       continue;
     }
     if (!isWanted(inner, { include: [], exclude: rules.exclude })) continue;
-    found.push(await entryOf(path, inner, info), ...await below(path, `${inner}/`, archive, rules, work));
+    found.push(await entryOf(path, inner, info));
+    await below(path, `${inner}/`, archive, rules, work, found);
   }
   return found;
 }

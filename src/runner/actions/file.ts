@@ -301,12 +301,12 @@ async function listFolder(
   given: With<"file.list">,
   work: Work,
   above: readonly string[] = [],
+  found: Record<string, unknown>[] = [],
 ): Promise<Record<string, unknown>[]> {
   if (work.signal.aborted) throw new ActionError("stopped");
   const way = await enter(folder, above);
-  if (way === null) return [];
+  if (way === null) return found;
   const pattern = given.pattern === "" ? "*" : given.pattern;
-  const found: Record<string, unknown>[] = [];
   const names = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
   for (const name of names) {
     const path = join(folder, name);
@@ -317,7 +317,7 @@ async function listFolder(
     if (isListed && matchesGlob(pattern, pattern.includes("/") ? below : name)) {
       found.push({ name, path, relativePath: below, ...factsOf(info) });
     }
-    if (info.isDirectory && given.recursive) found.push(...await listFolder(root, path, given, work, way));
+    if (info.isDirectory && given.recursive) await listFolder(root, path, given, work, way, found);
   }
   return found;
 }

@@ -3,6 +3,7 @@
  * (F63). Its memory of what happened begins with its own start. Podman's API is none of its containers' business.
  */
 import * as v from "valibot";
+import { newLineCutter } from "../../run/lines.ts";
 import { parseJson } from "../../workflow/json.ts";
 import type { Inspected } from "./api/container.ts";
 import { StreamError } from "./api/error.ts";
@@ -54,11 +55,8 @@ export async function isEndedByEngine(
 
 async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of bytes) {
-    const parts = (text + decoder.decode(chunk, { stream: true })).split("\n");
-    text = parts.pop() ?? "";
-    yield* parts;
-  }
-  if (text !== "") yield text;
+  const cutter = newLineCutter();
+  for await (const chunk of bytes) yield* cutter.add(decoder.decode(chunk, { stream: true }));
+  const rest = cutter.end();
+  if (rest !== "") yield rest;
 }

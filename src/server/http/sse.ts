@@ -16,7 +16,9 @@ export function sse(
   produce: (writer: SseWriter, signal: AbortSignal) => Promise<void>,
 ): Response {
   const gone = new AbortController();
-  request.addEventListener("abort", () => gone.abort(), { once: true });
+  // Whoever left before this is told of by no event.
+  if (request.aborted) gone.abort();
+  else request.addEventListener("abort", () => gone.abort(), { once: true });
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const output = writable.getWriter();
   // Whoever reads in the same process leaves by cancelling, and no request tells of it.

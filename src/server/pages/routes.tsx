@@ -61,7 +61,7 @@ export function pageRoutes(
   const ownForms = refuseForeign(settings, (c) => deny(settings, c, "origin"));
   app.post("/login", ownForms, (c) => signIn(ports, settings, c));
   app.post("/logout", ownForms, (c) => {
-    deleteCookie(c, SESSION_COOKIE);
+    deleteCookie(c, SESSION_COOKIE, { path: cookiePath(settings) });
     return c.redirect("/login", 303);
   });
 
@@ -225,11 +225,16 @@ async function signIn(ports: ServerPorts, settings: ServerSettings, c: Context):
   setCookie(c, SESSION_COOKIE, token.trim(), {
     httpOnly: true,
     sameSite: "Lax",
-    path: "/",
+    path: cookiePath(settings),
     // TLS may end at a proxy, which asks us without it.
     secure: [settings.publicUrl, c.req.url].some((url) => url.startsWith("https://")),
   });
   return c.redirect(next, 303);
+}
+
+/** Others on the same host are not handed the token of this one. */
+function cookiePath({ basePath }: ServerSettings): string {
+  return basePath === "" ? "/" : basePath;
 }
 
 /**

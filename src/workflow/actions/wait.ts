@@ -1,6 +1,7 @@
 /** `wait.*`: steps that end when something has come about (workflow-language contract 6.4). */
 import * as v from "valibot";
 import { parseDuration } from "../duration.ts";
+import { readInstant } from "../instant.ts";
 import { complain, fields, oneOf, text, textMap } from "../schema/fields.ts";
 import { defineAction, filled, wholeNumber } from "./definition.ts";
 import { httpMethod, httpUrl } from "./http.ts";
@@ -24,7 +25,7 @@ const instant = v.pipe(
     /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/,
     complain("until must be an RFC 3339 time", "for example 2026-08-01T09:00:00Z"),
   ),
-  v.transform((value) => Date.parse(value.replace(" ", "T").toUpperCase())),
+  v.transform((value) => readInstant(value.replace(" ", "T")) ?? Number.NaN),
   v.finite(complain("until is no time of the calendar", "for example 2026-08-01T09:00:00Z")),
 );
 

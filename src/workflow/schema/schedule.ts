@@ -1,6 +1,7 @@
 /** `schedule` and its neighbours (5.7 to 5.9, CR-01 to CR-07): in whatever form they are written, one list for each purpose. */
 import * as v from "valibot";
 import { readCron } from "../cron.ts";
+import { readInstant } from "../instant.ts";
 import { isMapping } from "../json.ts";
 import { UNSUPPORTED_PROFILES } from "../unsupported.ts";
 import type { Schedule, ScheduleEntry } from "../schedule.ts";
@@ -111,11 +112,13 @@ function readExpression(expression: string): ItemRead {
     : { problem: read.message, remedy: CRON_EXAMPLE };
 }
 
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)$/;
+/** Date and minute, seconds that are none, offset. */
+const WHOLE_MINUTE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::00)?(Z|[+-]\d\d:\d\d)$/;
 
 function readAt(text: string): ItemRead {
-  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at)) return { entry: { kind: "at", at } };
+  const [, minute, offset] = WHOLE_MINUTE.exec(text) ?? [];
+  const at = minute === undefined ? null : readInstant(`${minute}:00${offset}`);
+  if (at !== null) return { entry: { kind: "at", at } };
   return {
     problem: "schedule at must be RFC 3339 with an explicit offset and minute precision",
     remedy: "for example 2026-08-01T09:00:00+02:00",

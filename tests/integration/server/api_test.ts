@@ -50,6 +50,23 @@ onEveryServer("AP-66 lines of a log, wherever its pieces were cut", async (serve
   assert.equal(await download.text(), "one\ntwö\nthree\n");
 });
 
+onEveryServer("AP-66 of lines that are longer than an answer, the last one is cut", async (server) => {
+  const max = 8_388_608;
+  const text = `one\n${"x".repeat(max)}\nthree\nfour`;
+  const path = `${await addFinishedRun(server, text, 1_048_576)}/steps/a/log`;
+  const looks: [query: string, lengths: number[], hasMore: boolean][] = [
+    ["", [3, max - 3], true],
+    ["?offset=2", [max], true],
+    ["?offset=3", [5, 4], false],
+    ["?limit=1", [3], true],
+  ];
+  for (const [query, lengths, hasMore] of looks) {
+    const body = await bodyOf(await server.request("GET", path + query));
+    assert.deepEqual(String(body["content"]).split("\n").map((line) => line.length), lengths, query);
+    assert.deepEqual([body["lineCount"], body["hasMore"]], [lengths.length, hasMore], query);
+  }
+});
+
 onEveryServer("AP-68 a followed log goes on where the reader was", async (server) => {
   const path = `${await addFinishedRun(server, "abcdef", 4)}/steps/a/log/stream`;
   const text = await (await server.request("GET", path, { headers: { "Last-Event-ID": "2" } })).text();

@@ -25,6 +25,13 @@ for (const before of ["", "/dagu"]) {
       body: `token=${token}&next=%2Fruns`,
     });
     assert.equal(signedIn.headers.get("Location"), "/dagu/runs");
+    assert.match(
+      signedIn.headers.get("Set-Cookie") ?? "",
+      /; Path=\/dagu;/,
+      "others of the host get no token",
+    );
+    const signedOut = await server.request("POST", path("/logout"), {});
+    assert.match(signedOut.headers.get("Set-Cookie") ?? "", /Max-Age=0; Path=\/dagu$/);
     const headers = { Cookie: signedIn.headers.get("Set-Cookie")?.split(";", 1)[0] ?? "" };
     for (
       const own of ["/runs", `/runs/build/${dagRunId}`, "/workflows/build", "/queues", "/runners", "/nowhere"]

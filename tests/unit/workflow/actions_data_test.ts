@@ -34,6 +34,7 @@ const REFUSED: readonly (readonly [NamedAction, Given, RegExp])[] = [
   ["wait.duration", { duration: "soon" }, /above zero/],
   ["wait.until", { until: "tomorrow" }, /RFC 3339/],
   ["wait.until", { until: "2026-13-01T00:00:00Z" }, /calendar/],
+  ["wait.until", { until: "2026-02-30 00:00:00Z" }, /calendar/],
   ["wait.file", { path: "f", state: "gone" }, /exists, missing/],
   ["wait.file", { path: "f", poll_interval: "0s" }, /above zero/],
   ["wait.http", { url: "example.com" }, /absolute/],

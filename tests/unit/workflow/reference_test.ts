@@ -143,3 +143,8 @@ Deno.test("resolveText: V-16 a backslash in a path is text before a name, an esc
     "a\\value \\value ${params.tier} \\$NOPE",
   );
 });
+
+Deno.test("V-48 a path of a hundred thousand parts is no path, and takes no time", () => {
+  const text = `\${a${".b".repeat(100_000)}}`;
+  assert.equal(resolveText(text, SCOPE, "scope"), text);
+});

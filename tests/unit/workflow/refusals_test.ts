@@ -238,6 +238,12 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
   ["F-21 a root key that is read before the others", `stepTypes: {}${STEP}`, "stepTypes -> step_types"],
   ["F-21 a step's older key", "steps: [{id: a, run: x, shellArgs: [-x]}]", "shellArgs -> shell_args"],
   ["F-29 R-26 the second schedule", `schedule: ["0 3 * * *", "x"]${STEP}`, "schedule[1]", "invalid cron"],
+  [
+    "R-26 a day that there is not",
+    `schedule: {at: "2026-02-30T09:00:00Z"}${STEP}`,
+    "schedule",
+    "schedule at must be RFC 3339",
+  ],
   ["F-29 R-26 a stop", `schedule: {start: "0 3 * * *", stop: [""]}${STEP}`, "schedule.stop[0]", "empty"],
   ["S-98 a list of signals", "steps: [{id: a, run: x, signal_on_stop: [{a: 1}]}]", "invalid signal: a list"],
   ["WH-14 a credential header", `webhook: {forward_headers: [Authorization]}${STEP}`, "authorization"],

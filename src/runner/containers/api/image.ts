@@ -1,5 +1,6 @@
 /** `/images`. */
 import * as v from "valibot";
+import { newLineCutter } from "../../../run/lines.ts";
 import { engineError, type Reply, StreamError } from "./error.ts";
 import type { Socket } from "./socket.ts";
 
@@ -76,16 +77,16 @@ export async function pullImage(
   if (!reply.ok) return reply;
   try {
     const decoder = new TextDecoder();
-    let line = "";
-    let lines = 0;
+    const cutter = newLineCutter();
+    let count = 0;
     for await (const chunk of reply.value) {
-      const parts = (line + decoder.decode(chunk, { stream: true })).split("\n");
-      line = parts.pop() ?? "";
-      lines += parts.length;
-      for (const part of parts) readLine(part, operation, onLine);
+      const lines = cutter.add(decoder.decode(chunk, { stream: true }));
+      count += lines.length;
+      for (const line of lines) readLine(line, operation, onLine);
     }
-    readLine(line, operation, onLine);
-    if (lines === 0 && line.trim() === "") {
+    const rest = cutter.end();
+    readLine(rest, operation, onLine);
+    if (count === 0 && rest.trim() === "") {
       throw new StreamError(engineError("broken", operation, "the engine ended the pull without a word"));
     }
     return { ok: true, value: null };

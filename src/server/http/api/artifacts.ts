@@ -77,7 +77,9 @@ export function toTree(rows: readonly Pick<ArtifactRow, "path" | "size">[], belo
     if (slash === -1) files.push({ name: rest, path: row.path, type: "file", size: row.size });
     else {
       const name = rest.slice(0, slash);
-      folders.set(name, [...folders.get(name) ?? [], row]);
+      const inside = folders.get(name) ?? [];
+      inside.push(row);
+      folders.set(name, inside);
     }
   }
   const directories = [...folders].map(([name, inside]): ArtifactNode => ({

@@ -19,6 +19,8 @@ import { AS_A_STRANGER } from "../stranger.ts";
 import { naturalOf } from "./dag-runs.ts";
 
 const PIECE_BYTES = 262_144;
+/** Lines may be as long as a log. */
+const ANSWER_MAX_CHARS = 8_388_608;
 const DEFAULT_LINES = 1_000;
 /** The largest number that the database has for one. */
 const ATTEMPT_MAX = 2_147_483_647;
@@ -100,6 +102,10 @@ async function countLines(ports: ServerPorts, stream: LogStream | null): Promise
   return stream.lines + (last === 10 ? 0 : 1);
 }
 
+/**
+ * Lines from `first` on, up to `count` of them, and no more text than fits into an answer: where that is full, the last
+ * line is cut.
+ */
 async function readLines(
   ports: ServerPorts,
   stream: LogStream,
@@ -109,21 +115,33 @@ async function readLines(
   const start = first === 0 ? { offset: 0, line: 0 } : await findLine(ports.db, stream.id, first);
   const decoder = new TextDecoder();
   const lines: string[] = [];
+  let begun: string[] = [];
   let line = start.line;
   let offset = start.offset;
-  let rest = "";
-  while (lines.length < count && offset < stream.stored) {
+  let room = ANSWER_MAX_CHARS;
+  const begin = (text: string): void => {
+    if (line < first) return;
+    begun.push(text.slice(0, room));
+    room = Math.max(0, room - text.length);
+  };
+  const end = (): void => {
+    if (line >= first) lines.push(begun.join(""));
+    begun = [];
+    line++;
+  };
+  while (lines.length < count && room > 0 && offset < stream.stored) {
     const piece = await readLog(ports.db, stream.id, offset, PIECE_BYTES);
     if (piece.length === 0) break;
     offset += piece.length;
-    const parts = (rest + decoder.decode(piece, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      if (line >= first && lines.length < count) lines.push(part);
-      line++;
+    const [rest = "", ...others] = decoder.decode(piece, { stream: true }).split("\n");
+    begin(rest);
+    for (const other of others) {
+      end();
+      if (lines.length === count || room === 0) break;
+      begin(other);
     }
   }
-  if (lines.length < count && rest !== "" && line >= first) lines.push(rest);
+  if (lines.length < count && begun.some((text) => text !== "")) end();
   return lines;
 }
 

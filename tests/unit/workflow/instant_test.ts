@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readInstant } from "../../../src/cli/commands/time-flag.ts";
+import { readInstant } from "../../../src/workflow/instant.ts";
 
 for (
   const [text, expected] of [
@@ -11,7 +11,10 @@ for (
     ["2026-02-31T00:00:00Z", null],
     ["2026-13-01T00:00:00Z", null],
     ["2026-00-01T00:00:00Z", null],
+    ["2026-04-02T23:59:59Z", "2026-04-02T23:59:59.000Z"],
+    ["2026-04-02T24:00:00Z", null],
     ["2026-04-02T25:00:00Z", null],
+    ["2026-06-30T23:59:60Z", null],
     ["2026-04-02T08:30:00", null],
     ["2026-04-02 08:30:00Z", null],
     ["2026-04-02", null],
