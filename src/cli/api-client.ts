@@ -10,6 +10,8 @@ export interface Api {
   put(path: string, body: unknown): Promise<unknown>;
   patch(path: string, body: unknown): Promise<unknown>;
   delete(path: string): Promise<unknown>;
+  /** What is no JSON, as it comes. */
+  download(path: string): Promise<ReadableStream<Uint8Array>>;
   /** The events of a stream, until it ends or the signal aborts. */
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>;
   /** Where people look. */
@@ -73,7 +75,7 @@ export function newApi(options: ApiOptions): Api {
     if (options.token !== null) all.set("Authorization", `Bearer ${options.token}`);
     return all;
   };
-  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const all = headers();
     if (body !== undefined) all.set("Content-Type", "application/json");
     const send = async (): Promise<Response> =>
@@ -93,11 +95,12 @@ export function newApi(options: ApiOptions): Api {
       await new Promise((resolve) => setTimeout(resolve, Math.min(60, Math.max(1, seconds || 1)) * 1_000));
       response = await send();
     }
+    if (response.ok) return response;
     const text = await response.text();
-    const json = parse(text);
-    if (response.ok) return json;
-    throw toError(response, json, text);
+    throw toError(response, parse(text), text);
   };
+  const call = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+    parse(await (await ask(method, path, body)).text());
   return {
     url: options.url,
     get: (path) => call("GET", path),
@@ -105,6 +108,7 @@ export function newApi(options: ApiOptions): Api {
     put: (path, body) => call("PUT", path, body),
     patch: (path, body) => call("PATCH", path, body),
     delete: (path) => call("DELETE", path),
+    download: async (path) => (await ask("GET", path)).body ?? new Blob().stream(),
     events: (path, signal) => follow(options, headers(), path, signal),
   };
 }

@@ -109,6 +109,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "What has run": {
     status: "what a run did, step by step",
+    logs: "what the steps of a run printed",
     history: "runs, newest first",
     ps: "runs that are running now",
     rm: "delete a workflow's history or definition",

@@ -1,13 +1,13 @@
-/** Follows a run to its end: step output live on stderr, each line under its step's name. */
+/** Follows a run to its end, with what its steps say as they say it. */
 import * as v from "valibot";
 import { StepStatus } from "../run/event.ts";
 import type { Api } from "./api-client.ts";
 import { type Node, nodesOf, RunDetails, runPath } from "./run-json.ts";
-import { newStepOutput, type StepOutput } from "./step-output.ts";
+import type { StepOutput } from "./step-output.ts";
 
 export interface FollowOptions {
-  /** Not when its output is not wanted, or is heard elsewhere. */
-  readonly showsOutput: boolean;
+  /** null: it is not wanted, or is heard elsewhere. */
+  readonly output: StepOutput | null;
   readonly signal: AbortSignal;
 }
 
@@ -17,7 +17,7 @@ export async function followRun(
   run: { name: string; dagRunId: string },
   options: FollowOptions,
 ): Promise<RunDetails> {
-  const output = newStepOutput();
+  const { output } = options;
   const followed = new Map<string, Promise<void>>();
   /** When steps had begun that ran before this: their output was shown then. */
   const before = new Map<string, string>();
@@ -27,14 +27,16 @@ export async function followRun(
     if (event !== "run") continue;
     last = JSON.parse(data);
     const { statusLabel } = v.parse(Status, last);
-    const nodes = options.showsOutput ? nodesOf(v.parse(RunDetails, last)) : [];
+    const nodes = output === null ? [] : nodesOf(v.parse(RunDetails, last));
     if (isFirst && statusLabel === "queued") {
       for (const { step, startedAt } of nodes) before.set(step.name, startedAt);
     }
     isFirst = false;
     for (const node of nodes) {
       const { step: { name }, startedAt } = node;
-      if (!hasBegun(node) || followed.has(name) || before.get(name) === startedAt) continue;
+      if (output === null || !hasBegun(node) || followed.has(name) || before.get(name) === startedAt) {
+        continue;
+      }
       followed.set(name, followStep(api, run, node, output, options.signal));
     }
     if (statusLabel === "waiting") break;
@@ -44,10 +46,12 @@ export async function followRun(
   return v.parse(RunDetails, last);
 }
 
+export const STREAMS = ["stdout", "stderr"] as const;
+
 /** Most of what a large run tells on its way is not looked at. */
 const Status = v.object({ statusLabel: v.string() });
 
-function hasBegun({ statusLabel, startedAt }: Node): boolean {
+export function hasBegun({ statusLabel, startedAt }: Node): boolean {
   return statusLabel !== "not_started" && v.is(StepStatus, statusLabel) && startedAt !== "-";
 }
 
@@ -60,7 +64,7 @@ async function followStep(
 ): Promise<void> {
   // Its sizes are known when its runner has told of its end: of thousands of steps that say nothing no log is asked for.
   const isTold = exitCode !== null || statusLabel === "succeeded";
-  const streams = (["stdout", "stderr"] as const).filter((stream) => !isTold || logSizes[stream] > 0);
+  const streams = STREAMS.filter((stream) => output.takes(step, stream) && (!isTold || logSizes[stream] > 0));
   await Promise.all(streams.map(async (stream) => {
     const path = `${runPath(run)}/steps/${encodeURIComponent(step)}/log/stream?stream=${stream}`;
     for await (const { event, data } of api.events(path, signal)) {

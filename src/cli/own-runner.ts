@@ -12,8 +12,8 @@ import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
 import { readLabels } from "./runner-labels.ts";
 import { readRunnerPolicy } from "./runner-policy.ts";
-import { newStepOutput } from "./step-output.ts";
 import { readExtras } from "./step-extras.ts";
+import { newStepOutput } from "./step-output.ts";
 import { noteLines, summarize } from "./summary.ts";
 import { freeSeat } from "./seats.ts";
 import { findNamedWorkflow } from "./workflow-file.ts";
@@ -66,7 +66,7 @@ export async function runAndFollow(
 
 /** To the run and to the one above it, if that goes on later: what other runs below say is theirs. */
 function listenTo(asked: RunName): Listener {
-  const output = newStepOutput();
+  const output = newStepOutput(Deno.stderr);
   const isShown = (run: HeardRun): boolean => run.root === null || run.dagRunId === asked.dagRunId;
   return {
     output(run, step, stream, bytes) {
@@ -157,7 +157,8 @@ async function follow(
   // It may have come while the run was made ready.
   if (context.interrupts.first.aborted) onFirst();
   context.interrupts.second.addEventListener("abort", force, { once: true });
-  return await followRun(connection.api, run, { showsOutput, signal: new AbortController().signal });
+  const output = showsOutput ? newStepOutput(Deno.stderr) : null;
+  return await followRun(connection.api, run, { output, signal: new AbortController().signal });
 }
 
 /** The run as `followRun` left it, and what of it a person at a terminal has seen go by. */

@@ -1,20 +1,26 @@
-/** What steps say, on stderr: each line under its step's name. */
+/** Where what steps say is shown. */
 import type { StreamName } from "../run/ports.ts";
 import { writeBytes } from "./command.ts";
 
 export interface StepOutput {
+  /** What is not wanted is not asked for. */
+  takes(step: string, stream: StreamName): boolean;
   bytes(step: string, stream: StreamName, bytes: Uint8Array): void;
   /** A last line without an end is shown as it is. */
   end(step: string, stream: StreamName): void;
 }
 
-export function newStepOutput(): StepOutput {
+type Writer = Parameters<typeof writeBytes>[0];
+
+/** Each line under its step's name. */
+export function newStepOutput(to: Writer, takes: StepOutput["takes"] = () => true): StepOutput {
   const writers = new Map<string, LineWriter>();
   const keyOf = (step: string, stream: StreamName): string => `${stream} ${step}`;
   return {
+    takes,
     bytes(step, stream, bytes) {
       const key = keyOf(step, stream);
-      const known = writers.get(key) ?? newLineWriter(`${step} │ `);
+      const known = writers.get(key) ?? newLineWriter(to, `${step} │ `);
       writers.set(key, known);
       known.bytes(bytes);
     },
@@ -26,6 +32,15 @@ export function newStepOutput(): StepOutput {
   };
 }
 
+/** As it is, each stream to our own of that name. */
+export function newRawOutput(takes: StepOutput["takes"]): StepOutput {
+  return {
+    takes,
+    bytes: (_step, stream, bytes) => writeBytes(stream === "stderr" ? Deno.stderr : Deno.stdout, bytes),
+    end: () => {},
+  };
+}
+
 interface LineWriter {
   bytes(bytes: Uint8Array): void;
   end(): void;
@@ -34,12 +49,12 @@ interface LineWriter {
 const utf8 = new TextEncoder();
 
 /** Whole lines go out at once, so that steps that run together do not tear each other's. */
-function newLineWriter(prefix: string): LineWriter {
+function newLineWriter(to: Writer, prefix: string): LineWriter {
   const decoder = new TextDecoder();
   let rest = "";
   const print = (lines: readonly string[]): void => {
     if (lines.length === 0) return;
-    writeBytes(Deno.stderr, utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
+    writeBytes(to, utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
   };
   return {
     bytes(bytes) {

@@ -11,6 +11,7 @@ import { openLog } from "../log.ts";
 import { openControlPlane } from "../listen.ts";
 import { openLocalRunner } from "../local-runner.ts";
 import { Started } from "../run-json.ts";
+import { newStepOutput } from "../step-output.ts";
 import { summarize } from "../summary.ts";
 import { aborted } from "./server.ts";
 
@@ -102,7 +103,7 @@ async function fireWebhook(context: Context, url: string, token: string, workflo
   const { dagName, dagRunId } = v.parse(Started, answer);
   writeErr(`4. The run, live: ${url}/runs/${dagName}/${dagRunId}`);
   const details = await followRun(api, { name: dagName, dagRunId }, {
-    showsOutput: true,
+    output: newStepOutput(Deno.stderr),
     signal: context.interrupts.first,
   });
   writeOut(summarize(details));

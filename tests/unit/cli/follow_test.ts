@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Api } from "../../../src/cli/api-client.ts";
 import { followRun } from "../../../src/cli/follow.ts";
+import type { StepOutput } from "../../../src/cli/step-output.ts";
 
 const RUN = { name: "many", dagRunId: "one" };
 
@@ -37,13 +38,26 @@ function openApi(told: readonly unknown[]): { readonly api: Api; readonly asked:
     if (log !== null) asked.push(`${log[1]} ${log[2]}`);
     else for (const run of told) yield { event: "run", data: JSON.stringify(run), id: "" };
   }
-  const api = { url: "", events, get: never, post: never, put: never, patch: never, delete: never };
+  const api = {
+    url: "",
+    events,
+    get: never,
+    post: never,
+    put: never,
+    patch: never,
+    delete: never,
+    download: never,
+  };
   return { api, asked };
 }
 
-const follow = async (told: readonly unknown[]): Promise<string[]> => {
+const follow = async (
+  told: readonly unknown[],
+  takes: StepOutput["takes"] = () => true,
+): Promise<string[]> => {
   const { api, asked } = openApi(told);
-  await followRun(api, RUN, { showsOutput: true, signal: new AbortController().signal });
+  const output = { takes, bytes: () => {}, end: () => {} };
+  await followRun(api, RUN, { output, signal: new AbortController().signal });
   return asked.sort();
 };
 
@@ -64,4 +78,12 @@ Deno.test("logs of a step are asked for once: both while it runs, and of one tha
 Deno.test("of a step whose runner could not tell of its end nobody knows how long its logs are", async () => {
   const lost = node("lost", { statusLabel: "failed", exitCode: null });
   assert.deepEqual(await follow([details("failed", [lost])]), ["lost stderr", "lost stdout"]);
+});
+
+Deno.test("logs that are not wanted are not asked for", async () => {
+  const loud = details("succeeded", [
+    node("a", { logSizes: { stdout: 1, stderr: 1 } }),
+    node("b", { logSizes: { stdout: 1, stderr: 1 } }),
+  ]);
+  assert.deepEqual(await follow([loud], (step, stream) => step === "b" && stream === "stdout"), ["b stdout"]);
 });

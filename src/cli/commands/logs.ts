@@ -1,0 +1,82 @@
+import * as v from "valibot";
+import type { StreamName } from "../../run/ports.ts";
+import type { Api } from "../api-client.ts";
+import { type Command, UserError } from "../command.ts";
+import { connect, CONNECT_OPTIONS } from "../connect.ts";
+import { followRun, hasBegun, STREAMS } from "../follow.ts";
+import { DetailsAnswer, isOver, nodesOf, type RunDetails, runPath } from "../run-json.ts";
+import { newRawOutput, newStepOutput, type StepOutput } from "../step-output.ts";
+import { workflowNameOf } from "./run-argument.ts";
+
+export const command: Command = {
+  usage: "logs NAME",
+  summary:
+    "Prints what the steps of the latest run of a workflow printed, or of the one of --run-id: each line under its step's\n" +
+    "name. With --step what that one printed, as it is: its stderr on stderr.",
+  examples: ["dagu logs report --follow", "dagu logs report --step build --stream stdout > build.log"],
+  options: {
+    "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
+    "sub-run-id": {
+      type: "string",
+      short: "s",
+      value: "ID",
+      help: "a run that it, or one below it, started",
+    },
+    step: { type: "string", value: "NAME", help: "of this step alone" },
+    stream: { type: "string", value: "NAME", help: "stdout or stderr alone" },
+    follow: { type: "boolean", short: "f", help: "go on until the run ends, or waits for a person" },
+    ...CONNECT_OPTIONS,
+  },
+  arguments: [1, 1],
+  run: async (context) => {
+    const { flags, positionals: [argument = ""], interrupts: { first: signal } } = context;
+    const [runId, subRunId] = [flags.text("run-id"), flags.text("sub-run-id")];
+    if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
+    const wanted = { step: flags.text("step"), stream: readStream(flags.text("stream")) };
+    await using connection = await connect(context, "door");
+    const { api, home } = connection;
+    const name = await workflowNameOf(argument, home.dagsDir);
+    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
+    const answer = await api.get(`${runPath({ name, dagRunId: runId ?? "latest" })}${below}`);
+    const { dagRunDetails: run } = v.parse(DetailsAnswer, answer);
+    const takes = takesOf(run, wanted);
+    const output = wanted.step === null ? newStepOutput(Deno.stdout, takes) : newRawOutput(takes);
+    if (flags.has("follow") && !isOver(run)) await followRun(api, run, { output, signal });
+    else await print(api, run, output);
+    return 0;
+  },
+};
+
+function readStream(text: string | null): StreamName | null {
+  const stream = STREAMS.find((name) => name === text) ?? null;
+  if (text !== null && stream === null) throw new UserError(`invalid --stream "${text}"; use stdout, stderr`);
+  return stream;
+}
+
+/** A step may be called by its id too. */
+function takesOf(
+  run: RunDetails,
+  { step, stream }: { readonly step: string | null; readonly stream: StreamName | null },
+): StepOutput["takes"] {
+  const steps = nodesOf(run).map((node) => node.step);
+  const named = steps.find(({ name }) => name === step) ?? steps.find(({ id }) => id === step);
+  if (step !== null && named === undefined) {
+    const names = steps.map(({ name }) => name).join(", ");
+    throw new UserError(`run ${run.name}:${run.dagRunId} has no step "${step}"; its steps: ${names}`);
+  }
+  return (name, one) => (named === undefined || named.name === name) && (stream === null || stream === one);
+}
+
+/** What is there by now: one step after the other, as they began. */
+async function print(api: Api, run: RunDetails, output: StepOutput): Promise<void> {
+  const begun = nodesOf(run).filter(hasBegun).toSorted((a, b) =>
+    Date.parse(a.startedAt) - Date.parse(b.startedAt)
+  );
+  for (const { step: { name } } of begun) {
+    for (const stream of STREAMS.filter((one) => output.takes(name, one))) {
+      const path = `${runPath(run)}/steps/${encodeURIComponent(name)}/log/download?stream=${stream}`;
+      for await (const bytes of await api.download(path)) output.bytes(name, stream, bytes);
+      output.end(name, stream);
+    }
+  }
+}
