@@ -2,7 +2,7 @@
 import { and, desc, eq, gt, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
 import type { Resources } from "../../protocol/resources.ts";
 import type { Boot } from "../../protocol/boot.ts";
-import type { Executor, Transaction } from "./db.ts";
+import type { Db, Executor, Transaction } from "./db.ts";
 import { PREPARED, query } from "./query.ts";
 import { controlHeartbeat, registrationTokens, runners, runnersLive } from "./schema.ts";
 
@@ -147,8 +147,12 @@ export async function holdRunner(db: Executor, id: string, held: boolean): Promi
   await db.update(runners).set({ held }).where(eq(runners.id, id));
 }
 
+/**
+ * Nobody waits for the disk: what a crash of the database takes away, the next claim tells again. Of no transaction, which would
+ * not wait either.
+ */
 export async function markSeen(
-  db: Executor,
+  db: Db,
   seen: {
     readonly runnerId: string;
     readonly free: number;
@@ -164,8 +168,9 @@ export async function markSeen(
     db,
     sql`
     insert into runners_live as l (runner_id, last_seen_at, free, spool_bytes, free_cpu, free_memory)
-    values (${runnerId}, ${now.toISOString()}::timestamptz, ${free}::int, coalesce(${spoolBytes}::bigint, 0),
-      ${cpu}::float8, ${memoryBytes}::bigint)
+    select ${runnerId}::uuid, ${now.toISOString()}::timestamptz, ${free}::int, coalesce(${spoolBytes}::bigint, 0),
+      ${cpu}::float8, ${memoryBytes}::bigint
+    from (select set_config('synchronous_commit', 'off', true)) as quick
     on conflict (runner_id) do update set last_seen_at = excluded.last_seen_at, free = excluded.free,
       spool_bytes = coalesce(${spoolBytes}::bigint, l.spool_bytes),
       free_cpu = case when ${isTold} then excluded.free_cpu else l.free_cpu end,
