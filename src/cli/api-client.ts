@@ -1,7 +1,8 @@
 /** The CLI's own calls to the API: of a server over the network, or of this process's control plane in memory. */
 import * as v from "valibot";
-import type { Problem } from "../workflow/problem.ts";
 import { reasonOf } from "../protocol/reason.ts";
+import { newLineCutter } from "../run/lines.ts";
+import type { Problem } from "../workflow/problem.ts";
 import { UserError } from "./command.ts";
 
 export interface Api {
@@ -165,21 +166,21 @@ async function* follow(
   }
 }
 
+/** An empty line ends an event. */
 async function* readEvents(body: ReadableStream<Uint8Array>): AsyncIterable<ServerEvent> {
   const decoder = new TextDecoder();
-  let rest = "";
+  const cutter = newLineCutter();
+  const fields = new Map<string, string>();
   for await (const bytes of body) {
-    const frames = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
-    rest = frames.pop() ?? "";
-    for (const frame of frames) {
-      const fields = new Map(
-        frame.split("\n").map((line) => {
-          const colon = line.indexOf(":");
-          return [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")] as const;
-        }),
-      );
+    for (const line of cutter.add(decoder.decode(bytes, { stream: true }))) {
+      if (line !== "") {
+        const colon = line.indexOf(":");
+        fields.set(line.slice(0, colon), line.slice(colon + 1).replace(/^ /, ""));
+        continue;
+      }
       const event = fields.get("event");
       if (event !== undefined) yield { event, data: fields.get("data") ?? "", id: fields.get("id") ?? "" };
+      fields.clear();
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Where what steps say is shown. */
+import { newLineCutter } from "../run/lines.ts";
 import type { StreamName } from "../run/ports.ts";
 import { writeBytes } from "./command.ts";
 
@@ -51,20 +52,16 @@ const utf8 = new TextEncoder();
 /** Whole lines go out at once, so that steps that run together do not tear each other's. */
 function newLineWriter(to: Writer, prefix: string): LineWriter {
   const decoder = new TextDecoder();
-  let rest = "";
+  const cutter = newLineCutter();
   const print = (lines: readonly string[]): void => {
     if (lines.length === 0) return;
     writeBytes(to, utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
   };
   return {
-    bytes(bytes) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      print(lines);
-    },
+    bytes: (bytes) => print(cutter.add(decoder.decode(bytes, { stream: true }))),
     end() {
+      const rest = cutter.end();
       if (rest !== "") print([rest]);
-      rest = "";
     },
   };
 }
