@@ -82,14 +82,12 @@ function mergedIn(workflow: Workflow): ReadonlySet<string> {
 }
 
 /**
- * The spool's own files under a second name, which costs neither a file nor a copy. Only for the one try of a step that is over,
- * since more would be written to them otherwise. false: it has others, or the folder is on another disk.
+ * The spool's own files under a second name, which costs neither a file nor a copy. Only for the last try of a step that is over:
+ * the next may write to the same file as one that printed nothing. false: the folder is on another disk.
  */
 function link(spool: Spool, step: string, stem: string): boolean {
   const streams = spool.streamsOf(step);
   if (streams.length !== 2) return false;
-  const { before } = spool.logged(step);
-  if (before.stdout + before.stderr > 0) return false;
   return quietly(() => streams.map(({ path, stream }) => Deno.linkSync(path, nameOf(stem, stream)))) !== null;
 }
 

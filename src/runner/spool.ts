@@ -36,6 +36,8 @@ const StreamEntry = v.object({
   file: v.string(),
   step: v.string(),
   stream: v.picklist(["stdout", "stderr"]),
+  /** Bytes that the stream had by then, in files of earlier tries. */
+  from: v.optional(v.number()),
 });
 
 /** Bytes of logs on disk over all attempts of the runner, against `spoolMax` (SP-03). */
@@ -58,7 +60,7 @@ export interface Spool extends Journal, AsyncDisposable {
   readonly streams: readonly StreamFile[];
   /** Those of one step. */
   streamsOf(step: string): readonly StreamFile[];
-  /** Paths of the step's logs; both files exist from now on. */
+  /** Paths of the logs of the step's try; both files exist from now on, and are empty when the try begins (S-86). */
   openStep(step: string): Readonly<Record<StreamName, string>>;
   /** Paths of the latest logs of a step that has logged; null: it has not. */
   logsOf(step: string): Readonly<Record<StreamName, string>> | null;
@@ -96,7 +98,7 @@ export async function newSpool(
 ): Promise<Spool> {
   await ports.disk.makeFolder(folder, 0o700);
   await writeText(ports.disk, join(folder, HEADER), JSON.stringify(header));
-  return await open(folder, header, ports, budget, []);
+  return await open(folder, header, ports, budget, [], 0);
 }
 
 /** null when the folder holds no whole spool. */
@@ -109,14 +111,19 @@ export async function reopenSpool(
   const header = v.safeParse(SpoolHeader, parseJson(json));
   if (!header.success) return null;
   const streams: StreamFile[] = [];
+  let files = 0;
   const listed = await readText(ports.disk, join(folder, "streams.jsonl"));
   for (const line of listed.split("\n")) {
     const entry = v.safeParse(StreamEntry, parseJson(line));
     if (!entry.success) continue;
-    const { file, step, stream } = entry.output;
-    streams.push(reopenStreamFile(ports.disk, join(folder, file), step, stream));
+    const { file, step, stream, from } = entry.output;
+    const known = streams.findLast((one) => one.step === step && one.stream === stream);
+    files++;
+    if (from === undefined || known === undefined) {
+      streams.push(reopenStreamFile(ports.disk, join(folder, file), step, stream));
+    } else await known.reopenFile(join(folder, file), from);
   }
-  const spool = await open(folder, header.output, ports, budget, streams);
+  const spool = await open(folder, header.output, ports, budget, streams, files);
   for (let seq = 1; seq <= spool.lastSeq; seq++) await endStreams(spool, spool.peek(seq));
   return spool;
 }
@@ -127,6 +134,7 @@ async function open(
   { disk, clock }: SpoolPorts,
   budget: SpoolBudget,
   streams: StreamFile[],
+  files: number,
 ): Promise<Spool> {
   const byStep = Map.groupBy(streams, (stream) => stream.step);
   const streamsOf = (step: string): readonly StreamFile[] => byStep.get(step) ?? [];
@@ -135,6 +143,8 @@ async function open(
   const watchers: Readonly<Record<Topic, Set<() => void>>> = { events: new Set(), logs: new Set() };
   /** Of the streams; opened with the first. */
   let list: DiskFile | null = null;
+  /** Steps of which a try has begun that has no files yet. */
+  const begun = new Set<string>();
   let lane: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   budget.usedBytes += sizeOf(streams);
@@ -148,7 +158,10 @@ async function open(
       const cut = streamsOf(body.step).filter((stream) => stream.dropped > 0);
       for (const stream of cut) await events.append(droppedEvent(stream));
     }
-    if (body.type === "step.started") recovery.begin(body.step, sizesOf(streamsOf(body.step)));
+    if (body.type === "step.started") {
+      recovery.begin(body.step, sizesOf(streamsOf(body.step)));
+      begun.add(body.step);
+    }
     // Ended first: who sees the event must see that its streams have their length.
     const step = "step" in body ? body.step : undefined;
     await endStreams({ streams, streamsOf }, { type: body.type, step });
@@ -157,18 +170,36 @@ async function open(
     if (isTerminal(body) || streamsOf(step ?? "").some(hasBytes)) touch("logs");
   };
 
+  /** Written down before it has anything. */
+  const listFile = (step: string, stream: StreamName, from?: number): string => {
+    const file = `${String(++files).padStart(4, "0")}.${stream}`;
+    list ??= disk.openAppend(join(folder, "streams.jsonl"));
+    writeLine(list, JSON.stringify({ file, step, stream, from }));
+    return join(folder, file);
+  };
+
+  const knownStream = (step: string, stream: StreamName): StreamFile | undefined =>
+    streamsOf(step).find((one) => one.stream === stream && !one.isEnded);
+
   const openStream = (step: string, stream: StreamName): StreamFile => {
-    const known = streamsOf(step).find((one) => one.stream === stream && !one.isEnded);
+    const known = knownStream(step, stream);
     if (known !== undefined) return known;
-    const name = `${String(streams.length + 1).padStart(4, "0")}.${stream}`;
-    const file = onDisk(() => {
-      list ??= disk.openAppend(join(folder, "streams.jsonl"));
-      writeLine(list, JSON.stringify({ file: name, step, stream }));
-      return newStreamFile(disk, join(folder, name), step, stream);
-    });
+    const file = onDisk(() => newStreamFile(disk, listFile(step, stream), step, stream));
     streams.push(file);
     byStep.set(step, [...streamsOf(step), file]);
     return file;
+  };
+
+  const openTry = (step: string, stream: StreamName, isNew: boolean): string => {
+    const known = isNew ? knownStream(step, stream) : undefined;
+    if (known === undefined || known.isFresh) return openStream(step, stream).path;
+    const path = onDisk(() => {
+      const listed = listFile(step, stream, known.size);
+      disk.makeFile(listed);
+      return listed;
+    });
+    known.startFile(path);
+    return path;
   };
 
   const close = async (): Promise<void> => {
@@ -235,8 +266,8 @@ async function open(
       touch("logs");
     },
     openStep: (step) => {
-      const files = { stdout: openStream(step, "stdout"), stderr: openStream(step, "stderr") };
-      return { stdout: files.stdout.path, stderr: files.stderr.path };
+      const isNew = begun.delete(step);
+      return { stdout: openTry(step, "stdout", isNew), stderr: openTry(step, "stderr", isNew) };
     },
     logsOf: (step) => {
       const last = (name: StreamName) => streamsOf(step).findLast((one) => one.stream === name);

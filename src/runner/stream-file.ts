@@ -1,13 +1,16 @@
-/** One stream of one step on disk: appended by the step, read by the uplink (SP-01). */
+/** One stream of one step on disk, a file for each of its tries (S-86): appended by the step, read by the uplink (SP-01). */
 import type { StreamName } from "../run/ports.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 
 export interface StreamFile {
   readonly step: string;
   readonly stream: StreamName;
+  /** Of the last try. */
   readonly path: string;
-  /** Bytes on disk. */
+  /** Bytes on disk, of all tries. */
   readonly size: number;
+  /** Nothing is in the file of the last try. */
+  readonly isFresh: boolean;
   /** Bytes of the step that were not kept; they follow what is on disk. */
   readonly dropped: number;
   /** Why bytes are dropped; "" while none are. */
@@ -15,9 +18,13 @@ export interface StreamFile {
   /** No more bytes will come. */
   readonly isEnded: boolean;
   append(bytes: Uint8Array): Promise<void>;
+  /** Its next try begins: what comes goes into this file, which is there. */
+  startFile(path: string): void;
+  /** As `startFile`, in an earlier process, when the stream had `from` bytes. */
+  reopenFile(path: string, from: number): Promise<void>;
   /** From now on bytes are counted and thrown away; `bytes`: those that an earlier process threw away. */
   drop(reason: string, bytes?: number): void;
-  /** Up to `length` bytes from `offset`; shorter only at the end. */
+  /** Up to `length` bytes from `offset`; shorter only at the end of a file. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Fills up to `size` bytes what was lost: later bytes keep their places. */
   pad(size: number): Promise<void>;
@@ -45,10 +52,14 @@ class DiskStream implements StreamFile {
   isEnded = false;
   #lane: Promise<void> = Promise.resolve();
   #file: DiskFile | null;
+  /** Of all bytes, those in the files of earlier tries. */
+  #before = 0;
+  /** In the order of the tries; null: there are none, as of most streams. */
+  #older: { readonly path: string; readonly from: number; readonly to: number }[] | null = null;
 
   constructor(
     private readonly disk: Disk,
-    readonly path: string,
+    public path: string,
     readonly step: string,
     readonly stream: StreamName,
     opened: DiskFile | null,
@@ -61,13 +72,36 @@ class DiskStream implements StreamFile {
     return this.#next(() => this.#write(bytes));
   }
 
+  get isFresh(): boolean {
+    return this.size === this.#before;
+  }
+
+  startFile(path: string): void {
+    const older = this.path;
+    this.path = path;
+    // What is still being written belongs to the try before.
+    void this.#next(() => this.#leave(older));
+  }
+
+  async reopenFile(path: string, from: number): Promise<void> {
+    await this.pad(from);
+    await this.#next(() => {
+      this.#leave(this.path);
+      this.path = path;
+      this.#file = this.disk.openAppend(path);
+      this.size += this.#file.size;
+    });
+  }
+
   drop(reason: string, bytes = 0): void {
     if (this.dropReason === "") this.dropReason = reason;
     this.dropped += bytes;
   }
 
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    return this.disk.readRange(this.path, offset, Math.min(length, this.size - offset));
+    const { path, from, to } = this.#older?.find((one) => offset < one.to) ??
+      { path: this.path, from: this.#before, to: this.size };
+    return this.disk.readRange(path, offset - from, Math.min(length, to - offset));
   }
 
   pad(wanted: number): Promise<void> {
@@ -82,6 +116,13 @@ class DiskStream implements StreamFile {
       this.isEnded = true;
       this.#file?.close();
     });
+  }
+
+  #leave(path: string): void {
+    this.#file?.close();
+    this.#file = null;
+    (this.#older ??= []).push({ path, from: this.#before, to: this.size });
+    this.#before = this.size;
   }
 
   /** One after the other. */

@@ -47,6 +47,24 @@ steps:
   }],
 );
 
+accept(
+  "S-86 X-03 each try has log files of its own, empty when it begins; a later step is given those of the last",
+  `
+steps:
+  - id: a
+    retry_policy: {limit: 2, interval_sec: 0}
+    run: |
+      wc -c < "$DAG_RUN_STEP_STDOUT_FILE" >> @W/sizes
+      wc -c < '\${context.paths.step_stderr_file}' >> @W/sizes
+      echo x >> @W/tries
+      echo "try $(wc -l < @W/tries)"; echo err >&2
+      [ "$(wc -l < @W/tries)" = 3 ]
+  - {id: r, repeat_policy: {repeat: true, limit: 2}, run: 'wc -c < "$DAG_RUN_STEP_STDOUT_FILE"; echo more'}
+  - {id: b, depends: [a, r], run: 'cat \${a.stdout} \${a.stderr} \${r.stdout} > @W/last'}
+`,
+  [{ args: START, files: { sizes: "0\n0\n0\n0\n0\n0\n", last: "try 3\nerr\n0\nmore\n" } }],
+);
+
 const TURNS = Array.from({ length: 40 }, (_, at) => at);
 accept(
   "S-60 a merged log has the lines in the order of their writing; a failure quotes its end",

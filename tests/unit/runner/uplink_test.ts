@@ -117,12 +117,17 @@ async function writeRun(bench: Bench, random: () => number): Promise<Map<string,
   await spool.event({ type: "attempt.started", data: { engineVersion: "1", host: "h", workDir: "/w" } });
   await Promise.all(["a", "b c/ü", "quiet"].map(async (step) => {
     await spool.event(started(step));
+    spool.openStep(step);
     const parts: Uint8Array[] = [];
     for (let i = step === "quiet" ? 0 : 1 + Math.floor(random() * 20); i > 0; i--) {
       const chunk = crypto.getRandomValues(new Uint8Array(1 + Math.floor(random() * 3_000)));
       parts.push(chunk);
       await spool.log(step, random() < 0.9 ? "stdout" : "stdout", chunk);
       if (random() < 0.3) await spool.event({ type: "note", step, data: { level: "info", message: "n" } });
+      if (random() < 0.2) {
+        await spool.event(started(step));
+        spool.openStep(step);
+      }
     }
     const all = new Uint8Array(await new Blob(parts.map((part) => new Uint8Array(part))).arrayBuffer());
     if (all.length > 0) want.set(`${step}/stdout`, all);
@@ -264,6 +269,49 @@ Deno.test("SP-03 a full spool drops log bytes, says so before the step ends, and
     bytes: 900,
     reason: "the runner's spool is full",
   });
+});
+
+Deno.test("S-86 RS-01 each try writes files of its own, and all of them are told as one log, also by a later process", async () => {
+  await using bench = await openBench(3, 0);
+  const text = (part: string) => new TextEncoder().encode(part);
+  const { spool } = bench;
+  await spool.event({ type: "attempt.started", data: { engineVersion: "1", host: "h", workDir: "/w" } });
+  const begin = async (): Promise<string> => {
+    await spool.event(started("a"));
+    return spool.openStep("a").stdout;
+  };
+  const quiet = await begin();
+  const first = await begin();
+  assert.equal(first, quiet, "of a try that printed nothing the file is as good as new");
+  await spool.log("a", "stdout", text("one\n"));
+  const second = await begin();
+  await spool.log("a", "stdout", text("two\n"));
+  assert.equal(spool.openStep("a").stdout, second, "the same try");
+  await spool[Symbol.asyncDispose]();
+  assert.deepEqual([await Deno.readTextFile(first), await Deno.readTextFile(second)], ["one\n", "two\n"]);
+
+  await using again = await reopenSpool(`${bench.folder}/a`, { clock: bench.clock, disk: machineDisk() }, {
+    limitBytes: 1 << 30,
+    usedBytes: 0,
+  });
+  assert.ok(again !== null);
+  assert.deepEqual(again.logsOf("a"), again.openStep("a"));
+  assert.equal(again.logsOf("a")?.stdout, second);
+  await again.log("a", "stdout", text("too\n"));
+  const last: string[] = [];
+  await again.replay("a", {
+    write: (_stream, bytes) => Promise.resolve(void last.push(new TextDecoder().decode(bytes))),
+  });
+  assert.equal(last.join(""), "two\ntoo\n");
+  await again.event(started("a"));
+  const third = again.openStep("a").stdout;
+  await again.log("a", "stdout", text("three\n"));
+  assert.equal(new Set([first, second, third]).size, 3);
+  assert.equal(await Deno.readTextFile(third), "three\n");
+  await again.event(finished("a", 18));
+  await again.event(FINISHED);
+  assert.equal(await bench.sendFrom(again), "delivered");
+  assert.equal(new TextDecoder().decode(bench.plane.logs.get("a/stdout")), "one\ntwo\ntoo\nthree\n");
 });
 
 Deno.test("SP-05 the spool is for the runner's user only", async () => {
