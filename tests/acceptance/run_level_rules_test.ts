@@ -25,6 +25,24 @@ acceptEach("S-115 S-116 S-117 where a human task may stand, and what it may have
     `steps: [{id: a, action: human.task, with: {prompt: hi, form: {type: object, properties: {x: {type: array}}}}}]`,
     { code: 1, err: ["x"] },
   ],
+  ...Object.entries({
+    "{type: string, oneOf: [{const: a, title: A, format: f}]}": "oneOf does not support format",
+    "{type: string, oneOf: [{const: a, title: 3}]}": "oneOf title must be a string",
+    "{type: string, oneOf: [{title: A}]}": "needs scalars in enum, or const in each item of oneOf",
+    "{type: integer, enum: [1, a]}": 'enum must hold values of type integer, got the text "a"',
+    "{type: string, oneOf: [{const: 1}]}": "oneOf must hold values of type string, got the number 1",
+    "{type: string, description: [a]}": "description must be a string",
+    "{type: string, minLength: -1}": "minLength must be a whole number of 0 or more",
+  }).map(([field, says]) =>
+    [
+      `steps: [{id: a, action: human.task, with: {prompt: hi, form: {type: object, properties: {x: ${field}}}}}]`,
+      { code: 1, err: [`form property "x" ${says}`] },
+    ] as const
+  ),
+  [`steps: [{id: a, action: human.task, with: {prompt: hi, form: {type: object, title: 3}}}]`, {
+    code: 1,
+    err: ["form title must be a string"],
+  }],
 ]);
 accept(
   "S-116 a workflow with a human task is no sub-workflow",

@@ -270,7 +270,9 @@ export async function fileDelete(given: With<"file.delete">, work: Work): Promis
 export async function fileMkdir(given: With<"file.mkdir">, work: Work): Promise<Outcome> {
   const path = at(work, given.path);
   const known = await look(path, true);
-  if (known !== null && !known.isDirectory) throw exists(path);
+  if (known !== null && !known.isDirectory) {
+    throw new ActionError(`destination exists: ${path}`, "delete it, or name another path");
+  }
   if (known === null && !given.dry_run) {
     await Deno.mkdir(path, { recursive: given.create_dirs }).catch((error: Error) => {
       throw explained(error, path);

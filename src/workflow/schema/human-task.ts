@@ -49,6 +49,7 @@ function readForm(value: unknown, slips: Slip[]): TaskForm | null {
   for (const key of Object.keys(value)) {
     if (!FORM_KEYS.includes(key)) slips.push({ at: [key], message: `form does not support ${key}` });
   }
+  for (const key of notText(value)) slips.push({ at: [key], message: `form ${key} must be a string` });
   if (value["type"] !== "object") slips.push({ at: ["type"], message: "form type must be object" });
   const properties = value["properties"] ?? {};
   if (!isMapping(properties)) {
@@ -97,13 +98,18 @@ function readField(name: string, value: unknown, isRequired: boolean, slips: Sli
   if (unknown !== undefined) return slip(`does not support ${unknown}`, unknown);
   const type = TYPES.find((one) => one === value["type"]);
   if (type === undefined) return slip(`type must be one of ${TYPES.join(", ")}`, "type");
-  const options = readOptions(value);
-  if (options === undefined) return slip("needs scalars in enum, or const in each item of oneOf");
+  const [label] = notText(value);
+  if (label !== undefined) return slip(`${label} must be a string`, label);
+  const options = readOptions(value, type);
+  if (typeof options === "string") return slip(options);
   for (const key of ["minimum", "maximum", "minLength", "maxLength"]) {
     const bound = value[key];
     if (bound === undefined) continue;
     if (typeof bound !== "number" || !Number.isFinite(bound)) return slip(`${key} must be a number`, key);
     const isForText = key.endsWith("Length");
+    if (isForText && !(Number.isInteger(bound) && bound >= 0)) {
+      return slip(`${key} must be a whole number of 0 or more`, key);
+    }
     if (isForText !== (type === "string") || type === "boolean") {
       return slip(`${key} does not fit type ${type}`, key);
     }
@@ -139,18 +145,35 @@ function numberOf(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }
 
-/** null: any value; undefined: cannot be read. */
+/** Of the labels, those that are no text. */
+function notText(value: Readonly<Record<string, unknown>>): string[] {
+  return ["title", "description"].filter((key) => value[key] !== undefined && typeof value[key] !== "string");
+}
+
+/** null: any value of the type; text: what is wrong. */
 function readOptions(
   value: Readonly<Record<string, unknown>>,
-): readonly (string | number | boolean)[] | null | undefined {
+  type: TaskField["type"],
+): readonly (string | number | boolean)[] | null | string {
   const { enum: listed, oneOf } = value;
-  if (listed !== undefined) {
-    return Array.isArray(listed) && listed.length > 0 && listed.every(isScalarValue) ? listed : undefined;
+  if (listed === undefined && oneOf === undefined) return null;
+  const missing = "needs scalars in enum, or const in each item of oneOf";
+  const options: unknown[] = [];
+  for (const item of Array.isArray(oneOf) ? oneOf : []) {
+    if (!isMapping(item)) return missing;
+    const unknown = Object.keys(item).find((key) => key !== "const" && key !== "title");
+    if (unknown !== undefined) return `oneOf does not support ${unknown}`;
+    if (item["title"] !== undefined && typeof item["title"] !== "string") {
+      return "oneOf title must be a string";
+    }
+    options.push(item["const"]);
   }
-  if (oneOf === undefined) return null;
-  if (!Array.isArray(oneOf) || oneOf.length === 0) return undefined;
-  const constants = oneOf.map((item: unknown) => isMapping(item) ? item["const"] : undefined);
-  return constants.every(isScalarValue) ? constants : undefined;
+  const allowed: unknown = listed ?? options;
+  if (!Array.isArray(allowed) || allowed.length === 0 || !allowed.every(isScalarValue)) return missing;
+  const misfit = allowed.find((one) => !isOfType(type, one));
+  return misfit === undefined
+    ? allowed
+    : `${listed === undefined ? "oneOf" : "enum"} must hold values of type ${type}, got ${kindOf(misfit)}`;
 }
 
 /** What is wrong with a value of the field, after its name; null: nothing. */
