@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { quietly } from "../runner/quietly.ts";
+import { writeStderr } from "../runner/stderr.ts";
 import { countSlips } from "../workflow/slips.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import type { Interrupts } from "./interrupts.ts";
@@ -152,7 +153,7 @@ export async function runCommand(given: Invocation): Promise<number> {
   const invocation = { ...given, args: commandFirst(given.args) };
   const [first = "--help", ...args] = helpLast(invocation.args);
   const name = own(ALIASES, first) ?? first;
-  if (name === "--help" || name === "-h") {
+  if (name === "--help" || name === "-h" || isGlobal(name)) {
     writeOut(generalHelp(GROUPS));
     return 0;
   }
@@ -194,10 +195,10 @@ async function loadCommand(name: string): Promise<Command> {
   return command;
 }
 
-/** `help COMMAND` is `COMMAND --help`. */
+/** `help COMMAND` and `--help COMMAND` are `COMMAND --help`. */
 function helpLast(args: readonly string[]): readonly string[] {
-  const [first, second] = args;
-  if (first !== "help") return args;
+  const [first = "", second] = args;
+  if (!["help", "--help", "-h"].includes(first)) return args;
   return second === undefined || second.startsWith("-") ? ["--help"] : [second, "--help"];
 }
 
@@ -206,15 +207,40 @@ function commandFirst(args: readonly string[]): readonly string[] {
   const flags: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? "";
-    const option = Object.entries(GLOBAL).find(([name, { short }]) =>
-      word === `--${name}` || word.startsWith(`--${name}=`) || (short !== undefined && word === `-${short}`)
-    );
-    if (option === undefined) return [...args.slice(at, at + 1), ...flags, ...args.slice(at + 1)];
-    const takesNext = option[1].type === "string" && !word.includes("=");
-    flags.push(...args.slice(at, at + (takesNext ? 2 : 1)));
-    if (takesNext) at++;
+    if (!isGlobal(word)) return [word, ...flags, ...args.slice(at + 1)];
+    flags.push(word);
+    if (takesNext(word) && at + 1 < args.length) flags.push(args[++at] ?? "");
   }
   return flags;
+}
+
+/** `--quiet`, `--config=FILE`; and short ones in one word, `-q`, `-qc`, `-cFILE`. */
+function isGlobal(word: string): boolean {
+  return optionsIn(word) !== null;
+}
+
+/** Whether the value of its last flag is the next word. */
+function takesNext(word: string): boolean {
+  const last = optionsIn(word)?.at(-1);
+  return last?.option.type === "string" && last.rest === "";
+}
+
+/** The global flags of a word, each with what of the word comes after it; null: it is none. */
+function optionsIn(word: string): readonly { option: Option; rest: string }[] | null {
+  const [, long, assigned = ""] = /^--([\w-]+)(=.*)?$/s.exec(word) ?? [];
+  if (long !== undefined) {
+    const option = own(GLOBAL, long);
+    return option === undefined ? null : [{ option, rest: assigned }];
+  }
+  if (!/^-[^-]/.test(word)) return null;
+  const found: { option: Option; rest: string }[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const option = Object.values(GLOBAL).find(({ short }) => short === word[at]);
+    if (option === undefined) return null;
+    found.push({ option, rest: word.slice(at + 1) });
+    if (option.type === "string") break;
+  }
+  return found;
 }
 
 function read(command: Command, args: readonly string[], invocation: Invocation): Context | "help" {
@@ -231,20 +257,19 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
   const parsed = parseOrExplain(command, joinValues(own, options), options);
   if (parsed.values["help"] === true) return "help";
   const [least, most] = command.arguments;
-  if (parsed.positionals.length < least) {
+  // Where no words of its own come after it, `--` ends the flags: a file may be called `-x.yaml`.
+  const positionals = [...parsed.positionals, ...(takesWords(command) ? [] : rest ?? [])];
+  if (positionals.length < least) {
     throw new UserError(`an argument is missing\nUsage: dagu ${command.usage}`);
   }
-  if (parsed.positionals.length > most) {
-    const extra = parsed.positionals.slice(most).join(" ");
+  if (positionals.length > most) {
+    const extra = positionals.slice(most).join(" ");
     const hint = most === 0 && takesWords(command)
       ? `unexpected arguments ${extra}; the command comes after '--'`
       : takesWords(command)
       ? `unexpected arguments after DAG definition: ${extra}; parameters come after '--'`
       : `unexpected argument ${extra}`;
     throw new UserError(`${hint}\nUsage: dagu ${command.usage}`);
-  }
-  if (rest !== null && rest.length > 0 && !takesWords(command)) {
-    throw new UserError(`nothing may follow --, got ${rest.join(" ")}\nUsage: dagu ${command.usage}`);
   }
   const { values } = parsed;
   if (values["context"] !== undefined && values["context"] !== "local") {
@@ -258,7 +283,7 @@ function read(command: Command, args: readonly string[], invocation: Invocation)
   return {
     ...invocation,
     env: typeof home === "string" ? { ...invocation.env, DAGU_HOME: home } : invocation.env,
-    positionals: parsed.positionals,
+    positionals,
     rest,
     flags: {
       text: (key) => typeof values[key] === "string" ? values[key] : null,
@@ -337,15 +362,19 @@ function suggestion(word: string, known: readonly string[]): string {
 }
 
 export function writeOut(text: string): void {
-  writeAll(Deno.stdout, text + "\n");
+  writeOutBytes(new TextEncoder().encode(text + "\n"));
+}
+
+export function writeOutBytes(bytes: Uint8Array): void {
+  try {
+    writeBytes(Deno.stdout, bytes);
+  } catch (error) {
+    throw new UserError(`cannot write to stdout: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 export function writeErr(text: string): void {
-  writeAll(Deno.stderr, text + "\n");
-}
-
-function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  writeBytes(to, new TextEncoder().encode(text));
+  writeStderr(new TextEncoder().encode(text + "\n"));
 }
 
 /** A reader that has gone (`dagu history | head -1`) is no reason to leave a run alone. */

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Failure } from "../run/failure.ts";
 import type { HeardRun, Listener } from "../runner/listener.ts";
 import { systemIds } from "../runner/clock.ts";
+import { writeStderr } from "../runner/stderr.ts";
 import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
 import { UserError, writeErr, writeOut } from "./command.ts";
@@ -66,7 +67,7 @@ export async function runAndFollow(
 
 /** To the run and to the one above it, if that goes on later: what other runs below say is theirs. */
 function listenTo(asked: RunName): Listener {
-  const output = newStepOutput(Deno.stderr);
+  const output = newStepOutput(writeStderr);
   const isShown = (run: HeardRun): boolean => run.root === null || run.dagRunId === asked.dagRunId;
   return {
     output(run, step, stream, bytes) {
@@ -157,7 +158,7 @@ async function follow(
   // It may have come while the run was made ready.
   if (context.interrupts.first.aborted) onFirst();
   context.interrupts.second.addEventListener("abort", force, { once: true });
-  const output = showsOutput ? newStepOutput(Deno.stderr) : null;
+  const output = showsOutput ? newStepOutput(writeStderr) : null;
   return await followRun(connection.api, run, { output, signal: new AbortController().signal });
 }
 
@@ -180,7 +181,8 @@ export async function tellEnd(
   for (const line of noteLines(notes)) writeErr(line);
   const code = exitCodeOf(details);
   if (code !== 0) {
-    const reason = (details.failure?.message ?? details.statusLabel).trim().replaceAll(/\s*\n\s*/g, "; ");
+    const reason = (details.failure?.message ?? details.statusLabel).trim()
+      .replaceAll(/:\s*\n\s*/g, ": ").replaceAll(/\s*\n\s*/g, "; ");
     writeErr(`failed to execute the dag-run ${details.name} (dag-run ID: ${details.dagRunId}): ${reason}`);
   }
   return code;

@@ -1,7 +1,8 @@
 /** Where what steps say is shown. */
 import { newLineCutter } from "../run/lines.ts";
 import type { StreamName } from "../run/ports.ts";
-import { writeBytes } from "./command.ts";
+import { writeStderr } from "../runner/stderr.ts";
+import { writeOutBytes } from "./command.ts";
 
 export interface StepOutput {
   /** What is not wanted is not asked for. */
@@ -11,7 +12,7 @@ export interface StepOutput {
   end(step: string, stream: StreamName): void;
 }
 
-type Writer = Parameters<typeof writeBytes>[0];
+type Writer = (bytes: Uint8Array) => void;
 
 /** Each line under its step's name. */
 export function newStepOutput(to: Writer, takes: StepOutput["takes"] = () => true): StepOutput {
@@ -37,7 +38,7 @@ export function newStepOutput(to: Writer, takes: StepOutput["takes"] = () => tru
 export function newRawOutput(takes: StepOutput["takes"]): StepOutput {
   return {
     takes,
-    bytes: (_step, stream, bytes) => writeBytes(stream === "stderr" ? Deno.stderr : Deno.stdout, bytes),
+    bytes: (_step, stream, bytes) => (stream === "stderr" ? writeStderr : writeOutBytes)(bytes),
     end: () => {},
   };
 }
@@ -55,7 +56,12 @@ function newLineWriter(to: Writer, prefix: string): LineWriter {
   const cutter = newLineCutter();
   const print = (lines: readonly string[]): void => {
     if (lines.length === 0) return;
-    writeBytes(to, utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
+    to(utf8.encode(
+      lines.map((line) =>
+        `${prefix}${line}
+`
+      ).join(""),
+    ));
   };
   return {
     bytes: (bytes) => print(cutter.add(decoder.decode(bytes, { stream: true }))),

@@ -1,10 +1,15 @@
 import type { Clock, Log } from "../run/ports.ts";
+import { writeStderr } from "./stderr.ts";
 
 export type LogFormat = "text" | "json";
 type Level = "info" | "warn" | "error";
 
 /** Lines on stderr, or wherever `write` puts them; stdout belongs to data. */
-export function newLog(format: LogFormat, clock: Clock, write: (line: string) => void = writeStderr): Log {
+export function newLog(
+  format: LogFormat,
+  clock: Clock,
+  write: (line: string) => void = (line) => writeStderr(new TextEncoder().encode(line + "\n")),
+): Log {
   const line = (level: Level, message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
     const at = new Date(clock.now()).toISOString();
     write(
@@ -25,9 +30,4 @@ function asText(at: string, level: Level, message: string, facts: Readonly<Recor
     `${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`
   );
   return [at, level.padEnd(5), message, ...pairs].join(" ");
-}
-
-function writeStderr(line: string): void {
-  const bytes = new TextEncoder().encode(line + "\n");
-  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
 }

@@ -51,20 +51,16 @@ const TYPES: Readonly<Record<string, { readonly action: string; readonly text: s
 export function modernize(given: Readonly<Record<string, unknown>>): Modernized {
   const written = Object.keys(given).filter((key) => given[key] !== null && given[key] !== undefined);
   const old = written.filter((key) => Object.hasOwn(REPLACEMENTS, key));
-  const deprecated = old.map((field) => ({ field, use: own(REPLACEMENTS, field) ?? "" }));
   const kind = ["run", "action"].find((key) => written.includes(key));
   if (kind !== undefined) {
     const conflict = old[0] === undefined ? null : `${kind} cannot be used together with ${old[0]}`;
     return { step: without(given, old), deprecated: [], conflict };
   }
-  if (old.length === 0) {
-    const isBare = written.includes("with");
-    return {
-      step: given,
-      deprecated: isBare ? [{ field: "with", use: "use action with with" }] : [],
-      conflict: null,
-    };
-  }
+  const deprecated = [
+    ...old.map((field) => ({ field, use: own(REPLACEMENTS, field) ?? "" })),
+    ...(written.includes("with") ? [{ field: "with", use: "use action with with" }] : []),
+  ];
+  if (old.length === 0) return { step: given, deprecated, conflict: null };
   const isRead = isReadByCommand(given) && typedText(given) === null;
   const conflict = isRead && old.includes("shell")
     ? "command and script cannot be used together with shell"

@@ -7,7 +7,7 @@ import { applySchema } from "./param-schema.ts";
 import { checkParam } from "./param-value.ts";
 import { resolveText, type Scope, type Unqualified } from "./reference.ts";
 import { insertionText } from "./select.ts";
-import type { NamedText, ParamDeclaration, ParamDeclarations, ParamSchema } from "./workflow.ts";
+import type { NamedText, ParamDeclaration, ParamDeclarations, ParamSchema, Workflow } from "./workflow.ts";
 
 const NO_SCOPE: Scope = {
   consts: {},
@@ -155,6 +155,17 @@ export function changedParams(
 ): string[] {
   const defaults = new Map(declarations.entries.map((entry) => [entry.name, entry.default]));
   return bound.given.filter((name) => defaults.get(name) !== bound.values[name]);
+}
+
+/** Why a caller may not give these values to a workflow whose values are locked; null: he may (P-19). */
+export function findLocked(
+  { params, runConfig }: Pick<Workflow, "params" | "runConfig">,
+  bound: Extract<BoundParams, { ok: true }>,
+): string | null {
+  const changed = runConfig.disableParamEdit ? changedParams(params, bound) : [];
+  return changed.length === 0
+    ? null
+    : `run_config.disable_param_edit: the values of ${changed.join(", ")} cannot be changed at a start`;
 }
 
 interface Given {

@@ -9,3 +9,7 @@ export function isRunId(text: string): boolean {
 export function isWorkflowName(text: string): boolean {
   return /^[\w.-]{1,40}$/.test(text) && text !== "." && text !== "..";
 }
+
+export function tellNoWorkflowName(text: string): string {
+  return `"${text}" is no workflow name: 1 to 40 of letters, digits, _ . -`;
+}

@@ -32,6 +32,26 @@ accept("C-02 quiet takes the summary, never an error", "steps: [{id: a, run: 'ex
   { args: ["start", "-q", "w.yaml"], code: 1, err: ["failed to execute the dag-run"], check: onlyErr },
 ]);
 accept(
+  "F-30 P-19 what start refuses of a name and of values, dry refuses in the same words",
+  "params: {A: a}\nrun_config: {disable_param_edit: true}\nsteps: [{run: 'true'}]",
+  ["start", "dry"].flatMap((command) => [
+    {
+      args: [command, "--name", "a b", "w.yaml"],
+      code: 1,
+      err: ['"a b" is no workflow name'],
+      check: onlyErr,
+    },
+    {
+      args: [command, "my flow.yaml"],
+      write: { "my flow.yaml": "steps: [{run: 'true'}]" },
+      code: 1,
+      err: ['"my flow" is no workflow name'],
+    },
+    { args: [command, "w.yaml", "--", "A=b"], code: 1, err: ["disable_param_edit: the values of A"] },
+    { args: [command, "-q", "w.yaml", "--", "A=a"], isSilent: true },
+  ]),
+);
+accept(
   "C-06 C-07 validate takes one file, and its warnings name it",
   "steps: [{id: a, command: 'echo ${consts.nope}'}]",
   [
@@ -43,7 +63,7 @@ accept(
 accept(
   "C-08 C-09 C-12 start stays until the end; a step's output is not the command's own",
   `
-steps: [{id: a, run: "sleep 0.3; echo done > @W/done; exit 3"}]
+steps: [{id: a, run: "sleep 0.3; echo done > @W/done; echo why >&2; exit 3"}]
 `,
   [
     {
@@ -52,7 +72,10 @@ steps: [{id: a, run: "sleep 0.3; echo done > @W/done; exit 3"}]
       files: { done: "done\n" },
       check: ({ stderr }) => {
         const last = stderr.trimEnd().split("\n").at(-1) ?? "";
-        assert.match(last, /^failed to execute the dag-run w \(dag-run ID: code-nine\): exit status 3/);
+        assert.match(
+          last,
+          /^failed to execute the dag-run w \(dag-run ID: code-nine\): exit status 3; recent stderr: why$/,
+        );
       },
     },
   ],

@@ -28,6 +28,7 @@ accept(
   - echo bare >> @W/o
   - {name: sh, command: "echo $0 >> @W/o", shell: /bin/sh}
   - {name: kid, call: kid, params: "WHO=x"}
+  - {name: with, type: command, command: "true", with: {shell: sh}}
 ---
 name: kid
 params: {WHO: ""}
@@ -42,6 +43,7 @@ steps:
         "steps[1].command is deprecated; use run",
         "steps[1].shell is deprecated; use run with with.shell",
         "steps[2].call is deprecated; use action: dag.run",
+        "steps[3].with is deprecated; use action with with",
         "document[1].steps[0].command is deprecated; use run",
       ],
     },

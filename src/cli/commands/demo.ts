@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
+import { writeStderr } from "../../runner/stderr.ts";
 import { signatureOf } from "../../server/triggers/signature.ts";
 import { type Command, type Context, writeErr, writeOut } from "../command.ts";
 import { newApi } from "../api-client.ts";
@@ -103,7 +104,7 @@ async function fireWebhook(context: Context, url: string, token: string, workflo
   const { dagName, dagRunId } = v.parse(Started, answer);
   writeErr(`4. The run, live: ${url}/runs/${dagName}/${dagRunId}`);
   const details = await followRun(api, { name: dagName, dagRunId }, {
-    output: newStepOutput(Deno.stderr),
+    output: newStepOutput(writeStderr),
     signal: context.interrupts.first,
   });
   writeOut(summarize(details));

@@ -11,8 +11,9 @@ import { isInContainer, openPlan, PLANNED_SECRETS_DIR, type PlannedStep, planTex
 import { newChecks } from "../../runner/checks.ts";
 import { systemClock, systemIds } from "../../runner/clock.ts";
 import { newSurroundings } from "../../runner/surroundings.ts";
-import { bindParams } from "../../workflow/inputs.ts";
+import { bindParams, findLocked } from "../../workflow/inputs.ts";
 import { withBase } from "../../workflow/base.ts";
+import { isWorkflowName, tellNoWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import { errorLines } from "../../workflow/problem.ts";
 import { NO_TARGET } from "../../workflow/schema/output.ts";
@@ -59,7 +60,10 @@ export const command: Command = {
         `validation failed for ${file.path}: parameter validation failed: ${bound.messages.join("; ")}`,
       );
     }
+    const locked = findLocked(workflow, bound);
+    if (locked !== null) throw new UserError(locked);
     const name = context.flags.text("name") ?? workflow.name ?? file.stem;
+    if (!isWorkflowName(name)) throw new UserError(tellNoWorkflowName(name));
     const runtime = context.flags.has("plan") ? readRuntime(context.env) : null;
     if (runtime !== null && isFailure(runtime)) throw new UserError(`${runtime.message}: ${runtime.remedy}`);
     const { state, planned } = await walk(context, {

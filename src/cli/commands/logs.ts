@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { StreamName } from "../../run/ports.ts";
 import type { Api } from "../api-client.ts";
-import { type Command, UserError } from "../command.ts";
+import { type Command, UserError, writeOutBytes } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { followRun, hasBegun, STREAMS } from "../follow.ts";
 import { DetailsAnswer, isOver, nodesOf, type RunDetails, runPath } from "../run-json.ts";
@@ -40,7 +40,7 @@ export const command: Command = {
     const answer = await api.get(`${runPath({ name, dagRunId: runId ?? "latest" })}${below}`);
     const { dagRunDetails: run } = v.parse(DetailsAnswer, answer);
     const takes = takesOf(run, wanted);
-    const output = wanted.step === null ? newStepOutput(Deno.stdout, takes) : newRawOutput(takes);
+    const output = wanted.step === null ? newStepOutput(writeOutBytes, takes) : newRawOutput(takes);
     if (flags.has("follow") && !isOver(run)) await followRun(api, run, { output, signal });
     else await print(api, run, output);
     return 0;

@@ -1,7 +1,7 @@
 /** A definition becomes the current one: checked, stored by digest, history kept (TX-11). */
 import { withBase } from "../../workflow/base.ts";
 import { fingerprintOf, hasEntries, type Schedule } from "../../workflow/schedule.ts";
-import { isWorkflowName } from "../../workflow/names.ts";
+import { isWorkflowName, tellNoWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow } from "../../workflow/parse.ts";
 import type { Problem } from "../../workflow/problem.ts";
 import { digestOfText, type Signature, withSignature } from "../../workflow/signature.ts";
@@ -32,7 +32,7 @@ export async function publish(
   },
 ): Promise<Published | Refusal> {
   if (!isWorkflowName(fileName)) {
-    return refuse("bad_request", `"${fileName}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
+    return refuse("bad_request", tellNoWorkflowName(fileName));
   }
   const { signature = null } = options;
   const { workflow, problems: found } = parseWorkflow(withBase(text, ports.base), "load");

@@ -1,8 +1,8 @@
 /** What a run would be at birth, decided without the database: its definition, its parameters, and where it is to run. */
 import { toBase62 } from "../../run/ids.ts";
 import { type Base, type Inheritance, withBase } from "../../workflow/base.ts";
-import { bindParams, type CallerParams, changedParams } from "../../workflow/inputs.ts";
-import { isRunId, isWorkflowName } from "../../workflow/names.ts";
+import { bindParams, type CallerParams, findLocked } from "../../workflow/inputs.ts";
+import { isRunId, isWorkflowName, tellNoWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { errorLines } from "../../workflow/problem.ts";
 import type { Concurrency } from "../../workflow/trigger.ts";
@@ -70,7 +70,7 @@ export async function planRunOf(
   request: Omit<StartRequest, "definition">,
 ): Promise<Planned> {
   if (!isWorkflowName(name)) {
-    return refuse("bad_request", `"${name}" is no workflow name: 1 to 40 of letters, digits, _ . -`);
+    return refuse("bad_request", tellNoWorkflowName(name));
   }
   if (request.dagRunId !== null && request.triggerType === "manual" && workflow.runConfig.disableRunIdEdit) {
     return refuse("bad_request", "run_config.disable_run_id_edit: a run id cannot be chosen; leave it out");
@@ -109,17 +109,8 @@ export async function planRunOf(
       `parameter validation failed: ${unstorable[0]}: the value holds a NUL character or half a character`,
     );
   }
-  const changed = request.triggerType === "manual" && workflow.runConfig.disableParamEdit
-    ? changedParams(workflow.params, bound)
-    : [];
-  if (changed.length > 0) {
-    const names = changed.join(", ");
-    return refuse(
-      "bad_request",
-      `run_config.disable_param_edit: the values of ${names} cannot be changed at a start`,
-    );
-  }
-
+  const locked = request.triggerType === "manual" ? findLocked(workflow, bound) : null;
+  if (locked !== null) return refuse("bad_request", locked);
   const inputs = await Promise.all(
     (request.inputs ?? []).map(async ({ name, bytes }) => ({ name, ...await newBlob(bytes) })),
   );

@@ -139,3 +139,46 @@ Deno.test("C-01 a server that cannot be reached is exit code 69", async () => {
   const refused = await dagu({ args: ["status", "x", "--server", url], env: {} });
   assert.match(refused.stderr, /no answer from .*: .*Connection refused/, "the cause is told");
 });
+
+Deno.test("C-03 short flags in one word stand before the command; without a command they show the help", async () => {
+  const file = await Deno.makeTempFile();
+  const version = (await dagu({ args: ["version"], env: {} })).stdout;
+  for (
+    const args of [["-qc", file, "version"], [`-c${file}`, "version"], [`--config=${file}`, "-q", "version"]]
+  ) {
+    assert.equal((await dagu({ args, env: {} })).stdout, version, args.join(" "));
+  }
+  for (const args of [["-q"], ["--config"], ["-c", file]]) {
+    const { code, stdout } = await dagu({ args, env: {} });
+    assert.deepEqual([code, stdout.includes("Usage: dagu COMMAND")], [0, true], args.join(" "));
+  }
+  assert.match((await dagu({ args: ["--help", "version"], env: {} })).stdout, /^Usage: dagu version\n/);
+  const { code, stderr } = await dagu({ args: ["--constructor", "version"], env: {} });
+  assert.deepEqual([code, stderr.includes('no command "--constructor"')], [1, true], stderr);
+  await Deno.remove(file);
+});
+
+Deno.test("C-03 -- ends the flags of a command that takes no words after it", async () => {
+  const home = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${home}/-x.yaml`, "steps: [{run: 'true'}]\n");
+  const env = { DAGU_HOME: home };
+  const read = await dagu({ args: ["validate", "--", "-x.yaml"], env, cwd: home });
+  assert.deepEqual(read, { code: 0, stdout: "", stderr: "" });
+  const two = await dagu({ args: ["validate", "--", "-x.yaml", "-y.yaml"], env, cwd: home });
+  assert.deepEqual([two.code, two.stderr.includes("unexpected argument -y.yaml")], [1, true], two.stderr);
+  await Deno.remove(home, { recursive: true });
+});
+
+Deno.test("C-01 C-02 a full disk under stderr costs a run nothing; under stdout it is told", async () => {
+  const home = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${home}/w.yaml`, `steps: [{run: "echo out; echo done > ${home}/done"}]\n`);
+  const env = { DAGU_HOME: `${home}/home` };
+  const into = (to: string) => ["sh", "-c", `exec "$@" ${to}/dev/full`, "sh"];
+  const start = await dagu({ args: ["start", `${home}/w.yaml`], env, through: into("2>") });
+  assert.deepEqual([start.code, start.stdout.includes("Result: Succeeded")], [0, true]);
+  assert.equal(await Deno.readTextFile(`${home}/done`), "done\n");
+  const version = await dagu({ args: ["version"], env, through: into(">") });
+  assert.equal(version.code, 1);
+  assert.match(version.stderr, /^dagu version: cannot write to stdout: No space left on device.*\n$/);
+  await Deno.remove(home, { recursive: true });
+});
