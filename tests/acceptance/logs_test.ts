@@ -67,6 +67,10 @@ steps:
   await start.said("first");
   await using logs = on.spawn(["logs", "w", "--step", "s", "-f"]);
   await logs.said("first");
+  await using left = on.spawn(["logs", "w", "--step", "s", "--follow"]);
+  await left.said("first");
+  left.kill("SIGINT");
+  assert.equal((await left.status).code, 130, "whoever has seen enough leaves the run alone");
   await on.write("go", "");
   assert.equal((await logs.status).code, 0);
   await logs.said("second");

@@ -43,9 +43,12 @@ export const command: Command = {
     const output = wanted.step === null ? newStepOutput(writeOutBytes, takes) : newRawOutput(takes);
     if (flags.has("follow") && !isOver(run)) await followRun(api, run, { output, signal });
     else await print(api, run, output);
-    return 0;
+    return signal.aborted ? INTERRUPTED : 0;
   },
 };
+
+/** The run goes on. */
+const INTERRUPTED = 130;
 
 function readStream(text: string | null): StreamName | null {
   const stream = STREAMS.find((name) => name === text) ?? null;
