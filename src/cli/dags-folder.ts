@@ -2,6 +2,7 @@
 import { basename, extname } from "node:path";
 import { formatProblem } from "../workflow/problem.ts";
 import { publish } from "../server/definitions/publish.ts";
+import { describeError } from "../server/store/failure.ts";
 import { deleteWorkflow } from "../server/store/workflows.ts";
 import type { ServerPorts } from "../server/ports.ts";
 import { type Signature, withSignature } from "../workflow/signature.ts";
@@ -10,6 +11,7 @@ import { readSignature } from "./signature-file.ts";
 import { listWorkflowFiles, withSchemas } from "./workflow-file.ts";
 
 const SETTLE_MS = 200;
+const AGAIN_MS = 5_000;
 
 export interface DagsFolder extends AsyncDisposable {
   /** File names that are published. */
@@ -20,24 +22,65 @@ export interface DagsFolder extends AsyncDisposable {
 export async function openDagsFolder(ports: ServerPorts, dir: string): Promise<DagsFolder> {
   await makeFolder(dir);
   const published = new Map<string, string>();
-  await rescan(ports, dir, published);
+  // Before the first look, so that no change falls in between.
   const watcher = Deno.watchFs(dir, { recursive: false });
-  const watching = (async () => {
-    for await (const _event of watcher) {
-      // An editor writes a file in several steps: look when it has settled.
-      await ports.clock.sleep(SETTLE_MS);
-      await rescan(ports, dir, published);
+  try {
+    await rescan(ports, dir, published);
+  } catch (error) {
+    watcher.close();
+    throw error;
+  }
+  const over = new AbortController();
+  let isChanged = false;
+  let isLooking = false;
+  const look = async (): Promise<void> => {
+    isLooking = true;
+    while (isChanged) {
+      isChanged = false;
+      // An editor writes a file in several steps, a checkout writes many: look when it has settled.
+      await ports.clock.sleep(SETTLE_MS, over.signal);
+      if (over.signal.aborted) break;
+      if (await tryRescan(ports, dir, published)) continue;
+      isChanged = true;
+      await ports.clock.sleep(AGAIN_MS, over.signal);
     }
+    isLooking = false;
+  };
+  const watching = (async () => {
+    let looking = Promise.resolve();
+    for await (const _event of watcher) {
+      isChanged = true;
+      if (!isLooking) looking = look();
+    }
+    await looking;
   })();
   return {
     get names() {
       return [...published.keys()].sort();
     },
     [Symbol.asyncDispose]: async () => {
+      over.abort();
       watcher.close();
       await watching;
     },
   };
+}
+
+/** False: the database or the folder does not answer now, which is to be the end of nothing. */
+async function tryRescan(
+  ports: ServerPorts,
+  dir: string,
+  published: Map<string, string>,
+): Promise<boolean> {
+  try {
+    await Deno.stat(dir);
+    await rescan(ports, dir, published);
+    return true;
+  } catch (error) {
+    const facts = { folder: dir, error: describeError(error) };
+    ports.log.error("definitions stay as they were until their folder can be read and kept", facts);
+    return false;
+  }
 }
 
 async function makeFolder(dir: string): Promise<void> {
@@ -69,12 +112,12 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
     seen.add(name);
     const whole = withSignature(text, signature);
     if (published.get(name) === whole) continue;
-    published.set(name, whole);
     await publishFile(ports, { name, path, text, signature });
+    published.set(name, whole);
   }
   for (const name of [...published.keys()].filter((one) => !seen.has(one))) {
-    published.delete(name);
     await deleteWorkflow(ports.db, name);
+    published.delete(name);
     ports.log.info("definition removed", { workflow: name });
   }
 }
