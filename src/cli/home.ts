@@ -127,6 +127,13 @@ export async function readKeyring(home: Home, env: Readonly<Record<string, strin
   const kept = decodeKey((await Deno.readTextFile(path).catch(() => "")).trim());
   if (kept !== null) return [keyOf(kept)];
   const made = crypto.getRandomValues(new Uint8Array(32));
-  await Deno.writeTextFile(path, made.toBase64() + "\n", { mode: 0o600, createNew: true });
+  await Deno.writeTextFile(path, made.toBase64() + "\n", { mode: 0o600, createNew: true }).catch(
+    (error: Error) => {
+      throw new UserError(
+        `${path} cannot be read as a key: ${error.message}\n` +
+          "What is sealed can be opened with that key only: bring the file back, or let this user read it.",
+      );
+    },
+  );
   return [keyOf(made)];
 }

@@ -27,7 +27,7 @@ export interface Limits {
    * would be lost.
    */
   readonly webhook: { readonly perMinute: number; readonly burst: number };
-  /** Of one address whose credentials were wrong at a webhook. */
+  /** Of one address whose credentials were wrong at a webhook, or whose password was. */
   readonly failures: { readonly perMinute: number };
   /** Claims of one runner that were for nothing, messages of one attempt. Ends of attempts and heartbeats are never refused. */
   readonly claims: { readonly perMinute: number };

@@ -1,5 +1,5 @@
 /** Files that are written whole: who reads the path finds the old content or the new one, never half of it. */
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { ActionError } from "./deed.ts";
 import { notPlain } from "./plain-file.ts";
 import type { Work } from "./work.ts";
@@ -31,7 +31,8 @@ export async function replaceFile(
     return await fill(device);
   }
   if (known !== null && !known.isFile && !known.isDirectory) throw notPlain(path);
-  const target = join(dirname(path), `.${basename(path)}.${work.attempt.ids.uuid()}`);
+  // Without the file's own name, which may be as long as names can be.
+  const target = join(dirname(path), `.${work.attempt.ids.uuid()}.part`);
   try {
     {
       using file = await Deno.open(target, {

@@ -29,10 +29,10 @@ export async function openHttp(given: Request, work: Work): Promise<HttpAnswer> 
   const headers = headersOf(given, target);
   const body = await bodyOf(given, headers, work);
   if (given.debug) await tellRequest(given, target.url, headers, work);
-  const stack = new AsyncDisposableStack();
-  const limit = stack.use(startLimit(given.timeout, work));
   const agent = newAgent(given, hostEnvironment(work.attempt.hostEnv, work.call));
+  const stack = new AsyncDisposableStack();
   stack.defer(() => agent.destroy());
+  const limit = stack.use(startLimit(given.timeout, work));
   try {
     const answer = await request(target.url, {
       dispatcher: agent.compose(interceptors.redirect({ maxRedirections: REDIRECTS_MAX })),

@@ -59,7 +59,7 @@ export async function artifactPlace(path: string, artifactsDir: string | null): 
     if (isLink) return invalid(`artifact path escapes artifact directory: ${path}`, "remove the symlink");
     if (real === null) continue;
     const way = relative(root, real);
-    if (way.startsWith("..")) {
+    if (way === ".." || way.startsWith("../")) {
       return invalid(`artifact path escapes artifact directory: ${path}`, "remove the symlink");
     }
     break;

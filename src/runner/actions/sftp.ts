@@ -94,10 +94,7 @@ async function uploadFile(
   moved: Moved,
   work: Work,
 ): Promise<void> {
-  const part = posix.join(
-    posix.dirname(destination),
-    `.${posix.basename(destination)}.${work.attempt.ids.uuid()}`,
-  );
+  const part = posix.join(posix.dirname(destination), `.${work.attempt.ids.uuid()}.part`);
   try {
     await remote.put(source, part, (info.mode ?? 0o644) & 0o777);
     await remote.rename(part, destination);
@@ -143,7 +140,7 @@ async function downloadFile(
   await Deno.mkdir(dirname(destination), { recursive: true });
   const known = await Deno.stat(destination).catch(() => null);
   if (known !== null && !known.isFile && !known.isDirectory) throw notPlain(destination);
-  const part = join(dirname(destination), `.${basename(destination)}.${work.attempt.ids.uuid()}`);
+  const part = join(dirname(destination), `.${work.attempt.ids.uuid()}.part`);
   try {
     await remote.get(source, part);
     await Deno.chmod(part, stats.mode & 0o777);

@@ -9,6 +9,7 @@ import { type SshSettings, sshSettings } from "../../workflow/actions/ssh.ts";
 import { readComplaint } from "../../workflow/schema/fields.ts";
 import { ActionError } from "./deed.ts";
 import { joinDir, stepDir } from "./host.ts";
+import { startLimit } from "./limit.ts";
 import { judgeKey, type KnownKey, knownKeys } from "./known-hosts.ts";
 import type { Work } from "./work.ts";
 
@@ -70,7 +71,7 @@ async function connect(
   const place = `${user}@${host}:${port}`;
   const hostKeys = settings.strict_host_key ? await readKnownKeys(settings, host, port, work) : null;
   const identity = await readIdentity(settings, place, work);
-  const sock = through === null ? null : await forward(through.client, host, port);
+  const sock = through === null ? null : await forward(through, host, port, settings, work);
   let refusal: ActionError | null = null;
   const config: ConnectConfig = {
     host,
@@ -157,10 +158,21 @@ function explained(error: Error, place: string): ActionError {
   );
 }
 
-function forward(bastion: Client, host: string, port: number): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    bastion.forwardOut("127.0.0.1", 0, host, port, (error, stream) => {
+/** A bastion may take minutes to find out that nobody is there: it has as long as the target itself would have. */
+async function forward(
+  bastion: SshConnection,
+  host: string,
+  port: number,
+  { timeout }: SshSettings,
+  work: Work,
+): Promise<Duplex> {
+  using limit = startLimit(Math.max(0.001, timeout), work);
+  using _cut = cutOnStop(bastion, limit.signal);
+  return await new Promise((resolve, reject) => {
+    bastion.client.forwardOut("127.0.0.1", 0, host, port, (error, stream) => {
       if (error === undefined) resolve(stream);
+      else if (limit.isOver()) reject(new ActionError(`the bastion did not reach ${host}:${port} in time`));
+      else if (work.signal.aborted) reject(new ActionError("stopped"));
       else reject(new ActionError(`the bastion cannot reach ${host}:${port}: ${error.message}`));
     });
   });

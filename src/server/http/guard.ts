@@ -5,6 +5,8 @@ import { whoHolds } from "../access/tokens.ts";
 import type { ServerPorts } from "../ports.ts";
 import { bearerOf, isEqualConstantTime } from "../secrets/token.ts";
 import { LOCAL_CALLER, type ServerSettings } from "../settings.ts";
+import { newRateLimit, retryAfter } from "./rate-limit.ts";
+import { senderOf } from "./sender.ts";
 
 export interface GuardVariables {
   /** Name of the caller, for records. */
@@ -21,9 +23,22 @@ export function guard(
   settings: ServerSettings,
   onDenied: (c: Context, why: "credentials" | "origin") => Response | Promise<Response>,
 ): MiddlewareHandler<{ Variables: GuardVariables }> {
+  const guesses = newRateLimit(ports.clock, settings.limits.failures);
   return async (c, next) => {
+    // A password can be guessed; a token has more chance in it than anybody has time.
+    const guesser = settings.auth.kind === "basic" && c.req.header("Authorization")?.startsWith("Basic ")
+      ? senderOf(c, settings.trustedProxies).counted
+      : null;
+    const waitMs = guesser === null ? 0 : guesses.look(guesser);
+    if (waitMs > 0) {
+      const message = "too many wrong passwords from this address; try again later";
+      return c.json({ code: "rate_limited", message }, 429, retryAfter(waitMs));
+    }
     const caller = await whoAsks(ports, settings, c);
-    if (caller === null) return await onDenied(c, "credentials");
+    if (caller === null) {
+      if (guesser !== null) guesses.take(guesser);
+      return await onDenied(c, "credentials");
+    }
     // A browser sends credentials by itself: only our own pages may change anything.
     if (!caller.isExplicit && !SAFE_METHODS.includes(c.req.method) && isForeign(settings, c)) {
       return await onDenied(c, "origin");

@@ -20,14 +20,16 @@ export function hookRoutes(ports: ServerPorts, settings: ServerSettings): Hono<H
   const failures = newRateLimit(ports.clock, settings.limits.failures);
   const deliveries = newRateLimit(ports.clock, settings.limits.webhook);
 
-  // Who guesses is not listened to for a while.
-  app.use(async (c, next) => {
-    const { counted } = senderOf(c, settings.trustedProxies);
-    const waitMs = counted === null ? 0 : failures.look(counted);
-    if (waitMs > 0) return tooMany(waitMs);
-    await next();
-    if (counted !== null && c.res.status === 401) failures.take(counted);
-  });
+  // Who guesses is not listened to for a while: here, since others of that address may have much else to ask.
+  for (const path of ["/api/v1/webhooks/*", "/hooks/*"]) {
+    app.use(path, async (c, next) => {
+      const { counted } = senderOf(c, settings.trustedProxies);
+      const waitMs = counted === null ? 0 : failures.look(counted);
+      if (waitMs > 0) return tooMany(waitMs);
+      await next();
+      if (counted !== null && c.res.status === 401) failures.take(counted);
+    });
+  }
 
   app.post(
     "/api/v1/webhooks/:fileName",

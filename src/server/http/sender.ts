@@ -20,10 +20,11 @@ export interface Sender {
   readonly counted: string | null;
 }
 
-export function senderOf(c: Context<{ Bindings: Connection }>, trusted: readonly Network[]): Sender {
-  const remote = plainAddress(c.env?.remoteAddress ?? "");
+export function senderOf({ env, req }: Pick<Context, "env" | "req">, trusted: readonly Network[]): Sender {
+  const host: Connection | undefined = env;
+  const remote = plainAddress(host?.remoteAddress ?? "");
   if (remote === null) return { address: null, counted: null };
-  const forwarded = c.req.header("X-Forwarded-For");
+  const forwarded = req.header("X-Forwarded-For");
   const isTrusted = (address: string): boolean => isIn(address, trusted);
   if (forwarded === undefined) return { address: remote, counted: isShared(remote) ? null : remote };
   if (!isTrusted(remote)) return { address: remote, counted: null };

@@ -94,3 +94,13 @@ Deno.test("S-63 artifact actions say how to get a directory when the run has non
   assert.match(outcome.failure?.message ?? "", /no artifact directory/);
   assert.equal(outcome.failure?.remedy, "set artifacts.enabled: true");
 });
+
+Deno.test("S-64 a name may begin with two dots", async () => {
+  await using bench = await openHostBench();
+  const given = { path: "..notes/..x", content: "x" };
+  const { outcome } = await perform(bench, "artifact.write", given);
+  assert.equal(outcome.failure, null, outcome.failure?.message);
+  const again = await perform(bench, "artifact.write", { ...given, overwrite: true });
+  assert.equal(again.outcome.failure, null, again.outcome.failure?.message);
+  assert.equal(await Deno.readTextFile(join(artifacts(bench), given.path)), "x");
+});

@@ -163,3 +163,11 @@ Deno.test("A-38 dry_run changes nothing", async () => {
   }
   assert.deepEqual(await listed(bench, { recursive: true, include_dirs: true }), before);
 });
+
+Deno.test("A-39 file.write takes a name as long as names can be, also whole or not at all", async () => {
+  await using bench = await openBench();
+  const path = "n".repeat(255);
+  const { outcome } = await perform(bench, "file.write", { path, content: "x", atomic: true });
+  assert.equal(outcome.failure, null, outcome.failure?.message);
+  assert.equal(await Deno.readTextFile(join(bench.workspace.workDir, path)), "x");
+});

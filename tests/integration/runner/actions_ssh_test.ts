@@ -264,8 +264,29 @@ Deno.test("6.5 sftp says what it cannot find or write, and leaves no part of a f
   assert.deepEqual([...Deno.readDirSync(bench.far)].map(({ name }) => name), ["file"]);
 });
 
+for (const how of ["time limit", "stop"] as const) {
+  Deno.test(`6.5 S-97 the ${how} of ssh.run ends its waiting for a bastion that gets nowhere`, async () => {
+    const asked = Promise.withResolvers<void>();
+    await using bench = await openBench({ key: "", password: "s3cret", strict_host_key: false });
+    const hostKey = await Deno.readTextFile(join(bench.server.folder, "host"));
+    await using server = await openOwnServer(hostKey, () => asked.resolve());
+    const bastion = { host: "127.0.0.1", port: server.port, user: "robot", password: "s3cret" };
+    const stop = new AbortController();
+    const given = { command: "true", user: "robot", host: "10.0.0.1", port: 22, bastion };
+    const isStop = how === "stop";
+    const performed = bench.perform("ssh.run", { ...given, timeout: isStop ? 60 : 1 }, stop.signal);
+    await asked.promise;
+    if (isStop) stop.abort();
+    const message = (await performed).outcome.failure?.message ?? "";
+    assert.match(message, isStop ? /stopped/ : /the bastion did not reach 10\.0\.0\.1:22 in time/);
+  });
+}
+
 /** Lets `robot` in. Its commands end with 3; its one folder claims to hold a file above itself. */
-async function openOwnServer(hostKey: string): Promise<AsyncDisposable & { readonly port: number }> {
+async function openOwnServer(
+  hostKey: string,
+  onForward = (): void => {},
+): Promise<AsyncDisposable & { readonly port: number }> {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on("error", () => {});
     client.on("authentication", (auth) => {
@@ -273,6 +294,8 @@ async function openOwnServer(hostKey: string): Promise<AsyncDisposable & { reado
         auth.accept();
       } else auth.reject(["password"]);
     });
+    // Never answered.
+    client.on("tcpip", onForward);
     client.on("session", (accept) => {
       const session = accept();
       session.on("exec", (acceptExec, _reject, { command }) => {

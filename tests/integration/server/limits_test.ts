@@ -89,6 +89,9 @@ Deno.test("1.10 a webhook takes so many deliveries, and strangers do not use the
   const guessed = await send(token, "192.0.2.1");
   assert.equal(guessed.headers.get("Retry-After"), "20");
   await bodyOf(guessed, 429);
+  for (const path of ["/api/v1/health", "/livez", "/api/v1/dags"]) {
+    await bodyOf(await server.request("GET", path, { remoteAddress: "192.0.2.1" }));
+  }
   await bodyOf(await send(token, "192.0.2.2"));
   await bodyOf(await send(token, "192.0.2.2"));
   const refused = await send(token, "192.0.2.2");
@@ -96,6 +99,29 @@ Deno.test("1.10 a webhook takes so many deliveries, and strangers do not use the
   assert.equal((await bodyOf(refused, 429))["code"], "rate_limited");
   await bench.time.advance(1_000);
   await bodyOf(await send(token, "192.0.2.2"));
+});
+
+Deno.test("AU-04 who guesses a password is not listened to for a while; others and tokens are", async () => {
+  await using bench = await openServer();
+  const settings = {
+    auth: { kind: "basic", username: "ann", password: "right" },
+    limits: { ...limits, failures: { perMinute: 3 } },
+  } as const;
+  const server = newTestServer(bench.database.db, settings, bench.ports);
+  const ask = (authorization: string, remoteAddress: string): Promise<Response> =>
+    server.request("GET", "/api/v1/dags", { headers: { Authorization: authorization }, remoteAddress });
+  const basic = (password: string): string => `Basic ${btoa(`ann:${password}`)}`;
+  const { token } = await createApiToken(bench.ports, "job", null);
+  for (let n = 0; n < 3; n++) await bodyOf(await ask(basic(`guess ${n}`), "192.0.2.1"), 401);
+  const refused = await ask(basic("right"), "192.0.2.1");
+  assert.equal(refused.headers.get("Retry-After"), "20");
+  await bodyOf(refused, 429);
+  await bodyOf(await ask(basic("right"), "192.0.2.2"));
+  await bodyOf(await ask(`Bearer ${token}`, "192.0.2.1"));
+  for (let n = 0; n < 5; n++) await bodyOf(await ask("Bearer stale", "192.0.2.3"), 401);
+  await bodyOf(await ask(`Bearer ${token}`, "192.0.2.3"));
+  await bench.time.advance(20_000);
+  await bodyOf(await ask(basic("right"), "192.0.2.1"));
 });
 
 Deno.test("7.9 a runner's messages have a limit, its heartbeats and ends have none", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { locateHome } from "../../../src/cli/home.ts";
+import { UserError } from "../../../src/cli/command.ts";
+import { locateHome, openHome, readKeyring } from "../../../src/cli/home.ts";
 
 for (
   const [name, env, dir, dags] of [
@@ -24,3 +25,16 @@ for (
     if (dags !== null) assert.equal(home.dagsDir, dags);
   });
 }
+
+Deno.test("a key that cannot be read is told, and no other one takes its place", async () => {
+  const dir = await Deno.makeTempDir();
+  const path = join(dir, "master.key");
+  await Deno.writeTextFile(path, "nonsense\n");
+  await assert.rejects(readKeyring(await openHome({ DAGU_HOME: dir }), {}), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.ok(error.message.startsWith(`${path} cannot be read as a key`), error.message);
+    return true;
+  });
+  assert.equal(await Deno.readTextFile(path), "nonsense\n");
+  await Deno.remove(dir, { recursive: true });
+});
