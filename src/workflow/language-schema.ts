@@ -7,6 +7,7 @@ import { NAMED_ACTIONS } from "./actions/names.ts";
 import { REPLACEMENTS } from "./deprecated.ts";
 import { isMapping } from "./json.ts";
 import { dockerRun } from "./schema/docker-run.ts";
+import { env, NAME } from "./schema/env.ts";
 import { subRunWith } from "./schema/fanout.ts";
 import { harnessStep } from "./schema/harness.ts";
 import { humanTaskWith } from "./schema/human-task.ts";
@@ -28,6 +29,20 @@ const SAMPLES: Readonly<Record<string, readonly unknown[]>> = {
 const SHAPES: readonly unknown[] = [{}, { fields: {} }, { from: "stdout" }, { value: "text" }, {
   name: "text",
 }, { schema: "text" }];
+
+const SCALARS: JsonSchema = {
+  type: "object",
+  propertyNames: { pattern: NAME.source },
+  additionalProperties: { type: ["string", "number", "boolean", "null"] },
+};
+
+/** `env` is read by hand: its schema does not say of what it is made. */
+const ENV: JsonSchema = {
+  anyOf: [SCALARS, {
+    type: "array",
+    items: { anyOf: [SCALARS, { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_]*=" }] },
+  }],
+};
 
 /** Read before any schema looks at a workflow: each call of such an action has become a step by then. */
 const CUSTOM_ACTIONS: JsonSchema = {
@@ -65,6 +80,7 @@ export function languageSchema(): JsonSchema {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "Workflow",
     ...root,
+    required: ["steps"],
     $defs: { ...$defs, step: { ...known, allOf: withOf } },
   };
 }
@@ -119,6 +135,7 @@ function newWalker(): Walker {
 
   const read = (schema: unknown): JsonSchema => {
     if (schema === step) return readStep();
+    if (schema === env) return ENV;
     const part: Part = isMapping(schema) ? schema : {};
     if (part.pipe !== undefined) return readPipe(schema, part.pipe);
     switch (part.type) {
@@ -157,8 +174,8 @@ function newWalker(): Walker {
     if (words !== undefined) return read(words);
     const structure = pipe.find((one) => one !== schema && isStructure(one));
     const kinds = acceptedKinds(schema);
-    if (structure === undefined) return typeOf(kinds);
-    const inner = read(structure);
+    if (structure === undefined) return kindsOf(schema);
+    const inner = { ...read(structure), ...leastItems(pipe) };
     const own = inner["type"];
     if (typeof own !== "string") return inner;
     const others = kinds.filter((kind) => kind !== own);
@@ -215,8 +232,22 @@ function anyOf(schemas: readonly JsonSchema[]): JsonSchema {
     : { anyOf: different };
 }
 
+/** Of a list, how many items it has at least. */
+function leastItems(pipe: readonly unknown[]): JsonSchema {
+  const least = pipe.find((one) => isMapping(one) && one["type"] === "min_length");
+  return isMapping(least) ? { minItems: least["requirement"] } : {};
+}
+
 function kindsOf(schema: unknown): JsonSchema {
-  return typeOf(acceptedKinds(schema));
+  const kinds = acceptedKinds(schema);
+  const takes = (value: number): boolean => isSchema(schema) && v.safeParse(schema, value).success;
+  if (!kinds.includes("number")) return typeOf(kinds);
+  const isWhole = !takes(0.5) && !takes(1.5);
+  const minimum = (isWhole ? [0, 1] : [0]).find((least) => takes(least) && !takes(least - 1));
+  return {
+    ...typeOf(kinds.map((kind) => kind === "number" && isWhole ? "integer" : kind)),
+    ...(minimum === undefined ? {} : { minimum }),
+  };
 }
 
 /** The kinds of JSON of which the schema takes some value. */

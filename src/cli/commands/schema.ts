@@ -17,10 +17,15 @@ export const command: Command = {
     const schema = languageSchema();
     const found = path === "" ? schema : select(schema, path.split("."));
     if (found === null) throw new UserError(`workflows have no field ${path}`);
-    writeOut(JSON.stringify(found, null, 2));
+    writeOut(JSON.stringify(whole(found, schema["$defs"]), null, 2));
     return 0;
   },
 };
+
+/** A part that refers to others has them with it. */
+function whole(found: unknown, $defs: unknown): unknown {
+  return isMapping(found) && JSON.stringify(found).includes('"$ref"') ? { ...found, $defs } : found;
+}
 
 /** Follows properties, items and references; null: there is none. */
 function select(schema: Readonly<Record<string, unknown>>, keys: readonly string[]): unknown {
@@ -28,7 +33,7 @@ function select(schema: Readonly<Record<string, unknown>>, keys: readonly string
   for (const key of keys) {
     at = at.flatMap((one) => unfold(schema, one)).flatMap((one) => {
       const properties = isMapping(one) ? one["properties"] : undefined;
-      return isMapping(properties) && key in properties ? [properties[key]] : [];
+      return isMapping(properties) && Object.hasOwn(properties, key) ? [properties[key]] : [];
     });
   }
   return at[0] ?? null;

@@ -4,7 +4,7 @@ import { insertionText } from "../select.ts";
 import type { NamedText } from "../workflow.ts";
 import { complain, isScalarValue, issuePath, kindOf, quote } from "./fields.ts";
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+export const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `env` in all its shapes: map, list of maps, list of `KEY=value`, mixed (3.3, containers contract 2.5). In source order. */
 export const env = v.pipe(

@@ -189,15 +189,16 @@ const dependencies = v.pipe(
 
 /** A map of labels, or `local` (R-38). */
 export const workerSelector = v.lazy((input): v.GenericSchema<unknown, Record<string, string> | "local"> =>
-  input === "local" ? v.literal("local") : v.pipe(
+  typeof input === "string" ? v.literal("local", refuseSelector) : v.pipe(
     v.unknown(),
-    v.check(
-      (value) => v.is(textMap, value),
-      (issue) => complain(`worker_selector must be a map or "local", got ${kindOf(issue.input)}`),
-    ),
+    v.check((value) => v.is(textMap, value), refuseSelector),
     v.transform((value) => v.parse(textMap, value)),
   )
 );
+
+function refuseSelector({ input }: { readonly input: unknown }): string {
+  return complain(`worker_selector must be a map or "local", got ${kindOf(input)}`);
+}
 
 const inBody = v.lazy((): v.GenericSchema<unknown, WrittenStep> => step);
 

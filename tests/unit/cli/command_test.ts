@@ -182,3 +182,14 @@ Deno.test("C-01 C-02 a full disk under stderr costs a run nothing; under stdout 
   assert.match(version.stderr, /^dagu version: cannot write to stdout: No space left on device.*\n$/);
   await Deno.remove(home, { recursive: true });
 });
+
+Deno.test("8.4 schema: a part of it holds what it refers to; what objects inherit is no field", async () => {
+  const steps = JSON.parse((await dagu({ args: ["schema", "dag", "steps"], env: {} })).stdout);
+  assert.ok("step" in steps.$defs, "steps hold steps");
+  assert.equal(
+    "$defs" in JSON.parse((await dagu({ args: ["schema", "dag", "env"], env: {} })).stdout),
+    false,
+  );
+  const { code, stderr } = await dagu({ args: ["schema", "dag", "toString"], env: {} });
+  assert.deepEqual([code, stderr], [1, "dagu schema: workflows have no field toString\n"]);
+});

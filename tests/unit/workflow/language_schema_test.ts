@@ -27,6 +27,22 @@ Deno.test("the schema takes every workflow of the documents", () => {
   }
 });
 
+Deno.test("1.3 3.3 the schema takes a selector of one's own runner, and each shape of env", () => {
+  for (
+    const value of [
+      { worker_selector: "local" },
+      { worker_selector: { zone: "eu" } },
+      { env: { A: 1, B: true, C: null } },
+      { env: ["A=b=c", { B: "x", C: 1.5 }] },
+      { retry_policy: { limit: "2", interval_sec: 1 }, timeout_sec: 0, hist_retention_runs: 1 },
+    ]
+  ) {
+    const whole = { ...value, steps: [{ run: "x" }] };
+    assert.deepEqual(parseWorkflow(JSON.stringify(whole), "validate").problems, [], JSON.stringify(whole));
+    assert.deepEqual(findViolations(schema, whole), [], JSON.stringify(whole));
+  }
+});
+
 Deno.test("F-24 S-124 the schema takes actions of one's own, and older spellings as such", () => {
   const action = { input_schema: { type: "object" }, template: { run: "x" } };
   for (
@@ -54,6 +70,14 @@ for (
     ["a word that is none of the list", { type: "tree", steps: [{ run: "x" }] }],
     ["a list where a text belongs", { description: [], steps: [{ run: "x" }] }],
     ["text where a number belongs", { timeout_sec: "x", steps: [{ run: "x" }] }],
+    ["a workflow without steps", { description: "x" }],
+    ["an empty list of steps", { steps: [] }],
+    ["a number below the least one", { timeout_sec: -1, steps: [{ run: "x" }] }],
+    ["a fraction where whole numbers belong", { delay_sec: 1.5, steps: [{ run: "x" }] }],
+    ["a word that is no selector", { worker_selector: "remote", steps: [{ run: "x" }] }],
+    ["a variable without =", { env: ["A"], steps: [{ run: "x" }] }],
+    ["a list as a variable's value", { steps: [{ run: "x", env: { A: [1] } }] }],
+    ["a name that no variable has", { env: [{ "a-b": "1" }], steps: [{ run: "x" }] }],
     ["an unknown key of a policy", {
       steps: [{ run: "x", retry_policy: { limit: 1, interval_sec: 0, often: true } }],
     }],
