@@ -16,6 +16,7 @@ export interface ResumeOptions {
   readonly availableAt?: Date;
   readonly triggerType?: string;
   readonly selector?: Readonly<Record<string, string>>;
+  /** An automatic retry: it is counted, and the run's trigger becomes `retry` (RT-04). */
   readonly isAutomatic?: boolean;
 }
 
@@ -48,7 +49,7 @@ export async function queueResumed(
     requeues: 0,
     ...(options.triggerType === undefined ? {} : { triggerType: options.triggerType }),
     ...(options.selector === undefined ? {} : { selector: options.selector }),
-    ...(options.isAutomatic === true ? { autoRetries: run.autoRetries + 1 } : {}),
+    ...(options.isAutomatic === true ? { triggerType: "retry", autoRetries: run.autoRetries + 1 } : {}),
   });
   await enqueueRun(tx, {
     ...queueEntryOf(run),

@@ -1,18 +1,19 @@
-/** A workflow that is suspended starts nothing by itself; people and deliveries still start it (QU-16). */
+/** A workflow that is suspended starts and retries nothing by itself; people and deliveries still start it (QU-16, RT-05). */
 import type { ServerPorts } from "../ports.ts";
-import { queuedBySchedule } from "../store/overdue.ts";
+import { queuedByItself } from "../store/overdue.ts";
 import { suspendWorkflow } from "../store/workflows.ts";
 import { dropQueued } from "./dequeue.ts";
 
-/** What its schedule has queued and nobody has taken is dropped. Answers false: there is no such workflow. */
+/** What has been queued by itself and nobody has taken is dropped. Answers false: there is no such workflow. */
 export async function setSuspended(
   ports: ServerPorts,
   fileName: string,
   isSuspended: boolean,
   by: string,
 ): Promise<boolean> {
-  if (!await suspendWorkflow(ports.db, fileName, isSuspended, new Date(ports.clock.now()))) return false;
-  const queued = isSuspended ? await queuedBySchedule(ports.db, fileName) : [];
+  const now = new Date(ports.clock.now());
+  if (!await suspendWorkflow(ports.db, fileName, isSuspended, now)) return false;
+  const queued = isSuspended ? await queuedByItself(ports.db, fileName, now) : [];
   for (const runId of queued) {
     await dropQueued(ports, runId, {
       reason: "dequeued",

@@ -16,14 +16,15 @@ export async function queuedBefore(db: Executor, before: Date): Promise<string[]
   return rows.map((row) => row.id);
 }
 
-/** Runs of the workflow that its schedule made and that wait in the queue. */
-export async function queuedBySchedule(db: Executor, fileName: string): Promise<string[]> {
+/** Runs of the workflow that wait in the queue by nobody's wish: its schedule made them, or their automatic retry is still due. */
+export async function queuedByItself(db: Executor, fileName: string, now: Date): Promise<string[]> {
   const rows = await query<{ id: string }>(
     db,
     sql`
     select r.id from workflows w join runs r on r.name = w.name and r.file_name = w.file_name
       join run_queue q on q.run_id = r.id
-    where w.file_name = ${fileName} and r.trigger_type in ('scheduler', 'catchup') order by r.id`,
+    where w.file_name = ${fileName} and (r.trigger_type in ('scheduler', 'catchup')
+      or (r.auto_retries > 0 and q.available_at > ${now.toISOString()}::timestamptz)) order by r.id`,
   );
   return rows.map((row) => row.id);
 }

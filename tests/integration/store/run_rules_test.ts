@@ -8,6 +8,7 @@ import { dequeueNamed } from "../../../src/server/dispatch/dequeue.ts";
 import { completeTask } from "../../../src/server/dispatch/human-tasks.ts";
 import { retryRun } from "../../../src/server/dispatch/retry.ts";
 import { startRun } from "../../../src/server/dispatch/start.ts";
+import { setSuspended } from "../../../src/server/dispatch/suspend.ts";
 import { publish } from "../../../src/server/definitions/publish.ts";
 import { listAttempts } from "../../../src/server/store/attempts.ts";
 import { listQueues, saveQueue } from "../../../src/server/store/queue-settings.ts";
@@ -190,8 +191,8 @@ onEveryDatabase(
     const run = await queueRun(bench, { definition: { text: RETRIED, name: "w" } });
     for (const [count, delayMs] of [10_000, 20_000, 30_000].entries()) {
       await finish(bench, runner, await claimOne(bench, runner), FAILED);
-      const { word, autoRetries } = await readRun(bench, run.id);
-      assert.deepEqual([word, autoRetries], ["queued", count + 1]);
+      const { word, autoRetries, triggerType } = await readRun(bench, run.id);
+      assert.deepEqual([word, autoRetries, triggerType], ["queued", count + 1, "retry"]);
       await bench.time.advance(delayMs - 1);
       assert.deepEqual(await names(bench, runner), [], `${delayMs} ms`);
       await bench.time.advance(1);
@@ -245,6 +246,27 @@ onEveryDatabase("RT-05 a person's retry makes the automatic one void that waits"
   );
   assert.equal((await claimOne(bench, runner)).fence, 2);
 });
+
+onEveryDatabase(
+  "RT-05 QU-16 a suspension takes the automatic retry that waits, and no retry of a person's",
+  async (bench) => {
+    const runner = await addRunner(bench);
+    const runs = [];
+    for (const name of ["one", "two"]) {
+      await publish(bench.ports, name, RETRIED, SAVED);
+      const run = await queueRun(bench, { definition: { fileName: name } });
+      await finish(bench, runner, await claimOne(bench, runner), FAILED);
+      runs.push(run);
+      if (name === "two") assert.ok((await retry(bench, run)).ok);
+      assert.ok(await setSuspended(bench.ports, name, true, "test"));
+    }
+    const words = [];
+    for (const run of runs) words.push((await readRun(bench, run.id)).word);
+    assert.deepEqual(words, ["aborted", "queued"]);
+    await bench.time.advance(60_000);
+    assert.deepEqual(await names(bench, runner), ["two"]);
+  },
+);
 
 onEveryDatabase("RT-06 ST-15 a stop takes the retry that waits, and the run is aborted", async (bench) => {
   const runner = await addRunner(bench);
