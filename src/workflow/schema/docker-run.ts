@@ -217,6 +217,15 @@ export const dockerRun = v.pipe(
   ),
   v.check(
     (given) =>
+      given.image !== undefined || given.container_name === undefined ||
+      [given.container, given.host, given.network].every((one) => Object.keys(one ?? {}).length === 0),
+    complain(
+      "container, host and network describe a container that is created, and container_name names a running one",
+      "add image, or use exec",
+    ),
+  ),
+  v.check(
+    (given) =>
       given.command?.kind !== "text" || given.shell !== undefined ||
       !given.command.text.trim().includes("\n"),
     complain("a command of several lines needs a shell", "add shell: [/bin/sh, -e, -c]"),

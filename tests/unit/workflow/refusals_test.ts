@@ -89,6 +89,21 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     "container_name",
   ],
   [
+    "6.3 5.2 the container of a container that runs already",
+    "steps: [{id: a, action: docker.run, with: {container_name: db, container: {User: root}}}]",
+    "container_name names a running one",
+  ],
+  [
+    "6.3 5.2 the host of a container that runs already",
+    "steps: [{id: a, action: docker.run, with: {container_name: db, host: {Memory: 1}}}]",
+    "container_name names a running one",
+  ],
+  [
+    "6.3 5.2 the network of a container that runs already",
+    "steps: [{id: a, action: docker.run, with: {container_name: db, network: {EndpointsConfig: {}}}}]",
+    "container_name names a running one",
+  ],
+  [
     "AC-28 env under docker.run",
     `steps: [{id: a, action: docker.run, with: {image: "alpine:3.20", env: [A=1]}}]`,
     "env",
