@@ -9,6 +9,8 @@ export interface FollowOptions {
   /** null: it is not wanted, or is heard elsewhere. */
   readonly output: StepOutput | null;
   readonly signal: AbortSignal;
+  /** A run that is tried again, as it was: what its steps said then was shown then. */
+  readonly before?: RunDetails;
 }
 
 /** The run when it is over or waits for a person, and what it had to say was shown. */
@@ -19,19 +21,14 @@ export async function followRun(
 ): Promise<RunDetails> {
   const { output } = options;
   const followed = new Map<string, Promise<void>>();
-  /** When steps had begun that ran before this: their output was shown then. */
-  const before = new Map<string, string>();
-  let isFirst = true;
+  const known = options.before === undefined ? [] : nodesOf(options.before).filter(hasBegun);
+  const before = new Map(known.map(({ step, startedAt }) => [step.name, startedAt]));
   let last: unknown = null;
   for await (const { event, data } of api.events(`${runPath(run)}/stream`, options.signal)) {
     if (event !== "run") continue;
     last = JSON.parse(data);
     const { statusLabel } = v.parse(Status, last);
     const nodes = output === null ? [] : nodesOf(v.parse(RunDetails, last));
-    if (isFirst && statusLabel === "queued") {
-      for (const { step, startedAt } of nodes) before.set(step.name, startedAt);
-    }
-    isFirst = false;
     for (const node of nodes) {
       const { step: { name }, startedAt } = node;
       if (output === null || !hasBegun(node) || followed.has(name) || before.get(name) === startedAt) {

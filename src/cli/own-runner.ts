@@ -24,6 +24,12 @@ export interface RunName {
   readonly dagRunId: string;
 }
 
+/** A run that was made ready. */
+export interface ReadyRun extends RunName {
+  /** As it was, when it is tried again. */
+  readonly before?: RunDetails;
+}
+
 /** Which runner is to take a run, as the API is told: whoever can, or the runner of this process. */
 export interface RunnerChoice {
   readonly workerSelector: Readonly<Record<string, string>>;
@@ -38,7 +44,7 @@ export interface RunnerChoice {
 export async function runAndFollow(
   context: Context,
   connection: Connection,
-  submit: (choice: RunnerChoice) => Promise<RunName>,
+  submit: (choice: RunnerChoice) => Promise<ReadyRun>,
   isQuiet: boolean,
 ): Promise<RunDetails> {
   const { plane } = connection;
@@ -145,7 +151,7 @@ async function readNamed(name: string, dagsDir: string): Promise<string | Failur
 async function follow(
   context: Context,
   connection: Connection,
-  run: RunName,
+  run: ReadyRun,
   showsOutput: boolean,
 ): Promise<RunDetails> {
   const stop = async (): Promise<void> => {
@@ -159,7 +165,12 @@ async function follow(
   if (context.interrupts.first.aborted) onFirst();
   context.interrupts.second.addEventListener("abort", force, { once: true });
   const output = showsOutput ? newStepOutput(writeStderr) : null;
-  return await followRun(connection.api, run, { output, signal: new AbortController().signal });
+  const { before } = run;
+  return await followRun(connection.api, run, {
+    output,
+    signal: new AbortController().signal,
+    ...(before === undefined ? {} : { before }),
+  });
 }
 
 /** The run as `followRun` left it, and what of it a person at a terminal has seen go by. */

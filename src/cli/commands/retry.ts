@@ -3,7 +3,7 @@ import { type Command, type Context, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { openHome } from "../home.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
-import { DetailsAnswer, isOver, runPath, Started } from "../run-json.ts";
+import { DetailsAnswer, isOver, type RunDetails, runPath, Started } from "../run-json.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
@@ -42,7 +42,9 @@ export const command: Command = {
     const name = await workflowNameOf(argument, (await openHome(context.env)).dagsDir);
     await using connection = await connectToRetry(context, { name, dagRunId });
     const isQuiet = flags.has("quiet");
+    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
     const details = await runAndFollow(context, connection, async (choice) => {
+      const before = await look(connection, `${runPath({ name, dagRunId })}${below}`);
       const answer = await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
         dagRunId,
         ...choice,
@@ -50,7 +52,7 @@ export const command: Command = {
         ...(subRunId === null ? {} : { subDAGRunId: subRunId }),
       });
       const retried = v.parse(Started, answer);
-      return { name: retried.dagName, dagRunId: retried.dagRunId };
+      return { name: retried.dagName, dagRunId: retried.dagRunId, before };
     }, isQuiet);
     return await tellEnd(context, connection, details);
   },
@@ -60,9 +62,13 @@ export const command: Command = {
 async function connectToRetry(context: Context, run: RunName): Promise<Connection> {
   const looking = await connect(context, "door");
   if (looking.plane !== null) return looking;
-  const { dagRunDetails } = v.parse(DetailsAnswer, await looking.api.get(runPath(run)));
-  if (isOver(dagRunDetails)) return await connect(context);
+  const details = await look(looking, runPath(run));
+  if (isOver(details)) return await connect(context);
   throw new UserError(
-    `run ${run.name}:${run.dagRunId} is ${dagRunDetails.statusLabel}; only a run that ended can be retried`,
+    `run ${run.name}:${run.dagRunId} is ${details.statusLabel}; only a run that ended can be retried`,
   );
+}
+
+async function look({ api }: Connection, path: string): Promise<RunDetails> {
+  return v.parse(DetailsAnswer, await api.get(path)).dagRunDetails;
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import * as v from "valibot";
 import type { Api } from "../../../src/cli/api-client.ts";
 import { followRun } from "../../../src/cli/follow.ts";
+import { RunDetails } from "../../../src/cli/run-json.ts";
 import type { StepOutput } from "../../../src/cli/step-output.ts";
 
 const RUN = { name: "many", dagRunId: "one" };
@@ -54,10 +56,12 @@ function openApi(told: readonly unknown[]): { readonly api: Api; readonly asked:
 const follow = async (
   told: readonly unknown[],
   takes: StepOutput["takes"] = () => true,
+  before?: RunDetails,
 ): Promise<string[]> => {
   const { api, asked } = openApi(told);
   const output = { takes, bytes: () => {}, end: () => {} };
-  await followRun(api, RUN, { output, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  await followRun(api, RUN, { output, signal, ...(before === undefined ? {} : { before }) });
   return asked.sort();
 };
 
@@ -86,4 +90,17 @@ Deno.test("logs that are not wanted are not asked for", async () => {
     node("b", { logSizes: { stdout: 1, stderr: 1 } }),
   ]);
   assert.deepEqual(await follow([loud], (step, stream) => step === "b" && stream === "stdout"), ["b stdout"]);
+});
+
+Deno.test("8.4 of a run that is tried again, what steps said that did not run again is not shown again", async () => {
+  const kept = node("kept", { logSizes: { stdout: 1, stderr: 0 } });
+  const failed = node("again", { statusLabel: "failed", exitCode: 1, logSizes: { stdout: 1, stderr: 0 } });
+  const again = node("again", { startedAt: "2026-01-02T00:00:00.000Z", logSizes: { stdout: 2, stderr: 0 } });
+  const before = v.parse(RunDetails, details("failed", [kept, failed]));
+  // A runner may have taken it before the first look at it.
+  for (const first of ["queued", "running"]) {
+    const told = [details(first, [kept, failed]), details("succeeded", [kept, again])];
+    assert.deepEqual(await follow(told, () => true, before), ["again stdout"], first);
+  }
+  assert.deepEqual(await follow([details("queued", [kept]), details("succeeded", [kept])]), ["kept stdout"]);
 });
