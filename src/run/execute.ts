@@ -2,7 +2,7 @@
  * The run core: one attempt of a workflow from its first event to its last. It decides what is ready, keeps the limits,
  * runs the handlers and derives the status; it does no I/O of its own (DESIGN 3.3). Everything it knows, it tells by events.
  */
-import { findCycle } from "../workflow/graph.ts";
+import { findCycleAnywhere } from "../workflow/graph.ts";
 import { unlimitedNote } from "../workflow/limits.ts";
 import { resolveText, type Scope } from "../workflow/reference.ts";
 import { HANDLER_NODE_NAMES, type HandlerName, type Workflow } from "../workflow/workflow.ts";
@@ -123,7 +123,7 @@ async function runAttempt(attempt: Attempt, stop: ReturnType<typeof openStop>): 
   for (const message of isUnderWay ? [] : [...attempt.warnings, ...unlimited(workflow)]) {
     await attempt.emit({ type: "note", data: { level: "warn", message } });
   }
-  const cycle = findCycle(workflow.steps);
+  const cycle = findCycleAnywhere(workflow.steps);
   if (cycle !== null) return { status: "failed", failure: cyclic(cycle) };
 
   const unknown = unknownCredential(workflow, attempt.scope);

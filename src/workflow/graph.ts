@@ -32,6 +32,17 @@ export function findCycle(steps: readonly Node[]): readonly string[] | null {
   return null;
 }
 
+/** The same, also among the steps of a foreach body, which depend on each other only (S-112). */
+export function findCycleAnywhere(steps: readonly Step[]): readonly string[] | null {
+  const own = findCycle(steps);
+  if (own !== null) return own;
+  for (const { action } of steps) {
+    const inside = action.name === "foreach" ? findCycleAnywhere(action.steps) : null;
+    if (inside !== null) return inside;
+  }
+  return null;
+}
+
 /**
  * Every step upstream of `name`, nearest first: breadth first, in the written order of `depends`, each once (V-43).
  * Callers that build an index once pass the result of `indexSteps`.

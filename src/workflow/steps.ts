@@ -135,13 +135,13 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
   };
 }
 
-/** The steps of a foreach body depend on each other only (S-112). */
+/** The steps of a foreach body depend on each other only, and are routed to by each other only (S-112, A-40). */
 function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step[] {
   const placed = placeSteps(body, place.path);
   const names = checkIdentity(placed, place.findings);
   const targets = newTargets(placed, names);
   const outer = new Set(placeSteps(place.written.steps ?? [], ["steps"]).map(({ step }) => step.id));
-  return placed.map(({ step, path }, index) => {
+  const steps = placed.map(({ step, path }, index) => {
     if (step.id !== null && outer.has(step.id)) {
       place.findings.report([...path, "id"], `duplicate step ID: ${step.id}`, "ids are unique in a document");
     }
@@ -149,6 +149,7 @@ function readBody(body: readonly WrittenStep[], place: StepPlace): readonly Step
     const depends = readDepends(step, targets, [...path, "depends"], place.findings);
     return newStep(step, names[index] ?? "", depends, { ...place, path });
   });
+  return injectRoutes(steps, placed, targets, false, place.findings);
 }
 
 function checkStreams(step: WrittenStep, path: Path, findings: Findings): void {

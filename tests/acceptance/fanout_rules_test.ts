@@ -264,6 +264,50 @@ steps:
 `,
   [{ args: START, files: { o: "none|root|own [1, 2]\n".repeat(2) } }],
 );
+accept(
+  "A-40 A-42 S-112 a router of a foreach body routes to steps of the body, for each item by its own value",
+  `
+type: chain
+params: [{V: v}]
+steps:
+  - id: each
+    foreach:
+      items: [x, y]
+      steps:
+        - {id: pre, run: 'echo "o=\${foreach.item}" >> "$DAGU_OUTPUT_FILE"', outputs: [{name: o}]}
+        - id: r
+          depends: pre
+          action: router.route
+          with: {value: "\${steps.pre.outputs.o}-\${params.V}", routes: {x-v: to_x, "re:^y": [to_y]}}
+        - {id: to_x, run: 'echo "x \${foreach.item}" >> @W/x'}
+        - {id: to_y, run: 'echo "y \${foreach.item}" >> @W/y'}
+        - {id: after, depends: [to_x, to_y], run: "touch '@W/after-\${foreach.item}'"}
+`,
+  [{ args: START, files: { x: "x x\n", y: "y y\n", "after-x": "", "after-y": "" } }],
+);
+acceptEach("A-41 S-112 what a router of a foreach body cannot route to", [
+  [
+    "steps: [{id: out, run: x}, {foreach: {items: [1], steps: [{action: router.route, with: {value: a, routes: {a: out}}}]}}]",
+    { code: 1, err: ['route references non-existent step "out"'] },
+  ],
+  [
+    "steps: [{foreach: {items: [1], steps: [{action: router.route, with: {routes: {a: b}}}, {id: b, run: x}]}}]",
+    { code: 1, err: ["value is required"] },
+  ],
+]);
+accept(
+  "S-16 S-112 a cycle in a foreach body starts no step",
+  `
+steps:
+  - {id: first, run: "touch @W/ran"}
+  - id: outer
+    foreach:
+      items: [1]
+      steps:
+        - foreach: {items: [1], steps: [{id: a, run: x, depends: b}, {id: b, run: x, depends: a}]}
+`,
+  [{ args: START, code: 1, err: ["cyclic", "a -> b -> a"], files: { ran: false } }],
+);
 acceptEach("S-123 unknown defaults", [["defaults: {other: 1}\nsteps: [{id: a, run: x}]", {
   code: 1,
   err: ["other"],
