@@ -35,7 +35,12 @@ export interface SourceDocument {
 
 export type Read =
   | { readonly ok: true; readonly documents: readonly SourceDocument[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+    readonly ok: false;
+    readonly problems: readonly Problem[];
+    /** To be told as well what else is wrong (F-16); none where the text cannot be trusted to mean anything. */
+    readonly documents: readonly SourceDocument[];
+  };
 
 /** What is nearly always meant, by the library's name for the mistake. */
 const YAML_REMEDIES: Partial<Record<ErrorCode, string>> = {
@@ -52,41 +57,38 @@ const MAX_PROBLEMS = 20;
 
 export function readDocuments(text: string): Read {
   const unprintable = findUnprintable(text);
-  if (unprintable !== null) return { ok: false, problems: [unprintable] };
+  if (unprintable !== null) return { ok: false, problems: [unprintable], documents: [] };
   const excess = findExcess(text);
-  if (excess !== null) return { ok: false, problems: [malformed(excess, { line: 1, column: 1 })] };
+  if (excess !== null) {
+    return { ok: false, problems: [malformed(excess, { line: 1, column: 1 })], documents: [] };
+  }
   const lines = new LineCounter();
-  const documents = parse(text, lines);
-  const mistakes = documents.flatMap((document) =>
+  const parsed = parse(text, lines);
+  const mistakes = parsed.flatMap((document) =>
     document.errors.map((error) => ({
       message: `yaml is malformed: ${firstLine(error.message)}`,
       remedy: YAML_REMEDIES[error.code] ?? "",
       at: error.pos[0],
     }))
   );
-  const plain = mistakes.length > 0 ? [] : documents.map((document) => toPlain(document.contents));
-  const all = [
-    ...mistakes,
-    ...plain.flatMap((one) => one.mistakes.map((mistake) => ({ ...mistake, remedy: "" }))),
-  ];
-  if (all.length > 0) {
+  const plain = mistakes.length > 0 ? [] : parsed.map((document) => toPlain(document.contents));
+  const unread = plain.flatMap((one) => one.mistakes);
+  const all = [...mistakes, ...unread.map((mistake) => ({ ...mistake, remedy: "" }))];
+  const documents = parsed.map((document, index): SourceDocument => {
+    const offsetOfPath = newLocator(document);
     return {
-      ok: false,
-      problems: all.slice(0, MAX_PROBLEMS).map(({ message, remedy, at }) =>
-        malformed(message, positionAt(lines, at), remedy)
-      ),
+      value: plain[index]?.value,
+      tag: document.contents?.tag ?? null,
+      positionOf: (path) => positionAt(lines, offsetOfPath(path)),
     };
-  }
+  });
+  if (all.length === 0) return { ok: true, documents };
   return {
-    ok: true,
-    documents: documents.map((document, index) => {
-      const offsetOfPath = newLocator(document);
-      return {
-        value: plain[index]?.value,
-        tag: document.contents?.tag ?? null,
-        positionOf: (path) => positionAt(lines, offsetOfPath(path)),
-      };
-    }),
+    ok: false,
+    problems: all.slice(0, MAX_PROBLEMS).map(({ message, remedy, at }) =>
+      malformed(message, positionAt(lines, at), remedy)
+    ),
+    documents: mistakes.length === 0 && unread.every(({ isRepeat }) => isRepeat === true) ? documents : [],
   };
 }
 

@@ -28,7 +28,8 @@ export type Level = "validate" | "load";
 
 export function parseWorkflow(text: string, level: Level = "load"): Parsed {
   const read = readDocuments(text);
-  if (!read.ok) return { workflow: null, problems: read.problems };
+  const unread = read.ok ? [] : read.problems;
+  if (!read.ok && read.documents.length === 0) return { workflow: null, problems: unread };
   const written = read.documents.filter(({ tag }) => !isSignature(tag));
   const bases = written.map(({ tag, value }) => carriedBase(tag, value));
   const sources = written.filter((_, index) => bases[index] === null);
@@ -48,11 +49,12 @@ export function parseWorkflow(text: string, level: Level = "load"): Parsed {
       message,
       remedy: "write steps",
     } as const;
-    return { workflow: null, problems: [problem] };
+    return { workflow: null, problems: [...unread, problem] };
   }
   const main = checkDocument(entry, level);
   const locals = later.map((place) => checkDocument(place, level));
   const problems = [
+    ...unread,
     ...main.problems,
     ...locals.flatMap((one) => one.problems),
     ...checkNames(documents, level),

@@ -15,6 +15,8 @@ export interface Mistake {
   readonly message: string;
   /** Offset in the text. */
   readonly at: number;
+  /** A key that is there twice: everything else can be read all the same. */
+  readonly isRepeat?: true;
 }
 
 /** Values and characters after every alias is written out. */
@@ -127,6 +129,7 @@ function newReader(): Reader {
         mistakes.push({
           message: `yaml mapping key "${shorten(key)}" is already defined in this mapping`,
           at,
+          isRepeat: true,
         });
       }
       written.add(key);

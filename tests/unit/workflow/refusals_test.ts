@@ -313,6 +313,22 @@ steps:
   );
 });
 
+Deno.test("F-11 F-16 what else is wrong is told beside a key that is there twice", () => {
+  const text =
+    'env: {A: "1", A: "2"}\ncolour: red\nsteps: [{id: a, run: 5, id: b}]\n---\nname: kid\nsteps: []\n';
+  const { workflow, problems } = parseWorkflow(text, "validate");
+  assert.equal(workflow, null);
+  assert.deepEqual(problems.map(({ position, path }) => [position?.line, path]), [
+    [1, ""],
+    [2, "colour"],
+    [3, "steps[0].run"],
+    [3, ""],
+    [6, "document[1].steps"],
+  ]);
+  const [, ...others] = parseWorkflow(`env: *none\n${text}`, "validate").problems;
+  assert.ok(others.every(({ code }) => code === "YAML_INVALID"), "an alias of nothing may mean anything");
+});
+
 Deno.test("F-16 a name that is given twice is told also where another entry of the list is wrong", () => {
   const { problems } = parseWorkflow(
     `consts: [{a: 1}, {a-b: 1}, {a: 2}, {a: 3}]
