@@ -137,10 +137,14 @@ export async function* writeZip(
     ...(password === undefined ? {} : { password }),
   });
   const filled = fill(entries, writer).catch((error: unknown) => {
-    fail(error instanceof Error ? error : new Error(String(error)));
+    if (signal.aborted) fail(new ActionError("stopped"));
+    else fail(error instanceof Error ? error : new Error(String(error)));
   });
-  yield* readable;
-  await filled;
+  try {
+    yield* readable;
+  } finally {
+    await filled;
+  }
 }
 
 async function fill(entries: readonly SourceEntry[], writer: ZipWriter<unknown>): Promise<void> {
@@ -152,7 +156,11 @@ async function fill(entries: readonly SourceEntry[], writer: ZipWriter<unknown>)
     if (entry.type === "directory") await writer.add(`${entry.name}/`, null, { ...options, directory: true });
     else if (entry.type === "symlink") {
       await writer.add(entry.name, new TextReader(entry.target ?? ""), options);
-    } else await writer.add(entry.name, { readable: (await Deno.open(entry.path)).readable }, options);
+    } else {
+      // The library leaves what it was reading open when it is stopped.
+      using file = await Deno.open(entry.path);
+      await writer.add(entry.name, { readable: file.readable }, options);
+    }
   }
   await writer.close();
 }

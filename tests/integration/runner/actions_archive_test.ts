@@ -334,3 +334,24 @@ Deno.test("6.5 archive: a stop ends it and leaves no half archive", async () => 
     "src",
   ]);
 });
+
+for (const format of ["tar", "tar.gz", "tar.bz2", "zip"]) {
+  Deno.test(`6.5 archive: a stop in the middle of a ${format} leaves nothing, and no file open`, async () => {
+    await using bench = await openBench();
+    const { workDir } = bench.workspace;
+    const random = crypto.getRandomValues(new Uint8Array(65_536));
+    {
+      using file = await Deno.open(join(workDir, "src/large"), { create: true, write: true });
+      for (let n = 0; n < 800; n++) await file.write(random);
+    }
+    const stop = new AbortController();
+    const given = { source: "src", destination: "out/a", format };
+    const performed = perform(bench, "archive.create", given, stop.signal);
+    const hasBegun = async (): Promise<boolean> =>
+      (await Array.fromAsync(Deno.readDir(join(workDir, "out"))).catch(() => [])).length > 0;
+    while (!await hasBegun());
+    stop.abort();
+    assert.match((await performed).outcome.failure?.message ?? "", /stopped/);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(join(workDir, "out"))), []);
+  });
+}
