@@ -1,6 +1,7 @@
 /** `artifact.*`: the run's artifact directory and nothing else (workflow-language contract S-63, S-64). */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { openRedirect } from "../../../src/runner/actions/redirect.ts";
 import type { NamedAction } from "../../../src/workflow/actions/names.ts";
 import { type HostBench, openHostBench, type Performed } from "../../support/host-actions.ts";
 import { namedCall, resultOf } from "../../support/named-call.ts";
@@ -103,4 +104,13 @@ Deno.test("S-64 a name may begin with two dots", async () => {
   const again = await perform(bench, "artifact.write", { ...given, overwrite: true });
   assert.equal(again.outcome.failure, null, again.outcome.failure?.message);
   assert.equal(await Deno.readTextFile(join(artifacts(bench), given.path)), "x");
+});
+
+Deno.test("S-64 a step's output does not follow a symlink to a folder that is not there yet", async () => {
+  await using bench = await openHostBench();
+  const outside = join(bench.workspace.workDir, "outside");
+  await Deno.symlink(outside, join(artifacts(bench), "link"));
+  const opened = await openRedirect({ kind: "artifact", path: "link/x" }, "/", artifacts(bench));
+  assert.match("message" in opened ? opened.message : "", /escapes artifact directory/);
+  await assert.rejects(Deno.lstat(outside));
 });

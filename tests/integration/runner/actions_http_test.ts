@@ -176,6 +176,9 @@ check("6.5 http.request follows redirects, without credentials to another host",
   assert.equal(bench.seen.at(-1)?.headers["authorization"], `Basic ${btoa("me:pw")}`);
   assert.match(stderr, /^> GET http:\/\/127\.0\.0\.1:\d+\/\n/);
   assert.match(stderr, /> Authorization: \*{5}\n/);
+  const own = { "X-Api-Key": "k", "X-Vault-Token": "t", "X-Trace": "shown" };
+  const told = await bench.request({ url: bench.url, headers: own, debug: true });
+  assert.match(told.stderr, /> X-Api-Key: \*{5}\n> X-Trace: shown\n> X-Vault-Token: \*{5}\n/);
 });
 
 check("6.5 http.request stops at its timeout, and with the step", async () => {

@@ -1,5 +1,7 @@
 /** Below a path of a host that others share (AP-01, `DAGU_BASE_PATH`). */
 import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { belowBasePath } from "../../../src/server/pages/base-path.ts";
 import { createApiToken } from "../../../src/server/access/tokens.ts";
 import { readSettings } from "../../../src/cli/server-settings.ts";
 import { keyOf } from "../../../src/server/secrets/keyring.ts";
@@ -60,4 +62,21 @@ Deno.test("AP-01 the path is that of DAGU_BASE_PATH, else of the public address"
   for (const wrong of ["dagu", "//evil.example", "/a/../b", '/"', "/a?b"]) {
     assert.throws(() => basePathOf({ DAGU_BASE_PATH: wrong }), /DAGU_BASE_PATH is/, wrong);
   }
+});
+
+Deno.test("AP-01 only links of our own get the path in front", async () => {
+  const app = new Hono();
+  app.use(belowBasePath("/dagu"));
+  const links = '<a href="/runs"></a> <a href="//other.example/x"></a> <a title="/y" href="https://a/b"></a>';
+  app.get("/", (c) => c.html(links));
+  const told = await (await app.request("/")).text();
+  assert.equal(told, links.replace('"/runs"', '"/dagu/runs"'));
+});
+
+Deno.test("5.6 a runner renews a lease at least three times before it ends", () => {
+  const beats = ["30s", "60s", "600s"].map((lease) =>
+    readSettings({ env: { DAGU_RUNS_LEASE: lease }, auth: { kind: "none" } }, [...KEYS]).runner
+  );
+  for (const { leaseMs, heartbeatMs } of beats) assert.ok(3 * heartbeatMs <= leaseMs);
+  assert.deepEqual(beats.map(({ leaseMs }) => leaseMs), [30_000, 60_000, 600_000]);
 });

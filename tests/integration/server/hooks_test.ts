@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { listEndpoints, updateEndpoint } from "../../../src/server/store/endpoints.ts";
 import { signatureOf } from "../../../src/server/triggers/signature.ts";
 import { addEndpoint, addTriggered, PUSH, REPOSITORY, SPEC } from "../../support/github.ts";
 import { bodyOf, onEveryServer, type TestServer } from "../../support/server.ts";
@@ -209,5 +210,30 @@ onEveryServer(
       (await server.request("POST", "/api/v1/webhooks/build", { headers, body: "{}" })).status,
       400,
     );
+  },
+);
+
+onEveryServer("1.10 a body of just the largest size is taken", async (server) => {
+  const headers = await addWebhook(server);
+  const send = async (size: number): Promise<number> => {
+    const body = JSON.stringify("x".repeat(size - 2));
+    const sent = await server.request("POST", "/api/v1/webhooks/build", { headers, body });
+    await sent.text();
+    return sent.status;
+  };
+  const max = server.settings.webhookMaxPayloadBytes;
+  assert.deepEqual([await send(max), await send(max + 1)], [200, 413]);
+});
+
+onEveryServer(
+  "FG-10 an endpoint that is disabled starts nothing, and tells only who has its secret",
+  async (server) => {
+    const deliver = await addEndpoint(server);
+    await addTriggered(server, "build", "{event: push}");
+    const [endpoint] = await listEndpoints(server.ports.db);
+    await updateEndpoint(server.ports.db, endpoint?.id ?? "", { enabled: false });
+    await bodyOf(await deliver("push", "d-1", PUSH), 403);
+    await bodyOf(await deliver("push", "d-2", PUSH, "another secret"), 401);
+    assert.equal(await countRuns(server), 0);
   },
 );

@@ -34,3 +34,16 @@ onEveryServer("SN-29 a person signs in with a token, sees whose it is, and signs
   const left = await send("POST", "/logout", {}, cookie);
   assert.match(left.headers.get("Set-Cookie") ?? "", /dagu_session=; Max-Age=0/);
 }, { auth: { kind: "token" } });
+
+onEveryServer(
+  "AU-21 without credentials our own names are the only ones, however they are written",
+  async (server) => {
+    for (
+      const [host, status] of [["LocalHost:8080", 200], ["127.0.0.1", 200], ["evil.example", 401]] as const
+    ) {
+      const answer = await server.request("GET", "/api/v1/dags", { headers: { Host: host } });
+      await answer.text();
+      assert.equal(answer.status, status, host);
+    }
+  },
+);

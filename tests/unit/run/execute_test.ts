@@ -341,3 +341,12 @@ Deno.test("the state is the fold of the events that were told", async () => {
   assert.deepEqual(statuses(folded), statuses(played.state));
   assert.equal(folded.status, played.state.status);
 });
+
+Deno.test("R-03 steps that are ready at once start one delay after the other", async () => {
+  const played = await play(
+    'delay_sec: 2\nsteps: [[{id: a, run: "1"}, {id: b, run: "2"}, {id: c, run: "3"}]]',
+    {},
+  );
+  const [first = 0, ...others] = played.state.steps.map(({ startedAt }) => startedAt ?? 0);
+  assert.deepEqual(others.map((at) => at - first), [2_000, 4_000]);
+});

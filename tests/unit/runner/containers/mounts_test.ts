@@ -80,3 +80,10 @@ for (const [name, text, code, token] of REFUSED) {
       assert.deepEqual([...Deno.readDirSync(base)], []);
     }));
 }
+
+Deno.test("2.6.6 what is missing beside the base directory is not made, whatever it is called", () =>
+  withBase(async (base) => {
+    const mounts = await resolveMounts([`${base}-other/x:/m`], { baseDir: base, hostEnv: HOST });
+    assert.equal("code" in mounts ? mounts.code : "", "MOUNT_SOURCE_UNAVAILABLE");
+    await assert.rejects(Deno.stat(`${base}-other`));
+  }));

@@ -98,3 +98,17 @@ Deno.test("a line that is none of theirs is passed on at once, however it begins
   await guard.write("stderr", new TextEncoder().encode("\n"));
   assert.deepEqual(passed, ["Error: still trying", "\n"]);
 });
+
+Deno.test("F38 a line that is too long for words of a launch is not waited for", async () => {
+  const passed: number[] = [];
+  const guard = newLaunchGuard({
+    write: (_stream, bytes) => {
+      passed.push(bytes.length);
+      return Promise.resolve();
+    },
+  });
+  await guard.write("stderr", new TextEncoder().encode(`Error: ${"x".repeat(8_185)}`));
+  assert.deepEqual(passed, []);
+  await guard.write("stderr", new TextEncoder().encode("x"));
+  assert.deepEqual(passed, [8_192, 1]);
+});

@@ -106,3 +106,31 @@ for (const body of [null, 1, "x", [], { ref: 5 }]) {
     assert.doesNotThrow(() => normalizeGithub("push", "", body));
   });
 }
+
+Deno.test("FG-54 a push that lists as many commits as GitHub lists may have had more", () => {
+  const commit = { id: "a", added: ["x"], modified: [], removed: [] };
+  const complete = [2_047, 2_048].map((count) =>
+    normalizeGithub("push", "d-1", { ...branch, commits: new Array(count).fill(commit) })
+      ?.changedPathsComplete
+  );
+  assert.deepEqual(complete, [true, false]);
+});
+
+Deno.test("FK-01 a pull request of which one side's repository is not known is a fork's", () => {
+  const repo = { id: 7, full_name: "o/r" };
+  const other = { id: 8, full_name: "p/r" };
+  const side = { ref: "a", sha: "b" };
+  for (
+    const [head, base, isFork] of [
+      [repo, repo, false],
+      [other, repo, true],
+      [null, repo, true],
+      [repo, null, true],
+      [null, null, true],
+    ] as const
+  ) {
+    const pull = { number: 1, title: "t", head: { ...side, repo: head }, base: { ...side, repo: base } };
+    const event = normalizeGithub("pull_request", "d-1", { action: "opened", pull_request: pull });
+    assert.equal(event?.isFork, isFork, JSON.stringify([head, base]));
+  }
+});

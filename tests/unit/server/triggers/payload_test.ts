@@ -52,3 +52,10 @@ Deno.test("1.10 a delivery record keeps no credential", () => {
   assert.equal(kept["x-hub-signature-256"], "(not kept)");
   assert.equal(kept["x-a"], "1");
 });
+
+Deno.test("1.10 the record keeps as many headers as have room", () => {
+  const headers = new Headers({ a: "x".repeat(20_000), b: "x".repeat(20_000), c: "y" });
+  assert.deepEqual(Object.keys(recordedHeaders(headers)), ["a"]);
+  const many = new Headers(Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`h${n}`, "x"])));
+  assert.equal(Object.keys(recordedHeaders(many)).length, 100);
+});
