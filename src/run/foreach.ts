@@ -71,8 +71,9 @@ function readItems(action: ForeachAction, { own: scope, body }: Scopes): Item[] 
   if (values.length > FAN_OUT_MAX) {
     return invalid(`foreach has ${values.length} items, more than ${FAN_OUT_MAX}`, "split the work");
   }
+  const outer = outerFacts(scope, action.as);
   const items = values.map((value: unknown, index): Item => {
-    const facts = { index: String(index), ...aliasFacts(action.as, value) };
+    const facts = { ...outer, index: String(index), ...aliasFacts(action.as, value) };
     const key = action.key === null
       ? String(index)
       : resolveText(action.key, { ...scope, foreach: facts }, "scope");
@@ -86,6 +87,14 @@ function readItems(action: ForeachAction, { own: scope, body }: Scopes): Item[] 
     keys.add(key);
   }
   return items;
+}
+
+/** Of the foreach around this one: its item, unless the alias is this one's as well; index and key are each one's own. */
+function outerFacts({ foreach }: Scope, as: string): Record<string, string> {
+  const hidden = ["index", "key", as];
+  return Object.fromEntries(
+    Object.entries(foreach ?? {}).filter(([name]) => !hidden.includes(name.split(".")[0] ?? name)),
+  );
 }
 
 /** The item, and one level of its fields (S-112). */

@@ -28,8 +28,8 @@ const DEFAULT_MAX_OUTPUT = 1_048_576;
 export function assemble(written: WrittenWorkflow, findings: Findings): Workflow {
   checkRoot(written, findings);
   const steps = readSteps(written, findings);
-  checkArtifacts(written, steps, findings);
   const handlers = readHandlers(written, findings);
+  checkArtifacts(written, [...steps, ...Object.values(handlers)], findings);
   const resources = written.resources ?? { cpu: null, memoryBytes: null };
   const unlimited = unlimitedNote({ resources, steps, handlers });
   if (unlimited !== null) findings.warn(["resources"], unlimited);

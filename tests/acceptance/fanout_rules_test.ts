@@ -308,6 +308,39 @@ steps:
 `,
   [{ args: START, code: 1, err: ["cyclic", "a -> b -> a"], files: { ran: false } }],
 );
+accept(
+  "S-112 a foreach in another's body knows the item around it too; a same alias, index and key are its own",
+  `
+steps:
+  - foreach:
+      items: [{l: [1, 2], n: a}, {l: [3], n: b}]
+      as: group
+      key: "\${foreach.group.n}"
+      steps:
+        - foreach:
+            items: "\${foreach.group.l}"
+            key: "\${foreach.group.n}-\${foreach.item}"
+            steps: [{run: "echo '\${foreach.group.n} \${foreach.item} \${foreach.index} \${foreach.key}' > '@W/\${foreach.key}'"}]
+            collect: {both: "\${foreach.group.n}\${foreach.item}"}
+          stdout: "@W/\${foreach.group.n}"
+  - foreach:
+      items: [{f: outer}]
+      steps: [{foreach: {items: [x], steps: [{run: "echo '\${foreach.item} \${foreach.item.f}' > @W/same"}]}}]
+`,
+  [{
+    args: START,
+    files: {
+      "a-1": "a 1 0 a-1\n",
+      "a-2": "a 2 1 a-2\n",
+      "b-3": "b 3 0 b-3\n",
+      same: "x \${foreach.item.f}\n",
+    },
+    check: async (_result, folder) => {
+      const { outputs } = JSON.parse(await Deno.readTextFile(`${folder}/a`));
+      assert.deepEqual(outputs, [{ both: "a1" }, { both: "a2" }]);
+    },
+  }],
+);
 acceptEach("S-123 unknown defaults", [["defaults: {other: 1}\nsteps: [{id: a, run: x}]", {
   code: 1,
   err: ["other"],

@@ -239,6 +239,10 @@ accept(
 );
 
 acceptEach("S-63 artifacts are switched off and used", [
+  ["artifacts: {enabled: false}\nhandler_on: {exit: {run: x, stdout: {artifact: a}}}\nsteps: [{run: x}]", {
+    code: 1,
+    err: ["artifacts are disabled", 'step "exit"'],
+  }],
   ["artifacts: {enabled: false}\nsteps: [{id: a, action: artifact.list}]", {
     code: 1,
     err: ["artifacts are disabled"],
