@@ -134,6 +134,12 @@ function toError(response: Response, json: unknown, text: string): ApiError {
   return new ApiError(response.status, code, `${message}${next}`, about.success ? about.output.problems : []);
 }
 
+const RECONNECT_MS = 500;
+/** For half a minute, as long as a server may take to come back. */
+const RECONNECTS_MAX = 60;
+/** Of a server that has too much to do, or of a proxy whose server, or of a server whose database, is away. */
+const AWAY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
 /** Reconnects where the last event left off, as browsers do, while the signal allows. */
 async function* follow(
   options: ApiOptions,
@@ -142,14 +148,15 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncIterable<ServerEvent> {
   let last = "";
-  for (let failures = 0; !signal.aborted && failures < 60;) {
+  for (let failures = 0; !signal.aborted;) {
     if (last !== "") headers.set("Last-Event-ID", last);
     try {
       const request = new Request(`${options.url}/api/v1${path}`, { headers, signal });
       const response = await options.fetch(request);
       if (!response.ok || response.body === null) {
         const text = await response.text();
-        throw toError(response, parse(text), text);
+        const error = toError(response, parse(text), text);
+        throw AWAY.has(response.status) ? new Error(error.message) : error;
       }
       for await (const event of readEvents(response.body)) {
         failures = 0;
@@ -160,8 +167,10 @@ async function* follow(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof UserError) throw error;
-      failures++;
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      if (++failures === RECONNECTS_MAX) {
+        throw new UserError(`no answer from ${options.url}: ${reasonOf(error)}`, UNREACHABLE);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
     }
   }
 }
