@@ -17,6 +17,19 @@ const routerWith = fields({
   ),
 }, { of: "with of router.route" });
 
+/** A handler has no steps beside it. */
+export function refuseRouting(
+  { action }: Pick<PlacedStep["step"], "action">,
+  place: string,
+  path: Path,
+  findings: Findings,
+): boolean {
+  if (action?.trim() !== "router.route") return false;
+  const message = `router.route has nothing to route to in ${place}`;
+  findings.report([...path, "action"], message, "use it in a step: it routes to steps of the workflow");
+  return true;
+}
+
 interface Route {
   readonly router: string;
   readonly value: string;

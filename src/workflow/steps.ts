@@ -9,7 +9,7 @@ import {
   type PlacedStep,
   readDepends,
 } from "./identity.ts";
-import { injectRoutes } from "./router.ts";
+import { injectRoutes, refuseRouting } from "./router.ts";
 import type { WrittenStep } from "./schema/step.ts";
 import type { WrittenWorkflow } from "./schema/workflow.ts";
 import { readAction } from "./step-action.ts";
@@ -26,7 +26,8 @@ export function readHandlers(written: WrittenWorkflow, findings: Findings): Work
     if (step === undefined) continue;
     const path = ["handler_on", name];
     checkId(step, path, findings);
-    if (refuseWaiting(step, `handler_on.${name}`, path, findings)) continue;
+    const place = `handler_on.${name}`;
+    if (refuseWaiting(step, place, path, findings) || refuseRouting(step, place, path, findings)) continue;
     handlers[name] = newStep(step, step.name ?? step.id ?? name, [], {
       written,
       path,

@@ -272,6 +272,11 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     `triggers: [{git: {event: push}, concurrency: {group: a, cancel: true}}]${STEP}`,
     "none, queued",
   ],
+  [
+    "A-41 a router in a handler",
+    `handler_on: {exit: {action: router.route, with: {value: a, routes: {a: [a]}}}}${STEP}`,
+    "router.route has nothing to route to in handler_on.exit",
+  ],
   ["TR-01 no source", `triggers: [{name: a}]${STEP}`, "git is required"],
   [
     "TR-01 a source that nothing listens to",
