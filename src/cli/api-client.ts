@@ -77,6 +77,7 @@ export function newApi(options: ApiOptions): Api {
     return all;
   };
   const ask = async (method: string, path: string, body?: unknown): Promise<Response> => {
+    refuseDots(path);
     const all = headers();
     if (body !== undefined) all.set("Content-Type", "application/json");
     const send = async (): Promise<Response> =>
@@ -114,6 +115,20 @@ export function newApi(options: ApiOptions): Api {
   };
 }
 
+/** Of a log: that it cannot be had says nothing about how the run went. */
+export function nullIfMissing(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
+
+/** `.` and `..` go up and down a path, however they are written: no address has one as a name. */
+function refuseDots(path: string): void {
+  const dots = path.split("?", 1)[0]?.split("/").find((part) => part === "." || part === "..");
+  if (dots !== undefined) {
+    throw new ApiError(404, "not_found", `nothing that is called "${dots}" can be asked for`);
+  }
+}
+
 async function reach(options: ApiOptions, request: Request): Promise<Response> {
   try {
     return await options.fetch(request);
@@ -147,6 +162,7 @@ async function* follow(
   path: string,
   signal: AbortSignal,
 ): AsyncIterable<ServerEvent> {
+  refuseDots(path);
   let last = "";
   for (let failures = 0; !signal.aborted;) {
     if (last !== "") headers.set("Last-Event-ID", last);

@@ -1,7 +1,7 @@
 /** Follows a run to its end, with what its steps say as they say it. */
 import * as v from "valibot";
 import { StepStatus } from "../run/event.ts";
-import type { Api } from "./api-client.ts";
+import { type Api, nullIfMissing } from "./api-client.ts";
 import { type Node, nodesOf, RunDetails, runPath } from "./run-json.ts";
 import type { StepOutput } from "./step-output.ts";
 
@@ -20,7 +20,7 @@ export async function followRun(
   options: FollowOptions,
 ): Promise<RunDetails> {
   const { output } = options;
-  const followed = new Map<string, Promise<void>>();
+  const followed = new Map<string, Promise<unknown>>();
   const known = options.before === undefined ? [] : nodesOf(options.before).filter(hasBegun);
   const before = new Map(known.map(({ step, startedAt }) => [step.name, startedAt]));
   let last: unknown = null;
@@ -34,7 +34,7 @@ export async function followRun(
       if (output === null || !hasBegun(node) || followed.has(name) || before.get(name) === startedAt) {
         continue;
       }
-      followed.set(name, followStep(api, run, node, output, options.signal));
+      followed.set(name, followStep(api, run, node, output, options.signal).catch(nullIfMissing));
     }
     if (statusLabel === "waiting") break;
   }

@@ -1,6 +1,6 @@
 /** What of a run is not in the answer about it, but in the summary (C-10): the last lines of each log, and sub-runs. */
 import * as v from "valibot";
-import type { Api } from "./api-client.ts";
+import { type Api, nullIfMissing } from "./api-client.ts";
 import { type Node, nodesOf, type RunDetails, runPath } from "./run-json.ts";
 import type { StepExtras } from "./summary.ts";
 
@@ -23,7 +23,9 @@ async function readLogs(api: Api, run: RunDetails, node: Node): Promise<StepExtr
     if (node.finishedAt !== "-" && node.logSizes[stream] === 0) return { stream, lines: [] };
     const step = encodeURIComponent(node.step.name);
     const path = `${runPath(run)}/steps/${step}/log?stream=${stream}&tail=${LAST_LINES}`;
-    const { content, totalLines } = v.parse(LogAnswer, await api.get(path));
+    const answer = await api.get(path).catch(nullIfMissing);
+    if (answer === null) return { stream, lines: [] };
+    const { content, totalLines } = v.parse(LogAnswer, answer);
     const lines = totalLines === 0 ? [] : content.split("\n");
     const left = totalLines - lines.length;
     return { stream, lines: left > 0 ? [`... ${left} lines before`, ...lines] : lines };

@@ -52,6 +52,20 @@ accept(
   ]),
 );
 accept(
+  "S-07 C-01 C-13 a step may be called . or ..; no run is, and whoever asks for one is told",
+  "steps: [{name: '..', run: 'echo hi'}, {name: '.', run: 'echo ho'}]",
+  [
+    { args: ["start", "w.yaml"], out: ["Result: Succeeded"] },
+    { args: ["status", "w"], out: ["├─.. ", "└─. "] },
+    ...["status", "logs", "stop"].map((command) => ({
+      args: [command, "."],
+      code: 1,
+      err: ['nothing that is called "."'],
+      check: onlyErr,
+    })),
+  ],
+);
+accept(
   "C-06 C-07 validate takes one file, and its warnings name it",
   "steps: [{id: a, command: 'echo ${consts.nope}'}]",
   [
