@@ -1,6 +1,6 @@
 /** When nothing follows in a step's log (AP-68). */
 import assert from "node:assert/strict";
-import { isLogOver } from "../../../src/run/status.ts";
+import { deriveStatus, isLogOver } from "../../../src/run/status.ts";
 
 const BEFORE = { status: "not_started", startedAt: null, finishedAt: null } as const;
 const UNDER_WAY = { status: "running", startedAt: 1, finishedAt: null } as const;
@@ -24,4 +24,9 @@ Deno.test("AP-68 while a run waits for a person, nothing follows in the log of a
     [BEFORE, waits, OVER, null].map((step) => isLogOver("waiting", step)),
     [false, true, true, false],
   );
+});
+
+Deno.test("5.3 a run that was stopped before it had a step is aborted", () => {
+  assert.equal(deriveStatus([], { isStopped: true, hasError: false }), "aborted");
+  assert.equal(deriveStatus([], { isStopped: false, hasError: false }), "succeeded");
 });

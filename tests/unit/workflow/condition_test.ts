@@ -81,3 +81,9 @@ Deno.test("validatePattern: the answer begins with what was checked", () => {
 Deno.test("matchesExpected: S-70 a pattern that others try for ever costs the length of the text", () => {
   assert.equal(matchesExpected(`${"a".repeat(50_000)}b`, "re:^(a+)+$"), false);
 });
+
+Deno.test("matchesExpected: S-69 a line break alone is two empty lines, and no text", () => {
+  assert.equal(matchesExpected("\n", ""), true);
+  assert.equal(matchesExpected("\n", "re:."), false);
+  assert.equal(matchesExpected("a\n", ""), false);
+});

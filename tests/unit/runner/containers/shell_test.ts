@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { shellArgv } from "../../../../src/runner/containers/shell.ts";
+import { shellArgv, shellCommand } from "../../../../src/runner/containers/shell.ts";
 
 const cases: [name: string, shell: string[] | null, text: string, want: string[]][] = [
   ["2.2 the default is sh -e -c", null, "a | b", ["/bin/sh", "-e", "-c", "a | b"]],
@@ -33,3 +33,18 @@ const cases: [name: string, shell: string[] | null, text: string, want: string[]
 for (const [name, shell, text, want] of cases) {
   Deno.test(name, () => assert.deepEqual(shellArgv(shell, text), want));
 }
+
+Deno.test("4.4.2 a text that is too long for an argument is a file for the same shell", () => {
+  const long = "x".repeat(131_072);
+  for (
+    const [shell, argv] of [
+      [null, ["/bin/sh", "-e", "/f"]],
+      [["/bin/bash", "-c"], ["/bin/bash", "/f"]],
+      [["/bin/bash", "-x"], ["/bin/bash", "-x", "/f"]],
+      [["pwsh"], ["pwsh", "-File", "/f"]],
+    ] as const
+  ) {
+    assert.deepEqual(shellCommand(shell, long, "/f"), { argv, file: { path: "/f", text: long } });
+  }
+  assert.deepEqual(shellCommand(null, "x".repeat(131_071), "/f").file, null);
+});
