@@ -250,6 +250,8 @@ onEveryServer("AP-05 another method of a path is told with those that it knows",
   }
   const page = await server.request("GET", "/runs/a/b/stop", { headers: { Accept: "text/html" } });
   assert.deepEqual([page.status, page.headers.get("Allow")], [405, "POST"]);
+  const head = await server.request("HEAD", "/api/v1/dags");
+  assert.deepEqual([head.status, await head.text()], [200, ""]);
   assert.match(await page.text(), /there is nothing at GET/);
   const nothing = await server.request("PUT", "/nothing");
   assert.deepEqual([nothing.status, nothing.headers.get("Allow")], [404, null]);

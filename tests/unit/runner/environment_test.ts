@@ -91,3 +91,10 @@ Deno.test("6.5.8 X-08 credentials of registries and what sets up the service are
   assert.deepEqual(withoutServiceEnv(env), { MINE: "m", PATH: "/bin" });
   assert.deepEqual(filterHostEnv(env), { PATH: "/bin" });
 });
+
+Deno.test("4.7 what a container has as a file is no variable of its harness", () => {
+  assert.equal(ownEnvironment("harness.run", CALL)["ROOT"], "r");
+  const own = ownEnvironment("harness.run", CALL, ["ROOT"]);
+  const shared = execEnvironment("harness.run", CALL, [], ["ROOT"]);
+  for (const env of [own, shared]) assert.deepEqual([env["ROOT"], env["PARAM"]], [undefined, "p"]);
+});
