@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { StreamName } from "../../run/ports.ts";
-import type { Api } from "../api-client.ts";
+import { type Api, nullIfMissing } from "../api-client.ts";
 import { type Command, UserError, writeOutBytes } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { followRun, hasBegun, STREAMS } from "../follow.ts";
@@ -78,7 +78,9 @@ async function print(api: Api, run: RunDetails, output: StepOutput): Promise<voi
   for (const { step: { name } } of begun) {
     for (const stream of STREAMS.filter((one) => output.takes(name, one))) {
       const path = `${runPath(run)}/steps/${encodeURIComponent(name)}/log/download?stream=${stream}`;
-      for await (const bytes of await api.download(path)) output.bytes(name, stream, bytes);
+      for await (const bytes of await api.download(path).catch(nullIfMissing) ?? []) {
+        output.bytes(name, stream, bytes);
+      }
       output.end(name, stream);
     }
   }
