@@ -79,7 +79,7 @@ steps:
   [{
     args: [...START, "--run-id", "kept7"],
     code: 1,
-    err: ["exit status 3", "recent stdout:; 0; 1; 2; 3"],
+    err: ["exit status 3", "recent stdout: 0; 1; 2; 3"],
     files: { out: "out\n" },
     check: async (_result, folder) => {
       const files = await filesOf(join(folder, "logs", "w"));
