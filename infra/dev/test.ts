@@ -3,6 +3,7 @@
  * people, runs them, and ends with one plain line `N passed, N failed`.
  * Arguments are handed to `deno test` (a folder, --filter).
  */
+import { newLineCutter } from "../../src/run/lines.ts";
 import { bundleDagu } from "../dagu/bundle.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -47,13 +48,11 @@ const tests = new Deno.Command(Deno.execPath(), {
 let passed = 0;
 let failed = 0;
 let hasSummary = false;
-let rest = "";
+const cutter = newLineCutter();
 const decoder = new TextDecoder();
 for await (const bytes of tests.stdout) {
   for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
-  const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) {
+  for (const line of cutter.add(decoder.decode(bytes, { stream: true }))) {
     const match = /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed/.exec(line);
     if (match === null) continue;
     passed = Number(match[1]);

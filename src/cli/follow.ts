@@ -39,8 +39,10 @@ export async function followRun(
     if (statusLabel === "waiting") break;
   }
   await Promise.all(followed.values());
-  if (last === null) options.signal.throwIfAborted();
-  if (last === null) throw new Error("the run's stream ended before it told anything");
+  if (last === null) {
+    options.signal.throwIfAborted();
+    throw new Error("the run's stream ended before it told anything");
+  }
   return v.parse(RunDetails, last);
 }
 

@@ -56,12 +56,7 @@ function newLineWriter(to: Writer, prefix: string): LineWriter {
   const cutter = newLineCutter();
   const print = (lines: readonly string[]): void => {
     if (lines.length === 0) return;
-    to(utf8.encode(
-      lines.map((line) =>
-        `${prefix}${line}
-`
-      ).join(""),
-    ));
+    to(utf8.encode(lines.map((line) => `${prefix}${line}\n`).join("")));
   };
   return {
     bytes: (bytes) => print(cutter.add(decoder.decode(bytes, { stream: true }))),

@@ -198,16 +198,13 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
   const beating = heartbeat.run(over.signal);
   const rotating = options.once === true ? Promise.resolve() : rotation.run(over.signal);
   const isLive = (attemptId: string): boolean => life.attempts.has(attemptId);
-  const reaping = options.once === true
-    ? Promise.resolve()
-    : nowAndThen(options, REAP_EVERY_MS, () => engine.reap(runnerId, isLive, options.log), over.signal);
+  const reap = (): Promise<void> => engine.reap(runnerId, isLive, options.log);
+  const reaping = nowAndThen(options, REAP_EVERY_MS, reap, over.signal);
   const lookAtEngine = async (): Promise<void> => {
     if (engineFacts !== null && engineFacts.problem === undefined) return;
     engineFacts = await engine.facts(options.stateDir, over.signal);
   };
-  const looking = options.once === true
-    ? Promise.resolve()
-    : nowAndThen(options, LOOK_EVERY_MS, lookAtEngine, over.signal);
+  const looking = nowAndThen(options, LOOK_EVERY_MS, lookAtEngine, over.signal);
   options.log.info("runner ready", {
     runner: runnerId,
     capacity: options.capacity,
@@ -218,9 +215,7 @@ async function runRunner(options: RunnerOptions, life: Life): Promise<RunnerEnd>
     const { message, remedy } = options.runtime;
     options.log.warn("steps in containers fail: no engine is selected", { reason: message, remedy });
   }
-  const sweeping = options.once === true
-    ? Promise.resolve()
-    : nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);
+  const sweeping = nowAndThen(options, SWEEP_EVERY_MS, () => sweep(options), over.signal);
   const end = await claimAll(options, host, ports, life, gate, room);
   over.abort();
   await Promise.all([beating, rotating, reaping, looking, sweeping]);
@@ -251,14 +246,14 @@ const REAP_EVERY_MS = 30_000;
 /** While something keeps the engine from working. */
 const LOOK_EVERY_MS = 300_000;
 
-/** At once, and after each pause. */
+/** At once, and after each pause; not by a runner that is there for one run. */
 async function nowAndThen(
-  { clock }: RunnerOptions,
+  { clock, once }: RunnerOptions,
   pauseMs: number,
   work: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  while (once !== true && !signal.aborted) {
     await work();
     await clock.sleep(pauseMs, signal);
   }

@@ -4,7 +4,7 @@ import { type Command, type Context, type Option, UserError, writeErr, writeOut 
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { runAndFollow, type RunName, type RunnerChoice } from "../own-runner.ts";
 import { DetailsAnswer, exitCodeOf, type Node, type RunDetails, runPath } from "../run-json.ts";
-import { workflowNameOf } from "./run-argument.ts";
+import { getAskedRun, readAskedRun } from "./run-argument.ts";
 
 export const WAITING_OPTIONS: Readonly<Record<string, Option>> = {
   "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
@@ -28,19 +28,14 @@ export interface WaitingStep {
 }
 
 export async function findWaiting(
-  { flags }: Context,
-  { api, home }: Connection,
+  context: Context,
+  connection: Connection,
   argument: string,
 ): Promise<WaitingStep> {
-  const step = flags.text("step");
+  const step = context.flags.text("step");
   if (step === null) throw new UserError("--step is required; dagu status NAME shows which step waits");
-  const runId = flags.text("run-id");
-  const subRunId = flags.text("sub-run-id");
-  if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
-  const name = await workflowNameOf(argument, home.dagsDir);
-  const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
-  const path = `${runPath({ name, dagRunId: runId ?? "latest" })}${below}`;
-  const { dagRunDetails } = v.parse(DetailsAnswer, await api.get(path));
+  const answer = await getAskedRun(connection, argument, readAskedRun(context));
+  const { dagRunDetails } = v.parse(DetailsAnswer, answer);
   const node = dagRunDetails.nodes.find((one) => one.step.id === step || one.step.name === step) ?? null;
   return { run: { name: dagRunDetails.name, dagRunId: dagRunDetails.dagRunId }, step, node };
 }

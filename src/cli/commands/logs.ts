@@ -6,7 +6,7 @@ import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { followRun, hasBegun, STREAMS } from "../follow.ts";
 import { DetailsAnswer, isOver, nodesOf, type RunDetails, runPath } from "../run-json.ts";
 import { newRawOutput, newStepOutput, type StepOutput } from "../step-output.ts";
-import { workflowNameOf } from "./run-argument.ts";
+import { getAskedRun, readAskedRun, RUN_OPTIONS } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "logs NAME",
@@ -15,13 +15,7 @@ export const command: Command = {
     "name. With --step what that one printed, as it is: its stderr on stderr.",
   examples: ["dagu logs report --follow", "dagu logs report --step build --stream stdout > build.log"],
   options: {
-    "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
-    "sub-run-id": {
-      type: "string",
-      short: "s",
-      value: "ID",
-      help: "a run that it, or one below it, started",
-    },
+    ...RUN_OPTIONS,
     step: { type: "string", value: "NAME", help: "of this step alone" },
     stream: { type: "string", value: "NAME", help: "stdout or stderr alone" },
     follow: { type: "boolean", short: "f", help: "go on until the run ends, or waits for a person" },
@@ -30,15 +24,11 @@ export const command: Command = {
   arguments: [1, 1],
   run: async (context) => {
     const { flags, positionals: [argument = ""], interrupts: { first: signal } } = context;
-    const [runId, subRunId] = [flags.text("run-id"), flags.text("sub-run-id")];
-    if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
+    const asked = readAskedRun(context);
     const wanted = { step: flags.text("step"), stream: readStream(flags.text("stream")) };
     await using connection = await connect(context, "door");
-    const { api, home } = connection;
-    const name = await workflowNameOf(argument, home.dagsDir);
-    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
-    const answer = await api.get(`${runPath({ name, dagRunId: runId ?? "latest" })}${below}`);
-    const { dagRunDetails: run } = v.parse(DetailsAnswer, answer);
+    const { api } = connection;
+    const { dagRunDetails: run } = v.parse(DetailsAnswer, await getAskedRun(connection, argument, asked));
     const takes = takesOf(run, wanted);
     const output = wanted.step === null ? newStepOutput(writeOutBytes, takes) : newRawOutput(takes);
     if (flags.has("follow") && !isOver(run)) await followRun(api, run, { output, signal });

@@ -4,7 +4,7 @@ import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { openHome } from "../home.ts";
 import { runAndFollow, type RunName, tellEnd } from "../own-runner.ts";
 import { DetailsAnswer, isOver, type RunDetails, runPath, Started } from "../run-json.ts";
-import { workflowNameOf } from "./run-argument.ts";
+import { askedPath, workflowNameOf } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "retry NAME --run-id ID",
@@ -42,9 +42,8 @@ export const command: Command = {
     const name = await workflowNameOf(argument, (await openHome(context.env)).dagsDir);
     await using connection = await connectToRetry(context, { name, dagRunId });
     const isQuiet = flags.has("quiet");
-    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
     const details = await runAndFollow(context, connection, async (choice) => {
-      const before = await look(connection, `${runPath({ name, dagRunId })}${below}`);
+      const before = await look(connection, askedPath(name, { dagRunId, subRunId }));
       const answer = await connection.api.post(`${runPath({ name, dagRunId })}/retry`, {
         dagRunId,
         ...choice,

@@ -1,6 +1,8 @@
 import { readWorkflowFile, type WorkflowFile } from "../workflow-file.ts";
 import type { Workflow } from "../../workflow/workflow.ts";
-import { UserError } from "../command.ts";
+import { type Context, type Option, UserError } from "../command.ts";
+import type { Connection } from "../connect.ts";
+import { runPath } from "../run-json.ts";
 
 /**
  * The name of the workflow that an argument means (C-04): the one that its file gives itself, else the stem of the file; a
@@ -33,4 +35,42 @@ async function findFile(argument: string, dagsDir: string): Promise<WorkflowFile
     if (error instanceof UserError) return null;
     throw error;
   }
+}
+
+export const RUN_OPTIONS: Readonly<Record<string, Option>> = {
+  "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
+  "sub-run-id": {
+    type: "string",
+    short: "s",
+    value: "ID",
+    help: "a run that it, or one below it, started",
+  },
+};
+
+/** Which run of a workflow the flags mean. */
+export interface AskedRun {
+  readonly dagRunId: string;
+  /** null: that run itself. */
+  readonly subRunId: string | null;
+}
+
+export function readAskedRun({ flags }: Pick<Context, "flags">): AskedRun {
+  const [runId, subRunId] = [flags.text("run-id"), flags.text("sub-run-id")];
+  if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
+  return { dagRunId: runId ?? "latest", subRunId };
+}
+
+/** Its path below `/api/v1`. */
+export function askedPath(name: string, { dagRunId, subRunId }: AskedRun): string {
+  const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
+  return `${runPath({ name, dagRunId })}${below}`;
+}
+
+/** The API's answer about that run. */
+export async function getAskedRun(
+  { api, home }: Connection,
+  argument: string,
+  asked: AskedRun,
+): Promise<unknown> {
+  return await api.get(askedPath(await workflowNameOf(argument, home.dagsDir), asked));
 }

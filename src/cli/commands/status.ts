@@ -2,10 +2,10 @@ import * as v from "valibot";
 import type { Api } from "../api-client.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { type Command, UserError, writeOut } from "../command.ts";
-import { DetailsAnswer, runPath } from "../run-json.ts";
+import { DetailsAnswer } from "../run-json.ts";
 import { readExtras } from "../step-extras.ts";
 import { summarize } from "../summary.ts";
-import { workflowNameOf } from "./run-argument.ts";
+import { getAskedRun, readAskedRun, RUN_OPTIONS } from "./run-argument.ts";
 
 export const command: Command = {
   usage: "status NAME",
@@ -14,32 +14,21 @@ export const command: Command = {
     "Exit code 0 whatever the status.",
   examples: ["dagu status report", "dagu status report --run-id 0356Uxst6wGGJLABuGznHS --output json"],
   options: {
-    "run-id": { type: "string", short: "r", value: "ID", help: "run id (default: the latest)" },
-    "sub-run-id": {
-      type: "string",
-      short: "s",
-      value: "ID",
-      help: "a run that it, or one below it, started",
-    },
+    ...RUN_OPTIONS,
     output: { type: "string", value: "FORMAT", help: "json: the API's answer" },
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
-    const runId = flags.text("run-id");
-    const subRunId = flags.text("sub-run-id");
+    const asked = readAskedRun(context);
     const output = flags.text("output") ?? "text";
-    if (subRunId !== null && runId === null) throw new UserError("--sub-run-id needs --run-id");
     if (output !== "text" && output !== "json") {
       throw new UserError(`invalid --output "${output}"; use text, json`);
     }
     await using connection = await connect(context, "door");
-    const { api, home } = connection;
-    const run = { name: await workflowNameOf(argument, home.dagsDir), dagRunId: runId ?? "latest" };
-    const below = subRunId === null ? "" : `/sub-dag-runs/${encodeURIComponent(subRunId)}`;
-    const answer = await api.get(`${runPath(run)}${below}`);
-    writeOut(output === "json" ? JSON.stringify(answer, null, 2) : await toText(api, answer));
+    const answer = await getAskedRun(connection, argument, asked);
+    writeOut(output === "json" ? JSON.stringify(answer, null, 2) : await toText(connection.api, answer));
     return 0;
   },
 };

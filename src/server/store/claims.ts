@@ -4,17 +4,14 @@ import type { Resources } from "../../protocol/resources.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { type Claimed, CLAIMED_OF_RUN, type ClaimedColumns, toClaimed } from "./grants.ts";
 import { FENCE_EPOCH } from "./fences.ts";
-import { PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
+import { lockText, PREPARED, query, queryTogether, TOGETHER, type Together, together } from "./query.ts";
 import { takeFromRates } from "./queue-rates.ts";
 import { SILENT_MS } from "./runners.ts";
 import { codeOf, type RunRow } from "./runs.ts";
 
 /** Copies of one claim go one after the other, until the transaction ends: the second finds what the first took. */
 export async function lockClaim(tx: Transaction, claimId: string): Promise<void> {
-  await query(
-    tx,
-    sql`select pg_advisory_xact_lock(hashtextextended(${claimId}, 0))::text as held ${PREPARED}`,
-  );
+  await lockText(tx, claimId);
 }
 
 /**

@@ -1,19 +1,30 @@
 /** Runs whose trigger gave them a `concurrency` group. */
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, isNull, ne } from "drizzle-orm";
 import type { Transaction } from "./db.ts";
-import { query } from "./query.ts";
+import { lockText } from "./query.ts";
+import type { RunRow } from "./runs.ts";
 import { runs } from "./schema.ts";
 
 /** Until the transaction ends nobody else is stored in the group, nor looks who is in it. */
 export async function lockGroup(tx: Transaction, name: string, group: string): Promise<void> {
-  const key = JSON.stringify([name, group]);
-  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))::text as held`);
+  await lockText(tx, JSON.stringify([name, group]));
 }
 
-/** Runs of the group that have not ended, oldest first. */
-export async function openOfGroup(tx: Transaction, name: string, group: string): Promise<string[]> {
-  const rows = await tx.select({ id: runs.id }).from(runs)
-    .where(and(eq(runs.name, name), eq(runs.concurrencyGroup, group), isNull(runs.finishedAt)))
-    .orderBy(asc(runs.id));
-  return rows.map(({ id }) => id);
+/** Other runs of the group that have not ended, oldest first; held as `lockRun` does. */
+export async function lockOpenOfGroup(
+  tx: Transaction,
+  newest: string,
+  name: string,
+  group: string,
+): Promise<Pick<RunRow, "id" | "status" | "attempt">[]> {
+  return await tx.select({ id: runs.id, status: runs.status, attempt: runs.attempt }).from(runs)
+    .where(
+      and(
+        eq(runs.name, name),
+        eq(runs.concurrencyGroup, group),
+        isNull(runs.finishedAt),
+        ne(runs.id, newest),
+      ),
+    )
+    .orderBy(asc(runs.id)).for("no key update");
 }

@@ -67,6 +67,11 @@ export function together<Row>([row]: readonly Together<Row>[]): readonly Row[] {
   return row?.rows ?? [];
 }
 
+/** Until the transaction ends, whoever else locks the same text waits. */
+export async function lockText(tx: Transaction, text: string): Promise<void> {
+  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${text}, 0))::text as held ${PREPARED}`);
+}
+
 /** Whether the database answers at all. */
 export async function canAnswer(db: Executor): Promise<boolean> {
   try {

@@ -9,7 +9,7 @@ import type { OnLost, Workflow } from "../../workflow/workflow.ts";
 import type { Blob } from "./blob.ts";
 import { putBlob } from "./blobs.ts";
 import type { Executor, Transaction } from "./db.ts";
-import { query } from "./query.ts";
+import { lockText, query } from "./query.ts";
 import { enqueueRun } from "./queue.ts";
 import { openQueue } from "./queue-settings.ts";
 import { runInputs, runs } from "./schema.ts";
@@ -347,7 +347,7 @@ export async function activeRuns(db: Executor, name: string): Promise<RunRow[]> 
 
 /** Whoever starts a run of the workflow that must be the only one holds its name until the transaction ends. */
 export async function lockName(tx: Transaction, name: string): Promise<void> {
-  await query(tx, sql`select pg_advisory_xact_lock(hashtextextended(${`only ${name}`}, 0))::text as held`);
+  await lockText(tx, `only ${name}`);
 }
 
 export interface RunFilter {

@@ -126,10 +126,10 @@ async function decide(
   let answer: Intake["body"] = {};
   const replaced: Stopped[] = [];
   const store: StoreRun = async (tx, run) => {
-    const admitted = await admitRun(tx, ports, settings, run, delivery.receivedAt);
+    const stopped = await admitRun(tx, ports, settings, run, delivery.receivedAt);
     // Of a try that is rolled back somebody is woken in vain.
-    replaced.push(...admitted?.replaced ?? []);
-    return admitted !== null;
+    replaced.push(...stopped ?? []);
+    return stopped !== null;
   };
   const stored = await acceptDelivery(ports.db, delivery, decisions, store, (kept) => {
     const runs = kept.flatMap(({ run, block }) =>
