@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { uuidV7 } from "./run/ids.ts";
 import type { Clock, Log } from "./run/ports.ts";
 import { createApp } from "./server/app.ts";
-import type { ServerPorts } from "./server/ports.ts";
+import { POLL_MS, type ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
 import { Keys } from "./server/secrets/keyring.ts";
 import { BUCKET_FORM, openS3Store, readBucket } from "./server/outbound/s3.ts";
@@ -93,6 +93,7 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
       base: null,
       ...objectStore(bindings, clock),
       wake: {
+        pollMs: POLL_MS,
         notify: () => {},
         wait: async (_topics, ms, signal) => {
           await clock.sleep(ms, signal);

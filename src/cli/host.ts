@@ -83,7 +83,7 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
   if (channel === null) return memory;
   await channel.subscribe((topic) => memory.notify(topic));
   return {
-    wait: memory.wait,
+    ...memory,
     notify: (topic) => {
       memory.notify(topic);
       channel.publish(topic);

@@ -1,10 +1,11 @@
 /** Wake-ups within one process: a waiting claim or page hears at once, others poll (ED-02). */
 import type { Clock } from "../run/ports.ts";
-import type { Wake } from "../server/ports.ts";
+import { POLL_MS, type Wake } from "../server/ports.ts";
 
 export function newMemoryWake(clock: Clock): Wake {
   const waiters = new Map<string, Set<() => void>>();
   return {
+    pollMs: POLL_MS,
     notify(topic) {
       for (const wake of [...waiters.get(topic) ?? []]) wake();
     },

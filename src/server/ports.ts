@@ -8,11 +8,15 @@ import type { Db } from "./store/db.ts";
  * memory (and LISTEN on Postgres); on the edge both calls may do nothing.
  */
 export interface Wake {
+  /** Milliseconds after which whoever waits looks without being told, at first and in the end (5.6). */
+  readonly pollMs: readonly [first: number, last: number];
   /** Something changed: `ready` (a run may be claimed), `run:<run uuid>` (its events or logs), `runner:<runner uuid>` (a directive). */
   notify(topic: string): void;
   /** Resolves true when the topic is notified, false after `ms` or when the signal aborts. Never rejects. */
   wait(topics: readonly string[], ms: number, signal: AbortSignal): Promise<boolean>;
 }
+
+export const POLL_MS = [500, 3_000] as const;
 
 /** Bytes that are too large for the database, by key. Every call may be repeated; each throws when the store does not do it. */
 export interface ObjectStore {

@@ -98,7 +98,7 @@ function checkIdle(truth: Truth, seen: Seen, before: ReadonlyMap<string, number>
       possible.set(key, since);
       const settledAt = Math.max(truth.disturbedAt, readySince) + SETTLED_MS;
       const waitedMs = truth.nowMs - Math.max(since, settledAt);
-      const isPrompt = waitedMs <= truth.pollMs + SLACK_MS;
+      const isPrompt = waitedMs <= truth.claimWaitMs + SLACK_MS;
       ensure("INV-26", isPrompt, `${labelOf(run)} waits for ${waitedMs} ms while ${id} could take it`);
     }
   }

@@ -14,7 +14,7 @@ function newTruth(change: Partial<Truth> = {}): Truth {
     nowMs: NOW,
     leaseMs: 60_000,
     graceMs: 240_000,
-    pollMs: 30_000,
+    claimWaitMs: 30_000,
     sweepsMs: 40_000,
     forgivenMs: 0,
     disturbedAt: 0,

@@ -36,7 +36,7 @@ export type Timing = Pick<
 /** How often what repeats itself does so: rarely, in a world that is long. */
 export interface Pace {
   readonly sweepMs: number;
-  /** Notifications are for latency only (ED-02): one that comes late costs time, here virtual, and saves real time. */
+  /** How much more seldom than usual who waits looks without being told. */
   readonly laziness: number;
 }
 

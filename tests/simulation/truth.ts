@@ -6,8 +6,8 @@ export interface Truth {
   nowMs: number;
   readonly leaseMs: number;
   readonly graceMs: number;
-  /** The longest time after which a runner that waits for work looks for it (5.6), as this world has it. */
-  readonly pollMs: number;
+  /** After so long at the latest a runner that waits for work asks anew. */
+  readonly claimWaitMs: number;
   /** Within so long every sweep has been there twice. */
   readonly sweepsMs: number;
   /** Time that leases were given beyond their length, because the control plane was away or its clock was set. */

@@ -226,7 +226,6 @@ function newTruth(plan: Plan): Truth {
     wallMs: EPOCH,
     nowMs: 0,
     ...plan.timing,
-    pollMs: 3_600 * plan.pace.laziness + plan.timing.claimWaitMs,
     sweepsMs: 2 * plan.pace.sweepMs + 20_000,
     forgivenMs: 0,
     disturbedAt: 0,

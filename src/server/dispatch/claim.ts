@@ -32,8 +32,6 @@ import { graceOf } from "./patience.ts";
 import { requeueAttempt } from "./requeue.ts";
 import { newTexts, type ReadTexts } from "./texts.ts";
 
-/** Polls grow from the first to the second number of milliseconds while nothing comes (5.6). */
-const POLL_MS = [500, 3_000] as const;
 /** Claims that wait look at the same moments, so that all of a process ask with one question (CL-11). */
 const MOMENT_MS = 500;
 const WAITING_MAX = 1_000;
@@ -95,7 +93,8 @@ async function claim(
   }
   const topics = request.free > 0 ? ["ready", `runner:${runner.id}`] : [`runner:${runner.id}`];
   const until = ports.clock.mono() + request.waitMs;
-  for (let pollMs: number = POLL_MS[0];; pollMs = Math.min(pollMs * 1.5, POLL_MS[1])) {
+  const [first, last] = ports.wake.pollMs;
+  for (let pollMs = first;; pollMs = Math.min(pollMs * 1.5, last)) {
     const leftMs = Math.max(0, until - ports.clock.mono());
     const answered = new AbortController();
     // It listens before it looks: what comes in between is not missed.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Wake } from "../../../src/server/ports.ts";
+import { POLL_MS, type Wake } from "../../../src/server/ports.ts";
 import { declineAttempt } from "../../../src/server/dispatch/leave.ts";
 import {
   addRunner,
@@ -176,6 +176,7 @@ onEveryDatabase("QU-15 CL-06 a waiting claim is woken by a new run, not by its t
   const isWaiting = Promise.withResolvers<void>();
   const isReady = Promise.withResolvers<boolean>();
   const wake: Wake = {
+    pollMs: POLL_MS,
     notify: (topic) => topic === "ready" && isReady.resolve(true),
     wait: () => {
       isWaiting.resolve();
@@ -194,6 +195,7 @@ onEveryDatabase("CL-06 a claim for nothing returns after its time", async (bench
   const runner = await addRunner(bench);
   const waited: number[] = [];
   const wake: Wake = {
+    pollMs: POLL_MS,
     notify: () => {},
     wait: async (_topics, ms) => {
       waited.push(ms);
