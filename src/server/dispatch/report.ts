@@ -111,7 +111,7 @@ async function store(tx: Transaction, ports: ServerPorts, reports: readonly Repo
   const now = new Date(ports.clock.now());
   // Asked for together they are one way to the database and back; it answers them in this order.
   const [, held, steps] = await Promise.all([
-    goByIndex(tx, "force_generic_plan"),
+    goByIndex(tx),
     holdReported(tx, reports.map(({ caller }) => caller.attemptId)),
     stepsOfReported(
       tx,

@@ -46,7 +46,7 @@ export async function claimsWithNews(
     sql`
     select w."claimId" as id
     from jsonb_to_recordset(${JSON.stringify(waiting)}::jsonb) as w("runnerId" uuid, "claimId" uuid)
-    where exists (select 1 from run_queue)
+    where (select true from run_queue order by class limit 1)
       or exists (select 1 from directives d where d.runner_id = w."runnerId" and d.acked_at is null)
       or exists (select 1 from attempts a where a.claim_id = w."claimId" and a.state = 'claimed') ${PREPARED}`,
   );

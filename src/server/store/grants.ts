@@ -61,8 +61,8 @@ export const CLAIMED_OF_RUN: SQL =
       r.trust, r.queue, r.labels,
       (extract(epoch from r.schedule_time) * 1000)::float8 as schedule_ms, r.auto_retries, r.source_dir,
       r.default_dir, r.needs_cpu, r.needs_memory::float8 as needs_memory, r.digest, r.document, r.resumes, r.params, r.env,
-      (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes)
-        order by i.name) from run_inputs i where i.run_id = r.id) as inputs,
+      (select jsonb_agg(jsonb_build_object('name', i.name, 'digest', i.digest, 'sizeBytes', i.size_bytes))
+        from run_inputs i where i.run_id = r.id) as inputs,
       (select jsonb_build_object('name', o.name, 'dagRunId', o.dag_run_id) from runs o
         where o.id = r.root_id) as root`;
 
@@ -103,7 +103,7 @@ export function toClaimed(row: ClaimedColumns): Claimed {
       params: row.params,
       env: row.env,
     },
-    inputs: row.inputs ?? [],
+    inputs: (row.inputs ?? []).toSorted((a, b) => a.name < b.name ? -1 : 1),
     root: row.root,
   };
 }

@@ -225,8 +225,10 @@ export async function writeReports(
         from told t where r.id = t."runId"),
       -- In the order in which heartbeats take them.
       leases as (
-        select l.attempt_id, t."isEnd" from attempt_leases l join told t on t."attemptId" = l.attempt_id
-        where t."isEnd" or t."isBeginning" order by l.attempt_id for update of l),
+        select l.attempt_id, t."isEnd"
+        from (select * from told where "isEnd" or "isBeginning" order by "attemptId") t
+        cross join lateral (
+          select attempt_id from attempt_leases where attempt_id = t."attemptId" for update) l),
       begun as (
         update attempt_leases l set start_deadline = null from leases t
         where l.attempt_id = t.attempt_id and not t."isEnd"),

@@ -305,8 +305,8 @@ export const runQueue = pgTable("run_queue", {
       || needs_cpu::text || ' ' || needs_memory::text)`,
   ),
 }, (t) => [
-  index("run_queue_rank").on(t.rank, t.runId),
   index("run_queue_classes").on(t.class, t.rank, t.runId),
+  index("run_queue_slotted").on(t.queue, t.rank, t.runId).where(sql`${t.needsSlot}`),
 ]);
 
 /** One row for each unit of a queue's concurrency; taken by an attempt, or free. */
