@@ -45,8 +45,11 @@ export function clockOf(
  * nearer one is meant, since most is told soon.
  */
 export function onOurClock(at: number, { knownMs, measuredMs, now }: RunnerClock): number {
-  const asKnown = at + (Math.abs(knownMs) > CORRECTED_FROM_MS ? knownMs : 0);
-  if (Math.abs(measuredMs - knownMs) <= SET_MS) return asKnown;
+  // Nothing comes before it was sent: a heartbeat that was long on its way has told too much.
+  const isSet = Math.abs(measuredMs - knownMs) > SET_MS;
+  const lacksMs = isSet ? knownMs : Math.min(knownMs, measuredMs);
+  const asKnown = at + (Math.abs(lacksMs) > CORRECTED_FROM_MS ? lacksMs : 0);
+  if (!isSet) return asKnown;
   const asMeasured = at + measuredMs;
   const past = [asKnown, asMeasured].filter((one) => one <= now + CORRECTED_FROM_MS);
   return past.length === 0 ? asMeasured : Math.max(...past);

@@ -16,6 +16,8 @@ const cases: [name: string, at: number, known: number, sent: number, wanted: num
   ["a clock that is ahead, as its heartbeats told", NOW + HOUR_MS - 5, -HOUR_MS, NOW + HOUR_MS, -5],
   ["less than two seconds are not corrected", NOW - 5, 1_500, NOW - 1_500, -5],
   ["a message that was long on its way", NOW - 30_000, 0, NOW - 29_000, -30_000],
+  ["a heartbeat that was long on its way, on a clock that is right", NOW - 5, 8_000, NOW, -5],
+  ["a heartbeat that was long on its way, on a clock that is behind", NOW - 9_005, 17_000, NOW - 9_000, -5],
   ["set forward since its last heartbeat", NOW + HOUR_MS - 5, 0, NOW + HOUR_MS, -5],
   ["set forward, an event of before that", NOW - 9_000, 0, NOW + HOUR_MS, -9_000],
   ["set back since its last heartbeat", NOW - HOUR_MS - 5, 0, NOW - HOUR_MS, -5],
