@@ -1,12 +1,5 @@
 /** One command in a container that runs already (containers contract 3.4). */
-import {
-  exitMessage,
-  failedWith,
-  newTails,
-  SETUP_EXIT_CODE,
-  succeeded,
-  tailSink,
-} from "../../run/outcome.ts";
+import { failedWith, newTails, SETUP_EXIT_CODE, succeeded, tailSink } from "../../run/outcome.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
 import type { StopRules } from "../../run/stop.ts";
 import { type ContainerState, inspectContainer } from "./api/container.ts";
@@ -16,6 +9,7 @@ import type { ByteStream } from "./api/socket.ts";
 import { describe, diagnose, diagnoseWords, type Subject } from "./diagnose.ts";
 import { reconnect } from "./ending.ts";
 import type { Engine } from "./engine.ts";
+import { endFinding, SIGKILL_CODE } from "./killed.ts";
 import { killTree, type Sweep, TOKEN_VARIABLE } from "./kill-tree.ts";
 import { newExecToken } from "./names.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
@@ -116,13 +110,14 @@ async function execute(
   if (words !== null) return failedBy(diagnoseWords(engine.runtime, "exec start", words, named));
   if (exitCode === 0) return succeeded(null);
   const code = exitCode ?? SETUP_EXIT_CODE;
-  if (code === SIGKILL_CODE && await isGoing(engine, id)) return lostContainer(engine, named, code);
-  const message = exitMessage(code, tails);
-  const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
+  if (code !== SIGKILL_CODE) {
+    return failedWith(describe(engine.runtime, endFinding(code, null, tails), subject), code);
+  }
+  if (await isGoing(engine, id)) return lostContainer(engine, named, code);
+  const around = await inspectContainer(engine.socket, id, AbortSignal.timeout(LOOK_MS));
+  const found = endFinding(code, around.ok ? around.value : null, tails);
   return failedWith(describe(engine.runtime, found, subject), code);
 }
-
-const SIGKILL_CODE = 137;
 
 function toBody(request: ExecRequest, token: string): ExecBody & { readonly Tty: boolean } {
   const env = { ...request.env, [TOKEN_VARIABLE]: token };

@@ -1,6 +1,5 @@
 /** A container of one step (containers contract 4): made, run to its end, taken away. */
 import {
-  exitMessage,
   failedWith,
   nameCommand,
   newTails,
@@ -21,6 +20,7 @@ import type { Engine } from "./engine.ts";
 import { runExec } from "./exec.ts";
 import { factsOf } from "./foreign.ts";
 import { findHolder } from "./holder.ts";
+import { endFinding, SIGKILL_CODE } from "./killed.ts";
 import { failedBy, stopFailure } from "./outcome.ts";
 import { type LaunchGuard, newLaunchGuard } from "./output.ts";
 import { isVanishing, release, removeQuietly } from "./release.ts";
@@ -231,14 +231,13 @@ interface How {
   readonly signal: AbortSignal;
 }
 
-const SIGKILL_CODE = 137;
-
 async function judge(
   engine: Engine,
   { id, subject }: CreatedContainer,
-  { inspected: { State, HostConfig }, isByEngine }: Ended,
+  { inspected, isByEngine }: Ended,
   { tails, guard, report, signal }: How,
 ): Promise<Outcome> {
+  const { State } = inspected;
   const exitCode = State.ExitCode;
   const words = await guard.settle(exitCode);
   if (words !== null) {
@@ -252,23 +251,11 @@ async function judge(
     if (State.OOMKilled) await report.note("warn", "a process in the container was killed for memory (F57)");
     return succeeded(null);
   }
-  // Podman's flag is not reliable: a limit and a kill that was not ours are as good (F56).
-  const isKilled = exitCode === SIGKILL_CODE;
-  if (isKilled && !State.OOMKilled && await isVanishing(engine, id)) {
+  if (exitCode === SIGKILL_CODE && !State.OOMKilled && await isVanishing(engine, id)) {
     const found = removedFinding(engine);
     return failedWith(describe(engine.runtime, found, subject), exitCode);
   }
-  const isOutOfMemory = State.OOMKilled || (isKilled && HostConfig.Memory > 0);
-  if (isOutOfMemory) {
-    const limit = HostConfig.Memory > 0 ? `${Math.round(HostConfig.Memory / 2 ** 20)}Mi` : "of the machine";
-    const message = `killed for memory, limit ${limit}\n${exitMessage(exitCode, tails)}`;
-    const found = { code: "OOM_KILLED", message, remedy: "raise resources.limits.memory" } as const;
-    return failedWith(describe(engine.runtime, found, subject), exitCode);
-  }
-  const outside = isKilled ? "killed from outside (SIGKILL)\n" : "";
-  const message = outside + exitMessage(exitCode, tails);
-  const found = { code: "COMMAND_FAILED", message, remedy: "" } as const;
-  return failedWith(describe(engine.runtime, found, subject), exitCode);
+  return failedWith(describe(engine.runtime, endFinding(exitCode, inspected, tails), subject), exitCode);
 }
 
 /** The engine could not say how it ended: never a success (F59, F62). */

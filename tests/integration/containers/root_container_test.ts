@@ -66,6 +66,22 @@ onEachEngine("0.3 exit codes of execs pass through exactly", async (bench) => {
   assert.match(failed.text, /3[^]*why/);
 });
 
+onEachEngine("F58 a command in a shared container that is killed from outside is told so", async (bench) => {
+  await using root = await openRoot(bench);
+  const killed = await exec(root, sh("kill -KILL $$"));
+  assert.equal(killed.end, "137 COMMAND_FAILED");
+  assert.match(killed.text, /killed from outside \(SIGKILL\)/);
+});
+
+onEachEngine("F56 a command over the memory limit of its shared container", async (bench) => {
+  const limits = { cpu: 0.5, memoryBytes: 32 * 1024 * 1024 };
+  await using root = await openRoot(bench, bench.request({}, { limits }));
+  const killed = await exec(root, { ...sh(""), argv: ["tail", "/dev/zero"] });
+  assert.equal(killed.end, "137 OOM_KILLED");
+  assert.match(killed.text, /limit 32Mi[^]*resources\.limits\.memory/);
+  assert.equal((await exec(root, sh("true"))).end, "0");
+}, { only: "rootful" });
+
 onEachEngine("4.6.1 exec output is byte-exact, streams apart", async (bench) => {
   await using root = await openRoot(bench);
   const octal = Array.from({ length: 256 }, (_, byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("");
