@@ -48,6 +48,24 @@ const ENGINE_TEXT_MAX = 2_048;
 
 export const ROWS: readonly Row[] = [
   {
+    id: "F31",
+    phases: BUILDING,
+    // Podman looks for the user in what was mounted over its lists.
+    words: /mounting .* to rootfs at .*not a directory|unable to find (?:user|group) .*is a directory/i,
+    code: "MOUNT_INVALID",
+    message: () => "a volume puts a folder where the image has a file, or a file where it has a folder",
+    remedy: () =>
+      "see of which kind its source is: one that was missing below the work folder was made, as a folder",
+  },
+  {
+    id: "F32",
+    phases: BUILDING,
+    words: /duplicate mount (?:point|destination)/i,
+    code: "MOUNT_INVALID",
+    message: () => "two volumes have the same target",
+    remedy: () => "give each a target of its own",
+  },
+  {
     id: "F37",
     phases: STARTING,
     words: /unable to find (?:user|group)|no matching entries in (?:passwd|group) file/i,

@@ -61,6 +61,27 @@ const ROWS: readonly Row[] = [
     remedy: /volume names have letters, digits/,
   },
   {
+    id: "F32 the same target twice",
+    request: (bench) => bench.shell("true", { volumes: ["/etc:/x", "/usr:/x"] }),
+    end: "1 MOUNT_INVALID",
+    says: /two volumes have the same target/,
+    remedy: /a target of its own/,
+  },
+  {
+    id: "F31 a folder over the list of users",
+    request: (bench) => bench.shell("true", { volumes: ["/etc:/etc/passwd"] }),
+    end: "1 MOUNT_INVALID",
+    says: /a folder where the image has a file/,
+    remedy: /of which kind its source is/,
+  },
+  {
+    id: "F31 a file over a folder",
+    request: (bench) => bench.shell("true", { volumes: ["/etc/hostname:/usr"] }),
+    end: "1 MOUNT_INVALID",
+    says: /a file where it has a folder/,
+    remedy: /of which kind its source is/,
+  },
+  {
     id: "F35",
     request: (bench) => bench.shell("true", { network: "no-such-net" }),
     end: "1 NETWORK_UNKNOWN",
