@@ -57,7 +57,15 @@ export function readAction(
     findings.report(path, "a step needs run or action", "add run: COMMAND");
     return NOTHING;
   }
+  if (step.container.kind === "exec") {
+    reportNoCommand([...path, "container"], "add run: COMMAND", findings);
+  }
   return { action: { name: "container" }, place: "own" };
+}
+
+/** What somebody else runs has no command to fall back on: its own runs already. */
+function reportNoCommand(path: Path, remedy: string, findings: Findings): void {
+  findings.report(path, "there is no command to execute in that container", remedy);
 }
 
 /** What writes nothing has no stream to read from. */
@@ -234,10 +242,17 @@ function readDockerRun(step: WrittenStep, workflow: WrittenWorkflow, path: Path,
         `docker.run with a step-level container cannot have ${keys.join(", ")}`,
         "keep container, or describe the container in with",
       );
+    } else if (step.container.kind === "exec" && docker.command === null) {
+      reportNoCommand([...path, "with"], "add command", findings);
     }
     return { action, place: "own" };
   }
-  if (hasTarget) return { action, place: "own" };
+  if (hasTarget) {
+    if (docker.image === null && docker.command === null) {
+      reportNoCommand([...path, "with"], "add command", findings);
+    }
+    return { action, place: "own" };
+  }
   if (workflow.container === undefined || keys.length > 0) {
     findings.report(
       [...path, "with"],

@@ -21,6 +21,10 @@ export function parseVolume(text: string): Volume | { readonly error: string } {
   if (!target.startsWith("/") && !target.includes("$")) {
     return { error: `volume "${text}" has a target that is not absolute` };
   }
+  // Docker refuses it, and on Podman the image would be gone.
+  if (/^\/+(?:\.{1,2}(?:\/+|$))*$/.test(target)) {
+    return { error: `volume "${text}" has the whole file system as its target` };
+  }
   if (/^~[^/]/.test(source)) return { error: `volume "${text}": ~user is not supported, write the path` };
   return { source, target, ...read };
 }

@@ -92,6 +92,21 @@ const REFUSED: [clause: string, yaml: string, path: string, words: RegExp][] = [
   ["2.5 a bare string", root("env: FOO"), "container.env", /map or array/],
   ["2.6.5 a target that is not absolute", root('volumes: ["a:b"]'), "container.volumes[0]", /"a:b"/],
   ["2.6 no source", root('volumes: [":/b"]'), "container.volumes[0]", /no source/],
+  ["2.6 the whole file system", root('volumes: ["x:/"]'), "container.volumes[0]", /whole file system/],
+  ["2.6 the same by dots", root('volumes: ["x:/./..//"]'), "container.volumes[0]", /whole file system/],
+  [
+    "4.4 a foreign container without a command",
+    "steps: [{id: a, container: x}]",
+    "steps[0].container",
+    /no command to execute/,
+  ],
+  ["5.4 the same of docker.run", docker("container_name: x"), "steps[0].with", /no command to execute/],
+  [
+    "5.5 docker.run with somebody else's container",
+    "steps: [{id: a, action: docker.run, container: x}]",
+    "steps[0].with",
+    /no command to execute/,
+  ],
   ["2.6 somebody's home", root('volumes: ["~u/x:/b"]'), "container.volumes[0]", /~user/],
   ...[
     "80/icmp",
