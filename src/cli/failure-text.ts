@@ -1,13 +1,13 @@
 import type { Failure } from "../run/failure.ts";
 
-/** Class and message first, then what to do, then what the engine said. */
+/** The lines of it: class and message first, then what to do, then what the engine said. */
 export function formatFailure(failure: Failure): string[] {
   const where = failure.engine === undefined ? "" : ` (${failure.engine} at ${failure.address ?? "?"})`;
   return [
     ...`${failure.code}: ${failure.message}${where}`.split("\n"),
-    ...(failure.remedy === "" ? [] : [`what to do: ${failure.remedy}`]),
+    ...(failure.remedy === "" ? [] : `what to do: ${failure.remedy}`.split("\n")),
     ...(failure.engineText === undefined || failure.engineText === ""
       ? []
-      : [`the engine said: ${failure.engineText.trim()}`]),
+      : `the engine said: ${failure.engineText.trim()}`.split("\n")),
   ];
 }
