@@ -2,7 +2,8 @@ import type { Failure } from "../run/failure.ts";
 
 /** The lines of it: class and message first, then what to do, then what the engine said. */
 export function formatFailure(failure: Failure): string[] {
-  const where = failure.engine === undefined ? "" : ` (${failure.engine} at ${failure.address ?? "?"})`;
+  const at = failure.address === undefined ? "" : ` at ${failure.address}`;
+  const where = failure.engine === undefined ? "" : ` (${failure.engine}${at})`;
   return [
     ...`${failure.code}: ${failure.message}${where}`.split("\n"),
     ...(failure.remedy === "" ? [] : `what to do: ${failure.remedy}`.split("\n")),

@@ -159,9 +159,10 @@ function parseSocketPath(path: string, variable: string, kind: RuntimeKind): Add
 }
 
 function parseTcp(rest: string, shown: string, variable: string, tls: Tls | null): Address | Failure {
-  const url = URL.parse(`http://${rest}`);
+  // Not as http: that scheme has a port of its own, which is dropped when it is written.
+  const url = URL.parse(`tcp://${rest}`);
   const port = url === null ? 0 : Number(url.port === "" ? (tls === null ? "2375" : "2376") : url.port);
-  const hasMore = url !== null && (url.pathname !== "/" || url.search !== "" || url.username !== "");
+  const hasMore = url !== null && (!/^\/?$/.test(url.pathname) || url.search !== "" || url.username !== "");
   if (url === null || url.hostname === "" || hasMore || port === 0) {
     return invalid(`${variable} is "${shown}", which is not host:port`, `write ${variable}=tcp://host:2375`);
   }

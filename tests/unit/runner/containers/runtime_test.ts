@@ -76,6 +76,14 @@ const SELECTED: [name: string, env: Env, kind: string, address: string, source: 
     "default",
   ],
   ["1.4 tcp", { DOCKER_HOST: "tcp://10.0.0.1:2375" }, "docker", "tcp://10.0.0.1:2375", "DOCKER_HOST"],
+  [
+    "1.4 a written port 80 is that port",
+    { DOCKER_HOST: "http://e:80" },
+    "docker",
+    "tcp://e:80",
+    "DOCKER_HOST",
+  ],
+  ["1.4 without a port", { DOCKER_HOST: "tcp://[::1]/" }, "docker", "tcp://[::1]:2375", "DOCKER_HOST"],
   ["1.4 http is tcp", { DOCKER_HOST: "http://engine:1234" }, "docker", "tcp://engine:1234", "DOCKER_HOST"],
   [
     "1.4 tcp in podman mode",
