@@ -58,7 +58,8 @@ export async function ensureImage(
   if (policy === "missing" && judged?.ok === true) return judged;
   const failure = await pull(engine, wanted, report, signal);
   if (failure !== null) {
-    if (policy !== "fallback" || judged?.ok !== true || signal.aborted) return { ok: false, error: failure };
+    if (policy !== "fallback" || signal.aborted) return { ok: false, error: failure };
+    if (judged?.ok !== true) return { ok: false, error: withoutFallback(failure, judged?.error ?? null) };
     await report.note("warn", `${image}: the local copy is used, since ${failure.failure.message}`);
     return judged;
   }
@@ -66,6 +67,14 @@ export async function ensureImage(
   if (!pulled.ok) return pulled;
   if (pulled.value === null) return missing(engine, image);
   return await judgePlatform(engine, wanted, pulled.value, signal);
+}
+
+/** Both reasons (6.1). `local`: why the local copy does not do; null: there is none. */
+function withoutFallback({ failure, exitCode }: Diagnosis, local: Diagnosis | null): Diagnosis {
+  const why = local === null
+    ? "there is no local copy to fall back on"
+    : `the local copy does not do: ${local.failure.message}`;
+  return { failure: { ...failure, message: `${failure.message}, and ${why}` }, exitCode };
 }
 
 /**

@@ -70,6 +70,7 @@ onEachEngine(
     assert.match(text, /engine/);
     const none = await ensure(bench, "127.0.0.1:1/library/alpine:3.20", "fallback");
     assert.equal(none.end, "IMAGE_PULL_FAILED", none.text);
+    assert.match(none.text, /could not be pulled, and there is no local copy/);
     const local = await ensure(bench, `${setting("REGISTRY")}/library/alpine:3.20`, "always");
     assert.match(local.end, /^sha256:/);
   },
