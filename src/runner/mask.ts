@@ -187,13 +187,17 @@ export function maskTexts(value: unknown, mask: Mask): unknown {
 export function maskJournal(journal: Journal, mask: Mask): Journal {
   if (mask.patterns.length === 0) return journal;
   return {
-    event: (body) => journal.event(v.parse(RunEventBody, maskTexts(noteWithin(body, mask), mask))),
+    event: (body) => journal.event(v.parse(RunEventBody, maskTexts(prepared(body, mask), mask))),
     log: (step, stream, bytes) => journal.log(step, stream, bytes),
   };
 }
 
-/** What stands for a value may be longer than the value, and a note has an end. */
-function noteWithin(body: RunEventBody, mask: Mask): RunEventBody {
+function prepared(body: RunEventBody, mask: Mask): RunEventBody {
+  // Unlike other names, that of a container may be made of values.
+  if (body.type === "container.started") {
+    return { ...body, data: { ...body.data, name: mask.text(body.data.name) } };
+  }
+  // What stands for a value may be longer than the value, and a note has an end.
   if (body.type !== "note") return body;
   const { level, message, instead } = body.data;
   return { ...body, data: noteOf(level, mask.text(message), instead) };

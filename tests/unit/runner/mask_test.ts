@@ -117,6 +117,22 @@ const OUTPUT = {
   data: { kind: "declared", name: "stdout", value: "" },
 } as const;
 
+Deno.test("MK-04 a container's name is masked, its step's is not", async () => {
+  const data = {
+    engine: "docker",
+    address: "unix:///d",
+    id: "0123456789ab",
+    image: "alpine",
+    digest: "",
+  } as const;
+  const started: RunEventBody = {
+    type: "container.started",
+    step: "deploy-9",
+    data: { ...data, name: "x-deploy-9" },
+  };
+  assert.deepEqual(await told(started, ["deploy-9"]), { ...started, data: { ...data, name: `x-${MASK}` } });
+});
+
 Deno.test("MK-04 a secret that is a word or a number of ours hides nothing but itself", async () => {
   const secrets = ["step.finished", "succeeded", "stdout", "170001", "declared", "COMMAND_FAILED"];
   const error = { code: "COMMAND_FAILED", message: "got 170001", remedy: "" } as const;
