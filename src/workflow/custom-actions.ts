@@ -5,7 +5,8 @@
 import { isNamedAction } from "./actions/names.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./json.ts";
-import { findViolations } from "./json-schema.ts";
+import { findSchemaMistake, findViolations } from "./json-schema.ts";
+import { own } from "./own.ts";
 import { renderTemplate } from "./template.ts";
 
 export interface Mistake {
@@ -17,8 +18,13 @@ export interface Mistake {
 export interface Expanded {
   readonly value: Record<string, unknown>;
   readonly mistakes: readonly Mistake[];
-  /** Older spellings: the root field `step_types`. */
-  readonly isDeprecated: boolean;
+  /** Older spellings, each with what to write instead. */
+  readonly deprecated: readonly Deprecated[];
+}
+
+export interface Deprecated {
+  readonly path: Path;
+  readonly use: string;
 }
 
 interface Declared {
@@ -55,10 +61,13 @@ const MAX_DEPTH = 16;
 
 export function expandCustomActions(value: Record<string, unknown>): Expanded {
   const { actions, step_types: stepTypes, ...rest } = value;
-  if (actions === undefined && stepTypes === undefined) return { value, mistakes: [], isDeprecated: false };
+  if (actions === undefined && stepTypes === undefined) return { value, mistakes: [], deprecated: [] };
   const mistakes: Mistake[] = [];
+  const deprecated: Deprecated[] = stepTypes === undefined
+    ? []
+    : [{ path: ["step_types"], use: "use actions" }];
   const declared = readDeclared(actions, stepTypes, mistakes);
-  const expander = newExpander(declared, mistakes);
+  const expander = newExpander(declared, mistakes, deprecated);
   const { steps, handler_on: handlers } = rest;
   return {
     value: {
@@ -75,7 +84,7 @@ export function expandCustomActions(value: Record<string, unknown>): Expanded {
         : {}),
     },
     mistakes,
-    isDeprecated: stepTypes !== undefined,
+    deprecated,
   };
 }
 
@@ -131,10 +140,17 @@ function readOne(name: string, given: unknown, path: Path, mistakes: Mistake[]):
       "input_schema",
     ]);
   }
+  const schemas = [["input_schema", inputSchema], ["output_schema", outputSchema]] as const;
+  for (const [key, schema] of schemas) {
+    const mistake = schema === undefined || schema === null ? null : findSchemaMistake(schema);
+    if (mistake !== null) {
+      return refuse(`custom action "${name}": ${key} is no JSON Schema: ${mistake}`, "", [...path, key]);
+    }
+  }
   if (!isMapping(template)) {
     return refuse(`custom action "${name}" needs a template`, "a step", [...path, "template"]);
   }
-  if (("run" in template) === ("action" in template)) {
+  if (isGiven(template["run"]) === isGiven(template["action"])) {
     return refuse("a template holds exactly one of run and action", "keep one of them", [
       ...path,
       "template",
@@ -150,16 +166,34 @@ interface Expander {
   step(step: unknown, path: Path, within: readonly string[]): unknown;
 }
 
-function newExpander(declared: ReadonlyMap<string, Declared>, mistakes: Mistake[]): Expander {
+function newExpander(
+  declared: ReadonlyMap<string, Declared>,
+  mistakes: Mistake[],
+  deprecated: Deprecated[],
+): Expander {
+  /** The action that a step of an older spelling named by its type, `config` beside it. */
+  const readType = (
+    step: Readonly<Record<string, unknown>>,
+    path: Path,
+  ): Readonly<Record<string, unknown>> => {
+    const { type, config, with: given, ...rest } = step;
+    if (typeof type !== "string" || !declared.has(type.trim())) return step;
+    if (isGiven(step["run"]) || isGiven(step["action"])) return step;
+    deprecated.push({ path: [...path, "type"], use: "use action" });
+    if (isGiven(config)) deprecated.push({ path: [...path, "config"], use: "use with" });
+    const input = isMapping(config) && isMapping(given) ? { ...config, ...given } : given ?? config;
+    return { ...rest, action: type, ...(isGiven(input) ? { with: input } : {}) };
+  };
   const expandStep = (step: unknown, path: Path, within: readonly string[]): unknown => {
     if (Array.isArray(step)) {
       return step.map((one: unknown, index) => expandStep(one, [...path, index], within));
     }
     if (!isMapping(step)) return step;
-    const body = step["foreach"];
+    const written = readType(step, path);
+    const body = written["foreach"];
     const whole = isMapping(body) && body["steps"] !== undefined
-      ? { ...step, foreach: { ...body, steps: expandSteps(body["steps"], [...path, "foreach", "steps"]) } }
-      : step;
+      ? { ...written, foreach: { ...body, steps: expandSteps(body["steps"], [...path, "foreach", "steps"]) } }
+      : written;
     const name = typeof whole["action"] === "string" ? whole["action"].trim() : "";
     const action = declared.get(name);
     if (action === undefined) return whole;
@@ -195,13 +229,17 @@ function expandCall(
   path: Path,
   mistakes: Mistake[],
 ): Record<string, unknown> {
-  const { action: _action, with: given, env, preconditions, ...own } = call;
+  const { action: _action, with: given, env, preconditions, ...rest } = withoutNulls(call);
   for (const field of EXECUTION) {
-    if (!(field in own)) continue;
+    if (!Object.hasOwn(rest, field)) continue;
     const message = `${field} is not allowed in a call of custom action "${name}"`;
     mistakes.push({ path: [...path, field], message, remedy: "it belongs into the action's template" });
   }
-  const input = fillDefaults(action.inputSchema, isMapping(given) ? given : {});
+  if (given !== undefined && !isMapping(given)) {
+    mistakes.push({ path: [...path, "with"], message: "with must be an object", remedy: "" });
+    return { action: "noop", with: {} };
+  }
+  const input = fillDefaults(action.inputSchema, given ?? {});
   for (const violation of findViolations(action.inputSchema, input)) {
     // A reference becomes its value only at run time.
     if (hasReference(input, violation.path)) continue;
@@ -216,13 +254,22 @@ function expandCall(
   const step = isMapping(template) ? template : {};
   return {
     ...step,
-    ...Object.fromEntries(Object.entries(own).filter(([key]) => !EXECUTION.includes(key))),
+    ...Object.fromEntries(Object.entries(rest).filter(([key]) => !EXECUTION.includes(key))),
     ...joined("env", step["env"], env),
     ...joined("preconditions", step["preconditions"], preconditions),
-    ...(action.outputSchema === undefined || "output_schema" in own
+    ...(action.outputSchema === undefined || Object.hasOwn(rest, "output_schema")
       ? {}
       : { output_schema: action.outputSchema }),
   };
+}
+
+/** A key without a value is absent: it takes nothing from the template's step. */
+function withoutNulls(call: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(call).filter(([, value]) => isGiven(value)));
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function fillDefaults(
@@ -231,7 +278,9 @@ function fillDefaults(
 ): Record<string, unknown> {
   const properties = isMapping(schema["properties"]) ? schema["properties"] : {};
   const defaults = Object.entries(properties).flatMap(([name, property]) =>
-    isMapping(property) && "default" in property && !(name in given) ? [[name, property["default"]]] : []
+    isMapping(property) && "default" in property && !Object.hasOwn(given, name)
+      ? [[name, property["default"]]]
+      : []
   );
   return { ...Object.fromEntries(defaults), ...given };
 }
@@ -281,7 +330,7 @@ function render(
 }
 
 function inputAt(input: Readonly<Record<string, unknown>>, path: string): unknown {
-  return path.split(".").reduce<unknown>((at, key) => isMapping(at) ? at[key] : undefined, input);
+  return path.split(".").reduce<unknown>((at, key) => isMapping(at) ? own(at, key) : undefined, input);
 }
 
 /** The template's entries come first; both may be lists, mappings or one text. */

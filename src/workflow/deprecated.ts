@@ -48,8 +48,10 @@ const TYPES: Readonly<Record<string, { readonly action: string; readonly text: s
   subworkflow: { action: "dag.run", text: null },
 };
 
-export function modernize(given: Readonly<Record<string, unknown>>): Modernized {
-  const written = Object.keys(given).filter((key) => given[key] !== null && given[key] !== undefined);
+export function modernize(asWritten: Readonly<Record<string, unknown>>): Modernized {
+  // A key without a value is absent.
+  const given = Object.fromEntries(Object.entries(asWritten).filter(([, value]) => isGiven(value)));
+  const written = Object.keys(given);
   const old = written.filter((key) => Object.hasOwn(REPLACEMENTS, key));
   const kind = ["run", "action"].find((key) => written.includes(key));
   if (kind !== undefined) {
@@ -61,11 +63,50 @@ export function modernize(given: Readonly<Record<string, unknown>>): Modernized 
     ...(written.includes("with") ? [{ field: "with", use: "use action with with" }] : []),
   ];
   if (old.length === 0) return { step: given, deprecated, conflict: null };
+  const { form, reads } = formOf(given);
+  const unread = deprecated.find(({ field }) => !reads.includes(field));
   const isRead = isReadByCommand(given) && typedText(given) === null;
-  const conflict = isRead && old.includes("shell")
+  const conflict = unread !== undefined
+    ? `${form} cannot be used together with ${unread.field}`
+    : isRead && old.includes("shell")
     ? "command and script cannot be used together with shell"
     : null;
   return { step: { ...without(given, old), ...workOf(given) }, deprecated, conflict };
+}
+
+const SHELL_KEYS = ["shell", "shell_args", "shell_packages"];
+
+/** What says how the step works, and all the fields of which `workOf` makes its work: any other would be lost. */
+function formOf(
+  given: Readonly<Record<string, unknown>>,
+): { readonly form: string; readonly reads: readonly string[] } {
+  const { exec, type } = given;
+  const options = ["config", "with"];
+  const has = (key: string): boolean => given[key] !== undefined;
+  const ofType = (...types: readonly string[]): string[] => types.some((one) => one === type) ? ["type"] : [];
+  if (has("exec")) return { form: "exec", reads: ["exec", ...(isMapping(exec) ? [] : options)] };
+  if (has("call")) return { form: "call", reads: ["call", "params", ...ofType("dag", "subworkflow")] };
+  const chat = ["messages", "llm"].find(has);
+  if (chat !== undefined) return { form: chat, reads: ["messages", "llm", ...options, ...ofType("chat")] };
+  const router = ["routes", "value"].find(has);
+  if (router !== undefined) return { form: router, reads: ["routes", "value", ...ofType("router")] };
+  const form = `type: ${String(type)}`;
+  const told = commandWork(given);
+  if (told !== null) {
+    return { form, reads: ["type", "command", ...options, ...(type === "http" ? ["script"] : [])] };
+  }
+  const typed = typedText(given);
+  if (typed === null) {
+    return {
+      form: ["command", "script"].find(has) ?? "shell",
+      reads: ["type", "command", "script", ...SHELL_KEYS, ...options],
+    };
+  }
+  // Nothing is lost of a step that is meant to do nothing.
+  if (typed.action === "noop") return { form, reads: [...Object.keys(REPLACEMENTS), "with"] };
+  const texts = ["command", "script"];
+  const text = typed.action === "jq.filter" ? texts : texts.filter(has).slice(0, 1);
+  return { form, reads: ["type", ...options, ...(typed.text === null ? [] : text)] };
 }
 
 function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -101,9 +142,7 @@ function workOf(given: Readonly<Record<string, unknown>>): Record<string, unknow
     return { action: typed.action, with: { ...options, ...input, ...extra } };
   }
   const shell = Object.fromEntries(
-    ["shell", "shell_args", "shell_packages"].flatMap((key) =>
-      given[key] === undefined ? [] : [[key, given[key]]]
-    ),
+    SHELL_KEYS.flatMap((key) => given[key] === undefined ? [] : [[key, given[key]]]),
   );
   const inputs = { ...options, ...shell, ...(isReadByCommand(given) ? { shell: command } : {}) };
   const run = isReadByCommand(given) ? asScript(script) : command ?? script;

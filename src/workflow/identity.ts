@@ -1,6 +1,7 @@
 /** What steps are called, and whom they wait for (workflow-language contract 4.2, 4.3). Linear in steps and edges. */
 import type { Findings } from "./assemble.ts";
 import type { Path } from "./document.ts";
+import { isStorable } from "./names.ts";
 import type { WrittenStep } from "./schema/step.ts";
 
 /** A step, where it stands, and its position among the items of the list. */
@@ -51,9 +52,13 @@ export function checkId(step: WrittenStep, path: Path, findings: Findings): void
   }
 }
 
-function checkName(step: WrittenStep, path: Path, findings: Findings): void {
-  if (step.name !== null && bytesOf(step.name) > 255) {
-    findings.report([...path, "name"], "step name must be at most 255 bytes", "shorten the name");
+export function checkName({ name }: WrittenStep, path: Path, findings: Findings): void {
+  if (name === null) return;
+  const at = [...path, "name"];
+  if (bytesOf(name) > 255) findings.report(at, "step name must be at most 255 bytes", "shorten the name");
+  // Neither the step's environment nor the database can hold it.
+  if (!isStorable(name)) {
+    findings.report(at, "step name holds a NUL character or half a character", "take it out");
   }
 }
 

@@ -92,6 +92,11 @@ function ownMistake(schema: Schema, root: unknown): string | null {
     const mistake = validatePattern(key, "pattern");
     if (mistake !== null) return mistake;
   }
+  const isGiven = (key: string): boolean => schema[key] !== undefined && schema[key] !== null;
+  const noMap = MAPS_OF_SCHEMAS.find((key) => isGiven(key) && !isMapping(schema[key]));
+  if (noMap !== undefined) return `${noMap} must be a mapping`;
+  const noList = ["enum", ...LISTS_OF_SCHEMAS].find((key) => isGiven(key) && !Array.isArray(schema[key]));
+  if (noList !== undefined) return `${noList} must be a list`;
   if (schema["enum"] !== undefined && listOf(schema["enum"]).length === 0) return "enum must not be empty";
   const amount = NUMBERS.find((key) => schema[key] !== undefined && typeof schema[key] !== "number");
   if (amount !== undefined) return `${amount} must be a number`;

@@ -1,4 +1,4 @@
-/** What workflows and runs may be called. */
+/** What workflows, runs and steps may be called. */
 
 /** 1 to 64 of letters, digits, `_`, `-`. `latest` is an alias in read paths, never an id (ID-02). */
 export function isRunId(text: string): boolean {
@@ -12,4 +12,9 @@ export function isWorkflowName(text: string): boolean {
 
 export function tellNoWorkflowName(text: string): string {
   return `"${text}" is no workflow name: 1 to 40 of letters, digits, _ . -`;
+}
+
+/** No environment variable and no text of the database holds anything else. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
 }

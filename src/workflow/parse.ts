@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { assemble } from "./assemble.ts";
 import { type Base, carriedBase, inherit, type Inherited, sharedActions } from "./base.ts";
-import { expandCustomActions } from "./custom-actions.ts";
+import { type Deprecated, expandCustomActions } from "./custom-actions.ts";
 import { formatPath, type Path, readDocuments, type SourceDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
 import { mend } from "./mend.ts";
@@ -149,13 +149,13 @@ function checkDocument(place: DocumentPlace, level: Level): Checked {
   if (!isMapping(own)) {
     return refuse([place.problem([], `${called} must be a mapping`, "write at least steps")]);
   }
-  const { value, mistakes, isDeprecated } = expandCustomActions(place.inherited?.value ?? own);
+  const { value, mistakes, deprecated } = expandCustomActions(place.inherited?.value ?? own);
   const earlier = mistakes.map(({ path, message, remedy }) => place.problem(path, message, remedy));
   for (const name of place.base === null ? [] : sharedActions(place.base, own)) {
     const message = `custom action "${name}" is defined both in the base configuration and here`;
     earlier.push(place.problem(["actions", name], message, "rename or remove one of them"));
   }
-  if (isDeprecated) earlier.push(deprecatedTypes(place));
+  for (const one of deprecated) earlier.push(toDeprecation(place, one));
   const { steps } = value;
   if (steps === undefined) {
     const missing = place.problem([], "a workflow must define steps", "add steps: with at least one step");
@@ -172,10 +172,10 @@ function checkDocument(place: DocumentPlace, level: Level): Checked {
   );
 }
 
-function deprecatedTypes(place: DocumentPlace): Problem {
-  const at = `${place.index === 0 ? "" : `document[${place.index}].`}step_types`;
-  const message = `Deprecated DAG syntax: ${at} is deprecated; use actions`;
-  return { ...place.problem(["step_types"], message, ""), severity: "warning" };
+function toDeprecation(place: DocumentPlace, { path, use }: Deprecated): Problem {
+  const at = `${place.index === 0 ? "" : `document[${place.index}].`}${formatPath(path)}`;
+  const message = `Deprecated DAG syntax: ${at} is deprecated; ${use}`;
+  return { ...place.problem(path, message, ""), severity: "warning" };
 }
 
 /** F-08: older files map names to steps; in the order of their names. */

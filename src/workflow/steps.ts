@@ -5,6 +5,7 @@ import {
   chainDepends,
   checkId,
   checkIdentity,
+  checkName,
   newTargets,
   type PlacedStep,
   readDepends,
@@ -26,6 +27,7 @@ export function readHandlers(written: WrittenWorkflow, findings: Findings): Work
     if (step === undefined) continue;
     const path = ["handler_on", name];
     checkId(step, path, findings);
+    checkName(step, path, findings);
     const place = `handler_on.${name}`;
     if (refuseWaiting(step, place, path, findings) || refuseRouting(step, place, path, findings)) continue;
     handlers[name] = newStep(step, step.name ?? step.id ?? name, [], {
@@ -85,6 +87,12 @@ function newStep(step: WrittenStep, name: string, depends: readonly string[], pl
     findings.warn(
       [...path, "dependencies"],
       "dependencies has no effect: this version sends no files to other runners; fetch them in a step",
+    );
+  }
+  if (step.isRepeatIdle) {
+    findings.warn(
+      [...path, "repeat_policy"],
+      "repeat_policy repeats nothing without repeat, condition or exit_code; for as long as the step succeeds, write repeat: true",
     );
   }
   if (step.outputs.length > 0 && step.id === null) {

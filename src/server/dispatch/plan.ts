@@ -2,7 +2,7 @@
 import { toBase62 } from "../../run/ids.ts";
 import { type Base, type Inheritance, withBase } from "../../workflow/base.ts";
 import { bindParams, type CallerParams, findLocked } from "../../workflow/inputs.ts";
-import { isRunId, isWorkflowName, tellNoWorkflowName } from "../../workflow/names.ts";
+import { isRunId, isStorable, isWorkflowName, tellNoWorkflowName } from "../../workflow/names.ts";
 import { parseWorkflow, pickDocument } from "../../workflow/parse.ts";
 import { errorLines } from "../../workflow/problem.ts";
 import type { Concurrency } from "../../workflow/trigger.ts";
@@ -145,11 +145,6 @@ export async function planRunOf(
       concurrency: request.concurrency ?? null,
     },
   };
-}
-
-/** No environment variable and no text of the database holds anything else. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
 }
 
 /** A text that can be executed. */

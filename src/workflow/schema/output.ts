@@ -1,6 +1,7 @@
 /** What a step publishes and where its streams go: `output`, `output_schema`, `stdout`, `stderr` (4.8, 4.9). */
 import * as v from "valibot";
 import { isMapping } from "../json.ts";
+import { findSchemaMistake } from "../json-schema.ts";
 import type { LogOutput, OutputValue, StreamTarget } from "../workflow.ts";
 import { complain, fields, kindOf, name as filledName, oneOf, string } from "./fields.ts";
 
@@ -61,9 +62,15 @@ const objectForm = v.pipe(
 
 export const output = v.lazy((input) => isMapping(input) ? objectForm : variable);
 
-export const outputSchema = v.custom<Record<string, unknown>>(
-  isMapping,
-  (issue) => complain(`must be a JSON Schema object, got ${kindOf(issue.input)}`),
+export const outputSchema = v.pipe(
+  v.custom<Record<string, unknown>>(
+    isMapping,
+    (issue) => complain(`must be a JSON Schema object, got ${kindOf(issue.input)}`),
+  ),
+  v.check(
+    (schema) => findSchemaMistake(schema) === null,
+    (issue) => complain(`is no JSON Schema: ${findSchemaMistake(issue.input)}`),
+  ),
 );
 
 export const logOutput: v.GenericSchema<unknown, LogOutput> = oneOf(["separate", "merged"]);

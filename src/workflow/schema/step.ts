@@ -63,6 +63,8 @@ export interface WrittenStep {
   readonly mailOnError: boolean | null;
   readonly retry: RetryPolicy | null;
   readonly repeat: RepeatPolicy | null;
+  /** It has a `repeat_policy` that repeats nothing, and does not say so. */
+  readonly isRepeatIdle: boolean;
   readonly continueOn: ContinueOn | null;
   readonly preconditions: readonly Condition[];
   readonly workerSelector: Readonly<Record<string, string>> | "local" | null;
@@ -204,7 +206,7 @@ const inBody = v.lazy((): v.GenericSchema<unknown, WrittenStep> => step);
 
 export const stepFields = fields({
   id: v.optional(v.pipe(text, v.trim())),
-  name: v.optional(v.pipe(text, v.trim())),
+  name: v.optional(v.pipe(text, v.trim(), v.transform((given) => given === "" ? undefined : given))),
   description: v.optional(string),
   run: v.optional(run),
   action: v.optional(v.string(complain("action must be a string"))),
@@ -259,6 +261,7 @@ const NOTHING: Omit<WrittenStep, "run" | "deprecated"> = {
   mailOnError: null,
   retry: null,
   repeat: null,
+  isRepeatIdle: false,
   continueOn: null,
   preconditions: [],
   workerSelector: null,
@@ -312,6 +315,7 @@ const stepMap = v.pipe(
       mailOnError: given.mail_on_error ?? null,
       retry: given.retry_policy ?? null,
       repeat: given.repeat_policy ?? null,
+      isRepeatIdle: given.repeat_policy === null && !isSwitchedOff(step["repeat_policy"]),
       continueOn: given.continue_on ?? null,
       preconditions: given.preconditions ?? [],
       workerSelector: given.worker_selector ?? null,
@@ -321,6 +325,10 @@ const stepMap = v.pipe(
     };
   }),
 );
+
+function isSwitchedOff(policy: unknown): boolean {
+  return v.is(mapping, policy) && policy["repeat"] === false;
+}
 
 const shorthand = v.pipe(
   v.string(),

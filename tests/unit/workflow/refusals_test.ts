@@ -283,6 +283,70 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     `triggers: [{webhook: {}}]${STEP}`,
     "a workflow's own webhook needs no trigger",
   ],
+  [
+    "1.5 parameters of a command",
+    `steps: [{command: x, params: "A=1"}]`,
+    "command cannot be used together with params",
+  ],
+  [
+    "1.5 a command beside a call",
+    `steps: [{call: sub, command: x}]`,
+    "call cannot be used together with command",
+  ],
+  [
+    "1.5 a shell for a program without one",
+    `steps: [{exec: {command: x}, shell: bash}]`,
+    "exec cannot be used together with shell",
+  ],
+  [
+    "1.5 options beside a whole exec",
+    `steps: [{exec: {command: x}, with: {args: [y]}}]`,
+    "exec cannot be used together with with",
+  ],
+  [
+    "1.5 a script that the type does not read",
+    `steps: [{type: docker, config: {image: "alpine:3.20"}, command: x, script: y}]`,
+    "type: docker cannot be used together with script",
+  ],
+  [
+    "1.5 a type that is not that of messages",
+    `steps: [{type: docker, messages: [{role: user, content: x}], llm: {provider: openai, model: m}}]`,
+    "messages cannot be used together with type",
+  ],
+  ["S-07 half a character", `steps: [{name: "a\\uD800", run: x}]`, "steps[0].name", "half a character"],
+  ["S-07 NUL in the name of a handler", `handler_on: {exit: {name: "a\\0", run: x}}${STEP}`, "NUL"],
+  [
+    "S-56 a type that no schema knows",
+    `steps: [{run: x, output_schema: {type: strng}}]`,
+    "type must be one of",
+  ],
+  ["S-56 a pattern that is none", `steps: [{run: x, output_schema: {pattern: "("}}]`, "pattern is invalid"],
+  ["S-56 properties as a list", `steps: [{run: x, output_schema: {properties: [a]}}]`, "must be a mapping"],
+  ["S-56 an enum that is no list", `steps: [{run: x, output_schema: {enum: a}}]`, "enum must be a list"],
+  [
+    "P-12 properties as a list",
+    `params: {type: object, properties: [A], required: [A]}${STEP}`,
+    "properties must be a mapping",
+  ],
+  [
+    "S-124 an input_schema with a pattern that is none",
+    `actions: {n.a: {input_schema: {type: object, properties: {a: {pattern: "("}}}, template: {run: x}}}
+steps: [{action: n.a, with: {a: b}}]`,
+    "actions.n.a.input_schema",
+    "pattern is invalid",
+  ],
+  [
+    "S-124 an output_schema that is none",
+    `actions: {n.a: {input_schema: {type: object}, output_schema: 5, template: {run: x}}}${STEP}`,
+    "actions.n.a.output_schema",
+  ],
+  [
+    "S-125 inputs that are no mapping",
+    `actions: {n.a: {input_schema: {type: object}, template: {run: x}}}
+steps: [{action: n.a, with: [b]}]`,
+    "steps[0].with",
+    "with must be an object",
+  ],
 ];
 
 for (const [name, yaml, ...tokens] of cases) {
@@ -421,4 +485,71 @@ Deno.test("4.21 files for other runners have no effect yet, and validation says 
     "warning",
     "steps[0].dependencies",
   ]]);
+});
+
+Deno.test("1.5 a key without a value is absent in an older step too", () => {
+  const { workflow } = parseWorkflow(
+    "steps: [{command: echo hi, exec: ~, call: null, messages: ~, value: ~, params: ~}]",
+  );
+  const action = workflow?.steps[0]?.action;
+  assert.partialDeepStrictEqual(action, { name: "run", texts: ["echo hi"] });
+});
+
+Deno.test("1.5 what an older step takes its work from may stand beside it", () => {
+  const { problems } = parseWorkflow(`steps:
+  - {type: jq, command: ., script: "{}"}
+  - {type: noop, command: x, shell: bash, with: {}}
+  - {type: dag, call: kid, params: x}
+  - {type: chat, llm: {provider: openai, model: m}, messages: [{role: user, content: c}]}
+  - {id: a, exec: x, with: {args: [1]}}
+  - {type: router, value: x, routes: {x: [a]}}
+---
+name: kid
+steps: [{run: x}]
+`);
+  assert.deepEqual(problems.filter(({ severity }) => severity === "error"), []);
+});
+
+Deno.test("S-08 a blank name is none", () => {
+  const { workflow } = parseWorkflow(`steps: [{name: "", run: x}, {name: " ", id: b, run: x}]`);
+  assert.deepEqual(workflow?.steps.map(({ name }) => name), ["cmd_1", "b"]);
+});
+
+Deno.test("1.5 a type of one's own is named by type, as when it was declared under step_types", () => {
+  const { workflow, problems } = parseWorkflow(
+    `step_types: {greet: {input_schema: {type: object}, template: {run: "echo {{ .input.a }} {{ .input.b }}"}}}
+steps: [{type: greet, config: {a: 1, b: 1}, with: {b: 2}}]`,
+    "validate",
+  );
+  assert.partialDeepStrictEqual(workflow?.steps[0]?.action, { name: "run", texts: ["echo 1 2"] });
+  assert.deepEqual(problems.map(({ message }) => message), [
+    "Deprecated DAG syntax: step_types is deprecated; use actions",
+    "Deprecated DAG syntax: steps[0].type is deprecated; use action",
+    "Deprecated DAG syntax: steps[0].config is deprecated; use with",
+  ]);
+});
+
+Deno.test("S-126 a key without a value leaves a custom action what its template says", () => {
+  const { workflow, problems } = parseWorkflow(`actions:
+  n.a:
+    input_schema: {type: object, properties: {toString: {type: string, default: x}}}
+    template: {run: "echo {{ .input.toString }}", action: ~, timeout_sec: 5, env: {A: "1"}}
+steps: [{action: n.a, env: ~, timeout_sec: ~, with: ~}]
+`);
+  assert.deepEqual(problems, []);
+  assert.partialDeepStrictEqual(workflow?.steps[0], {
+    timeoutSec: 5,
+    env: [{ name: "A", value: "1" }],
+    action: { name: "run", texts: ["echo x"] },
+  });
+});
+
+Deno.test("S-89 a repeat_policy that repeats nothing is warned of, unless it says so", () => {
+  const told = (policy: string) =>
+    parseWorkflow(`steps: [{run: x, repeat_policy: ${policy}}]`, "validate").problems
+      .map(({ severity, path }) => `${severity} ${path}`);
+  assert.deepEqual(told("{limit: 3, interval_sec: 1}"), ["warning steps[0].repeat_policy"]);
+  for (const policy of ["{limit: 3, repeat: false}", "{exit_code: 1}", "{repeat: true}", "~"]) {
+    assert.deepEqual(told(policy), [], policy);
+  }
 });
