@@ -7,7 +7,7 @@ import { quietly } from "../runner/quietly.ts";
 import { writeStderr } from "../runner/stderr.ts";
 import { countSlips } from "../workflow/slips.ts";
 import { commandHelp, generalHelp } from "./help.ts";
-import type { Interrupts } from "./interrupts.ts";
+import { INTERRUPTED, interruption, type Interrupts } from "./interrupts.ts";
 import { own } from "../workflow/own.ts";
 
 export interface Invocation {
@@ -49,6 +49,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** Least and most positional arguments. */
   readonly arguments: readonly [number, number];
+  /** It goes on after an interrupt, to end in good order. Any other command ends at the first. */
+  readonly ownsInterrupts?: true;
   run(context: Context): Promise<number>;
 }
 
@@ -170,7 +172,10 @@ export async function runCommand(given: Invocation): Promise<number> {
       writeOut(commandHelp(command, { ...HELP, ...GLOBAL }));
       return 0;
     }
-    return await command.run(context);
+    const running = command.run(context);
+    return await (command.ownsInterrupts === true
+      ? running
+      : Promise.race([running, interruption(invocation.interrupts.first)]));
   } catch (error) {
     if (error instanceof UserError) {
       writeErr(`dagu ${name}: ${error.message}`);
@@ -179,7 +184,7 @@ export async function runCommand(given: Invocation): Promise<number> {
     const isAsked = invocation.interrupts.first.aborted && Error.isError(error) &&
       error.name === "AbortError";
     writeErr(`dagu ${name}: ${isAsked ? "interrupted" : describeBug(error)}`);
-    return 1;
+    return isAsked ? INTERRUPTED : 1;
   }
 }
 

@@ -1,8 +1,27 @@
-/** SIGINT, SIGTERM and the end of the terminal as two signals: the first asks to end in good order, the second to end now. */
+/**
+ * SIGINT, SIGTERM and the end of the terminal as two signals: the first asks to end in good order, the second to end now.
+ * A person who presses Ctrl-C once more is not kept waiting for either: what a killed process leaves is taken care of at the
+ * next start.
+ */
 export interface Interrupts extends Disposable {
   readonly first: AbortSignal;
   readonly second: AbortSignal;
 }
+
+/** Exit code of a command that an interrupt has ended. */
+export const INTERRUPTED = 130;
+
+/** Rejects when the signal aborts, whatever else is waited for. */
+export function interruption(signal: AbortSignal, error?: Error): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(error ?? signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}
+
+/** Exit code, as of a process that SIGKILL has ended. */
+const KILLED = 137;
 
 export function openInterrupts(): Interrupts {
   const first = new AbortController();
@@ -11,9 +30,13 @@ export function openInterrupts(): Interrupts {
     if (first.signal.aborted) second.abort();
     else first.abort();
   };
+  const onKey = (): void => {
+    if (second.signal.aborted) Deno.exit(KILLED);
+    onSignal();
+  };
   // Deno takes SIGHUP over with the first listener of any signal: what nohup(1) had ignored would end us.
   const onHangUp = isHangUpIgnored() ? (): void => {} : onSignal;
-  const listeners = [["SIGINT", onSignal], ["SIGTERM", onSignal], ["SIGHUP", onHangUp]] as const;
+  const listeners = [["SIGINT", onKey], ["SIGTERM", onSignal], ["SIGHUP", onHangUp]] as const;
   for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
   return {
     first: first.signal,

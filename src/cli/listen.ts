@@ -34,8 +34,15 @@ export interface Listen {
 function readListen(context: Context): Listen {
   const hostname = context.flags.text("host") ?? settingOf(context.env, "DAGU_HOST") ?? "127.0.0.1";
   const text = context.flags.text("port") ?? settingOf(context.env, "DAGU_PORT") ?? "8080";
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new UserError(`"${text}" is not a port`);
-  return { hostname, port: Number(text) };
+  return { hostname, port: readPort(text) };
+}
+
+/** Throws `UserError`. */
+export function readPort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new UserError(`"${text}" is not a port: a number from 0 (any) to 65535`);
+  }
+  return Number(text);
 }
 
 const LOOPBACK = ["127.0.0.1", "localhost", "::1"];

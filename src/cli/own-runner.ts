@@ -8,6 +8,7 @@ import type { Connection } from "./connect.ts";
 import type { Context } from "./command.ts";
 import { UserError, writeErr, writeOut } from "./command.ts";
 import { followRun } from "./follow.ts";
+import { INTERRUPTED, interruption } from "./interrupts.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { quietLog } from "./log.ts";
 import { DetailsAnswer, exitCodeOf, type RunDetails, runPath } from "./run-json.ts";
@@ -49,7 +50,15 @@ export async function runAndFollow(
 ): Promise<RunDetails> {
   const { plane } = connection;
   if (plane === null) {
-    return await follow(context, connection, await submit({ workerSelector: {} }), !isQuiet);
+    const lost = new UserError(
+      "interrupted before the server answered; dagu history NAME shows whether it has begun",
+      INTERRUPTED,
+    );
+    const run = await Promise.race([
+      submit({ workerSelector: {} }),
+      interruption(context.interrupts.first, lost),
+    ]);
+    return await follow(context, connection, run, !isQuiet);
   }
   await readRunnerPolicy(context.env);
   if (context.interrupts.first.aborted) throw new UserError("interrupted; nothing was started");

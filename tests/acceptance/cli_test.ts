@@ -33,6 +33,8 @@ accept("C-8.4, CM-09 history: formats, filters, errors", ONE.replace("labels", "
   },
   { args: ["history", "hist", "-r", "h1", "--labels", "nightly,team=core"], out: ["h1"], notOut: ["h2"] },
   { args: ["history", "hist", "--labels", "nightly,other", "-f", "json"], out: ["[]"] },
+  { args: ["history", "hist", "--labels", "other", "--labels", "nightly", "-f", "json"], out: ["[]"] },
+  { args: ["history", "hist", "--labels", "nightly", "--tags", "other", "-f", "json"], out: ["[]"] },
   { args: ["history", "hist", "--status", "failed,aborted", "-f", "json"], out: ["[]"] },
   { args: ["history", "hist", "--to", "2020-01-02", "-f", "json"], out: ["[]"] },
   { args: ["history", "hist", "--from", "2020-01-02T03:04:05Z"], out: ["h1"] },
@@ -197,6 +199,8 @@ Deno.test("C-8.4, CM-10, CM-11 ls, rm and cleanup", async () => {
   const asked = await on.run(["cleanup", "w"]);
   assert.deepEqual([asked.code, asked.stdout], [1, ""], "without a terminal nobody can be asked");
   assert.equal(await out("cleanup", "w", "--retention-days", "1", "--yes"), "");
+  const longAgo = ["cleanup", "w", "--retention-days", "99999", "--yes"];
+  assert.deepEqual(await on.run([...longAgo, "-q"]), { code: 0, stdout: "", stderr: "" });
   assert.equal(await out("cleanup", "w", "--dry-run"), "w:r1\nw:r2\n");
   assert.equal(await out("rm", "w", "-H", "-t", "1d", "-f"), "");
   assert.equal((await on.run(["rm", "w", "-f"])).code, 1, "what to delete must be said");

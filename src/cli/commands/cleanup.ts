@@ -1,6 +1,6 @@
 import { type Command, type Flags, UserError } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
-import { DAY_MS } from "./duration-flag.ts";
+import { DAY_MS, timeAgo } from "./duration-flag.ts";
 import { confirm, removeHistory } from "./removal.ts";
 import { workflowNameOf } from "./run-argument.ts";
 
@@ -28,14 +28,14 @@ export const command: Command = {
     await using connection = await connect(context, "door");
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     if (!isDryRun && !flags.has("yes")) {
-      confirm(
+      await confirm(
         `Delete the runs of ${name} that ended${days === 0 ? "" : ` more than ${days} days ago`}?`,
         "--yes",
       );
     }
     await removeHistory(connection.api, {
       name,
-      before: days === 0 ? null : new Date(Date.now() - days * DAY_MS),
+      before: days === 0 ? null : timeAgo(days * DAY_MS),
       isDryRun,
       isQuiet: flags.has("quiet"),
     });

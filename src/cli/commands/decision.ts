@@ -115,6 +115,7 @@ export function approvalCommand(
     examples,
     options: { ...WAITING_OPTIONS, ...options, ...CONNECT_OPTIONS },
     arguments: [1, 1],
+    ownsInterrupts: true,
     run: async (context) => {
       await using connection = await connect(context);
       const { run, step, node } = await findWaiting(context, connection, context.positionals[0] ?? "");

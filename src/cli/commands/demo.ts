@@ -9,7 +9,7 @@ import { chooseEngine } from "../demo-engine.ts";
 import { followRun } from "../follow.ts";
 import { openHome } from "../home.ts";
 import { openLog } from "../log.ts";
-import { openControlPlane } from "../listen.ts";
+import { openControlPlane, readPort } from "../listen.ts";
 import { openLocalRunner } from "../local-runner.ts";
 import { Started } from "../run-json.ts";
 import { newStepOutput } from "../step-output.ts";
@@ -31,7 +31,9 @@ export const command: Command = {
     once: { type: "boolean", help: "end after the run" },
   },
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async (context) => {
+    const port = readPort(context.flags.text("port") ?? "8080");
     const env = await chooseEngine(context.env);
     const home = await openHome({
       ...env.variables,
@@ -44,7 +46,7 @@ export const command: Command = {
       env: {},
       log,
       auth: { kind: "none" },
-      at: { hostname: "127.0.0.1", port: Number(context.flags.text("port") ?? "8080") },
+      at: { hostname: "127.0.0.1", port },
       dagsDir: EXAMPLES,
     });
     const { host, url } = plane;

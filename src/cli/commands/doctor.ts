@@ -22,6 +22,7 @@ export const command: Command = {
     "state-dir": { type: "string", value: "DIR", help: "the runner's folder (default $DAGU_HOME/runner)" },
   },
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async ({ env, flags, interrupts }) => {
     const policy = await readRunnerPolicy(env);
     if (policy.digest !== "") show({ what: "policy", level: "ok", text: policy.digest, remedy: "" });

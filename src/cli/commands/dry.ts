@@ -44,6 +44,7 @@ export const command: Command = {
     "no-reuse": { type: "boolean", help: "accepted for build workflows" },
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     refuseProfile(context.flags);
     const home = await openHome(context.env);
@@ -173,14 +174,15 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
       engineVersion: "dry",
       hostName: Deno.hostname(),
     };
-    const never = new AbortController().signal;
+    const { first, second } = context.interrupts;
     const hollowed = plan === null ? hollow(given.workflow, hollowStep) : {
       ...hollow(given.workflow, plannedStep),
       container: plannedContainer(given.workflow.container),
       // One after the other, so that each call is known to be of its step.
       maxActiveSteps: 1,
     };
-    const state = await execute(hollowed, inputs, ports, never, never);
+    const state = await execute(hollowed, inputs, ports, first, second);
+    first.throwIfAborted();
     return { state, planned: plan?.steps() ?? [] };
   } finally {
     await Deno.remove(workDir, { recursive: true }).catch(() => {});

@@ -13,3 +13,8 @@ export function readDuration(flag: string, text: string): number {
   }
   return ms;
 }
+
+/** What was long ago: before the first moment that there is a name for, nothing ended. */
+export function timeAgo(ms: number): Date {
+  return new Date(Math.max(0, Date.now() - ms));
+}

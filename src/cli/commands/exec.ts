@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import * as v from "valibot";
 import { absolute } from "../absolute.ts";
+import { ApiError } from "../api-client.ts";
 import { withBase } from "../../workflow/base.ts";
 import { readBaseFile } from "../base-config.ts";
 import { type Command, type Context, UserError } from "../command.ts";
@@ -37,6 +38,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async (context) => {
     const base = context.flags.text("base");
     const written = JSON.stringify(toWorkflow(context));
@@ -45,13 +47,22 @@ export const command: Command = {
     await using connection = await connect(context, "ahead");
     const isQuiet = context.flags.has("quiet");
     const details = await runAndFollow(context, connection, async (choice): Promise<RunName> => {
-      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...choice });
+      const answer = await connection.api.post("/dag-runs", { spec, ...facts, ...choice }).catch(explain);
       const { dagName, dagRunId } = v.parse(Started, answer);
       return { name: dagName, dagRunId };
     }, isQuiet);
     return await tellEnd(context, connection, details);
   },
 };
+
+/** Nobody has the text before them in which the problems stand. */
+function explain(error: unknown): never {
+  if (!(error instanceof ApiError) || error.problems.length === 0) throw error;
+  throw new UserError(
+    error.problems.filter(({ severity }) => severity === "error")
+      .map(({ message, remedy }) => remedy === "" ? message : `${message} (${remedy})`).join("\n"),
+  );
+}
 
 /** JSON is YAML: nothing has to be quoted for it. */
 function toWorkflow(context: Context): Record<string, unknown> {

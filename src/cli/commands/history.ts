@@ -25,8 +25,13 @@ export const command: Command = {
     },
     status: { type: "string", multiple: true, value: "A,B", help: "with one of these statuses" },
     "run-id": { type: "string", short: "r", value: "ID", help: "whose run id contains this" },
-    labels: { type: "string", value: "A,B=C", help: "that have all of these labels (also --tags)" },
-    tags: { type: "string", value: "A,B=C", help: "the same" },
+    labels: {
+      type: "string",
+      multiple: true,
+      value: "A,B=C",
+      help: "that have all of these labels (also --tags)",
+    },
+    tags: { type: "string", multiple: true, value: "A,B=C", help: "the same" },
     format: { type: "string", short: "f", value: "FORMAT", help: "table (default), json or csv" },
     limit: { type: "string", short: "l", value: "N", help: "at most this many (default 100, at most 1000)" },
     ...CONNECT_OPTIONS,
@@ -110,12 +115,12 @@ function secondsOf(ms: number): string {
 
 function readFilters({ flags, positionals }: Context): Record<string, readonly string[]> {
   const id = flags.text("run-id");
-  const labels = flags.text("labels") ?? flags.text("tags");
+  const labels = [...flags.texts("labels"), ...flags.texts("tags")];
   return {
     status: flags.texts("status").flatMap((list) => list.split(",")).map((word) => word.trim()),
     ...(positionals.length === 0 ? { subRuns: ["false"] } : {}),
     ...(id === null ? {} : { dagRunId: [id] }),
-    ...(labels === null ? {} : { labels: [labels] }),
+    ...(labels.length === 0 ? {} : { labels: [labels.join(",")] }),
   };
 }
 

@@ -18,6 +18,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [2, 2],
+  ownsInterrupts: true,
   run: async (context) => {
     const { positionals: [verb, name = ""] } = context;
     if (verb !== "complete") {

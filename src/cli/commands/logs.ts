@@ -4,6 +4,7 @@ import { type Api, nullIfMissing } from "../api-client.ts";
 import { type Command, UserError, writeOutBytes } from "../command.ts";
 import { connect, CONNECT_OPTIONS } from "../connect.ts";
 import { followRun, hasBegun, STREAMS } from "../follow.ts";
+import { INTERRUPTED } from "../interrupts.ts";
 import { DetailsAnswer, isOver, nodesOf, type RunDetails, runPath } from "../run-json.ts";
 import { newRawOutput, newStepOutput, type StepOutput } from "../step-output.ts";
 import { getAskedRun, readAskedRun, RUN_OPTIONS } from "./run-argument.ts";
@@ -22,6 +23,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     const { flags, positionals: [argument = ""], interrupts: { first: signal } } = context;
     const asked = readAskedRun(context);
@@ -33,12 +35,10 @@ export const command: Command = {
     const output = wanted.step === null ? newStepOutput(writeOutBytes, takes) : newRawOutput(takes);
     if (flags.has("follow") && !isOver(run)) await followRun(api, run, { output, signal });
     else await print(api, run, output);
+    // The run goes on.
     return signal.aborted ? INTERRUPTED : 0;
   },
 };
-
-/** The run goes on. */
-const INTERRUPTED = 130;
 
 function readStream(text: string | null): StreamName | null {
   const stream = STREAMS.find((name) => name === text) ?? null;

@@ -4,13 +4,13 @@ import type { Api } from "../api-client.ts";
 import { UserError, writeErr, writeOut } from "../command.ts";
 
 /** Returns when the person says yes; `flag` is what answers for them. Throws `UserError` otherwise. */
-export function confirm(question: string, flag: string): void {
+export async function confirm(question: string, flag: string): Promise<void> {
   if (!Deno.stdin.isTerminal()) {
     throw new UserError(`nothing was deleted: give ${flag} to delete without a question`);
   }
   writeErr(`${question} [y/N]`);
   const answer = new Uint8Array(64);
-  const length = Deno.stdin.readSync(answer) ?? 0;
+  const length = await Deno.stdin.read(answer) ?? 0;
   const word = new TextDecoder().decode(answer.subarray(0, length)).trim();
   if (!/^y(es)?$/i.test(word)) throw new UserError("nothing was deleted");
 }

@@ -18,6 +18,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     const old = await stopAndWait(context);
     // Another connection: where the old run was may have ended with it.

@@ -29,6 +29,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
     const dagRunId = flags.text("run-id");

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ApiError } from "../api-client.ts";
 import { type Command, type Context, type Flags, UserError, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
-import { readDuration } from "./duration-flag.ts";
+import { readDuration, timeAgo } from "./duration-flag.ts";
 import { type Definition, isElsewhere, listDefinitions } from "./definitions.ts";
 import { confirm, removeHistory } from "./removal.ts";
 import { workflowNameOf } from "./run-argument.ts";
@@ -30,12 +30,12 @@ export const command: Command = {
     const { flags, positionals: [argument = ""] } = context;
     const what = readWhat(flags);
     const age = flags.text("older-than");
-    const before = age === null ? null : new Date(Date.now() - readDuration("older-than", age));
+    const before = age === null ? null : timeAgo(readDuration("older-than", age));
     const isDryRun = flags.has("dry-run");
     await using connection = await connect(context, "door");
     const name = await workflowNameOf(argument, connection.home.dagsDir);
     const definition = what.definition ? await findDefinition(context, connection, argument, name) : null;
-    if (!isDryRun && !flags.has("force")) confirm(`Delete ${what.words} of ${name}?`, "--force");
+    if (!isDryRun && !flags.has("force")) await confirm(`Delete ${what.words} of ${name}?`, "--force");
     if (what.history) {
       await removeHistory(connection.api, { name, before, isDryRun, isQuiet: flags.has("quiet") });
     }

@@ -9,6 +9,7 @@ export const command: Command = {
   examples: ["DATABASE_URL=postgres://dagu@db/dagu DAGU_AUTH_MODE=token dagu server --host 0.0.0.0"],
   options: LISTEN_OPTIONS,
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async (context) => {
     const options = await readControlPlane(context);
     await using plane = await openControlPlane(options);

@@ -14,6 +14,7 @@ export const command: Command = {
   ],
   options: LISTEN_OPTIONS,
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async (context) => {
     const options = await readControlPlane(context);
     await using plane = await openControlPlane(options);

@@ -18,6 +18,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     await using connection = await connect(context, "ahead");
     const details = await runAndFollow(

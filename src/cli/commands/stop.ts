@@ -22,6 +22,7 @@ export const command: Command = {
     ...CONNECT_OPTIONS,
   },
   arguments: [1, 1],
+  ownsInterrupts: true,
   run: async (context) => {
     const { flags, positionals: [argument = ""] } = context;
     await using connection = await connect(context);

@@ -64,6 +64,7 @@ export const command: Command = {
     once: { type: "boolean", help: "execute one run, then end" },
   },
   arguments: [0, 0],
+  ownsInterrupts: true,
   run: async (context) => {
     const { env, flags } = context;
     const url = flags.text("url") ?? settingOf(env, "DAGU_RUNNER_URL") ?? "";

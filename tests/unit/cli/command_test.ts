@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Command, writeBytes } from "../../../src/cli/command.ts";
-import { dagu, freePort } from "../../support/dagu.ts";
+import { dagu, freePort, spawnDagu } from "../../support/dagu.ts";
 
 const BYTES = new TextEncoder().encode("abcdef");
 
@@ -192,4 +192,66 @@ Deno.test("8.4 schema: a part of it holds what it refers to; what objects inheri
   );
   const { code, stderr } = await dagu({ args: ["schema", "dag", "toString"], env: {} });
   assert.deepEqual([code, stderr], [1, "dagu schema: workflows have no field toString\n"]);
+});
+
+Deno.test("C-01 a command that waits for a server which does not answer ends at an interrupt", async () => {
+  const home = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${home}/w.yaml`, "steps: [{run: 'true'}]\n");
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const env = { DAGU_HOME: home, DAGU_SERVER: `http://127.0.0.1:${server.addr.port}` };
+  const cases: [args: string[], signals: Deno.Signal[], code: number, says: string][] = [
+    [["history"], ["SIGINT"], 130, "dagu history: interrupted\n"],
+    [["secret", "keys"], ["SIGTERM"], 130, "dagu secret: interrupted\n"],
+    [["start", `${home}/w.yaml`], ["SIGINT"], 130, "dagu start: interrupted before the server answered;"],
+    [["stop", "w"], ["SIGINT", "SIGINT", "SIGINT"], 137, ""],
+  ];
+  for (const [args, signals, code, says] of cases) {
+    await using running = spawnDagu({ args, env });
+    using _asked = await server.accept();
+    for (const signal of signals) {
+      running.kill(signal);
+      // Two of a kind that nobody has taken yet are one.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const status = await running.status;
+    assert.deepEqual(
+      [args, status.code, running.stderr().includes(says)],
+      [args, code, true],
+      running.stderr(),
+    );
+  }
+  await Deno.remove(home, { recursive: true });
+});
+
+Deno.test("8.4 C-01 a dry run is interrupted, with the command that it waits for", async () => {
+  const home = await Deno.makeTempDir();
+  const text = `preconditions: ['echo $$ > ${home}/pid; exec sleep 60']\nsteps: [{run: "true"}]\n`;
+  await Deno.writeTextFile(`${home}/w.yaml`, text);
+  await using running = spawnDagu({ args: ["dry", `${home}/w.yaml`], env: { DAGU_HOME: home } });
+  let pid = "";
+  while (pid === "") {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    pid = (await Deno.readTextFile(`${home}/pid`).catch(() => "")).trim();
+  }
+  running.kill("SIGINT");
+  assert.equal((await running.status).code, 130);
+  await assert.rejects(Deno.stat(`/proc/${pid}`), Deno.errors.NotFound);
+  await Deno.remove(home, { recursive: true });
+});
+
+Deno.test("8.4 C-01 what is wrong with a command line is told in its own words", async () => {
+  const home = await Deno.makeTempDir();
+  const env = { DAGU_HOME: home };
+  const cases: [args: string[], says: string][] = [
+    [["demo", "--port", "abc"], 'dagu demo: "abc" is not a port: a number from 0 (any) to 65535\n'],
+    [["demo", "--port", "65536"], 'dagu demo: "65536" is not a port: a number from 0 (any) to 65535\n'],
+    [
+      ["exec", "--name", "a b", "--", "true"],
+      'dagu exec: name "a b" is invalid (1 to 40 of letters, digits, _ . -)\n',
+    ],
+  ];
+  for (const [args, says] of cases) {
+    assert.deepEqual(await dagu({ args, env }), { code: 1, stdout: "", stderr: says });
+  }
+  await Deno.remove(home, { recursive: true });
 });
