@@ -101,6 +101,11 @@ async function rescan(ports: ServerPorts, dir: string, published: Map<string, st
   const seen = new Set<string>();
   for (const path of await listWorkflowFiles(dir)) {
     const name = basename(path, extname(path));
+    // As everywhere, .yaml comes before .yml (C-04).
+    if (seen.has(name)) {
+      ports.log.warn("definition not published: another file has its name", { file: path, workflow: name });
+      continue;
+    }
     const written = await Deno.readTextFile(path).catch(() => null);
     if (written === null) continue;
     // A schema that cannot be read stays as it is, and is told as a problem of the definition.

@@ -65,17 +65,30 @@ async function inspectNamed(name: string, dagsDir: string): Promise<InspectedFil
   return null;
 }
 
-/** In the folder itself, sorted; a folder that is not there has none. */
+/** In the folder itself, sorted; a folder that is not there has none. Throws `UserError`. */
 export async function listWorkflowFiles(dagsDir: string): Promise<string[]> {
   const files: string[] = [];
   try {
     for await (const entry of Deno.readDir(dagsDir)) {
-      if (entry.isFile && isFileName(entry.name)) files.push(join(dagsDir, entry.name));
+      const path = join(dagsDir, entry.name);
+      // All files of a mounted ConfigMap are links.
+      const isFile = entry.isFile || (entry.isSymlink && await leadsToFile(path));
+      if (isFile && isFileName(entry.name)) files.push(path);
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new UserError(
+        `cannot read the folder of definitions ${dagsDir}: ${
+          error instanceof Error ? error.message : String(error)
+        }\nSet DAGU_DAGS_DIR to a folder that this user may read.`,
+      );
+    }
   }
   return files.sort();
+}
+
+async function leadsToFile(link: string): Promise<boolean> {
+  return await Deno.stat(link).then(({ isFile }) => isFile, () => false);
 }
 
 async function inspectFirst(places: readonly string[]): Promise<InspectedFile | null> {

@@ -1,11 +1,12 @@
 /** The definitions that a server keeps; without one, those of the folder that it would take them from. */
-import { basename, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import * as v from "valibot";
 import type { Context } from "../command.ts";
 import type { Connection } from "../connect.ts";
 import { readServerRecord } from "../home.ts";
 import { nextDue, NO_SCHEDULE } from "../../workflow/schedule.ts";
 import { readTimeZone } from "../time-zone.ts";
+import { listWorkflowFiles } from "../workflow-file.ts";
 import { findWorkflow } from "./run-argument.ts";
 
 export interface Definition {
@@ -48,27 +49,17 @@ async function isServed(context: Context, { api, home }: Connection): Promise<bo
 
 async function ofFolder(dir: string, zone: string): Promise<Definition[]> {
   const found: Definition[] = [];
-  for (const path of await listFiles(dir)) {
+  for (const path of await listWorkflowFiles(dir)) {
+    const fileName = basename(path, extname(path));
+    if (found.some((one) => one.fileName === fileName)) continue;
     const file = await findWorkflow(path, dir);
     const { start, restart } = file?.workflow?.schedule ?? NO_SCHEDULE;
     const next = nextDue([...start, ...restart], Date.now(), zone);
     found.push({
-      fileName: basename(path, extname(path)),
+      fileName,
       name: file?.name ?? path,
       nextRun: next === null ? null : new Date(next),
     });
   }
   return found;
-}
-
-async function listFiles(dir: string): Promise<string[]> {
-  const paths: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(dir)) {
-      if (entry.isFile && /\.ya?ml$/.test(entry.name)) paths.push(join(dir, entry.name));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return paths;
 }

@@ -99,7 +99,7 @@ interface Walked {
 
 /** The run core itself, on a workflow whose steps do nothing. */
 async function walk(context: Context, given: Walk): Promise<Walked> {
-  const workDir = await Deno.makeTempDir({ prefix: "dagu-dry-" });
+  const workDir = await makeWorkDir();
   try {
     const policy = (await readRunnerPolicy(context.env)).forRun(
       { name: given.name, trust: "trusted" },
@@ -186,6 +186,17 @@ async function walk(context: Context, given: Walk): Promise<Walked> {
     return { state, planned: plan?.steps() ?? [] };
   } finally {
     await Deno.remove(workDir, { recursive: true }).catch(() => {});
+  }
+}
+
+async function makeWorkDir(): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ prefix: "dagu-dry-" });
+  } catch (error) {
+    throw new UserError(
+      `cannot make a folder for the dry run: ${error instanceof Error ? error.message : String(error)}\n` +
+        "Set TMPDIR to a folder in which this user may write.",
+    );
   }
 }
 

@@ -85,3 +85,20 @@ Deno.test("definitions are not lost with a folder that is away", async () => {
   await Deno.writeTextFile(join(bench.dir, "first.yaml"), `description: new\n${SPEC}`);
   await until(async () => (await currentDefinition(bench.db, "first"))?.text.includes("new") === true);
 });
+
+Deno.test("C-04 a link to a file is a file, as in a mounted ConfigMap; .yaml comes before .yml", async () => {
+  await using bench = await openBench();
+  const data = join(bench.dir, "..data");
+  await Deno.mkdir(data);
+  await Deno.writeTextFile(join(data, "linked.yaml"), `description: linked\n${SPEC}`);
+  await Deno.symlink("nowhere", join(bench.dir, "gone.yaml"));
+  await Deno.symlink("..data", join(bench.dir, "folder.yaml"));
+  await Deno.writeTextFile(join(bench.dir, "first.yml"), `description: second of its name\n${SPEC}`);
+  await Deno.symlink(join("..data", "linked.yaml"), join(bench.dir, "linked.yaml"));
+  await until(async () => (await namesIn(bench.db)).length > 1);
+  assert.deepEqual((await namesIn(bench.db)).sort(), ["first", "linked"]);
+  const textOf = async (name: string): Promise<string> =>
+    (await currentDefinition(bench.db, name))?.text ?? "";
+  assert.match(await textOf("linked"), /linked/);
+  assert.equal(await textOf("first"), SPEC);
+});

@@ -255,3 +255,43 @@ Deno.test("8.4 C-01 what is wrong with a command line is told in its own words",
   }
   await Deno.remove(home, { recursive: true });
 });
+
+Deno.test("C-01 C-04 folders that cannot be used are named, with what to set", async () => {
+  const home = await Deno.makeTempDir();
+  const file = `${home}/file.yaml`;
+  await Deno.writeTextFile(file, "steps: [{run: 'true'}]\n");
+  const cases: [args: string[], env: Record<string, string>, message: RegExp][] = [
+    [
+      ["ls"],
+      { DAGU_DAGS_DIR: file },
+      /(?:^|\n)dagu ls: cannot read the folder of definitions .*\n.*DAGU_DAGS_DIR/,
+    ],
+    [
+      ["start", "x"],
+      { DAGU_DAGS_DIR: file },
+      /(?:^|\n)dagu start: cannot read the folder of .*\n.*DAGU_DAGS_DIR/,
+    ],
+    [
+      ["dry", file],
+      { TMPDIR: `${home}/none` },
+      /^dagu dry: cannot make a folder for the dry run: .*\n.*TMPDIR/,
+    ],
+  ];
+  for (const [args, env, message] of cases) {
+    const { code, stderr } = await dagu({ args, env: { DAGU_HOME: home, ...env } });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, message);
+  }
+  await Deno.remove(home, { recursive: true });
+});
+
+Deno.test("C-04 ls names a workflow once that has two files, and one that a link leads to", async () => {
+  const home = await Deno.makeTempDir();
+  await Deno.mkdir(`${home}/dags`);
+  for (const name of ["a.yaml", "a.yml"]) {
+    await Deno.writeTextFile(`${home}/dags/${name}`, "steps: [{run: 'true'}]\n");
+  }
+  await Deno.symlink("a.yaml", `${home}/dags/b.yaml`);
+  assert.equal((await dagu({ args: ["ls"], env: { DAGU_HOME: home } })).stdout, "a\nb\n");
+  await Deno.remove(home, { recursive: true });
+});
