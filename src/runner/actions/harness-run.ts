@@ -37,11 +37,16 @@ export async function harnessRun(action: HarnessAction, work: Work): Promise<Out
     if (next === undefined) break;
     await tell(
       work,
-      `harness attempt ${index + 1}/${total} (${attempt.provider}) failed; next: ` +
+      `harness attempt ${index + 1}/${total} (${attempt.provider}) failed${reasonOf(last.failure)}; next: ` +
         `${index + 2}/${total} (${next.provider})\n`,
     );
   }
   return last;
+}
+
+/** A program that ended has said itself what was wrong; nothing else tells of one that never began. */
+function reasonOf({ code, message }: Failure): string {
+  return code === "COMMAND_FAILED" ? "" : ` (${code}: ${message.split("\n")[0]})`;
 }
 
 async function runTry(

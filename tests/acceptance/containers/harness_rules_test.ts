@@ -66,6 +66,11 @@ steps:
     status: "partially_succeeded",
     stdout: { a: "first\n", b: "then\n" },
     steps: { a: "0", b: "0", c: "1 IMAGE_MISSING" },
+    check: (end) => {
+      // 7.6.2: nothing but this line tells why.
+      const why = 'COMMAND_NOT_FOUND: program "no-such-agent" is not in image "alpine:3.20"';
+      assert.equal(end.stderr("b"), `harness attempt 1/2 (gone) failed (${why}); next: 2/2 (good)\n`);
+    },
   },
 );
 
