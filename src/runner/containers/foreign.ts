@@ -1,5 +1,6 @@
 /** Somebody else's container, waited for until it runs (2.3.3, F53, F54). */
 import type { ContainerFacts } from "../../run/event.ts";
+import { refuseTarget } from "../../workflow/container-name.ts";
 import { inspectContainer, type Inspected } from "./api/container.ts";
 import { isMissing } from "./api/error.ts";
 import { describe, diagnose } from "./diagnose.ts";
@@ -20,8 +21,10 @@ export async function findForeign(
   target: string,
   signal: AbortSignal,
 ): Promise<Made<ForeignContainer>> {
-  const until = performance.now() + engine.limits.readyMs;
   const subject = { name: target };
+  const wrong = refuseTarget(target);
+  if (wrong !== null) return unmade(describe(engine.runtime, { code: "SPEC_INVALID", ...wrong }, subject));
+  const until = performance.now() + engine.limits.readyMs;
   while (true) {
     const reply = await inspectContainer(engine.socket, target, signal);
     if (signal.aborted) return unmade(stopFailure(signal));

@@ -1,4 +1,5 @@
 /** Whoever has the name that a container is to get (containers contract 3.2.1, 4.3, 5.2): looked at before anything is pulled. */
+import { CONTAINER_NAME } from "../../workflow/container-name.ts";
 import { type Inspected, inspectHolder, removeContainer } from "./api/container.ts";
 import { isMissing } from "./api/error.ts";
 import { describe, diagnose } from "./diagnose.ts";
@@ -7,9 +8,6 @@ import { readMarks, type Role } from "./labels.ts";
 import { shortId } from "./names.ts";
 import { type Diagnosis, type Made, unmade } from "./outcome.ts";
 import type { ContainerRequest } from "./spec.ts";
-
-/** What a reference came to was not seen when the file was read, and each engine has words of its own for it. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** Removing what was seen is finished, whoever stops us. */
 const UNSTOPPED = new AbortController().signal;
@@ -26,7 +24,8 @@ export async function findHolder(
 ): Promise<Made<Inspected | null>> {
   const name = container.containerName;
   if (name === null) return FREE;
-  if (!NAME.test(name)) {
+  // What a reference came to was not seen when the file was read, and each engine has words of its own for it.
+  if (!CONTAINER_NAME.test(name)) {
     const message = `container name "${name}" is invalid`;
     const remedy = "use letters, digits, _ . -, beginning with a letter or digit";
     return unmade(describe(engine.runtime, { code: "SPEC_INVALID", message, remedy }, { name }));

@@ -5,6 +5,7 @@ import { parseDuration } from "../duration.ts";
 import { parseImage } from "../image.ts";
 import { isMapping } from "../json.ts";
 import { parsePort } from "../port.ts";
+import { CONTAINER_NAME, refuseTarget } from "../container-name.ts";
 import { parseVolume } from "../volume.ts";
 import type { Container, PullPolicy } from "../workflow.ts";
 import { env } from "./env.ts";
@@ -118,7 +119,7 @@ const ports = v.pipe(
 const containerName = v.pipe(
   name,
   v.check(
-    (value) => hasReference(value) || /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(value),
+    (value) => hasReference(value) || CONTAINER_NAME.test(value),
     (issue) =>
       complain(
         `container name ${quote(issue.input)} is invalid`,
@@ -126,6 +127,17 @@ const containerName = v.pipe(
       ),
   ),
 );
+
+const runningName = v.check<string, (issue: v.CheckIssue<string>) => string>(
+  (value) => hasReference(value) || refuseTarget(value) === null,
+  (issue) => {
+    const { message, remedy } = refuseTarget(issue.input) ?? { message: "", remedy: "" };
+    return complain(message, remedy);
+  },
+);
+
+/** Name of a container that may be somebody else's. */
+export const target = v.pipe(name, runningName);
 
 const workingDir = v.pipe(
   text,
@@ -193,7 +205,7 @@ const RUNTIME_HINT =
 
 const map = fields({
   image: v.optional(image),
-  exec: v.optional(name),
+  exec: v.optional(target),
   name: v.optional(containerName),
   pull_policy: v.optional(pullPolicy),
   env: v.optional(env),
@@ -318,6 +330,7 @@ export const container: v.GenericSchema<unknown, Container> = v.lazy((input) =>
           "write the name of a running container, or a mapping with image",
         ),
       ),
+      runningName,
       v.transform((target): Container => ({
         kind: "exec",
         target,

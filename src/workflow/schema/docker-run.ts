@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { readBoolean } from "../boolean.ts";
 import { isMapping } from "../json.ts";
 import type { DockerRun } from "../workflow.ts";
-import { image, PLATFORM, pullPolicy, shell, volumes } from "./container.ts";
+import { image, PLATFORM, pullPolicy, shell, target, volumes } from "./container.ts";
 import {
   complain,
   fields,
@@ -11,7 +11,6 @@ import {
   keyItem,
   kindOf,
   mapping,
-  name,
   text,
 } from "./fields.ts";
 
@@ -187,7 +186,7 @@ const ENGINE_HINT =
 export const dockerRun = v.pipe(
   fields({
     image: v.optional(image),
-    container_name: v.optional(name),
+    container_name: v.optional(target),
     command: v.optional(command),
     pull: v.optional(pullPolicy),
     auto_remove: v.optional(autoRemove),

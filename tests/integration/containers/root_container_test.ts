@@ -295,6 +295,14 @@ onEachEngine("AC-71 2.3.4 a foreign container is used, and left as it was", asyn
   assert.equal(await stateOf(bench.engine, owned.facts.id), "running");
 });
 
+onEachEngine("2.3 nobody waits for what is no container's name", async (bench) => {
+  for (const target of ["", "${NOPE}", "alpine:3.20"]) {
+    const refused = await openForeignContainer(bench.engine, foreign(target), NO_LIMITS, reporter(), IDLE);
+    assert.ok("code" in refused);
+    assert.equal(refused.code, "SPEC_INVALID");
+  }
+}, { limits: { readyMs: 2_500 } });
+
 onEachEngine("AC-72 2.3.3 a foreign container that never comes, and one that comes late", async (bench) => {
   const name = `dagu-test-${crypto.randomUUID()}`;
   const never = await openForeignContainer(bench.engine, foreign(name), NO_LIMITS, reporter(), IDLE);

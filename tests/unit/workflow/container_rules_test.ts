@@ -92,6 +92,27 @@ const REFUSED: [clause: string, yaml: string, path: string, words: RegExp][] = [
   ["2.5 a bare string", root("env: FOO"), "container.env", /map or array/],
   ["2.6.5 a target that is not absolute", root('volumes: ["a:b"]'), "container.volumes[0]", /"a:b"/],
   ["2.6 no source", root('volumes: [":/b"]'), "container.volumes[0]", /no source/],
+  ...[
+    ["container: alpine:3.20", "container"],
+    ["container: {exec: 'ghcr.io/acme/tool'}", "container.exec"],
+  ].map(([yaml = "", path = ""]): (typeof REFUSED)[number] => [
+    `2.3 an image where a container is named: ${yaml}`,
+    `${yaml}\n${PLAIN}`,
+    path,
+    /no container's name.*write image: /,
+  ]),
+  [
+    "2.3 no name",
+    "steps: [{id: a, run: x, container: 'my app'}]",
+    "steps[0].container",
+    /no container's name/,
+  ],
+  [
+    "5.1 no name",
+    docker("container_name: 'a b', command: x"),
+    "steps[0].with.container_name",
+    /no container's/,
+  ],
   ["2.6 the whole file system", root('volumes: ["x:/"]'), "container.volumes[0]", /whole file system/],
   ["2.6 the same by dots", root('volumes: ["x:/./..//"]'), "container.volumes[0]", /whole file system/],
   [
