@@ -4,7 +4,7 @@ import { bareContainer } from "../../workflow/container.ts";
 import { splitWords } from "../../workflow/words.ts";
 import type { DockerRun, ExecContainer, ImageContainer } from "../../workflow/workflow.ts";
 import type { ExecOptions } from "../containers/exec.ts";
-import { newScriptPath } from "../containers/names.ts";
+import { newScriptPath, stepOwner } from "../containers/names.ts";
 import { shellCommand } from "../containers/shell.ts";
 import { asRecord } from "./environment.ts";
 import { failed, failedWith, isFailure } from "../../run/outcome.ts";
@@ -85,7 +85,8 @@ async function runInForeign(
   const container: ExecContainer = { ...exec, kind: "exec", target, env: [], shell: null };
   const { openForeignContainer } = await import("../containers/root-container.ts");
   const { resources } = work.attempt.scope;
-  const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
+  const owner = stepOwner(work.attempt.labels(work.call.step));
+  const foreign = await openForeignContainer(engine, container, owner, resources, work.report, work.signal);
   if (isFailure(foreign)) return notEntered(foreign, target, work);
   await using opened = foreign;
   const request = { ...exec, argv, file: file ?? null, env: { ...work.call.stepEnv, ...exec.env } };

@@ -16,6 +16,7 @@ import type {
 } from "../../run/ports.ts";
 import type { Engine } from "../containers/engine.ts";
 import type { Labels, Marks } from "../containers/labels.ts";
+import { stepOwner } from "../containers/names.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import { type Mask, maskSink } from "../mask.ts";
 import type { RunPolicy } from "../policy.ts";
@@ -98,6 +99,7 @@ function newOpenActions(attempt: AttemptShare, options: ActionsOptions): OpenAct
         const known = await options.past.endOf(call.step, sink);
         if (known !== null || !canGoOn(call)) await abandon(options, call.step);
         if (known !== null) return known;
+        if (!canGoOn(call)) await abandonForeign(options, call);
         if (!canGoOn(call)) return failedWith(lostTry("what it printed cannot be listened to again"), null);
       }
       const masked = maskSink(await resumed(options, call, sink, signal), options.mask);
@@ -191,6 +193,33 @@ async function abandon(options: ActionsOptions, step: string): Promise<void> {
   if (!reaped.ok) options.log.warn("left containers not removed", { step, reason: reaped.error.message });
 }
 
+/** What the try left in somebody else's container. */
+async function abandonForeign(options: ActionsOptions, { action, container, step }: StepCall): Promise<void> {
+  const owner = stepOwner(options.labels(step));
+  if (container?.kind === "exec") return await sweep(options, container.target, owner, container.user);
+  if (action.name !== "docker.run" || action.with.containerName === null) return;
+  const user = action.with.exec["User"];
+  await sweep(
+    options,
+    action.with.containerName,
+    owner,
+    typeof user === "string" && user !== "" ? user : null,
+  );
+}
+
+async function sweep(
+  options: ActionsOptions,
+  target: string,
+  owner: string,
+  user: string | null,
+): Promise<void> {
+  const engine = await options.engine();
+  if (isFailure(engine)) return;
+  const { sweepForeign } = await import("../containers/foreign.ts");
+  if (await sweepForeign(engine, target, owner, user, AbortSignal.timeout(ABANDON_MS))) return;
+  options.log.warn("left processes not ended", { container: target });
+}
+
 /** Files of secrets are cleared with the process that made them: nothing that reads them is gone on with. */
 const SECRETS_GONE = "its files of secrets ended with the runner's process";
 
@@ -209,7 +238,9 @@ async function openRoot(
     "../containers/root-container.ts"
   );
   if (container.kind === "exec") {
-    return await openForeignContainer(engine, container, scope.resources, report, signal);
+    const owner = options.labels(null).attempt;
+    if (options.past.hasRoot) await sweep(options, container.target, owner, container.user);
+    return await openForeignContainer(engine, container, owner, scope.resources, report, signal);
   }
   if (options.past.hasRoot && (container.secrets ?? []).length > 0) return lostTry(SECRETS_GONE);
   const secrets = await options.secretFiles.open(container.secrets ?? []);

@@ -5,6 +5,7 @@
 import type { Failure } from "../../run/failure.ts";
 import type { Outcome, StreamName } from "../../run/ports.ts";
 import type { Container, ExecContainer, ImageContainer, ResourceLimits } from "../../workflow/workflow.ts";
+import { stepOwner } from "../containers/names.ts";
 import type { RootContainer } from "../containers/root-container.ts";
 import type { ScriptFile } from "../containers/shell.ts";
 import type { ContainerRequest } from "../containers/spec.ts";
@@ -61,7 +62,8 @@ async function runInForeign(
   if (isFailure(engine)) return failedWith(engine);
   const { openForeignContainer } = await import("../containers/root-container.ts");
   const { resources } = work.attempt.scope;
-  const foreign = await openForeignContainer(engine, container, resources, work.report, work.signal);
+  const owner = stepOwner(work.attempt.labels(work.call.step));
+  const foreign = await openForeignContainer(engine, container, owner, resources, work.report, work.signal);
   if (isFailure(foreign)) return notEntered(foreign, container.target, work);
   await using opened = foreign;
   return await execAll(opened, container, work, kind, commands);

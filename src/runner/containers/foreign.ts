@@ -5,7 +5,8 @@ import { inspectContainer, type Inspected } from "./api/container.ts";
 import { isMissing } from "./api/error.ts";
 import { describe, diagnose } from "./diagnose.ts";
 import type { Engine } from "./engine.ts";
-import { shortId } from "./names.ts";
+import { killTree } from "./kill-tree.ts";
+import { anyExecToken, shortId } from "./names.ts";
 import { type Made, stopFailure, unmade } from "./outcome.ts";
 import { pause } from "./waiting.ts";
 
@@ -46,6 +47,25 @@ export async function findForeign(
     }
     await pause(POLL_MS, signal);
   }
+}
+
+/**
+ * Ends what an earlier process of the runner left there: it would run beside the next try (B04, F64). false: something of it
+ * may still run.
+ */
+export async function sweepForeign(
+  engine: Engine,
+  target: string,
+  owner: string,
+  user: string | null,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (refuseTarget(target) !== null) return true;
+  const reply = await inspectContainer(engine.socket, target, signal);
+  if (!reply.ok) return isMissing(reply.error);
+  if (!reply.value.State.Running) return true;
+  if (engine.guard.exec(plainName(reply.value)) !== null) return false;
+  return await killTree(engine, reply.value.Id, anyExecToken(owner), user, "KILL", 0) !== "unknown";
 }
 
 function plainName({ Name }: Inspected): string {

@@ -9,9 +9,14 @@ export function newContainerName(labels: Labels): string {
   return ["dagu", ...parts.filter((part) => part !== ""), randomHex(5)].join("-");
 }
 
-/** Marks the processes of one exec, to be found by it in `/proc` (3.7.2); `owner`: the attempt, if that is known. */
+/** Marks the processes of one exec, to be found by it in `/proc` (3.7.2); `owner`: the attempt, or one step of it; "": not known. */
 export function newExecToken(owner: string): string {
   return `${owner}.${randomHex(16)}`;
+}
+
+/** The owner of what one step executes in somebody else's container, where other steps may execute, too. */
+export function stepOwner({ attempt, step }: Pick<Labels, "attempt" | "step">): string {
+  return `${attempt}.${new TextEncoder().encode(step).toHex()}`;
 }
 
 /** Of all execs of an owner: a basic regular expression, as tokens are looked for. */

@@ -78,9 +78,11 @@ function rootContainer(
   };
 }
 
+/** `owner`: whose its execs are, to be found again by it. */
 export async function openForeignContainer(
   engine: Engine,
   container: ExecContainer,
+  owner: string,
   limits: ResourceLimits,
   report: Reporter,
   signal: AbortSignal,
@@ -93,7 +95,7 @@ export async function openForeignContainer(
   const about = { image: facts.image, name: facts.name };
   return {
     facts,
-    exec: (exec, stop, sink, stopped) => runExec(engine, id, about, exec, stop, sink, stopped),
+    exec: (exec, stop, sink, stopped) => runExec(engine, id, about, { ...exec, owner }, stop, sink, stopped),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

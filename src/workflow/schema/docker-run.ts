@@ -3,16 +3,7 @@ import { readBoolean } from "../boolean.ts";
 import { isMapping } from "../json.ts";
 import type { DockerRun } from "../workflow.ts";
 import { image, PLATFORM, pullPolicy, shell, target, volumes } from "./container.ts";
-import {
-  complain,
-  fields,
-  hasReference,
-  isScalarValue,
-  keyItem,
-  kindOf,
-  mapping,
-  text,
-} from "./fields.ts";
+import { complain, fields, hasReference, isScalarValue, keyItem, kindOf, mapping, text } from "./fields.ts";
 
 const command = v.pipe(
   v.unknown(),

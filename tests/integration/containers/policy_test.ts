@@ -28,6 +28,7 @@ onEachEngine("7.12 exec into a container that is not the run's own needs a rule"
     const opened = await openForeignContainer(
       guarded(bench, policy),
       container,
+      "owner",
       { cpu: null, memoryBytes: null },
       reporter(),
       IDLE,

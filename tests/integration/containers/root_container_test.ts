@@ -283,6 +283,7 @@ onEachEngine("AC-71 2.3.4 a foreign container is used, and left as it was", asyn
     const opened = await openForeignContainer(
       bench.engine,
       foreign(owned.facts.name),
+      "owner",
       NO_LIMITS,
       reporter(),
       IDLE,
@@ -297,7 +298,14 @@ onEachEngine("AC-71 2.3.4 a foreign container is used, and left as it was", asyn
 
 onEachEngine("2.3 nobody waits for what is no container's name", async (bench) => {
   for (const target of ["", "${NOPE}", "alpine:3.20"]) {
-    const refused = await openForeignContainer(bench.engine, foreign(target), NO_LIMITS, reporter(), IDLE);
+    const refused = await openForeignContainer(
+      bench.engine,
+      foreign(target),
+      "owner",
+      NO_LIMITS,
+      reporter(),
+      IDLE,
+    );
     assert.ok("code" in refused);
     assert.equal(refused.code, "SPEC_INVALID");
   }
@@ -305,11 +313,11 @@ onEachEngine("2.3 nobody waits for what is no container's name", async (bench) =
 
 onEachEngine("AC-72 2.3.3 a foreign container that never comes, and one that comes late", async (bench) => {
   const name = `dagu-test-${crypto.randomUUID()}`;
-  const never = await openForeignContainer(bench.engine, foreign(name), NO_LIMITS, reporter(), IDLE);
+  const never = await openForeignContainer(bench.engine, foreign(name), "owner", NO_LIMITS, reporter(), IDLE);
   assert.ok("code" in never);
   assert.equal(never.code, "CONTAINER_NOT_RUNNING");
   assert.match(never.message, /not found/);
-  const late = openForeignContainer(bench.engine, foreign(name), NO_LIMITS, reporter(), IDLE);
+  const late = openForeignContainer(bench.engine, foreign(name), "owner", NO_LIMITS, reporter(), IDLE);
   await using _owned = await openRoot(bench, bench.request({ containerName: name }));
   const opened = await late;
   assert.ok("facts" in opened, JSON.stringify(opened));

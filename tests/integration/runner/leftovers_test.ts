@@ -8,7 +8,8 @@ import {
 } from "../../../src/runner/containers/api/container.ts";
 import { type Engine, openEngine } from "../../../src/runner/containers/engine.ts";
 import { type Labels, newLabels } from "../../../src/runner/containers/labels.ts";
-import { openRootContainer } from "../../../src/runner/containers/root-container.ts";
+import { stepOwner } from "../../../src/runner/containers/names.ts";
+import { openForeignContainer, openRootContainer } from "../../../src/runner/containers/root-container.ts";
 import { systemClock, systemIds } from "../../../src/runner/clock.ts";
 import { machineDisk } from "../../../src/runner/disk.ts";
 import { openRecovery } from "../../../src/runner/recovery.ts";
@@ -159,6 +160,62 @@ for (const name of ENGINE_NAMES) {
     const gone = await inspectContainer(engine.socket, root.facts.id, IDLE);
     assert.equal(gone.ok, false);
     assert.equal(await exists(killed.folder), false);
+  });
+}
+
+/** What was executed in another container by the process that was killed, and what of it there is when it is tried again. */
+const FOREIGN_STEPS: readonly [place: string, yaml: (target: string) => string][] = [
+  ["a step", (target) => `steps:\n  - id: b\n    container: ${target}\n    run: |\n      ${SEE_LEFT}\n`],
+  ["the root", (target) => `container: ${target}\nsteps:\n  - id: b\n    run: |\n      ${SEE_LEFT}\n`],
+  [
+    "docker.run",
+    (target) =>
+      "steps:\n  - id: b\n    action: docker.run\n    with:\n" +
+      `      container_name: ${target}\n      shell: [/bin/sh, -c]\n      command: |\n        ${SEE_LEFT}\n`,
+  ],
+];
+const SEE_LEFT = "ps -o args | grep -c '[s]leep 4343' || true";
+
+for (const [place, yamlOf] of FOREIGN_STEPS) {
+  Deno.test(`F64 B04 what ${place} left in somebody else's container is ended before the next try`, async () => {
+    const { socket } = engineUnderTest("docker");
+    await using engine = openEngine(runtimeAt(socket, false));
+    const theirs = {
+      workflow: "w",
+      run: "r",
+      attempt: systemIds().uuid(),
+      step: "",
+      runner: systemIds().uuid(),
+    };
+    const target = await openLeftRoot(engine, theirs);
+    assert.ok("facts" in target, JSON.stringify(target));
+    await using owned = target;
+    const retry = "    retry_policy: {limit: 1, interval_sec: 0}\n";
+    const yaml = yamlOf(owned.facts.name).replace("  - id: b\n", (line) => line + retry);
+    await using killed = await openKilled(yaml, async (spool) => {
+      const step = place === "the root" ? {} : { step: "b" };
+      await spool.event({ type: "container.started", ...step, data: FACTS });
+      await spool.event({ type: "step.started", step: "b", data: { retry: 0 } });
+    });
+    const owner = place === "the root" ? killed.labels.attempt : stepOwner({ ...killed.labels, step: "b" });
+    const left = await openForeignContainer(
+      engine,
+      { kind: "exec", target: owned.facts.name, env: [], user: null, workingDir: null, shell: null },
+      owner,
+      { cpu: null, memoryBytes: null },
+      reporter(),
+      IDLE,
+    );
+    assert.ok("facts" in left, JSON.stringify(left));
+    const out = collect();
+    const argv = ["/bin/sh", "-c", "sleep 4343 & echo on; wait"];
+    const under = left.exec({ argv, env: {}, workingDir: null, user: null }, STOP, out, IDLE);
+    await out.seen("on\n");
+
+    await goOn(killed);
+
+    assert.equal(killed.log("b/stdout"), "0\n", JSON.stringify(killed.bench.plane.events));
+    assert.equal((await under).exitCode, 137);
   });
 }
 
