@@ -11,6 +11,7 @@ import { createApp } from "./server/app.ts";
 import { POLL_MS, type ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
 import { Keys } from "./server/secrets/keyring.ts";
+import { GITHUB_API, openGithub } from "./server/outbound/github.ts";
 import { BUCKET_FORM, openS3Store, readBucket } from "./server/outbound/s3.ts";
 import { ARTIFACT_MAX_OF_OBJECTS, SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
@@ -26,6 +27,7 @@ const Bindings = v.object({
   DAGU_ENCRYPTION_KEYS: Keys,
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
   DAGU_BLOB_STORE_URL: v.optional(v.string(), ""),
+  DAGU_GITHUB_API_URL: v.optional(v.pipe(v.string(), v.url()), GITHUB_API),
   AWS_ACCESS_KEY_ID: v.optional(v.string(), ""),
   AWS_SECRET_ACCESS_KEY: v.optional(v.string(), ""),
   AWS_SESSION_TOKEN: v.optional(v.string(), ""),
@@ -91,6 +93,10 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
       ids: { uuid: () => uuidV7(clock.now(), crypto.getRandomValues(new Uint8Array(10))) },
       log: edgeLog(),
       base: null,
+      forge: openGithub(
+        { fetch: (request) => fetch(request), clock },
+        bindings.DAGU_GITHUB_API_URL.replace(/\/+$/, ""),
+      ),
       ...objectStore(bindings, clock),
       wake: {
         pollMs: POLL_MS,

@@ -44,7 +44,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "src/server/secrets",
     "src/server/dispatch",
   ],
-  "src/server/tick": ["src/workflow", "src/run", "src/protocol", "src/server/store", "src/server/dispatch"],
+  "src/server/tick": [
+    "src/workflow",
+    "src/run",
+    "src/protocol",
+    "src/server/store",
+    "src/server/secrets",
+    "src/server/dispatch",
+  ],
   "src/server/http": ["src/workflow", "src/run", "src/protocol", "src/server"],
   "src/server/pages": ["src/workflow", "src/run", "src/protocol", "src/server"],
   "src/server": ["src/workflow", "src/run", "src/protocol", "src/server"],
@@ -66,8 +73,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/cli": "nobody imports the command line but its door",
 };
 
-/** Files that everybody in `server` may see: what it is given. */
-const SHARED = ["src/server/ports.ts", "src/server/settings.ts"];
+/** Files that everybody in `server` may see: what it is given, and where what it shows is found. */
+const SHARED = ["src/server/place.ts", "src/server/ports.ts", "src/server/settings.ts"];
 
 const files = sourceFiles("src");
 

@@ -2,17 +2,20 @@
 import type { Log } from "../run/ports.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
+import { GITHUB_API, openGithub } from "../server/outbound/github.ts";
 import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
 import { adoptRecords } from "./ahead/adoption.ts";
 import { readBaseConfig } from "./base-config.ts";
+import { isHttpUrl } from "./api-client.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, openEmbedded, openPostgres } from "./database.ts";
 import { databaseAt, type Home, readKeyring, takeHome } from "./home.ts";
 import type { LocalPlane } from "./local-plane.ts";
 import { readSettings, type SettingsOptions } from "./server-settings.ts";
+import { settingOf } from "./setting.ts";
 import { takeTurn } from "./turn.ts";
 import { newMemoryWake } from "./wake.ts";
 
@@ -53,6 +56,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     ids: systemIds(),
     log: options.log,
     base,
+    forge: openGithub({ fetch, clock }, readGithubApi(options.env)),
     ...(bucket === null ? {} : { objects: openS3Store({ fetch, clock }, bucket) }),
     wake: await joinWake(newMemoryWake(clock), database.channel),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
@@ -89,6 +93,17 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
       channel.publish(topic);
     },
   };
+}
+
+/** `DAGU_GITHUB_API_URL`: of an own instance, `https://HOST/api/v3`. */
+function readGithubApi(env: Readonly<Record<string, string>>): string {
+  const text = settingOf(env, "DAGU_GITHUB_API_URL") ?? GITHUB_API;
+  if (!isHttpUrl(text)) {
+    throw new UserError(
+      `DAGU_GITHUB_API_URL is "${text}"; write the address of GitHub's API, https://HOST/api/v3`,
+    );
+  }
+  return text.replace(/\/+$/, "");
 }
 
 /** `DAGU_BLOB_STORE_URL` and the login that AWS's tools read too; null: the database keeps everything. */

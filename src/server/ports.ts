@@ -27,6 +27,33 @@ export interface ObjectStore {
   remove(key: string): Promise<void>;
 }
 
+/** What a forge is told of a commit. */
+export interface CommitStatus {
+  /** `owner/name`. */
+  readonly repo: string;
+  readonly sha: string;
+  /** Which of the commit's statuses it is. */
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure" | "error";
+  readonly description: string;
+  /** Page that says more. */
+  readonly targetUrl: string;
+}
+
+export type Told =
+  | { readonly kind: "told" }
+  /** It may be tried again, not before `afterMs` from now if the forge said when. */
+  | { readonly kind: "later"; readonly afterMs: number | null; readonly why: string }
+  /** It would be refused again. */
+  | { readonly kind: "refused"; readonly why: string };
+
+/** The API of GitHub, with the token of whoever connected it. Never throws. */
+export interface Forge {
+  tell(token: string, status: CommitStatus): Promise<Told>;
+  /** Whether it knows the token. */
+  check(token: string): Promise<Told>;
+}
+
 export interface ServerPorts {
   readonly db: Db;
   readonly clock: Clock;
@@ -35,6 +62,7 @@ export interface ServerPorts {
   readonly wake: Wake;
   /** What every workflow of this service inherits (1.8); null: nothing. */
   readonly base: Base | null;
+  readonly forge: Forge;
   /** Absent: the database keeps everything. */
   readonly objects?: ObjectStore;
   /** Cryptographically random bytes (tokens, secrets). */

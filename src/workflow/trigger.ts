@@ -15,6 +15,8 @@ export interface TriggerBlock {
   readonly concurrency: Concurrency | null;
   readonly enabled: boolean;
   readonly skipMarkers: boolean;
+  /** Whether the forge is told what becomes of the run; `required`: also when a path filter keeps it from starting (FG-74). */
+  readonly status: "on" | "off" | "required";
 }
 
 /** A newer run takes the place of older ones of the workflow and the group (QU-22). */

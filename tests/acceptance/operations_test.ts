@@ -1,5 +1,7 @@
 /** Operating a server from the command line: its queues and its runners. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/runner/clock.ts";
+import { openForgeServer } from "../support/forge-server.ts";
 import { openCase, openService, until } from "./case.ts";
 
 Deno.test("CM-22 QU-17 dagu queue: width, rate, pause, what waits", async () => {
@@ -64,9 +66,13 @@ Deno.test("AP-96 dagu runners: list, drain, resume", async () => {
   assert.deepEqual([code, stderr], [1, 'dagu runners: there is no runner "nobody"\n']);
 });
 
-Deno.test("AU-40 WH-32 dagu token, webhook, endpoint: made, listed, changed, taken away", async () => {
+Deno.test("AU-40 WH-32 FG-05 dagu token, webhook, endpoint: made, listed, changed, taken away", async () => {
   await using on = await openCase("steps: [{id: s, run: 'true'}]\n");
-  await using _service = await openService(on);
+  await using github = openForgeServer(systemClock());
+  await using _service = await openService(on, {
+    DAGU_CONTAINER_RUNTIME: "none",
+    DAGU_GITHUB_API_URL: `${github.address}/`,
+  });
   const said = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await on.run(args);
     assert.equal(code, 0, stderr);
@@ -91,7 +97,19 @@ Deno.test("AU-40 WH-32 dagu token, webhook, endpoint: made, listed, changed, tak
   const made = await said("endpoint", "create", "shop", "--repo", "acme/*");
   const rotated = await said("endpoint", "rotate", "shop");
   assert.notEqual(/secret: (\S+)/.exec(made)?.[1], /secret: (\S+)/.exec(rotated)?.[1]);
-  assert.match(await said("endpoint"), /\nshop +github +acme\/\* +approval +http\S+\n$/);
+  assert.match(await said("endpoint"), /\nshop +github +acme\/\* +approval +no +http\S+\n$/);
+  await on.write("token.txt", "github-token\n");
+  const connect = ["endpoint", "connect", "shop", "--value-file", "token.txt"];
+  assert.match(await said(...connect), /^endpoint shop tells GitHub what becomes of its commits\n$/);
+  assert.match(await said("endpoint"), /\nshop .* approval +yes +http\S+\n$/);
+  github.answers.push(() => Response.json({ message: "Bad credentials" }, { status: 401 }));
+  const unknown = await on.run(connect);
+  assert.deepEqual([unknown.code, unknown.stderr], [
+    1,
+    "dagu endpoint: the forge does not take the token: HTTP 401: Bad credentials\n",
+  ]);
+  assert.match(await said("endpoint", "disconnect", "shop"), /tells GitHub nothing any more/);
+  assert.match(await said("endpoint"), / approval +no +http/);
   await said("endpoint", "delete", "shop");
   assert.equal(await said("endpoint"), "there is no endpoint; see: dagu endpoint create NAME\n");
 

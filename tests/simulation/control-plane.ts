@@ -7,6 +7,7 @@ import type { ServerPorts, Wake } from "../../src/server/ports.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 import { sweepLeases } from "../../src/server/tick/leases.ts";
 import { tickSchedules } from "../../src/server/tick/schedules.ts";
+import { noForge } from "../support/server.ts";
 import { dbOf, overRoad, type Store } from "./database.ts";
 import { type Answer, type Message, requestOf } from "./network.ts";
 import type { Pace } from "./plan.ts";
@@ -90,6 +91,7 @@ export function newControlPlane(options: ControlPlaneOptions): ControlPlane {
       wake: newLazyWake(clock, options.pace.laziness),
       random: (length) => random.bytes(length),
       base: null,
+      forge: noForge(),
       background: () => {},
     };
     const app = createApp(ports, options.settings);

@@ -4,7 +4,7 @@ import { systemClock, systemIds } from "../../src/runner/clock.ts";
 import type { Clock, Log } from "../../src/run/ports.ts";
 import { newMemoryWake } from "../../src/cli/wake.ts";
 import { createApp } from "../../src/server/app.ts";
-import type { ServerPorts } from "../../src/server/ports.ts";
+import type { Forge, ServerPorts, Told } from "../../src/server/ports.ts";
 import { SERVER_DEFAULTS, type ServerSettings } from "../../src/server/settings.ts";
 import type { Db } from "../../src/server/store/db.ts";
 import { DATABASE_KINDS, openTestDatabase } from "./database.ts";
@@ -25,8 +25,16 @@ export function newTestPorts(db: Db, clock: Clock = systemClock(), log: Log = si
     wake: newMemoryWake(clock),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     base: null,
+    forge: noForge(),
     background: () => {},
   };
+}
+
+/** Whoever expects it to be asked brings their own. */
+export function noForge(): Forge {
+  const nobody = (): Promise<Told> =>
+    Promise.resolve({ kind: "later", afterMs: null, why: "no forge is here" });
+  return { tell: nobody, check: nobody };
 }
 
 function silentLog(): Log {

@@ -3,6 +3,7 @@ import { ApiError } from "../api-client.ts";
 import { type Command, UserError, writeErr, writeOut } from "../command.ts";
 import { connect, CONNECT_OPTIONS, type Connection } from "../connect.ts";
 import { timeText } from "./run-list.ts";
+import { readValue } from "./secret-value.ts";
 import { formatTable } from "./table.ts";
 
 const Secret = v.object({
@@ -141,21 +142,4 @@ async function change({ api }: Connection, ref: string, verb: string): Promise<s
 
 function pathOf(ref: string): string {
   return `/secrets/${encodeURIComponent(ref)}`;
-}
-
-async function readValue(path: string | null): Promise<string> {
-  if (path === null && Deno.stdin.isTerminal()) writeErr("the value, then Ctrl-D:");
-  const bytes = path === null
-    ? await new Response(Deno.stdin.readable).bytes()
-    : await Deno.readFile(path).catch((error: Error) => {
-      throw new UserError(`cannot read the value from ${path}: ${error.message}`);
-    });
-  let value: string;
-  try {
-    value = new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\r?\n$/, "");
-  } catch {
-    throw new UserError("the value is not UTF-8 text; base64 makes any bytes a text");
-  }
-  if (value === "") throw new UserError("the value is empty");
-  return value;
 }

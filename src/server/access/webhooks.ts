@@ -1,9 +1,10 @@
 /** Credentials of webhooks and forge endpoints: made here, shown once, sealed at rest (1.5, 1.7, 2.1). */
 import type { ServerPorts } from "../ports.ts";
 import { type Refusal, refuse } from "../dispatch/refusal.ts";
-import { seal } from "../secrets/seal.ts";
+import { purposeOfConnection, seal } from "../secrets/seal.ts";
 import { base58, digestToken, formatToken, tokenPrefix } from "../secrets/token.ts";
 import type { ServerSettings } from "../settings.ts";
+import { dropStatuses } from "../store/commit-statuses.ts";
 import {
   endpointByName,
   type EndpointRow,
@@ -190,4 +191,47 @@ export async function rotateEndpoint(
     previousSecret: endpoint.secret,
   });
   return { ok: true, endpoint, secret };
+}
+
+export interface ConnectionRequest {
+  /** For the forge's API. */
+  readonly token: string;
+  /** "": the usual name of a status. */
+  readonly context: string;
+}
+
+/** From now on the forge is told what becomes of its commits (FG-05). A token that it does not know is refused. */
+export async function connectEndpoint(
+  ports: ServerPorts,
+  settings: ServerSettings,
+  name: string,
+  { token, context }: ConnectionRequest,
+): Promise<{ readonly ok: true; readonly endpoint: EndpointRow; readonly warning: string } | Refusal> {
+  const endpoint = await endpointByName(ports.db, name);
+  if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
+  const known = await ports.forge.check(token);
+  if (known.kind === "refused") {
+    return refuse("bad_request", `the forge does not take the token: ${known.why}`);
+  }
+  const apiToken = await seal(settings.keys, purposeOfConnection(endpoint.id), token, ports.random);
+  const change = { apiToken, statusContext: context, problem: "" };
+  await updateEndpoint(ports.db, endpoint.id, change);
+  const warning = known.kind === "later"
+    ? `the forge did not answer, so the token was not checked: ${known.why}`
+    : "";
+  return { ok: true, endpoint: { ...endpoint, ...change }, warning };
+}
+
+/** The token is forgotten, and with it what was still to be told. */
+export async function disconnectEndpoint(
+  ports: ServerPorts,
+  name: string,
+): Promise<{ readonly ok: true } | Refusal> {
+  const endpoint = await endpointByName(ports.db, name);
+  if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
+  await ports.db.transaction(async (tx) => {
+    await updateEndpoint(tx, endpoint.id, { apiToken: null, statusContext: "", problem: "" });
+    await dropStatuses(tx, endpoint.id);
+  });
+  return { ok: true };
 }

@@ -3,6 +3,7 @@ import { newStepState } from "../../run/state.ts";
 import { settlePushBacks } from "../../run/push-back.ts";
 import { resetForRetry, type RetryScope } from "../../run/retry.ts";
 import type { ServerPorts } from "../ports.ts";
+import { reopenStatuses } from "../store/commit-statuses.ts";
 import type { Transaction } from "../store/db.ts";
 import { enqueueRun } from "../store/queue.ts";
 import { codeOf, type RunRow, updateRun } from "../store/runs.ts";
@@ -51,6 +52,7 @@ export async function queueResumed(
     ...(options.selector === undefined ? {} : { selector: options.selector }),
     ...(options.isAutomatic === true ? { triggerType: "retry", autoRetries: run.autoRetries + 1 } : {}),
   });
+  await reopenStatuses(tx, run.id, now);
   await enqueueRun(tx, {
     ...queueEntryOf(run),
     ...(options.selector === undefined ? {} : { selector: options.selector }),

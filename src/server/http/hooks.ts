@@ -1,5 +1,6 @@
 /** Webhooks of anyone and of forges: bytes in under a cap, one call, its answer out. */
 import { type Context, Hono } from "hono";
+import { addressOf } from "../place.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Incoming, Intake } from "../triggers/incoming.ts";
@@ -62,7 +63,7 @@ export function hookRoutes(ports: ServerPorts, settings: ServerSettings): Hono<H
 
 async function read(
   c: Context<HookEnv>,
-  { trustedProxies }: ServerSettings,
+  settings: ServerSettings,
   maxBytes: number,
 ): Promise<Incoming> {
   const body = await readBody(c.req.raw, maxBytes);
@@ -76,7 +77,8 @@ async function read(
       ? Math.min(announced, 2_147_483_647)
       : 0,
     maxBytes,
-    sourceIp: senderOf(c, trustedProxies).address,
+    sourceIp: senderOf(c, settings.trustedProxies).address,
+    address: addressOf(settings, c.req.url),
   };
 }
 

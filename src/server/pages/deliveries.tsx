@@ -4,7 +4,7 @@ import type { DecisionRow, DeliveryRow } from "../store/deliveries.ts";
 import { Layout } from "./layout.tsx";
 import { Table } from "./parts/table.tsx";
 import { Moment } from "./parts/time.tsx";
-import { runPath } from "./runs.tsx";
+import { deliveryPath, runPath } from "../place.ts";
 import { workflowPath } from "./workflows.tsx";
 
 const MARKS = {
@@ -35,7 +35,7 @@ export const DeliveriesPage: FC<{ deliveries: readonly DeliveryRow[]; next: stri
         <Table
           columns={["Received", "Source", "Event", "Outcome", "Why"]}
           rows={deliveries.map((row) => [
-            <a href={`/deliveries/${row.id}`}>
+            <a href={deliveryPath(row.id)}>
               <Moment at={row.receivedAt.toISOString()} />
             </a>,
             `${row.kind} ${row.sourceName}`,

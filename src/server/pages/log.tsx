@@ -5,7 +5,8 @@ import { Layout } from "./layout.tsx";
 import { sizeText } from "../http/size-text.ts";
 import { Status } from "./parts/status.tsx";
 import { Why } from "./parts/why.tsx";
-import { apiPath, runPath } from "./runs.tsx";
+import { runPath } from "../place.ts";
+import { apiPath } from "./runs.tsx";
 
 export interface LogView {
   readonly run: RunSummary;

@@ -7,7 +7,7 @@ import type { QueueFacts } from "../store/queue-settings.ts";
 import { Layout } from "./layout.tsx";
 import { Table } from "./parts/table.tsx";
 import { Moment } from "./parts/time.tsx";
-import { runPath } from "./runs.tsx";
+import { runPath } from "../place.ts";
 
 export interface ShownQueue extends QueueFacts {
   readonly holding: readonly RunSummary[];

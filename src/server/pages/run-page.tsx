@@ -17,6 +17,7 @@ import { readConditions } from "../http/conditions.ts";
 import { findRun, readDetails } from "../http/runs-read.ts";
 import type { ServerPorts } from "../ports.ts";
 import { listArtifacts } from "../store/artifacts.ts";
+import { statusesOf } from "../store/commit-statuses.ts";
 import { getRunner } from "../store/runners.ts";
 import { statusOf } from "../store/runs.ts";
 import { wordsIn } from "./parts/fields.tsx";
@@ -43,6 +44,7 @@ export async function showRun(
       isFinal={isFinal(status)}
       runner={run.runnerId === null ? null : (await getRunner(ports.db, run.runnerId))?.name ?? null}
       deliveryId={run.deliveryId}
+      commitStatuses={run.deliveryId === null ? [] : await statusesOf(ports.db, run.id)}
       waits={blockersIn((await readConditions(ports, [run])).get(run.id) ?? [])}
       needsApproval={status === "waiting" && run.approvalSha !== null}
       artifacts={run.hasArtifacts ? await listArtifacts(ports.db, run.id) : []}

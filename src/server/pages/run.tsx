@@ -2,6 +2,7 @@ import type { FC } from "hono/jsx";
 import type { NodeShape } from "../http/node-shape.ts";
 import type { RunDetails } from "../http/shapes.ts";
 import { Layout } from "./layout.tsx";
+import { CommitStatus } from "./parts/commit-status.tsx";
 import { Container } from "./parts/container.tsx";
 import { Graph } from "./parts/graph.tsx";
 import { sizeText } from "../http/size-text.ts";
@@ -9,7 +10,9 @@ import { Status } from "./parts/status.tsx";
 import { Task } from "./parts/task.tsx";
 import { Moment, Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
-import { apiPath, runPath, triggerOf } from "./runs.tsx";
+import { deliveryPath, runPath } from "../place.ts";
+import type { CommitStatusRow } from "../store/commit-statuses.ts";
+import { apiPath, triggerOf } from "./runs.tsx";
 import { handlersOf, logPath, Steps } from "./steps.tsx";
 import type { SubRuns } from "./sub-runs.ts";
 import { workflowPath } from "./workflows.tsx";
@@ -23,6 +26,7 @@ export const RunPage: FC<{
   runner: string | null;
   /** What came in and started it; null: something else did. */
   deliveryId: string | null;
+  commitStatuses: readonly CommitStatusRow[];
   /** Why it is still queued. */
   waits: readonly string[];
   /** By step. */
@@ -31,7 +35,7 @@ export const RunPage: FC<{
   /** Why what a person sent for a step was not taken. */
   problem?: { readonly step: string; readonly message: string };
 }> = (
-  { run, isFinal, runner, deliveryId, waits, needsApproval, subRuns, artifacts, problem },
+  { run, isFinal, runner, deliveryId, commitStatuses, waits, needsApproval, subRuns, artifacts, problem },
 ) => {
   const live = `${apiPath(run)}/stream`;
   const handlers = handlersOf(run);
@@ -57,8 +61,14 @@ export const RunPage: FC<{
         <dt>Trigger</dt>
         <dd>
           {triggerOf(run)}
-          {deliveryId === null ? null : <a href={`/deliveries/${deliveryId}`} class="beside">its delivery</a>}
+          {deliveryId === null ? null : <a href={deliveryPath(deliveryId)} class="beside">its delivery</a>}
         </dd>
+        {commitStatuses.length === 0 ? null : (
+          <>
+            <dt>Commit</dt>
+            <dd>{commitStatuses.map((one) => <CommitStatus status={one} />)}</dd>
+          </>
+        )}
         {run.params === "" || run.params === "{}" ? null : (
           <>
             <dt>Parameters</dt>

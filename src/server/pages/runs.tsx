@@ -1,6 +1,7 @@
 import type { FC } from "hono/jsx";
 import { RUN_STATUSES } from "../../run/event.ts";
 import type { RunSummary } from "../http/shapes.ts";
+import { runPath } from "../place.ts";
 import { Layout } from "./layout.tsx";
 import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
@@ -89,8 +90,4 @@ export function triggerOf(run: RunSummary): string {
 /** Of the same run in the API. */
 export function apiPath(run: { readonly name: string; readonly dagRunId: string }): string {
   return `/api/v1/dag-runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;
-}
-
-export function runPath(run: { readonly name: string; readonly dagRunId: string }): string {
-  return `/runs/${encodeURIComponent(run.name)}/${encodeURIComponent(run.dagRunId)}`;
 }

@@ -7,7 +7,7 @@ import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
 import { Moment, Took } from "./parts/time.tsx";
 import { Why } from "./parts/why.tsx";
-import { runPath } from "./runs.tsx";
+import { runPath } from "../place.ts";
 import type { SubRuns } from "./sub-runs.ts";
 
 /** Of an output, in characters; the log has all of it. */

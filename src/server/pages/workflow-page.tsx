@@ -18,7 +18,7 @@ import { nextStarts } from "../store/schedules.ts";
 import { currentDefinition, listWorkflows, suspendWorkflow, type WorkflowRow } from "../store/workflows.ts";
 import { wordsIn } from "./parts/fields.tsx";
 import { render } from "./render.tsx";
-import { runPath } from "./runs.tsx";
+import { runPath } from "../place.ts";
 import { type Unsent, WorkflowPage, workflowPath, WorkflowsPage } from "./workflows.tsx";
 
 const RUNS_SHOWN = 10;

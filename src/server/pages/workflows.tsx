@@ -6,7 +6,8 @@ import { Fields } from "./parts/fields.tsx";
 import { Status } from "./parts/status.tsx";
 import { Table } from "./parts/table.tsx";
 import { Moment } from "./parts/time.tsx";
-import { runPath, RunsTable } from "./runs.tsx";
+import { runPath } from "../place.ts";
+import { RunsTable } from "./runs.tsx";
 
 export interface ListedWorkflow {
   readonly fileName: string;

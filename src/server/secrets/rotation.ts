@@ -3,7 +3,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Db } from "../store/db.ts";
 import { countByKey, replaceSealed, type SealedPlace, sealedUnderOthers } from "../store/sealed.ts";
-import { isInEnvelope, open, purposeOfSecret, rewrap } from "./seal.ts";
+import { isInEnvelope, open, purposeOfConnection, purposeOfSecret, rewrap } from "./seal.ts";
 
 export interface KeyUse {
   /** "": sealed by an earlier version, which noted no key. */
@@ -92,6 +92,8 @@ function purposeOf({ kind, id, version }: SealedPlace): string {
     case "endpoint":
     case "previous":
       return `endpoint ${id}`;
+    case "connection":
+      return purposeOfConnection(id);
     default:
       return kind satisfies never;
   }

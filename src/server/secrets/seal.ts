@@ -29,6 +29,11 @@ export async function seal(
   return concat([envelope, await encrypt(await valueKey(dataKey), purpose, utf8(text), random)]);
 }
 
+/** Of the token by which a forge's API knows an endpoint. */
+export function purposeOfConnection(endpointId: string): string {
+  return `connection ${endpointId}`;
+}
+
 /** Of one version of a managed secret: no other value can take its place. */
 export function purposeOfSecret(secretId: string, version: number): string {
   return `secret ${secretId} version ${version}`;

@@ -39,7 +39,7 @@ export async function acceptDelivery(
   delivery: NewDelivery,
   decisions: readonly Decision[],
   store: StoreRun,
-  end: (stored: readonly Decision[]) => Ending,
+  end: (stored: readonly Decision[], tx: Transaction) => Ending | Promise<Ending>,
 ): Promise<Accepted> {
   return await db.transaction(async (tx) => {
     const inserted = await tx.insert(deliveries).values(delivery).onConflictDoNothing().returning({
@@ -65,7 +65,7 @@ export async function acceptDelivery(
         runId: run?.id ?? null,
       });
     }
-    await tx.update(deliveries).set(end(stored)).where(eq(deliveries.id, delivery.id));
+    await tx.update(deliveries).set(await end(stored, tx)).where(eq(deliveries.id, delivery.id));
     return { kind: "stored" };
   });
 }

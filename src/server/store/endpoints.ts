@@ -1,6 +1,7 @@
 /** Where events arrive: forge endpoints and the webhooks of workflows. */
 import { asc, eq } from "drizzle-orm";
-import type { Executor } from "./db.ts";
+import { dropStatuses } from "./commit-statuses.ts";
+import type { Executor, Transaction } from "./db.ts";
 import { endpoints, webhooks } from "./schema.ts";
 
 export type EndpointRow = typeof endpoints.$inferSelect;
@@ -37,9 +38,11 @@ export async function updateEndpoint(
   await db.update(endpoints).set(change).where(eq(endpoints.id, id));
 }
 
-export async function deleteEndpoint(db: Executor, name: string): Promise<boolean> {
-  return (await db.delete(endpoints).where(eq(endpoints.name, name)).returning({ id: endpoints.id })).length >
-    0;
+export async function deleteEndpoint(tx: Transaction, name: string): Promise<boolean> {
+  const [gone] = await tx.delete(endpoints).where(eq(endpoints.name, name)).returning({ id: endpoints.id });
+  if (gone === undefined) return false;
+  await dropStatuses(tx, gone.id);
+  return true;
 }
 
 // ---- webhooks ---------------------------------------------------------------------------------------------------

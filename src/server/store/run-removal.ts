@@ -1,7 +1,9 @@
 /** Deleting runs that are over, with everything that belongs to them and to the runs that their steps started. */
 import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
-import type { RunStatus } from "../../run/event.ts";
+import { RUN_STATUSES } from "../../run/event.ts";
+import { isFinal } from "../../run/status.ts";
 import type { Executor, Transaction } from "./db.ts";
+import { keepStatuses } from "./commit-statuses.ts";
 import { PREPARED, query, takeTime } from "./query.ts";
 import { discardObjects } from "./objects.ts";
 import { codeOf } from "./runs.ts";
@@ -21,9 +23,8 @@ import {
   stateAnswers,
 } from "./schema.ts";
 
-const OVER: readonly RunStatus[] = ["failed", "aborted", "succeeded", "partially_succeeded", "rejected"];
-
-const OVER_CODES = sql.raw(OVER.map(codeOf).join(", "));
+const OVER = RUN_STATUSES.filter(isFinal).map(codeOf);
+const OVER_CODES = sql.raw(OVER.join(", "));
 
 export interface RemovalFilter {
   readonly name: string;
@@ -81,6 +82,7 @@ export async function deleteRun(tx: Transaction, id: string): Promise<boolean> {
   for (const table of [artifacts, logStreams, runEvents, runSteps, runInputs, secretHandouts, attempts]) {
     await tx.delete(table).where(inArray(table.runId, ids));
   }
+  await keepStatuses(tx, ids);
   await tx.delete(runs).where(inArray(runs.id, ids));
   return true;
 }
@@ -99,6 +101,5 @@ async function lockTree(tx: Transaction, id: string): Promise<string[] | null> {
   if (ids.length === 0) return null;
   const held = await tx.select({ status: runs.status }).from(runs).where(inArray(runs.id, ids))
     .orderBy(asc(runs.id)).for("update");
-  const over = OVER.map(codeOf);
-  return held.every((run) => over.includes(run.status)) ? ids : null;
+  return held.every((run) => OVER.includes(run.status)) ? ids : null;
 }

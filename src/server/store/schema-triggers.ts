@@ -50,6 +50,12 @@ export const endpoints = pgTable("endpoints", {
   /** Sealed; a second one during a rotation (FG-11). */
   secret: bytea().notNull(),
   previousSecret: bytea("previous_secret"),
+  /** Token for the forge's API, sealed; null: the forge is told nothing. */
+  apiToken: bytea("api_token"),
+  /** Template of a status's name, with `{workflow}`, `{event}`, `{block}`; "": the usual one (FG-70). */
+  statusContext: text("status_context").notNull().default(""),
+  /** Why a status was not told lately, for people; "": it was. */
+  problem: text().notNull().default(""),
   createdAt: at("created_at").notNull(),
   lastDeliveryAt: at("last_delivery_at"),
 }, (t) => [uniqueIndex("endpoints_public_id").on(t.publicId), uniqueIndex("endpoints_name").on(t.name)]);
@@ -93,3 +99,29 @@ export const deliveryDecisions = pgTable("delivery_decisions", {
   detail: text().notNull(),
   runId: uuid("run_id"),
 }, (t) => [primaryKey({ columns: [t.deliveryId, t.workflow, t.block] })]);
+
+/** What a forge is to be told of a commit, and what it was told: one row for each of the commit's statuses (FG-71). */
+export const commitStatuses = pgTable("commit_statuses", {
+  endpointId: uuid("endpoint_id").notNull(),
+  repo: text().notNull(),
+  sha: text().notNull(),
+  context: text().notNull(),
+  targetUrl: text("target_url").notNull(),
+  /** Whose status it is; null: `phase` is all that there is to tell. */
+  runId: uuid("run_id"),
+  phase: text().notNull(),
+  /** What the forge was told last; "": nothing. */
+  told: text().notNull().default(""),
+  /** There may be more to tell. */
+  isOpen: boolean("is_open").notNull().default(true),
+  nextTryAt: at("next_try_at").notNull(),
+  tries: integer().notNull().default(0),
+  /** Since when it fails; null: it does not. */
+  failingSince: at("failing_since"),
+  /** Why it was not told, for people. */
+  problem: text().notNull().default(""),
+}, (t) => [
+  primaryKey({ columns: [t.endpointId, t.repo, t.sha, t.context] }),
+  index("commit_statuses_due").on(t.nextTryAt).where(sql`${t.isOpen}`),
+  index("commit_statuses_run").on(t.runId).where(sql`${t.runId} is not null`),
+]);

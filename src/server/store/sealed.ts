@@ -5,7 +5,7 @@ import { query } from "./query.ts";
 
 /** What a sealed text is for, by which it is opened. */
 export interface SealedPlace {
-  readonly kind: "secret" | "webhook" | "endpoint" | "previous";
+  readonly kind: "secret" | "webhook" | "endpoint" | "previous" | "connection";
   readonly id: string;
   /** Of a secret; 0 otherwise. */
   readonly version: number;
@@ -23,7 +23,8 @@ const ALL = sql`(
   select 'secret' as kind, secret_id as id, version, sealed from secret_versions
   union all select 'webhook', id, 0, hmac_secret from webhooks where hmac_secret is not null
   union all select 'endpoint', id, 0, secret from endpoints
-  union all select 'previous', id, 0, previous_secret from endpoints where previous_secret is not null)`;
+  union all select 'previous', id, 0, previous_secret from endpoints where previous_secret is not null
+  union all select 'connection', id, 0, api_token from endpoints where api_token is not null)`;
 
 /** How much is sealed under each key. */
 export async function countByKey(db: Executor): Promise<ReadonlyMap<string, number>> {
@@ -69,6 +70,8 @@ export async function replaceSealed(db: Executor, row: SealedRow, sealed: Uint8A
     previous: sql`update endpoints set previous_secret = ${to} where id = ${row.id} and ${
       is("previous_secret")
     }
+      returning 1 as done`,
+    connection: sql`update endpoints set api_token = ${to} where id = ${row.id} and ${is("api_token")}
       returning 1 as done`,
   }[row.kind];
   return (await query(db, statement)).length > 0;

@@ -5,6 +5,7 @@ import { describeError, isAway, isBusy, reasonOf } from "../store/failure.ts";
 import { sweepUploads } from "./artifacts.ts";
 import { sweepAwaiting } from "./awaiting.ts";
 import { sweepBlobs } from "./blobs.ts";
+import { sendStatuses } from "./commit-statuses.ts";
 import { sweepDeliveries } from "./deliveries.ts";
 import { sweepLeases } from "./leases.ts";
 import { sweepOvertime, sweepQueue } from "./overdue.ts";
@@ -21,6 +22,7 @@ export const JOBS = {
   runners: sweepRunners,
   blobs: sweepBlobs,
   schedule: tickSchedules,
+  statuses: sendStatuses,
 } as const;
 export type JobName = keyof typeof JOBS;
 

@@ -12,6 +12,8 @@ export interface Incoming {
   /** The cap. */
   readonly maxBytes: number;
   readonly sourceIp: string | null;
+  /** By which we were asked. */
+  readonly address: string;
 }
 
 export interface Intake {

@@ -26,6 +26,7 @@ import { listTriggered } from "../store/workflows.ts";
 import { normalizeGithub } from "./github.ts";
 import { type Incoming, type Intake, isDedupeKey, newDelivery, newRefuse, repeat } from "./incoming.ts";
 import { NOT_JSON, parseJson } from "./json.ts";
+import { type Reported, wantStatuses } from "./report.ts";
 import { isSignedBy } from "./signature.ts";
 
 export async function takeGithub(
@@ -75,7 +76,7 @@ export async function takeGithub(
     dedupeKey: deliveryId === "" ? null : deliveryId,
     action: event.action,
     repo: event.repo,
-  });
+  }, incoming);
 }
 
 /** Either active secret may have signed (FG-11). */
@@ -114,6 +115,7 @@ async function decide(
   event: ForgeEvent,
   payload: Payload,
   delivery: NewDelivery & { readonly receivedAt: Date },
+  incoming: Incoming,
 ): Promise<Intake> {
   const source = endpoint.id;
   const seen = delivery.dedupeKey == null ? null : await findDelivery(ports.db, source, delivery.dedupeKey);
@@ -122,7 +124,8 @@ async function decide(
   const quiet = await answerQuietly(ports, endpoint, event, payload, delivery);
   if (quiet !== null) return quiet;
 
-  const decisions = await decideAll(ports, endpoint, event, payload, delivery.id);
+  const decided = await decideAll(ports, endpoint, event, payload, delivery.id);
+  const delivered = { id: delivery.id, receivedAt: delivery.receivedAt, address: incoming.address };
   let answer: Intake["body"] = {};
   const replaced: Stopped[] = [];
   const store: StoreRun = async (tx, run) => {
@@ -131,7 +134,9 @@ async function decide(
     replaced.push(...stopped ?? []);
     return stopped !== null;
   };
-  const stored = await acceptDelivery(ports.db, delivery, decisions, store, (kept) => {
+  const decisions = decided.map(({ decision }) => decision);
+  const stored = await acceptDelivery(ports.db, delivery, decisions, store, async (kept, tx) => {
+    await wantStatuses(tx, endpoint, event, delivered, decided, kept);
     const runs = kept.flatMap(({ run, block }) =>
       run === null ? [] : [{ dagName: run.name, dagRunId: run.dagRunId, block }]
     );
@@ -189,21 +194,24 @@ async function decideAll(
   event: ForgeEvent,
   payload: Payload,
   deliveryId: string,
-): Promise<Decision[]> {
-  const decisions: Decision[] = [];
+): Promise<Reported[]> {
+  const reported: Reported[] = [];
   for (const row of await listTriggered(ports.db)) {
     const text = row.suspended ? null : await getText(ports.db, row.digest);
     const parsed = text === null ? null : parseDefinition(ports.base, text, row.name, row.fileName);
     if (parsed === null || !parsed.ok) continue;
-    for (const block of parsed.definition.workflow.triggers) {
+    const { triggers } = parsed.definition.workflow;
+    const blocks = triggers.filter(({ git }) => git.events.some((name) => name === event.event)).length;
+    for (const block of triggers) {
       const match = matchGit(block, event, endpoint.name);
       const decided = match.matched
         ? await planMatch(ports, endpoint, block, parsed.definition, event, payload, deliveryId)
         : { ...match, run: null };
-      decisions.push({ workflow: row.fileName, block: block.name, ...decided });
+      const decision = { workflow: row.fileName, block: block.name, ...decided };
+      reported.push({ decision, block, workflow: row.name, blocks });
     }
   }
-  return decisions;
+  return reported;
 }
 
 async function planMatch(

@@ -120,6 +120,15 @@ const concurrency = v.pipe(
   v.transform(({ group, cancel = "queued" }): Concurrency => ({ group, cancel })),
 );
 
+/** FG-73, FG-74. */
+const status = v.pipe(
+  v.custom<boolean | string>(
+    (value) => value === "required" || v.is(flag, value),
+    complain("status must be true, false or required"),
+  ),
+  v.transform((value) => value === "required" ? value : v.parse(flag, value) ? "on" : "off"),
+);
+
 const block = v.pipe(
   fields({
     git,
@@ -134,9 +143,10 @@ const block = v.pipe(
     concurrency: v.optional(concurrency),
     enabled: v.optional(flag),
     skipMarkers: v.optional(flag),
+    status: v.optional(status),
   }, {
     of: "trigger",
-    unsupported: ["standard", "cloudevent", "if", "profile", "debounce", "once", "status"],
+    unsupported: ["standard", "cloudevent", "if", "profile", "debounce", "once"],
     hints: { webhook: "a workflow's own webhook needs no trigger: dagu webhook create NAME" },
   }),
   v.transform((given) => (index: number): TriggerBlock => ({
@@ -150,6 +160,7 @@ const block = v.pipe(
     concurrency: given.concurrency ?? null,
     enabled: given.enabled ?? true,
     skipMarkers: given.skipMarkers ?? true,
+    status: given.status ?? "on",
   })),
 );
 

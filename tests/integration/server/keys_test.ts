@@ -1,9 +1,17 @@
 /** The operator's key changes, and nothing that it sealed is lost (7.6). */
 import assert from "node:assert/strict";
-import { createEndpoint, rotateEndpoint } from "../../../src/server/access/webhooks.ts";
+import { connectEndpoint, createEndpoint, rotateEndpoint } from "../../../src/server/access/webhooks.ts";
 import { type Key, type Keyring, readKeys } from "../../../src/server/secrets/keyring.ts";
 import { missingKeys, rewrapSome } from "../../../src/server/secrets/rotation.ts";
-import { isInEnvelope, open, purposeOfSecret, rewrap, seal } from "../../../src/server/secrets/seal.ts";
+import {
+  isInEnvelope,
+  open,
+  purposeOfConnection,
+  purposeOfSecret,
+  rewrap,
+  seal,
+} from "../../../src/server/secrets/seal.ts";
+import { type EndpointRow, listEndpoints } from "../../../src/server/store/endpoints.ts";
 import { countByKey, type SealedPlace } from "../../../src/server/store/sealed.ts";
 import { currentValues } from "../../../src/server/store/secrets.ts";
 import { addRunner, claimNow, onEveryDatabase, queueRun, STARTED, tell } from "../../support/dispatch.ts";
@@ -96,7 +104,8 @@ onEveryDatabase("SC-03 every secret, of whatever kind, is moved, beside writers"
   const request = { kind: "github", name: "hook", repos: ["*"], forkPolicy: "ignore", secret: null } as const;
   await createEndpoint(ports, bench.settings, request);
   await rotateEndpoint(ports, bench.settings, "hook");
-  assert.deepEqual([...await countByKey(ports.db)], [["2025", 122]]);
+  await connectEndpoint(ports, bench.settings, "hook", { token: "api-token", context: "" });
+  assert.deepEqual([...await countByKey(ports.db)], [["2025", 123]]);
 
   const settings = { ...bench.settings, keys: [NEW, OLD] satisfies Keyring };
   const after = newTestServer(ports.db, settings, ports);
@@ -113,8 +122,11 @@ onEveryDatabase("SC-03 every secret, of whatever kind, is moved, beside writers"
     return moved;
   }));
   await bodyOf(await written, 201);
-  assert.equal(moves.reduce((sum, moved) => sum + moved, 0), 122, "each once, also by two at once");
-  assert.deepEqual([...await countByKey(ports.db)], [["2026", 123]]);
+  assert.equal(moves.reduce((sum, moved) => sum + moved, 0), 123, "each once, also by two at once");
+  assert.deepEqual([...await countByKey(ports.db)], [["2026", 124]]);
+  const [{ id, apiToken }] = await listEndpoints(ports.db) as [EndpointRow];
+  assert.ok(apiToken);
+  assert.equal(await open([NEW], purposeOfConnection(id), apiToken), "api-token");
   for (const [ref, value] of [["s/0", "value-0"], ["s/119", "value-119"], ["late", "late-value"]] as const) {
     const [current] = await currentValues(ports.db, [ref]);
     assert.ok(current);

@@ -66,6 +66,11 @@ Deno.test("C-01 what the environment and the flags of a service say wrongly is n
     [["server"], { DAGU_BLOB_STORE_URL: "x" }, /^dagu server: DAGU_BLOB_STORE_URL must be s3:\/\/BUCKET/],
     [
       ["server"],
+      { DAGU_GITHUB_API_URL: "ftp://x" },
+      /^dagu server: DAGU_GITHUB_API_URL is "ftp:\/\/x"; write the address of GitHub's API/,
+    ],
+    [
+      ["server"],
       { DAGU_PUBLIC_URL: "x" },
       /^dagu server: DAGU_PUBLIC_URL is "x"; write the address of this server/,
     ],

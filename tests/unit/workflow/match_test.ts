@@ -89,6 +89,7 @@ const BLOCK: TriggerBlock = {
   concurrency: null,
   enabled: true,
   skipMarkers: true,
+  status: "on",
 };
 
 // ---- conditions -------------------------------------------------------------------------------------------------

@@ -277,6 +277,12 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     `handler_on: {exit: {action: router.route, with: {value: a, routes: {a: [a]}}}}${STEP}`,
     "router.route has nothing to route to in handler_on.exit",
   ],
+  [
+    "FG-73 another word for a trigger's status",
+    `triggers: [{git: {event: push}, status: always}]${STEP}`,
+    "triggers[0].status",
+    "true, false or required",
+  ],
   ["TR-01 no source", `triggers: [{name: a}]${STEP}`, "git is required"],
   [
     "TR-01 a source that nothing listens to",

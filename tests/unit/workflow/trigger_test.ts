@@ -53,3 +53,15 @@ for (
   Deno.test(`triggers: FG-51 ${glob} is taken`, () =>
     assert.deepEqual(readGit({ branch: glob }).branch, [glob]));
 }
+
+for (
+  const [given, want] of [["true", "on"], ["false", "off"], ['"false"', "off"], [
+    "required",
+    "required",
+  ]] as const
+) {
+  Deno.test(`triggers: FG-73 FG-74 status: ${given}`, () => {
+    const text = `triggers: [{git: {event: push}, status: ${given}}]\nsteps: [{id: a, run: "true"}]`;
+    assert.equal(parseWorkflow(text, "load").workflow?.triggers[0]?.status, want);
+  });
+}

@@ -1,7 +1,13 @@
 /** Forge endpoints and the deliveries that came in at them. */
 import { Hono } from "hono";
 import * as v from "valibot";
-import { createEndpoint, rotateEndpoint } from "../../access/webhooks.ts";
+import {
+  connectEndpoint,
+  createEndpoint,
+  disconnectEndpoint,
+  rotateEndpoint,
+} from "../../access/webhooks.ts";
+import { addressOf } from "../../place.ts";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
 import { type DeliveryRow, getDelivery, listDeliveries } from "../../store/deliveries.ts";
@@ -18,6 +24,16 @@ const CreateBody = v.object({
   secret: v.optional(v.pipe(v.string(), v.minLength(16), v.maxLength(200))),
 });
 
+/** What a header can carry. */
+const TOKEN = /^[\x21-\x7e]{1,1000}$/;
+const ConnectBody = v.object({
+  token: v.pipe(v.string(), v.regex(TOKEN, "must be a token: printable characters without spaces")),
+  context: v.optional(
+    v.pipe(v.string(), v.regex(/^[\x20-\x7e]{0,200}$/, "must have at most 200 printable characters")),
+    "",
+  ),
+});
+
 /** Mounted at `/api/v1`. */
 export function endpointRoutes(
   ports: ServerPorts,
@@ -30,7 +46,7 @@ export function endpointRoutes(
     async (c) =>
       c.json({
         endpoints: (await listEndpoints(ports.db)).map((row) =>
-          toEndpoint(row, originOf(settings, c.req.url))
+          toEndpoint(row, addressOf(settings, c.req.url))
         ),
       }),
   );
@@ -39,7 +55,7 @@ export function endpointRoutes(
     const body = await valid(CreateBody, c);
     const made = unwrap(await createEndpoint(ports, settings, { ...body, secret: body.secret ?? null }));
     return c.json(
-      { endpoint: toEndpoint(made.endpoint, originOf(settings, c.req.url)), secret: made.secret },
+      { endpoint: toEndpoint(made.endpoint, addressOf(settings, c.req.url)), secret: made.secret },
       201,
     );
   });
@@ -47,13 +63,24 @@ export function endpointRoutes(
   app.post("/endpoints/:name/rotate", async (c) => {
     const made = unwrap(await rotateEndpoint(ports, settings, c.req.param("name")));
     return c.json({
-      endpoint: toEndpoint(made.endpoint, originOf(settings, c.req.url)),
+      endpoint: toEndpoint(made.endpoint, addressOf(settings, c.req.url)),
       secret: made.secret,
     });
   });
 
+  app.put("/endpoints/:name/connection", async (c) => {
+    const body = await valid(ConnectBody, c);
+    const { endpoint, warning } = unwrap(await connectEndpoint(ports, settings, c.req.param("name"), body));
+    return c.json({ endpoint: toEndpoint(endpoint, addressOf(settings, c.req.url)), warning });
+  });
+
+  app.delete("/endpoints/:name/connection", async (c) => {
+    unwrap(await disconnectEndpoint(ports, c.req.param("name")));
+    return c.body(null, 204);
+  });
+
   app.delete("/endpoints/:name", async (c) => {
-    if (!await deleteEndpoint(ports.db, c.req.param("name"))) {
+    if (!await ports.db.transaction((tx) => deleteEndpoint(tx, c.req.param("name")))) {
       throw refused("not_found", `there is no endpoint "${c.req.param("name")}"`);
     }
     return c.body(null, 204);
@@ -99,10 +126,6 @@ export function endpointRoutes(
   return app;
 }
 
-function originOf(settings: ServerSettings, url: string): string {
-  return settings.publicUrl === "" ? new URL(url).origin + settings.basePath : settings.publicUrl;
-}
-
 function toEndpoint(row: EndpointRow, origin: string): Record<string, unknown> {
   return {
     id: row.publicId,
@@ -112,6 +135,9 @@ function toEndpoint(row: EndpointRow, origin: string): Record<string, unknown> {
     enabled: row.enabled,
     repos: row.repos,
     forkPolicy: row.forkPolicy,
+    reports: row.apiToken !== null,
+    statusContext: row.statusContext,
+    problem: row.problem,
     createdAt: row.createdAt.toISOString(),
     lastDeliveryAt: row.lastDeliveryAt?.toISOString() ?? "",
   };

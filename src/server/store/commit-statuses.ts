@@ -1,0 +1,215 @@
+/**
+ * What forges are told of commits (FG-71). What is wanted is what the run is, read when it is told: so nothing is written for
+ * it while a run goes on, the newest is told and never an older one after it, and none is forgotten.
+ */
+import { and, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
+import { isFinal } from "../../run/status.ts";
+import type { Executor, Transaction } from "./db.ts";
+import { query } from "./query.ts";
+import { codeOf } from "./runs.ts";
+import { commitStatuses, endpoints, runs } from "./schema.ts";
+
+/** How far a run is, for a forge; or why there is none. */
+export type Phase = Exclude<RunStatus, "not_started"> | "skipped" | "unstartable";
+
+const PHASES: Readonly<Record<RunStatus, Phase>> = {
+  not_started: "queued",
+  queued: "queued",
+  running: "running",
+  waiting: "waiting",
+  succeeded: "succeeded",
+  partially_succeeded: "partially_succeeded",
+  failed: "failed",
+  aborted: "aborted",
+  rejected: "rejected",
+};
+
+/** Of a run `r`. */
+const PHASE_OF_RUN = sql`case r.status ${
+  sql.join(
+    Object.entries(PHASES).map(([status, phase]) =>
+      sql.raw(`when ${codeOf(status as RunStatus)} then '${phase}'`)
+    ),
+    sql` `,
+  )
+} end`;
+
+const IS_OVER = sql`r.status in (${sql.raw(RUN_STATUSES.filter(isFinal).map(codeOf).join(", "))})`;
+
+/** Which status of which commit. */
+export interface StatusKey {
+  readonly endpointId: string;
+  readonly repo: string;
+  readonly sha: string;
+  readonly context: string;
+}
+
+export interface WantedStatus extends StatusKey {
+  readonly targetUrl: string;
+  /** A run's, or one that stays as it is. */
+  readonly of: { readonly runId: string } | { readonly phase: "skipped" | "unstartable" };
+}
+
+/**
+ * From now on the commit's status is this one's. Whoever is just telling the older one goes on with it, and this is told
+ * afterwards: `takeDue` has taken the row until then.
+ */
+export async function wantStatus(tx: Transaction, { of, ...status }: WantedStatus, now: Date): Promise<void> {
+  const change = {
+    targetUrl: status.targetUrl,
+    runId: "runId" in of ? of.runId : null,
+    phase: "phase" in of ? of.phase : "",
+    told: "",
+    isOpen: true,
+    tries: 0,
+    failingSince: null,
+    problem: "",
+  };
+  await tx.insert(commitStatuses).values({ ...status, ...change, nextTryAt: now }).onConflictDoUpdate({
+    target: [
+      commitStatuses.endpointId,
+      commitStatuses.repo,
+      commitStatuses.sha,
+      commitStatuses.context,
+    ],
+    set: { ...change, nextTryAt: sql`greatest(${commitStatuses.nextTryAt}, excluded.next_try_at)` },
+  });
+}
+
+export interface DueStatus extends StatusKey {
+  readonly runId: string | null;
+  readonly targetUrl: string;
+  readonly phase: Phase;
+  /** Nothing more comes of it, once it is told. */
+  readonly isLast: boolean;
+  readonly tries: number;
+  readonly failingSince: Date | null;
+  /** Of the run; null: it has not begun, or not ended. */
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+type Times = "failingSince" | "startedAt" | "finishedAt";
+type DueColumns =
+  & Omit<DueStatus, Times>
+  & { readonly [T in Times]: number | null }
+  & Record<string, unknown>;
+
+/** Statuses that a forge does not know yet, the caller's alone until `until`: then it is taken to have died over them. */
+export async function takeDue(db: Executor, now: Date, until: Date, limit: number): Promise<DueStatus[]> {
+  const rows = await query<DueColumns>(
+    db,
+    sql`
+    with due as (
+      select s.endpoint_id, s.repo, s.sha, s.context, coalesce(${PHASE_OF_RUN}, s.phase) as phase,
+        r.id is null or ${IS_OVER} as is_last,
+        r.started_at, r.finished_at
+      from commit_statuses s left join runs r on r.id = s.run_id
+      where s.is_open and s.next_try_at <= ${now.toISOString()}::timestamptz
+        and coalesce(${PHASE_OF_RUN}, s.phase) <> s.told
+      order by s.next_try_at limit ${limit}::int for update of s skip locked)
+    update commit_statuses s set next_try_at = ${until.toISOString()}::timestamptz
+    from due d
+    where s.endpoint_id = d.endpoint_id and s.repo = d.repo and s.sha = d.sha and s.context = d.context
+    returning s.endpoint_id as "endpointId", s.repo, s.sha, s.context, s.run_id as "runId", s.target_url as "targetUrl",
+      d.phase, d.is_last as "isLast", s.tries, ${msOf("s.failing_since")} as "failingSince",
+      ${msOf("d.started_at")} as "startedAt", ${msOf("d.finished_at")} as "finishedAt"`,
+  );
+  const dateOf = (ms: number | null): Date | null => ms === null ? null : new Date(ms);
+  return rows.map((row) => ({
+    ...row,
+    failingSince: dateOf(row.failingSince),
+    startedAt: dateOf(row.startedAt),
+    finishedAt: dateOf(row.finishedAt),
+  }));
+}
+
+function msOf(time: string): SQL {
+  return sql.raw(`(extract(epoch from ${time}) * 1000)::float8`);
+}
+
+/** How telling it ended. */
+export interface StatusEnd {
+  /** What the forge knows now; null: it was not told. */
+  readonly told: Phase | null;
+  readonly isOpen: boolean;
+  readonly nextTryAt: Date;
+  readonly tries: number;
+  readonly failingSince: Date | null;
+  /** "": none. */
+  readonly problem: string;
+}
+
+/** If the commit's status has become another's meanwhile, that one's turn comes; if its run goes on, that is told, too. */
+export async function noteEnd(tx: Transaction, due: DueStatus, { told, ...end }: StatusEnd): Promise<void> {
+  const isOpen = end.isOpen || !(await isStill(tx, due));
+  const isHere = and(
+    eq(commitStatuses.endpointId, due.endpointId),
+    eq(commitStatuses.repo, due.repo),
+    eq(commitStatuses.sha, due.sha),
+    eq(commitStatuses.context, due.context),
+  );
+  const isSame = sql`${commitStatuses.runId} is not distinct from ${due.runId}::uuid`;
+  const noted = await tx.update(commitStatuses).set({ ...end, isOpen, ...(told === null ? {} : { told }) })
+    .where(and(isHere, isSame)).returning({ told: commitStatuses.told });
+  if (noted.length === 0) {
+    await tx.update(commitStatuses).set({ nextTryAt: end.nextTryAt }).where(isHere);
+    return;
+  }
+  await tx.update(endpoints).set({ problem: end.problem }).where(eq(endpoints.id, due.endpointId));
+}
+
+/** Held, so that whoever takes the run up again does so before this, or opens the status again after it. */
+async function isStill(tx: Transaction, { runId, phase }: DueStatus): Promise<boolean> {
+  if (runId === null) return true;
+  const [run] = await query<{ phase: Phase }>(
+    tx,
+    sql`select ${PHASE_OF_RUN} as phase from runs r where r.id = ${runId}::uuid for share`,
+  );
+  return run === undefined || run.phase === phase;
+}
+
+/** The run has ended once and goes on. */
+export async function reopenStatuses(tx: Transaction, runId: string, now: Date): Promise<void> {
+  await tx.update(commitStatuses)
+    .set({
+      isOpen: true,
+      tries: 0,
+      failingSince: null,
+      nextTryAt: sql`greatest(${commitStatuses.nextTryAt}, ${now.toISOString()}::timestamptz)`,
+    })
+    .where(eq(commitStatuses.runId, runId));
+}
+
+/** Before the runs are deleted: what a forge still is to be told of them stays. */
+export async function keepStatuses(tx: Transaction, runIds: readonly string[]): Promise<void> {
+  const ofThem = inArray(commitStatuses.runId, [...runIds]);
+  await tx.delete(commitStatuses).where(and(ofThem, eq(commitStatuses.isOpen, false)));
+  await tx.update(commitStatuses).set({
+    runId: null,
+    phase: sql`(select ${PHASE_OF_RUN} from ${runs} r where r.id = ${commitStatuses.runId})`,
+  }).where(ofThem);
+}
+
+export type CommitStatusRow = typeof commitStatuses.$inferSelect;
+
+export async function statusesOf(db: Executor, runId: string): Promise<CommitStatusRow[]> {
+  return await db.select().from(commitStatuses).where(eq(commitStatuses.runId, runId))
+    .orderBy(commitStatuses.context);
+}
+
+/** Those of an endpoint that will not be told any more. */
+export async function dropStatuses(tx: Transaction, endpointId: string): Promise<void> {
+  await tx.delete(commitStatuses).where(eq(commitStatuses.endpointId, endpointId));
+}
+
+/** Endpoints' tokens by id, still sealed. */
+export async function apiTokens(
+  db: Executor,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const rows = await db.select({ id: endpoints.id, apiToken: endpoints.apiToken }).from(endpoints)
+    .where(and(inArray(endpoints.id, [...ids]), isNotNull(endpoints.apiToken)));
+  return new Map(rows.flatMap(({ id, apiToken }) => apiToken === null ? [] : [[id, apiToken]]));
+}
