@@ -15,7 +15,7 @@ import { readComplaint } from "./schema/fields.ts";
 import { isSignature } from "./signature.ts";
 import { workflow as workflowSchema, type WrittenWorkflow } from "./schema/workflow.ts";
 import type { Workflow } from "./workflow.ts";
-import { newWrittenPaths } from "./written-path.ts";
+import { asWritten, newWrittenPaths } from "./written-path.ts";
 
 export interface Parsed {
   /** null exactly when some problem is an error. */
@@ -217,7 +217,7 @@ function checkNames(documents: readonly DocumentPlace[], level: Level): readonly
 function check(place: DocumentPlace, value: Record<string, unknown>, earlier: readonly Problem[]): Checked {
   const parsed = v.safeParse(workflowSchema, value);
   if (parsed.success) {
-    const [workflow, problems] = applyRules(place, parsed.output, earlier);
+    const [workflow, problems] = applyRules(place, value, parsed.output, earlier);
     const isWhole = problems.every((problem) => problem.severity !== "error");
     const notices = isWhole && place.isInspected ? findNotices(workflow) : [];
     const written = newWrittenPaths(value);
@@ -226,7 +226,7 @@ function check(place: DocumentPlace, value: Record<string, unknown>, earlier: re
       problems: [...problems, ...notices.map((one) => toProblem(place, { ...one, path: written(one.path) }))],
     };
   }
-  const issues = parsed.issues.map((issue) => fromIssue(place, issue));
+  const issues = parsed.issues.map((issue) => fromIssue(place, issue, value));
   return refuse([...earlier, ...issues, ...rulesOnTheRest(place, value, parsed.issues)]);
 }
 
@@ -245,12 +245,13 @@ function rulesOnTheRest(
   const mended = mend(value, issues.map(pathOf));
   const parsed = mended === null ? null : v.safeParse(workflowSchema, mended.value);
   if (mended === null || parsed === null || !parsed.success) return [];
-  const [, problems] = applyRules(place, parsed.output, [], mended.isNoise);
+  const [, problems] = applyRules(place, value, parsed.output, [], mended.isNoise);
   return problems;
 }
 
 function applyRules(
   place: DocumentPlace,
+  value: Record<string, unknown>,
   written: WrittenWorkflow,
   earlier: readonly Problem[],
   isNoise: (path: Path) => boolean = () => false,
@@ -265,7 +266,7 @@ function applyRules(
       add(path, () => ({ ...place.problem(path, message, remedy), code })),
     warn: (path, message) => add(path, () => ({ ...place.problem(path, message, ""), severity: "warning" })),
     fromIssues: (path, issues) =>
-      issues.forEach((issue) => add([...path, ...pathOf(issue)], () => fromIssue(place, issue, path))),
+      issues.forEach((issue) => add([...path, ...pathOf(issue)], () => fromIssue(place, issue, value, path))),
   });
   return [workflow, problems];
 }
@@ -300,8 +301,13 @@ function refuse(problems: readonly Problem[]): Checked {
 }
 
 /** A sentence of its own stays as it is; "must be ..." gets the field's name in front. */
-function fromIssue(place: DocumentPlace, issue: v.BaseIssue<unknown>, below: Path = []): Problem {
-  const path = [...below, ...pathOf(issue)];
+function fromIssue(
+  place: DocumentPlace,
+  issue: v.BaseIssue<unknown>,
+  value: Record<string, unknown>,
+  below: Path = [],
+): Problem {
+  const path = asWritten([...below, ...pathOf(issue)], value);
   const { code, message, remedy } = readComplaint(issue.message);
   const field = formatPath(path.slice(path.findLastIndex((part) => typeof part === "string"))) || "workflow";
   const needsName = /^(must|is|needs) /.test(message);

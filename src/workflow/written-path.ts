@@ -12,7 +12,7 @@ export function newWrittenPaths(document: Record<string, unknown>): (path: Path)
  * A list may be written as a single text or as a mapping, and a form that holds `items` or `value` without them. What is
  * not in the document came from elsewhere, and its path stays.
  */
-function asWritten(path: Path, value: unknown): Path {
+export function asWritten(path: Path, value: unknown): Path {
   const [step, ...rest] = path;
   if (step === undefined) {
     const isLong = isMapping(value) && Object.keys(value).join() === "value";
@@ -23,9 +23,16 @@ function asWritten(path: Path, value: unknown): Path {
     return typeof step === "number" ? [step, ...asWritten(rest, value[step])] : path;
   }
   if (!isMapping(value)) return value === undefined ? path : [];
-  const key = typeof step === "number" ? Object.keys(value)[step] : step;
+  const key = typeof step === "number" ? Object.keys(value)[step] : olderKey(value, step) ?? step;
   if (key === undefined || !Object.hasOwn(value, key)) return path;
   return [key, ...asWritten(rest, value[key])];
+}
+
+/** What a step calls its `run`, when not so. */
+function olderKey(step: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  return key === "run" && !Object.hasOwn(step, key)
+    ? ["command", "script"].find((name) => Object.hasOwn(step, name))
+    : undefined;
 }
 
 /** A step as written, and where in its list it stands: in a group it has two indexes (S-02). */
@@ -60,9 +67,8 @@ function inGroups(path: Path, holder: unknown, placesOf: PlacesOf): Path {
   if (found === undefined) return path;
   const [field, ...below] = rest;
   const step = isMapping(found.step) ? found.step : {};
-  const old = field === "run" ? ["command", "script"].find((name) => Object.hasOwn(step, name)) : undefined;
   const inStep = field === "foreach"
     ? [field, ...inGroups(below, step["foreach"], placesOf)]
-    : [old ?? field, ...below];
+    : [field, ...below];
   return ["steps", ...found.place, ...inStep.filter((name) => name !== undefined)];
 }

@@ -191,11 +191,7 @@ const dependencies = v.pipe(
 
 /** A map of labels, or `local` (R-38). */
 export const workerSelector = v.lazy((input): v.GenericSchema<unknown, Record<string, string> | "local"> =>
-  typeof input === "string" ? v.literal("local", refuseSelector) : v.pipe(
-    v.unknown(),
-    v.check((value) => v.is(textMap, value), refuseSelector),
-    v.transform((value) => v.parse(textMap, value)),
-  )
+  v.is(mapping, input) ? textMap : v.literal("local", refuseSelector)
 );
 
 function refuseSelector({ input }: { readonly input: unknown }): string {

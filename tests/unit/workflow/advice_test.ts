@@ -57,7 +57,7 @@ for (
       '2:5: steps[0].action: unknown action "shell" (write run: COMMAND instead of action)',
     ]],
     ["R-39", "labels: {A B: c}\nsteps: [{run: x}]\n", [
-      '1:1: labels[0]: label "a b=c" is invalid (labels are key or key=value of a-z 0-9 . _ -)',
+      '1:10: labels.A B: label "a b=c" is invalid (labels are key or key=value of a-z 0-9 . _ -)',
     ]],
     ["R-14", "handler_on: {failed: {run: x}}\nsteps: [{run: x}]\n", [
       "1:14: handler_on.failed: handler_on has invalid keys: failed (use failure)",

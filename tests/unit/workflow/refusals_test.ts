@@ -559,3 +559,26 @@ Deno.test("S-89 a repeat_policy that repeats nothing is warned of, unless it say
     assert.deepEqual(told(policy), [], policy);
   }
 });
+
+Deno.test("F-29 a problem is told at the place where its author wrote the value, in whatever form", () => {
+  const { problems } = parseWorkflow(`labels: {a: ~, b: x}
+worker_selector: {a: [1]}
+triggers: [{git: {event: nope}}]
+env: ["1K=v"]
+container: {image: "alpine:3.20", volumes: a}
+steps:
+  - [{command: [1, [2]]}, {run: x, retry_policy: {limit: 1, interval_sec: 1, exit_code: x}}]
+  - {run: x, worker_selector: [a]}
+`);
+  assert.deepEqual(problems.map(({ path, position }) => `${position?.line}:${position?.column} ${path}`), [
+    "1:10 labels.a",
+    "2:19 worker_selector.a",
+    "3:19 triggers[0].git.event",
+    "4:7 env[0]",
+    "5:35 container.volumes",
+    "7:20 steps[0][0].command[1]",
+    "7:78 steps[0][1].retry_policy.exit_code",
+    "8:14 steps[1].worker_selector",
+  ]);
+  assert.match(problems[1]?.message ?? "", /^a must be a string, got a list/);
+});
