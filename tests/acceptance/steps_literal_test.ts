@@ -27,7 +27,7 @@ accept(
       "steps[2].outputs: outputs must be a non-empty sequence",
       "steps[3].outputs[0]: name is required",
       'steps[4].outputs[1]: duplicate output name "v"',
-      "steps[5].continue_on.exit_code[0]: continue_on.exit_code must be an int or an array of ints",
+      "steps[5].continue_on.exit_code: continue_on.exit_code must be an int or an array of ints",
       'steps[6].output.k: output "k" reads stdout of a step that does nothing',
       "steps[7].with.shell_packages: shell_packages can only be used with nix-shell",
       "steps[8].with.shell: script form cannot be used with shell argument -es",
