@@ -582,3 +582,50 @@ steps:
   ]);
   assert.match(problems[1]?.message ?? "", /^a must be a string, got a list/);
 });
+
+Deno.test("F-16 what only follows from a field that cannot be read is not told", () => {
+  const pathsOf = (text: string) => parseWorkflow(text, "validate").problems.map(({ path }) => path);
+  assert.deepEqual(pathsOf("steps: [{id: [a], run: x}, {id: b, run: x, depends: a}]"), ["steps[0].id"]);
+  assert.deepEqual(pathsOf("steps: [{id: [a], run: x, outputs: [{name: o}]}]"), ["steps[0].id"]);
+  assert.deepEqual(
+    pathsOf("harnesses: 5\nsteps: [{id: a, action: harness.run, with: {provider: mine, prompt: x}}]"),
+    ["harnesses"],
+  );
+});
+
+Deno.test("F-16 of more than 200 problems the errors are told, and the rest is counted", () => {
+  const text = `steps:\n${"  - command: x\n".repeat(250)}  - {run: x, nope: 1}\n`;
+  const { problems } = parseWorkflow(text, "validate");
+  assert.deepEqual(
+    problems.filter(({ severity }) => severity === "error").map(({ path, message }) => path || message),
+    [
+      "steps[250].nope",
+      "and 51 more",
+    ],
+  );
+  assert.equal(problems.length, 201);
+});
+
+Deno.test("S-08 a name that is made up is no other step's", () => {
+  const { workflow } = parseWorkflow(
+    "steps: [{name: cmd_2, run: x}, {run: y}, {id: cmd_4, run: x}, {run: z}]",
+  );
+  assert.deepEqual(workflow?.steps.map(({ name }) => name), ["cmd_2", "cmd_2_", "cmd_4", "cmd_4_"]);
+});
+
+Deno.test("S-06 a step may be called as its id, and no other", () => {
+  assert.deepEqual(parseWorkflow("steps: [{id: a, name: a, run: x}]").problems, []);
+  const { problems } = parseWorkflow("steps: [{id: a, run: x}, {name: a, run: y}]");
+  assert.deepEqual(problems.map(({ path }) => path), ["steps[0].id"]);
+});
+
+Deno.test("S-113 a step of a foreach body takes nothing from defaults", () => {
+  const { workflow } = parseWorkflow(
+    `defaults: {env: {A: "1"}, timeout_sec: 5, retry_policy: {limit: 1, interval_sec: 1}}
+steps: [{id: a, foreach: {items: [1], steps: [{run: x}]}}]`,
+  );
+  const action = workflow?.steps[0]?.action;
+  assert.ok(action?.name === "foreach");
+  assert.equal(action.defaultEnv, 1, "of the foreach's own env, so many are not the body's");
+  assert.partialDeepStrictEqual(action.steps[0], { env: [], timeoutSec: 0, retry: null });
+});
