@@ -36,7 +36,9 @@ async function checkLogs(db: Query, stage: Stage): Promise<void> {
   for (const { attempt_id: attempt, name, step, stream, bytes, gaps } of rows) {
     // What calls a sub-workflow prints its result, which no play knows.
     if (!stage.plays.has(playKey(name, step))) continue;
-    const printed = concat(stage.printed.get(`${attempt}/${step}/${stream}`) ?? []);
+    const printed = concat(
+      (stage.printed.get(`${attempt}/${step}/${stream}`) ?? []).map(({ bytes }) => bytes),
+    );
     const stored = bytes ?? new Uint8Array();
     ensure(
       "INV-07",

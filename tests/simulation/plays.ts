@@ -33,10 +33,18 @@ export interface Deed {
 export interface Stage {
   readonly plays: Plays;
   readonly alive: Set<Deed>;
-  /** Bytes that steps printed: by attempt, step and stream. */
-  readonly printed: Map<string, Uint8Array[]>;
+  /** What steps printed: by attempt, step and stream. */
+  readonly printed: Map<string, Printed[]>;
   /** Called whenever work begins. */
   onBegin(deed: Deed): void;
+}
+
+/** One piece of output. */
+export interface Printed {
+  readonly bytes: Uint8Array;
+  readonly life: Life;
+  /** There was room for it, and for all of the stream that came before in that life: one piece costs the rest (SP-03). */
+  readonly isTaken: boolean;
 }
 
 const PRINTS = 4;
@@ -45,7 +53,12 @@ const KILL_MS = 100;
 /** The actions of one attempt: they take time, print, end as their play says, or when they are stopped. */
 export function newPlayedActions(
   stage: Stage,
-  at: { readonly machine: string; readonly life: Life; readonly random: Random },
+  at: {
+    readonly machine: string;
+    readonly life: Life;
+    readonly random: Random;
+    readonly isFull: () => boolean;
+  },
   options: ActionsOptions,
 ): Actions {
   const { run = "", workflow = "", attempt = "" } = options.labels(null);
@@ -75,9 +88,13 @@ export function newPlayedActions(
   const print = async (step: string, sink: OutputSink, length: number): Promise<void> => {
     const bytes = at.random.bytes(length);
     const key = `${attempt}/${step}/stdout`;
+    const isRoom = !at.isFull();
     await sink.write("stdout", bytes);
-    // What a process printed and its runner had not taken when it was killed, nobody ever had.
-    stage.printed.set(key, [...stage.printed.get(key) ?? [], bytes]);
+    // What a process printed and its runner had not taken when it was killed, nobody ever had: it goes with the try.
+    const before = stage.printed.get(key) ?? [];
+    const had = before.filter(({ life, isTaken }) => isTaken || life === at.life);
+    const isTaken = isRoom && had.every((one) => one.isTaken);
+    stage.printed.set(key, [...had, { bytes, life: at.life, isTaken }]);
   };
 
   return {

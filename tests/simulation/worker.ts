@@ -92,7 +92,8 @@ export function newWorker(options: WorkerOptions): Worker {
         hostName: name,
         bootId: String(platter.powerLosses),
         disk,
-        newActions: (asked) => newPlayedActions(stage, { machine: name, life: own, random }, asked),
+        newActions: (asked) =>
+          newPlayedActions(stage, { machine: name, life: own, random, isFull: () => platter.isFull }, asked),
         killLeftovers: () => Promise.resolve(),
         removeOldRuns: () => Promise.resolve(),
       },
