@@ -37,6 +37,7 @@ function problemOf(engine: Engine, error: EngineError, signal: AbortSignal): Pro
 }
 
 const PROBE_TARGET = "/dagu-probe";
+const CREATE_MS = 30_000;
 const REMOVE_MS = 10_000;
 
 /**
@@ -63,7 +64,9 @@ export async function checkSharedFolder(
       Entrypoint: ["/never-started"],
       HostConfig: { Binds: [`${folder}:${PROBE_TARGET}:ro`], NetworkMode: "none" },
     };
-    const created = await createContainer(engine.socket, `dagu-probe-${name}`, body, null, signal);
+    // The answer is what tells of the container that is to be removed: it is waited for, whoever stops us.
+    const patience = AbortSignal.timeout(CREATE_MS);
+    const created = await createContainer(engine.socket, `dagu-probe-${name}`, body, null, patience);
     if (!created.ok) return notShared(engine, workDir, created.error.message);
     try {
       const seen = await statInContainer(engine.socket, created.value.Id, `${PROBE_TARGET}/${name}`, signal);

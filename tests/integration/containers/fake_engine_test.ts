@@ -1,5 +1,6 @@
 /** Answers that real engines give too rarely, or too late, to wait for them. */
 import assert from "node:assert/strict";
+import { checkSharedFolder } from "../../../src/runner/containers/doctor.ts";
 import { type EngineLimits, openEngine } from "../../../src/runner/containers/engine.ts";
 import { ensureImage } from "../../../src/runner/containers/pull.ts";
 import { inspectContainer } from "../../../src/runner/containers/api/container.ts";
@@ -72,6 +73,24 @@ Deno.test("1.5.3 6.4.2 without platform an image must be for the engine's own, i
 Deno.test("1.5.3 an engine that does not say its platform is a broken connection, no wrong platform", async () => {
   await using silent = await holding("s390x", () => {});
   assert.match(await ensured(silent, { answerMs: 200 }), /^ENGINE_UNREACHABLE /);
+});
+
+Deno.test("1.6.2 a probe that is stopped while its container is made removes it", async () => {
+  const stop = new AbortController();
+  await using fake = await openFake((request, response, path) => {
+    if (path === "/_ping") return json(response, 200, "OK");
+    if (path === "/images/json") return json(response, 200, [{ Id: "sha256:1", RepoTags: ["a:1"] }]);
+    if (request.method === "DELETE") return void response.writeHead(204).end();
+    // The engine goes on with it, whether its caller waits or not.
+    stop.abort();
+    setTimeout(() => json(response, 201, { Id: "c".repeat(64) }), 50);
+  });
+  await using engine = openEngine(runtimeAt(fake.path, false));
+  await checkSharedFolder(engine, "/tmp", stop.signal);
+  assert.deepEqual(fake.asked.slice(-2), [
+    "POST /containers/create",
+    `DELETE /containers/${"c".repeat(64)}`,
+  ]);
 });
 
 // ---- a container whose end and readiness are as told -------------------------------------------------------------
