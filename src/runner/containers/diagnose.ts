@@ -70,7 +70,10 @@ export const ROWS: readonly Row[] = [
     phases: STARTING,
     words: /unable to find (?:user|group)|no matching entries in (?:passwd|group) file/i,
     code: "USER_UNKNOWN",
-    message: ({ user, image }) => `user "${user ?? ""}" does not exist in ${imageText(image)}`,
+    message: ({ user, image }) =>
+      (user ?? "") === ""
+        ? `the user that ${imageText(image)} names as its own does not exist in it`
+        : `user "${user}" does not exist in ${imageText(image)}`,
     remedy: () => "use a user of the image, or a numeric id",
   },
   {

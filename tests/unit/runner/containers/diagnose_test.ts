@@ -340,6 +340,19 @@ const WORDS: [id: string, operation: string, words: string, code: string, exitCo
   ];
 for (const [id, operation, words, code, exitCode, token] of WORDS) {
   for (const runtime of [DOCKER, PODMAN]) {
+    Deno.test("F37 the user that is unknown is the image's own", () => {
+      const words = "unable to find user ghost: no matching entries in passwd file";
+      const { failure } = diagnoseWords(DOCKER, "container start", words, {
+        image: "acme/tool:1",
+        user: null,
+      });
+      assert.equal(failure.code, "USER_UNKNOWN");
+      assert.equal(
+        failure.message,
+        'the user that image "acme/tool:1" names as its own does not exist in it',
+      );
+    });
+
     Deno.test(`${id} is ${code} (${runtime.kind} mode)`, () => {
       const error = engineError("answered", operation, words, { status: 500 });
       const { failure, exitCode: got } = diagnose(runtime, error, SUBJECT, IDLE);
