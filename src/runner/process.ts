@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import type { Clock, OutputSink, StreamName } from "../run/ports.ts";
 import type { StopRules } from "../run/stop.ts";
 import { openEither } from "./either.ts";
+import { nulIn } from "../run/nul.ts";
 import { quietly } from "./quietly.ts";
 
 export interface ProcessRequest {
@@ -143,7 +144,7 @@ function start(path: string, request: ProcessRequest, token: string): Deno.Child
     }).spawn();
   } catch (error) {
     const told = (why: string): string => `cannot start "${request.argv[0]}": ${why}`;
-    const nul = nulIn(request);
+    const nul = nulIn(request.argv, request.env);
     if (nul !== null) return { kind: "not_started", reason: "unfit", message: told(nul) };
     const reason = error instanceof Deno.errors.PermissionDenied ? "not_executable" : "other";
     return {
@@ -152,13 +153,6 @@ function start(path: string, request: ProcessRequest, token: string): Deno.Child
       message: told(error instanceof Error ? error.message : String(error)),
     };
   }
-}
-
-/** The system ends every word and variable at a NUL, so that none can be given one; null: none has. */
-function nulIn({ argv, env }: ProcessRequest): string | null {
-  if (argv.some((word) => word.includes("\0"))) return "its command line holds a NUL character";
-  const name = Object.keys(env).find((one) => env[one]?.includes("\0"));
-  return name === undefined ? null : `the variable ${name} holds a NUL character`;
 }
 
 interface Leader {

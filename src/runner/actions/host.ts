@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { exitMessage, failed, newTails, succeeded, tailSink } from "../../run/outcome.ts";
 import type { Failure } from "../../run/failure.ts";
 import type { Outcome, OutputSink, StreamName } from "../../run/ports.ts";
+import { NUL_REMEDY } from "../../run/nul.ts";
 import { type ProcessEnd, runProcess } from "../process.ts";
 import { quietly } from "../quietly.ts";
 import { hostEnvironment, type HostPlaces } from "./environment.ts";
@@ -100,7 +101,7 @@ function notStarted(end: Extract<ProcessEnd, { kind: "not_started" }>): Outcome 
         126,
       );
     case "unfit":
-      return failed("COMMAND_FAILED", end.message, "take it out, as with tr -d '\\0'", 1);
+      return failed("COMMAND_FAILED", end.message, NUL_REMEDY, 1);
     case "other":
       return failed("INTERNAL", end.message, "see the runner's log", 1);
     default:

@@ -16,7 +16,8 @@ import { newContainerName, shortId } from "./names.ts";
 import { type Diagnosis, type Made, stopFailure, unmade } from "./outcome.ts";
 import { digestOf, ensureImage } from "./pull.ts";
 import { removeQuietly } from "./release.ts";
-import { type ContainerRequest, newCreateBody } from "./spec.ts";
+import { type ContainerRequest, newCreateBody, variablesOf } from "./spec.ts";
+import { nulFailure } from "./unfit.ts";
 
 export interface CreatedContainer {
   readonly id: string;
@@ -50,6 +51,9 @@ export async function makeContainer(
   });
   if (isFailure(volumes)) return unmade(describe(engine.runtime, volumes, { image: named }));
   const mounts = [...volumes, ...(request.extraMounts ?? [])];
+  const words = [...request.entrypoint ?? [], ...request.command ?? []];
+  const unfit = nulFailure(engine.runtime, words, variablesOf(request), { image: named });
+  if (unfit !== null) return unmade(unfit);
   const allowed = await admitted(engine, request, newCreateBody(request, mounts, role, false), PRIVATE);
   if (!allowed.ok) return allowed;
   const inability = await findInability(engine, request, mounts, signal);

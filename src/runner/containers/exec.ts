@@ -18,6 +18,7 @@ import { isVanishing } from "./release.ts";
 import { putScript, removeScript } from "./script-file.ts";
 import type { ScriptFile } from "./shell.ts";
 import { graceOf, signalName } from "./stop.ts";
+import { nulFailure } from "./unfit.ts";
 import { pause, settlesWithin, untilStopped } from "./waiting.ts";
 
 export interface ExecOptions {
@@ -76,6 +77,8 @@ async function execute(
   const subject = { ...about, container: id, user: request.user, workingDir: request.workingDir };
   if (program === undefined) return noCommand(engine, subject);
   const named = { ...subject, program };
+  const unfit = nulFailure(engine.runtime, request.argv, request.env, named);
+  if (unfit !== null) return failedWith(unfit);
   const down = await notRunning(engine, id, named, signal);
   if (down !== null) return down;
 

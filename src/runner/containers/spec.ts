@@ -43,6 +43,11 @@ export interface ContainerRequest {
 
 type Json = Record<string, unknown>;
 
+/** What the container is given on top of the image's own (4.7). */
+export function variablesOf({ env, container }: ContainerRequest): Record<string, string> {
+  return { ...env, ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])) };
+}
+
 /** `withInit`: an init process reaps orphans and passes signals on; some engines have none (2.10.2). */
 export function newCreateBody(
   request: ContainerRequest,
@@ -58,10 +63,7 @@ export function newCreateBody(
       `working_dir must be an absolute path inside the container, got "${container.workingDir}"`;
     return unmade({ code: "SPEC_INVALID", message, remedy: "see what its reference came to" });
   }
-  const env = {
-    ...request.env,
-    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
-  };
+  const env = variablesOf(request);
   const rawEnv = raw?.container["Env"];
   const host = hostConfig(request, mounts, ports, withInit);
   const body = {

@@ -66,6 +66,13 @@ onEachEngine("0.3 exit codes of execs pass through exactly", async (bench) => {
   assert.match(failed.text, /3[^]*why/);
 });
 
+onEachEngine("F43 a NUL in a command for a shared container is told by name", async (bench) => {
+  await using root = await openRoot(bench);
+  const { end, text } = await exec(root, sh("echo a\0b"));
+  assert.equal(end, "1 OCI_RUNTIME");
+  assert.match(text, /its command line holds a NUL character/);
+});
+
 onEachEngine("F58 a command in a shared container that is killed from outside is told so", async (bench) => {
   await using root = await openRoot(bench);
   const killed = await exec(root, sh("kill -KILL $$"));

@@ -337,6 +337,20 @@ onEachEngine("AC-77 F59 removed behind our back is lost, never succeeded", async
   assert.ok(outcome.exitCode === 137 || outcome.exitCode === 1, `${outcome.exitCode}`);
 });
 
+onEachEngine(
+  "F43 a NUL, which no word and no variable of a process can hold, is told by name",
+  async (bench) => {
+    const word = await run(bench, bench.shell("echo a\0b"));
+    assert.equal(exitOf(word.outcome), "1 OCI_RUNTIME");
+    assert.match(
+      textOf(word.outcome),
+      /cannot start "\/bin\/sh": its command line holds a NUL character.*tr -d/,
+    );
+    const variable = await run(bench, bench.shell("true", { env: [{ name: "A", value: "x\0y" }] }));
+    assert.match(textOf(variable.outcome), /the variable A holds a NUL character/);
+  },
+);
+
 onEachEngine("F58 killed from outside is told apart from our own stops", async (bench) => {
   const { outcome } = await run(bench, bench.shell("kill -KILL $$"));
   assert.equal(exitOf(outcome), "137 COMMAND_FAILED");
