@@ -353,6 +353,33 @@ steps: [{action: n.a, with: [b]}]`,
     "steps[0].with",
     "with must be an object",
   ],
+  [
+    "S-59 one artifact for both streams",
+    "steps: [{run: x, stdout: {artifact: a//b}, stderr: {artifact: ./a/b}}]",
+    "steps[0].stderr",
+    "must not name the same file",
+  ],
+  [
+    "S-112 an id of a body that the workflow has, too",
+    "steps: [{id: a, run: x}, {id: f, foreach: {items: [1], steps: [{id: a, run: x}]}}]",
+    "steps[1].foreach.steps[0].id",
+    "duplicate step ID: a",
+  ],
+  [
+    "S-116 a human task in a body",
+    "steps: [{id: f, foreach: {items: [1], steps: [{id: a, action: human.task, with: {prompt: p}}]}}]",
+    "human.task cannot be used in foreach",
+  ],
+  [
+    "A-40 a router to itself",
+    "steps: [{id: r, action: router.route, with: {value: x, routes: {x: [r]}}}]",
+    'non-existent step "r"',
+  ],
+  [
+    "A-40 two routes to one step",
+    "steps: [{id: r, action: router.route, with: {value: x, routes: {x: [b], y: [b]}}}, {id: b, run: x}]",
+    "targeted by multiple routes",
+  ],
 ];
 
 for (const [name, yaml, ...tokens] of cases) {
@@ -628,4 +655,39 @@ steps: [{id: a, foreach: {items: [1], steps: [{run: x}]}}]`,
   assert.ok(action?.name === "foreach");
   assert.equal(action.defaultEnv, 1, "of the foreach's own env, so many are not the body's");
   assert.partialDeepStrictEqual(action.steps[0], { env: [], timeoutSec: 0, retry: null });
+});
+
+Deno.test("S-123 of defaults a human task takes what is not about execution; an own repeat_policy wins", () => {
+  const { workflow, problems } = parseWorkflow(`defaults:
+  timeout_sec: 5
+  signal_on_stop: SIGINT
+  mail_on_error: true
+  retry_policy: {limit: 1, interval_sec: 1}
+  repeat_policy: {repeat: true}
+  env: {A: "1"}
+  continue_on: failed
+steps:
+  - {id: ask, action: human.task, with: {prompt: p}}
+  - {id: b, run: x, repeat_policy: {repeat: false}}
+`);
+  assert.deepEqual(problems, []);
+  assert.partialDeepStrictEqual(workflow?.steps, [
+    {
+      timeoutSec: 0,
+      signalOnStop: null,
+      mailOnError: false,
+      retry: null,
+      repeat: null,
+      env: [{ name: "A", value: "1" }],
+      continueOn: { failure: true },
+    },
+    { timeoutSec: 5, repeat: null, retry: { limit: 1 } },
+  ]);
+});
+
+Deno.test("A-40 a routed step waits for its router, and runs on when that skipped others", () => {
+  const { workflow } = parseWorkflow(
+    "steps: [{id: r, action: router.route, with: {value: x, routes: {x: [b]}}}, {id: b, run: y}]",
+  );
+  assert.partialDeepStrictEqual(workflow?.steps[1], { depends: ["r"], continueOn: { skipped: true } });
 });
