@@ -380,6 +380,17 @@ steps: [{action: n.a, with: [b]}]`,
     "steps: [{id: r, action: router.route, with: {value: x, routes: {x: [b], y: [b]}}}, {id: b, run: x}]",
     "targeted by multiple routes",
   ],
+  ["5.9 a window of no time", `catchup_window: 0s${STEP}`, "catchup_window", "positive duration"],
+  [
+    "TR-01 two triggers of one name",
+    `triggers: [{name: "1", git: {event: push}}, {git: {event: push}}]${STEP}`,
+    "two triggers have the same name",
+  ],
+  [
+    "S-117 a length is of characters, not of what stands for them",
+    `steps: [{id: a, action: human.task, with: {prompt: p, form: {type: object, properties: {x: {type: string, minLength: 2, default: "\u{1F600}"}}}}}]`,
+    "must have at least 2 characters",
+  ],
 ];
 
 for (const [name, yaml, ...tokens] of cases) {
@@ -690,4 +701,21 @@ Deno.test("A-40 a routed step waits for its router, and runs on when that skippe
     "steps: [{id: r, action: router.route, with: {value: x, routes: {x: [b]}}}, {id: b, run: y}]",
   );
   assert.partialDeepStrictEqual(workflow?.steps[1], { depends: ["r"], continueOn: { skipped: true } });
+});
+
+Deno.test("S-102 S-104 an item may be written with its params, which are what it is", () => {
+  const { workflow } = parseWorkflow(
+    "steps: [{id: a, action: dag.run, with: {dag: d}, parallel: {items: [{params: {X: 1}}, {value: v}, {params: {}, value: 1}]}}]",
+    "load",
+  );
+  assert.equal(workflow, null, "a mapping in a mapping is no item");
+  const { workflow: whole } = parseWorkflow(
+    "steps: [{id: a, action: dag.run, with: {dag: d}, parallel: [{params: {X: 1}}, {value: v}]}]",
+  );
+  assert.partialDeepStrictEqual(whole?.steps[0]?.action, { parallel: { items: [{ X: 1 }, "v"] } });
+});
+
+Deno.test("S-90 a limit of 0 is none", () => {
+  const { workflow } = parseWorkflow("steps: [{run: x, repeat_policy: {repeat: true, limit: 0}}]");
+  assert.equal(workflow?.steps[0]?.repeat?.limit, null);
 });
