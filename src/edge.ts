@@ -27,7 +27,13 @@ const Bindings = v.object({
   DAGU_ENCRYPTION_KEYS: Keys,
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
   DAGU_BLOB_STORE_URL: v.optional(v.string(), ""),
-  DAGU_GITHUB_API_URL: v.optional(v.pipe(v.string(), v.url()), GITHUB_API),
+  DAGU_GITHUB_API_URL: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^https?:\/\/[^/?#]+/, "must be the address of GitHub's API, https://HOST/api/v3"),
+    ),
+    GITHUB_API,
+  ),
   AWS_ACCESS_KEY_ID: v.optional(v.string(), ""),
   AWS_SECRET_ACCESS_KEY: v.optional(v.string(), ""),
   AWS_SESSION_TOKEN: v.optional(v.string(), ""),

@@ -192,6 +192,26 @@ export async function keepStatuses(tx: Transaction, runIds: readonly string[]): 
   }).where(ofThem);
 }
 
+export interface Backlog {
+  /** Statuses that a forge does not know as they are. */
+  readonly pending: number;
+  /** How long the oldest of them has failed, s; 0: none does. */
+  readonly failingSeconds: number;
+}
+
+export async function statusBacklog(db: Executor, now: Date): Promise<Backlog> {
+  const [row] = await query<{ pending: number; failingSeconds: number }>(
+    db,
+    sql`
+    select count(*)::int as pending,
+      greatest(0, coalesce(extract(epoch from ${now.toISOString()}::timestamptz - min(s.failing_since)), 0))::float8
+        as "failingSeconds"
+    from commit_statuses s left join runs r on r.id = s.run_id
+    where s.is_open and coalesce(${PHASE_OF_RUN}, s.phase) <> s.told`,
+  );
+  return row ?? { pending: 0, failingSeconds: 0 };
+}
+
 export type CommitStatusRow = typeof commitStatuses.$inferSelect;
 
 export async function statusesOf(db: Executor, runId: string): Promise<CommitStatusRow[]> {

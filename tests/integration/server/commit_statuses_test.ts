@@ -135,6 +135,9 @@ onEveryForge(
     await finish(runner, grant, "failed");
     await tick();
     assert.deepEqual(statesOf(github), ["pending"]);
+    const metrics = await (await server.request("GET", "/api/v1/metrics")).text();
+    assert.match(metrics, /\ndagu_outbox_pending\{kind="status"\} 1\n/);
+    assert.match(metrics, /\ndagu_outbox_oldest_seconds\{kind="status"\} 0\n/);
     await tick();
     const again = await server.request("POST", `/api/v1/dag-runs/build/${dagRunId}/retry`, { body: {} });
     await bodyOf(again);

@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import type { ServerPorts } from "../../ports.ts";
 import type { ServerSettings } from "../../settings.ts";
+import { statusBacklog } from "../../store/commit-statuses.ts";
 import { readGauges } from "../../store/gauges.ts";
 import { listQueues } from "../../store/queue-settings.ts";
 import { listRunners } from "../../store/runners.ts";
@@ -32,6 +33,7 @@ export function metricsRoutes(
 async function collect(ports: ServerPorts, settings: ServerSettings): Promise<string> {
   const now = ports.clock.now();
   const gauges = await readGauges(ports.db, new Date(now));
+  const statuses = await statusBacklog(ports.db, new Date(now));
   const queues = await listQueues(ports.db);
   const runners = await listRunners(ports.db, now);
   const running = Object.values(gauges.live).reduce((sum, count) => sum + count, 0);
@@ -54,6 +56,12 @@ async function collect(ports: ServerPorts, settings: ServerSettings): Promise<st
       Object.entries(gauges.live).map(([state, value]) => ({ labels: { state }, value })),
     ),
     gauge("dagu_schedules_due", "Schedules that the next tick looks at.", [{ value: gauges.schedulesDue }]),
+    gauge("dagu_outbox_pending", "What others are still to be told.", [
+      { labels: { kind: "status" }, value: statuses.pending },
+    ]),
+    gauge("dagu_outbox_oldest_seconds", "For how long the oldest of it could not be told.", [
+      { labels: { kind: "status" }, value: statuses.failingSeconds },
+    ]),
     gauge("dagu_queue_depth", "Runs that wait for a slot of the queue.", ofQueues((queue) => queue.queued)),
     gauge(
       "dagu_queue_oldest_seconds",
