@@ -58,17 +58,17 @@ export function modernize(asWritten: Readonly<Record<string, unknown>>): Moderni
     const conflict = old[0] === undefined ? null : `${kind} cannot be used together with ${old[0]}`;
     return { step: without(given, old), deprecated: [], conflict };
   }
-  const deprecated = [
+  const told = [
     ...old.map((field) => ({ field, use: own(REPLACEMENTS, field) ?? "" })),
     ...(written.includes("with") ? [{ field: "with", use: "use action with with" }] : []),
   ];
-  if (old.length === 0) return { step: given, deprecated, conflict: null };
+  if (old.length === 0) return { step: given, deprecated: told, conflict: null };
   const { form, reads } = formOf(given);
-  const unread = deprecated.find(({ field }) => !reads.includes(field));
+  const deprecated = told.map(({ field, use }) => (
+    { field, use: reads.includes(field) ? use : `${use}; it has no effect beside ${form}` }
+  ));
   const isRead = isReadByCommand(given) && typedText(given) === null;
-  const conflict = unread !== undefined
-    ? `${form} cannot be used together with ${unread.field}`
-    : isRead && old.includes("shell")
+  const conflict = isRead && old.includes("shell")
     ? "command and script cannot be used together with shell"
     : null;
   return { step: { ...without(given, old), ...workOf(given) }, deprecated, conflict };
@@ -76,7 +76,7 @@ export function modernize(asWritten: Readonly<Record<string, unknown>>): Moderni
 
 const SHELL_KEYS = ["shell", "shell_args", "shell_packages"];
 
-/** What says how the step works, and all the fields of which `workOf` makes its work: any other would be lost. */
+/** What says how the step works, and all the fields of which `workOf` makes its work: any other has no effect. */
 function formOf(
   given: Readonly<Record<string, unknown>>,
 ): { readonly form: string; readonly reads: readonly string[] } {

@@ -289,36 +289,6 @@ const cases: readonly [name: string, yaml: string, ...tokens: string[]][] = [
     `triggers: [{webhook: {}}]${STEP}`,
     "a workflow's own webhook needs no trigger",
   ],
-  [
-    "1.5 parameters of a command",
-    `steps: [{command: x, params: "A=1"}]`,
-    "command cannot be used together with params",
-  ],
-  [
-    "1.5 a command beside a call",
-    `steps: [{call: sub, command: x}]`,
-    "call cannot be used together with command",
-  ],
-  [
-    "1.5 a shell for a program without one",
-    `steps: [{exec: {command: x}, shell: bash}]`,
-    "exec cannot be used together with shell",
-  ],
-  [
-    "1.5 options beside a whole exec",
-    `steps: [{exec: {command: x}, with: {args: [y]}}]`,
-    "exec cannot be used together with with",
-  ],
-  [
-    "1.5 a script that the type does not read",
-    `steps: [{type: docker, config: {image: "alpine:3.20"}, command: x, script: y}]`,
-    "type: docker cannot be used together with script",
-  ],
-  [
-    "1.5 a type that is not that of messages",
-    `steps: [{type: docker, messages: [{role: user, content: x}], llm: {provider: openai, model: m}}]`,
-    "messages cannot be used together with type",
-  ],
   ["S-07 half a character", `steps: [{name: "a\\uD800", run: x}]`, "steps[0].name", "half a character"],
   ["S-07 NUL in the name of a handler", `handler_on: {exit: {name: "a\\0", run: x}}${STEP}`, "NUL"],
   [
@@ -538,6 +508,30 @@ Deno.test("1.5 a key without a value is absent in an older step too", () => {
   const action = workflow?.steps[0]?.action;
   assert.partialDeepStrictEqual(action, { name: "run", texts: ["echo hi"] });
 });
+
+const unread: readonly [step: string, field: string, form: string][] = [
+  [`{command: x, params: "A=1"}`, "params", "command"],
+  ["{call: kid, command: x}", "command", "call"],
+  ["{exec: {command: x}, shell: bash}", "shell", "exec"],
+  ["{exec: {command: x}, with: {args: [y]}}", "with", "exec"],
+  [`{type: docker, config: {image: "alpine:3.20"}, command: x, script: y}`, "script", "type: docker"],
+  [
+    "{type: docker, messages: [{role: user, content: x}], llm: {provider: openai, model: m}}",
+    "type",
+    "messages",
+  ],
+];
+for (const [step, field, form] of unread) {
+  Deno.test(`1.5 of an older step ${step} it is told that ${field} does nothing`, () => {
+    const text = `steps: [${step}]\n---\nname: kid\nsteps: [{run: x}]\n`;
+    const { workflow, problems } = parseWorkflow(text, "validate");
+    assert.ok(workflow, JSON.stringify(problems));
+    const told = problems.filter(({ message }) => message.includes(" has no effect "));
+    assert.deepEqual(told.map(({ severity, message }) => `${severity} ${message.replace(/use.*; /, "")}`), [
+      `warning Deprecated DAG syntax: steps[0].${field} is deprecated; it has no effect beside ${form}`,
+    ]);
+  });
+}
 
 Deno.test("1.5 what an older step takes its work from may stand beside it", () => {
   const { problems } = parseWorkflow(`steps:
