@@ -14,6 +14,10 @@ export const GITHUB_API = "https://api.github.com";
 const TIMEOUT_MS = 10_000;
 const ANSWER_MAX_BYTES = 65_536;
 const SHOWN = 200;
+/** Of an own instance without limits, which knows the token. */
+const UNLIMITED = "HTTP 404: Rate limiting is not enabled.";
+/** GitHub asks for a minute of rest at least, where it names no time. */
+const REST_MS = 60_000;
 /** GitHub takes no longer description. */
 const DESCRIPTION_MAX = 140;
 
@@ -22,6 +26,7 @@ export function openGithub(ports: GithubPorts, address: string): Forge {
   const ask = (token: string, method: "GET" | "POST", path: string, body?: unknown): Promise<Told> =>
     exchange(
       ports,
+      token,
       new Request(`${address}${path}`, {
         method,
         // A redirect would take the token along (SF-03).
@@ -39,7 +44,10 @@ export function openGithub(ports: GithubPorts, address: string): Forge {
   return {
     tell: (token, status) => ask(token, "POST", statusPath(status), toBody(status)),
     // Needs no right of the token's, and counts against no limit.
-    check: (token) => ask(token, "GET", "/rate_limit"),
+    check: async (token) => {
+      const known = await ask(token, "GET", "/rate_limit");
+      return known.kind === "refused" && known.why === UNLIMITED ? { kind: "told" } : known;
+    },
   };
 }
 
@@ -54,33 +62,38 @@ function toBody({ state, context, description, targetUrl }: CommitStatus): Recor
   return { state, context, description: description.slice(0, DESCRIPTION_MAX), target_url: targetUrl };
 }
 
-async function exchange({ fetch, clock }: GithubPorts, request: Request): Promise<Told> {
+async function exchange({ fetch, clock }: GithubPorts, token: string, request: Request): Promise<Told> {
+  // What answers shows what it was sent, if it likes.
+  const shown = (text: string): string => printable(text.replaceAll(token, "*******"));
   const over = new AbortController();
   const patience = new AbortController();
   void clock.sleep(TIMEOUT_MS, over.signal).then(() => patience.abort());
   try {
     const answer = await fetch(new Request(request, { signal: patience.signal }));
-    return judge(answer, await readStart(answer), clock.now());
+    const { status, headers } = answer;
+    const told = judge(status, headers, await readStart(answer), clock.now());
+    return told.kind === "told" ? told : { ...told, why: shown(told.why) };
   } catch (error) {
     const why = patience.signal.aborted
       ? `no answer within ${TIMEOUT_MS / 1_000} s`
       : error instanceof Error
       ? error.message
       : String(error);
-    return { kind: "later", afterMs: null, why: printable(why) };
+    return { kind: "later", afterMs: null, why: shown(why) };
   } finally {
     over.abort();
   }
 }
 
 /** FG-72: what others' trouble or our haste is to blame for may be tried again, what is wrong with the token or the commit not. */
-function judge({ status, headers }: Response, text: string, now: number): Told {
+function judge(status: number, headers: Headers, text: string, now: number): Told {
   if (status >= 200 && status < 300) return { kind: "told" };
-  const why = printable(`HTTP ${status}${messageOf(text)}`);
+  const message = messageOf(text);
+  const why = `HTTP ${status}${message}`;
   const afterMs = waitOf(headers, now);
-  const isTooFast = status === 429 || (status === 403 && afterMs !== null);
-  const isLater = isTooFast || status === 408 || status >= 500;
-  return isLater ? { kind: "later", afterMs, why } : { kind: "refused", why };
+  const isTooFast = status === 429 || (status === 403 && (afterMs !== null || /rate limit/i.test(message)));
+  if (isTooFast) return { kind: "later", afterMs: afterMs ?? REST_MS, why };
+  return status === 408 || status >= 500 ? { kind: "later", afterMs, why } : { kind: "refused", why };
 }
 
 /** Milliseconds that GitHub asks for: `Retry-After`, or the reset of a limit that is used up; null: it asks for none. */
@@ -111,15 +124,20 @@ function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]+/g, " ").slice(0, SHOWN);
 }
 
+/** As much as comes: what the forge did, its status has told already. */
 async function readStart(answer: Response): Promise<string> {
   if (answer.body === null) return "";
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  while (text.length < ANSWER_MAX_BYTES) {
-    const { done, value } = await reader.read();
-    if (done) return text;
-    text += value;
+  try {
+    while (text.length < ANSWER_MAX_BYTES) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+    await reader.cancel();
+  } catch {
+    // It broke off, or came too slowly.
   }
-  await reader.cancel();
   return text;
 }

@@ -2,7 +2,7 @@
  * What forges are told of commits (FG-71). What is wanted is what the run is, read when it is told: so nothing is written for
  * it while a run goes on, the newest is told and never an older one after it, and none is forgotten.
  */
-import { and, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, ne, type SQL, sql } from "drizzle-orm";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { isFinal } from "../../run/status.ts";
 import type { Executor, Transaction } from "./db.ts";
@@ -53,7 +53,8 @@ export interface WantedStatus extends StatusKey {
 
 /**
  * From now on the commit's status is this one's. Whoever is just telling the older one goes on with it, and this is told
- * afterwards: `takeDue` has taken the row until then.
+ * afterwards: `takeDue` has taken the row until then. What was skipped takes nobody's place but that of another that was:
+ * a run of the commit may fail, and its check must not be passed by what the paths of another push leave out (FG-74).
  */
 export async function wantStatus(tx: Transaction, { of, ...status }: WantedStatus, now: Date): Promise<void> {
   const change = {
@@ -74,6 +75,7 @@ export async function wantStatus(tx: Transaction, { of, ...status }: WantedStatu
       commitStatuses.context,
     ],
     set: { ...change, nextTryAt: sql`greatest(${commitStatuses.nextTryAt}, excluded.next_try_at)` },
+    ...(change.phase === "skipped" ? { setWhere: eq(commitStatuses.phase, "skipped") } : {}),
   });
 }
 
@@ -96,7 +98,10 @@ type DueColumns =
   & { readonly [T in Times]: number | null }
   & Record<string, unknown>;
 
-/** Statuses that a forge does not know yet, the caller's alone until `until`: then it is taken to have died over them. */
+/**
+ * Statuses that a forge does not know yet, the caller's alone until `until`: then it is taken to have died over them. Those
+ * that are no run's go when they are told and their pause is over: no run takes them along when it is deleted.
+ */
 export async function takeDue(db: Executor, now: Date, until: Date, limit: number): Promise<DueStatus[]> {
   const rows = await query<DueColumns>(
     db,
@@ -108,7 +113,14 @@ export async function takeDue(db: Executor, now: Date, until: Date, limit: numbe
       from commit_statuses s left join runs r on r.id = s.run_id
       where s.is_open and s.next_try_at <= ${now.toISOString()}::timestamptz
         and coalesce(${PHASE_OF_RUN}, s.phase) <> s.told
-      order by s.next_try_at limit ${limit}::int for update of s skip locked)
+      order by s.next_try_at limit ${limit}::int for update of s skip locked),
+      over as (
+        select endpoint_id, repo, sha, context from commit_statuses
+        where is_open and next_try_at <= ${now.toISOString()}::timestamptz and run_id is null and phase = told
+        for update skip locked),
+      gone as (
+        delete from commit_statuses s using over o
+        where s.endpoint_id = o.endpoint_id and s.repo = o.repo and s.sha = o.sha and s.context = o.context)
     update commit_statuses s set next_try_at = ${until.toISOString()}::timestamptz
     from due d
     where s.endpoint_id = d.endpoint_id and s.repo = d.repo and s.sha = d.sha and s.context = d.context
@@ -141,28 +153,45 @@ export interface StatusEnd {
   readonly problem: string;
 }
 
-/** If the commit's status has become another's meanwhile, that one's turn comes; if its run goes on, that is told, too. */
-export async function noteEnd(tx: Transaction, due: DueStatus, { told, ...end }: StatusEnd): Promise<void> {
-  const isOpen = end.isOpen || !(await isStill(tx, due));
+/**
+ * If the commit's status has become another's meanwhile, that one's turn comes; if its run goes on, that is told, too. What is
+ * no run's stays open until `takeDue` removes it. Answers whether it still was the commit's status.
+ */
+export async function noteEnd(
+  tx: Transaction,
+  due: DueStatus,
+  { told, ...end }: StatusEnd,
+): Promise<boolean> {
+  const isOpen = end.isOpen || due.runId === null || !(await isStill(tx, due.runId, due.phase));
   const isHere = and(
     eq(commitStatuses.endpointId, due.endpointId),
     eq(commitStatuses.repo, due.repo),
     eq(commitStatuses.sha, due.sha),
     eq(commitStatuses.context, due.context),
   );
-  const isSame = sql`${commitStatuses.runId} is not distinct from ${due.runId}::uuid`;
+  // Of those that are no run's, each has its delivery's address.
+  const isSame = and(
+    sql`${commitStatuses.runId} is not distinct from ${due.runId}::uuid`,
+    eq(commitStatuses.targetUrl, due.targetUrl),
+  );
   const noted = await tx.update(commitStatuses).set({ ...end, isOpen, ...(told === null ? {} : { told }) })
     .where(and(isHere, isSame)).returning({ told: commitStatuses.told });
-  if (noted.length === 0) {
-    await tx.update(commitStatuses).set({ nextTryAt: end.nextTryAt }).where(isHere);
-    return;
-  }
-  await tx.update(endpoints).set({ problem: end.problem }).where(eq(endpoints.id, due.endpointId));
+  if (noted.length > 0) return true;
+  await tx.update(commitStatuses).set({ nextTryAt: end.nextTryAt }).where(isHere);
+  return false;
+}
+
+/**
+ * What came of telling the latest status of an endpoint. Not in the transaction that holds the status: who disconnects an
+ * endpoint holds that one first.
+ */
+export async function noteProblem(db: Executor, endpointId: string, problem: string): Promise<void> {
+  await db.update(endpoints).set({ problem })
+    .where(and(eq(endpoints.id, endpointId), isNotNull(endpoints.apiToken), ne(endpoints.problem, problem)));
 }
 
 /** Held, so that whoever takes the run up again does so before this, or opens the status again after it. */
-async function isStill(tx: Transaction, { runId, phase }: DueStatus): Promise<boolean> {
-  if (runId === null) return true;
+async function isStill(tx: Transaction, runId: string, phase: Phase): Promise<boolean> {
   const [run] = await query<{ phase: Phase }>(
     tx,
     sql`select ${PHASE_OF_RUN} as phase from runs r where r.id = ${runId}::uuid for share`,

@@ -7,6 +7,7 @@ import {
   apiTokens,
   type DueStatus,
   noteEnd,
+  noteProblem,
   type Phase,
   type StatusEnd,
   takeDue,
@@ -20,6 +21,8 @@ const HELD_MS = 60_000;
 const PAUSE_MS = 2_000;
 const BACKOFF_MS = { first: 1_000, most: 600_000 } as const;
 const PATIENCE_MS = 86_400_000;
+const NO_KEY =
+  "the endpoint's token is sealed under a key that the server does not have: give it in DAGU_ENCRYPTION_KEYS, or the token anew: dagu endpoint connect";
 
 const STATES: Readonly<Record<Phase, CommitStatus["state"]>> = {
   queued: "pending",
@@ -60,7 +63,9 @@ export async function sendStatuses(ports: ServerPorts, settings: ServerSettings)
       const { repo, sha, context } = one;
       ports.log.warn("a forge was not told of a commit", { repo, sha, context, reason: end.problem });
     }
-    await ports.db.transaction((tx) => noteEnd(tx, one, end));
+    if (await ports.db.transaction((tx) => noteEnd(tx, one, end))) {
+      await noteProblem(ports.db, one.endpointId, end.problem);
+    }
   }));
 }
 
@@ -70,8 +75,12 @@ async function tell(
   { endpointId, repo, sha, context, targetUrl, phase, startedAt, finishedAt }: DueStatus,
   sealed: Uint8Array | null,
 ): Promise<Told> {
-  const token = sealed === null ? null : await open(keys, purposeOfConnection(endpointId), sealed);
-  if (token === null) return { kind: "refused", why: "the endpoint has no token for the forge's API" };
+  if (sealed === null) return { kind: "refused", why: "the endpoint has no token for the forge's API" };
+  const token = await open(keys, purposeOfConnection(endpointId), sealed);
+  if (token === null) {
+    // While keys are being changed another server may have it.
+    return { kind: "later", afterMs: null, why: NO_KEY };
+  }
   const took = startedAt === null || finishedAt === null
     ? ""
     : ` after ${elapsed(startedAt.toISOString(), finishedAt.toISOString())}`;
@@ -93,8 +102,9 @@ function endOf(told: Told, { phase, isLast, tries, failingSince }: DueStatus, no
     told: isHopeless ? phase : null,
     isOpen: !(isHopeless && isLast),
     nextTryAt: new Date(now + waitMs),
-    tries: tries + 1,
-    failingSince: since,
+    // That one has its own day.
+    tries: isHopeless ? 0 : tries + 1,
+    failingSince: isHopeless ? null : since,
     problem: told.why,
   };
 }

@@ -8,8 +8,8 @@ import type { EndpointRow } from "../store/endpoints.ts";
 
 /** Events of a commit that people wait for the checks of. */
 const REPORTED: readonly ForgeEvent["event"][] = ["push", "tag", "pull_request"];
-/** As forges have them: what is longer, or of another form, is nothing that could be told. */
-const REPO = /^[^/\s]{1,100}\/[^/\s]{1,100}$/;
+/** As GitHub has them: what is longer, or of another form, is nothing that could be told; dots alone lead to another path. */
+const REPO = /^(?!\.{1,2}\/)[\w.-]{1,100}\/(?!\.{1,2}$)[\w.-]{1,100}$/;
 const SHA = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 const CONTEXT_MAX = 255;
 
@@ -40,14 +40,16 @@ export async function wantStatuses(
 ): Promise<void> {
   if (endpoint.apiToken === null || !REPORTED.includes(event.event)) return;
   if (!REPO.test(event.repo) || !SHA.test(event.sha)) return;
-  for (const [index, decision] of stored.entries()) {
+  const all = stored.flatMap((decision, index): WantedStatus[] => {
     const one = reported[index];
     const wanted = one === undefined ? null : statusOf(one, decision, delivered);
-    if (one === undefined || wanted === null) continue;
+    if (one === undefined || wanted === null) return [];
     const context = contextOf(endpoint.statusContext, event, one);
-    const key = { endpointId: endpoint.id, repo: event.repo, sha: event.sha, context };
-    await wantStatus(tx, { ...key, ...wanted }, delivered.receivedAt);
-  }
+    return [{ endpointId: endpoint.id, repo: event.repo, sha: event.sha, context, ...wanted }];
+  });
+  // Deliveries of one commit come together, and hold its statuses until their ends: in one order, or both would wait.
+  const inOrder = all.toSorted((a, b) => a.context < b.context ? -1 : a.context > b.context ? 1 : 0);
+  for (const wanted of inOrder) await wantStatus(tx, wanted, delivered.receivedAt);
 }
 
 function statusOf(

@@ -1,6 +1,8 @@
 /** A forge is told what became of its commits (2.9), on both databases and over HTTP. */
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
+import type { ServerSettings } from "../../../src/server/settings.ts";
+import { commitStatuses } from "../../../src/server/store/schema.ts";
 import { sendStatuses } from "../../../src/server/tick/commit-statuses.ts";
 import { DATABASE_KINDS, openTestDatabase } from "../../support/database.ts";
 import { newFakeClock } from "../../support/fake-clock.ts";
@@ -18,6 +20,9 @@ import { bodyOf, newTestPorts, newTestServer, type TestServer } from "../../supp
 
 const TOKEN = "github-token-1";
 const SHA = "a".repeat(40);
+/** A trigger that cannot start its run, and the event that it cannot start it of. */
+const UNSTARTABLE = `{git: {event: push}, concurrency: {group: "${"$"}{event.message}"}}`;
+const TOO_LONG = { ...PUSH, head_commit: { message: "x".repeat(256) } };
 
 interface Bench {
   readonly server: TestServer;
@@ -283,9 +288,8 @@ onEveryForge(
 onEveryForge(
   "2.9 a trigger that cannot start its run is an error of the commit",
   async ({ server, github, send, tick }) => {
-    const block = `{git: {event: push}, concurrency: {group: "${"$"}{event.message}"}}`;
-    await addWorkflow(server, "build", block);
-    await bodyOf(await send("push", "d-1", { ...PUSH, head_commit: { message: "x".repeat(256) } }));
+    await addWorkflow(server, "build", UNSTARTABLE);
+    await bodyOf(await send("push", "d-1", TOO_LONG));
     await tick();
     assert.deepEqual(statesOf(github), ["error"]);
   },
@@ -382,5 +386,169 @@ onEveryForge(
     await bodyOf(await send("push", "d-2", { ...PUSH, after: "b".repeat(40) }));
     await tick();
     assert.equal((await endpointOf(server))["problem"], "HTTP 500");
+  },
+);
+
+onEveryForge(
+  "FG-71 an error of a commit that comes while its last one is being told is told after that",
+  async ({ server, github, send, tick }) => {
+    await addWorkflow(server, "build", UNSTARTABLE);
+    const { deliveryId: first } = await bodyOf(await send("push", "d-1", TOO_LONG));
+    const second: unknown[] = [];
+    github.answers.push(async () => {
+      second.push((await bodyOf(await send("push", "d-2", TOO_LONG)))["deliveryId"]);
+      return Response.json({}, { status: 201 });
+    });
+    await tick();
+    await tick();
+    assert.notEqual(second[0], first);
+    assert.deepEqual(github.posted.map((one) => one.target_url), [
+      `https://dagu.example/deliveries/${second[0]}`,
+    ]);
+  },
+);
+
+onEveryForge(
+  "FG-74 what is skipped never passes a check that a run of the commit has not passed",
+  async ({ server, github, send, tick, runner }) => {
+    await connect(server, { context: "ci/{workflow}" });
+    const block = (name: string) =>
+      `{name: ${name}, git: {event: push, paths: ["${name}/**"]}, status: required}`;
+    await addWorkflow(server, "build", `${block("api")}, ${block("web")}`);
+    const commits = (path: string) => ({ commits: [{ id: "1", message: "m", added: [path] }] });
+    await bodyOf(await send("push", "d-1", { ...PUSH, ...commits("api/x") }));
+    await tick();
+    assert.deepEqual(statesOf(github), ["pending"]);
+    const grant = await claimOne(runner);
+    await begin(runner, grant);
+    await finish(runner, grant, "failed");
+    await tick();
+    await bodyOf(await send("push", "d-2", { ...PUSH, ref: "refs/heads/other", ...commits("docs/x") }));
+    await tick();
+    assert.deepEqual(statesOf(github), ["pending", "failure"]);
+  },
+);
+
+onEveryForge(
+  "FG-71 a status that is no run's is forgotten when it is told, a run's when the run is deleted",
+  async ({ server, github, send, tick, runner }) => {
+    await addWorkflow(server, "error", UNSTARTABLE);
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", TOO_LONG));
+    const count = async (): Promise<number> => await server.ports.db.$count(commitStatuses);
+    assert.equal(await count(), 2);
+    const grant = await claimOne(runner);
+    await begin(runner, grant);
+    await finish(runner, grant, "failed");
+    await tick();
+    await tick();
+    assert.deepEqual(statesOf(github).toSorted(), ["error", "failure"]);
+    assert.equal(await count(), 1);
+    const { dagRuns } = await bodyOf(await server.request("GET", "/api/v1/dag-runs?name=build"));
+    const [{ dagRunId }] = dagRuns as [{ dagRunId: string }];
+    await bodyOf(await server.request("DELETE", `/api/v1/dag-runs/build/${dagRunId}`), 204);
+    assert.equal(await count(), 0);
+  },
+);
+
+onEveryForge(
+  "SF-01 a repository whose name leads to another path of the API is told nothing",
+  async ({ server, github, send, tick }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    for (const [n, full_name] of ["a/..", "../..", "./b", "a/b?c", "a/b#c", "a\\b/c", "ä/b"].entries()) {
+      await bodyOf(await send("push", `d-${n}`, { ...PUSH, repository: { ...REPOSITORY, full_name } }));
+    }
+    await bodyOf(
+      await send("push", "d-ok", { ...PUSH, repository: { ...REPOSITORY, full_name: "a_b/..c.d-" } }),
+    );
+    await tick();
+    assert.deepEqual(github.posted.map(({ path }) => path), [`/repos/a_b/..c.d-/statuses/${SHA}`]);
+  },
+);
+
+onEveryForge(
+  "FG-72 a secondary limit that names no time is waited for, not taken for a refusal",
+  async ({ server, github, send, tick }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", PUSH));
+    const message =
+      "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    github.answers.push(() => Response.json({ message }, { status: 403 }));
+    await tick();
+    await tick(50_000);
+    assert.equal(github.asked, 2, "the token's check, and one status: GitHub wants a minute of rest");
+    await tick();
+    assert.deepEqual(statesOf(github), ["pending"]);
+  },
+);
+
+onEveryForge(
+  "FG-72 what was refused days ago does not shorten the day for what comes later",
+  async ({ server, github, send, tick, runner }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", PUSH));
+    github.answers.push(() => new Response("", { status: 403 }));
+    await tick();
+    const grant = await claimOne(runner);
+    await begin(runner, grant);
+    await finish(runner, grant, "succeeded");
+    github.answers.push(() => new Response("", { status: 503 }));
+    await tick(90_000_000);
+    await tick();
+    assert.deepEqual(statesOf(github), ["success"]);
+  },
+);
+
+onEveryForge(
+  "SC-01 FG-72 a token whose key the server does not have is told as that, and used when the key is back",
+  async ({ server, github, send, tick }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", PUSH));
+    const keys: ServerSettings["keys"] = [{ id: "other", bytes: new Uint8Array(32).fill(8) }];
+    await sendStatuses(server.ports, { ...server.settings, keys });
+    assert.match(
+      String((await endpointOf(server))["problem"]),
+      /key that the server does not have: .*DAGU_ENCRYPTION_KEYS/,
+    );
+    await tick();
+    assert.deepEqual(statesOf(github), ["pending"]);
+    assert.equal((await endpointOf(server))["problem"], "");
+  },
+);
+
+onEveryForge(
+  "FG-05 an own instance that has no limits takes a token all the same, and no answer shows a token",
+  async ({ server, github, send, tick }) => {
+    github.answers.push(() => Response.json({ message: "Rate limiting is not enabled." }, { status: 404 }));
+    await connect(server);
+    github.answers.push(() => Response.json({ message: "Not Found" }, { status: 404 }));
+    const body = { token: TOKEN };
+    const path = "/api/v1/endpoints/forge/connection";
+    const { message } = await bodyOf(await server.request("PUT", path, { body }), 400);
+    assert.equal(message, "the forge does not take the token: HTTP 404: Not Found");
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", PUSH));
+    github.answers.push(() => Response.json({ message: `no such token: ${TOKEN}` }, { status: 401 }));
+    await tick();
+    assert.equal((await endpointOf(server))["problem"], "HTTP 401: no such token: *******");
+  },
+);
+
+onEveryForge(
+  "FG-72 an answer that cannot be read counts by its status",
+  async ({ server, github, send, tick }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    await bodyOf(await send("push", "d-1", PUSH));
+    const broken = (status: number) => (): Response =>
+      new Response("none of gzip's", { status, headers: { "Content-Encoding": "gzip" } });
+    github.answers.push(broken(404));
+    await tick();
+    assert.equal((await endpointOf(server))["problem"], "HTTP 404");
+    await bodyOf(await send("push", "d-2", PUSH));
+    github.answers.push(broken(201));
+    await tick();
+    await tick();
+    assert.equal(github.asked, 3, "the token's check, and each status once");
+    assert.equal((await endpointOf(server))["problem"], "");
   },
 );
