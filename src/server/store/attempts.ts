@@ -155,7 +155,7 @@ export async function missAttempts(
         and l.attempt_id <> all(array(select jsonb_array_elements_text(${
       JSON.stringify(named)
     }::jsonb)::uuid))
-      for update)
+      order by l.attempt_id for update)
     update attempt_leases l set missed_beat = ${beat} from missed m where l.attempt_id = m.id
     returning m.id, m.before`,
   );
