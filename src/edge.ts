@@ -11,7 +11,7 @@ import { createApp } from "./server/app.ts";
 import { POLL_MS, type ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
 import { Keys } from "./server/secrets/keyring.ts";
-import { GITHUB_API, openGithub } from "./server/outbound/github.ts";
+import { GITHUB_API, isApiAddress, openGithub } from "./server/outbound/github.ts";
 import { BUCKET_FORM, openS3Store, readBucket } from "./server/outbound/s3.ts";
 import { ARTIFACT_MAX_OF_OBJECTS, SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
@@ -30,7 +30,7 @@ const Bindings = v.object({
   DAGU_GITHUB_API_URL: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^https?:\/\/[^/?#]+/, "must be the address of GitHub's API, https://HOST/api/v3"),
+      v.check(isApiAddress, "must be the address of GitHub's API, https://HOST/api/v3, without credentials"),
     ),
     GITHUB_API,
   ),
@@ -101,7 +101,7 @@ function openPlane(bindings: Bindings, context: ExecutionContext): Plane {
       base: null,
       forge: openGithub(
         { fetch: (request) => fetch(request), clock },
-        bindings.DAGU_GITHUB_API_URL.replace(/\/+$/, ""),
+        bindings.DAGU_GITHUB_API_URL,
       ),
       ...objectStore(bindings, clock),
       wake: {

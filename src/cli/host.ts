@@ -2,13 +2,12 @@
 import type { Log } from "../run/ports.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
-import { GITHUB_API, openGithub } from "../server/outbound/github.ts";
+import { GITHUB_API, isApiAddress, openGithub } from "../server/outbound/github.ts";
 import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
 import { adoptRecords } from "./ahead/adoption.ts";
 import { readBaseConfig } from "./base-config.ts";
-import { isHttpUrl } from "./api-client.ts";
 import { UserError } from "./command.ts";
 import { openCache } from "./cache.ts";
 import { type Channel, openEmbedded, openPostgres } from "./database.ts";
@@ -98,12 +97,12 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
 /** `DAGU_GITHUB_API_URL`: of an own instance, `https://HOST/api/v3`. */
 function readGithubApi(env: Readonly<Record<string, string>>): string {
   const text = settingOf(env, "DAGU_GITHUB_API_URL") ?? GITHUB_API;
-  if (!isHttpUrl(text)) {
+  if (!isApiAddress(text)) {
     throw new UserError(
-      `DAGU_GITHUB_API_URL is "${text}"; write the address of GitHub's API, https://HOST/api/v3`,
+      "DAGU_GITHUB_API_URL must be the address of GitHub's API, https://HOST/api/v3, without credentials",
     );
   }
-  return text.replace(/\/+$/, "");
+  return text;
 }
 
 /** `DAGU_BLOB_STORE_URL` and the login that AWS's tools read too; null: the database keeps everything. */

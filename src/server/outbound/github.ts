@@ -11,6 +11,13 @@ export interface GithubPorts {
 /** Of an own instance it is `https://HOST/api/v3`. */
 export const GITHUB_API = "https://api.github.com";
 
+/** Without credentials: errors show it (SF-01). */
+export function isApiAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
+}
+
 const TIMEOUT_MS = 10_000;
 const ANSWER_MAX_BYTES = 65_536;
 const SHOWN = 200;
@@ -21,8 +28,9 @@ const REST_MS = 60_000;
 /** GitHub takes no longer description. */
 const DESCRIPTION_MAX = 140;
 
-/** `address`: of the API, without trailing slash; the operator's choice, never that of whoever sends events (SF-01). */
-export function openGithub(ports: GithubPorts, address: string): Forge {
+/** `api`: its address, the operator's choice, never that of whoever sends events (SF-01). */
+export function openGithub(ports: GithubPorts, api: string): Forge {
+  const address = api.replace(/\/+$/, "");
   const ask = (token: string, method: "GET" | "POST", path: string, body?: unknown): Promise<Told> =>
     exchange(
       ports,

@@ -143,7 +143,7 @@ function fromPush(base: ForgeEvent, body: Body): ForgeEvent {
     ref: body.ref,
     branch: isTag ? "" : tail,
     tag: isTag ? tail : "",
-    sha: body.deleted ? "" : body.after !== "" ? body.after : body.head_commit?.id ?? "",
+    sha: body.deleted ? "" : shaOf(body, isTag),
     before: body.before,
     forced: body.forced,
   };
@@ -160,6 +160,12 @@ function fromPush(base: ForgeEvent, body: Body): ForgeEvent {
     changedPaths: changed.paths,
     changedPathsComplete: isListed && changed.isWhole,
   };
+}
+
+/** `after` of an annotated tag is the tag's own, where people mean the commit, and only that one has statuses. */
+function shaOf({ after, head_commit: head }: Body, isTag: boolean): string {
+  const commit = head?.id ?? "";
+  return isTag ? commit || after : after || commit;
 }
 
 function changedPaths(

@@ -67,7 +67,12 @@ Deno.test("C-01 what the environment and the flags of a service say wrongly is n
     [
       ["server"],
       { DAGU_GITHUB_API_URL: "ftp://x" },
-      /^dagu server: DAGU_GITHUB_API_URL is "ftp:\/\/x"; write the address of GitHub's API/,
+      /^dagu server: DAGU_GITHUB_API_URL must be the address of GitHub's API/,
+    ],
+    [
+      ["server"],
+      { DAGU_GITHUB_API_URL: "https://me:secret@x/api/v3" },
+      /^dagu server: DAGU_GITHUB_API_URL must be [^@]* without credentials\n$/,
     ],
     [
       ["server"],

@@ -39,6 +39,11 @@ const cases: [name: string, body: unknown, want: Record<string, unknown>][] = [
     tag: "v1",
     branch: "",
   }],
+  ["2.6 an annotated tag is of its commit, whose statuses a forge shows", {
+    ...branch,
+    ref: "refs/tags/v1",
+    head_commit: { id: "c".repeat(40), message: "m" },
+  }, { event: "tag", sha: "c".repeat(40) }],
   ["2.5 a deleted branch is event delete", { ...branch, deleted: true }, { event: "delete", sha: "" }],
   ["FG-54 a forced push has an incomplete path list", { ...branch, forced: true }, {
     changedPathsComplete: false,
