@@ -2,7 +2,7 @@
  * What forges are told of commits (FG-71). What is wanted is what the run is, read when it is told: so nothing is written for
  * it while a run goes on, the newest is told and never an older one after it, and none is forgotten.
  */
-import { and, eq, inArray, isNotNull, ne, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, ne, or, type SQL, sql } from "drizzle-orm";
 import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
 import { isFinal } from "../../run/status.ts";
 import type { Executor, Transaction } from "./db.ts";
@@ -162,17 +162,18 @@ export async function noteEnd(
   due: DueStatus,
   { told, ...end }: StatusEnd,
 ): Promise<boolean> {
-  const isOpen = end.isOpen || due.runId === null || !(await isStill(tx, due.runId, due.phase));
+  const isDone = !end.isOpen && (due.runId === null || await isStill(tx, due.runId, due.phase));
+  const isOpen = sql`${!isDone}::boolean or ${commitStatuses.runId} is null`;
   const isHere = and(
     eq(commitStatuses.endpointId, due.endpointId),
     eq(commitStatuses.repo, due.repo),
     eq(commitStatuses.sha, due.sha),
     eq(commitStatuses.context, due.context),
   );
-  // Of those that are no run's, each has its delivery's address.
+  // Each that is no run's has its delivery's address, or that of its run, which was deleted meanwhile.
   const isSame = and(
-    sql`${commitStatuses.runId} is not distinct from ${due.runId}::uuid`,
     eq(commitStatuses.targetUrl, due.targetUrl),
+    or(eq(commitStatuses.phase, due.phase), sql`${commitStatuses.runId} = ${due.runId}::uuid`),
   );
   const noted = await tx.update(commitStatuses).set({ ...end, isOpen, ...(told === null ? {} : { told }) })
     .where(and(isHere, isSame)).returning({ told: commitStatuses.told });

@@ -552,3 +552,23 @@ onEveryForge(
     assert.equal((await endpointOf(server))["problem"], "");
   },
 );
+
+onEveryForge(
+  "FG-71 the end of a run that is deleted while it is being told is told once, and then forgotten",
+  async ({ server, github, send, tick, runner }) => {
+    await addWorkflow(server, "build", "{git: {event: push}}");
+    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
+    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const grant = await claimOne(runner);
+    await begin(runner, grant);
+    await finish(runner, grant, "failed");
+    github.answers.push(async () => {
+      await bodyOf(await server.request("DELETE", `/api/v1/dag-runs/build/${dagRunId}`), 204);
+      return Response.json({}, { status: 201 });
+    });
+    await tick();
+    await tick();
+    assert.equal(github.asked, 2, "the token's check, and the status once");
+    assert.equal(await server.ports.db.$count(commitStatuses), 0);
+  },
+);
