@@ -11,7 +11,7 @@ import { createApp } from "./server/app.ts";
 import { POLL_MS, type ServerPorts } from "./server/ports.ts";
 import { isZone } from "./workflow/cron.ts";
 import { Keys } from "./server/secrets/keyring.ts";
-import { GITHUB_API, isApiAddress, openGithub } from "./server/outbound/github.ts";
+import { API_FORM, GITHUB_API, isApiAddress, openGithub } from "./server/outbound/github.ts";
 import { BUCKET_FORM, openS3Store, readBucket } from "./server/outbound/s3.ts";
 import { ARTIFACT_MAX_OF_OBJECTS, SERVER_DEFAULTS, type ServerSettings } from "./server/settings.ts";
 import type { Db } from "./server/store/db.ts";
@@ -28,10 +28,7 @@ const Bindings = v.object({
   DAGU_INTERNAL_TOKEN: v.optional(v.string()),
   DAGU_BLOB_STORE_URL: v.optional(v.string(), ""),
   DAGU_GITHUB_API_URL: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(isApiAddress, "must be the address of GitHub's API, https://HOST/api/v3, without credentials"),
-    ),
+    v.pipe(v.string(), v.check(isApiAddress, API_FORM)),
     GITHUB_API,
   ),
   AWS_ACCESS_KEY_ID: v.optional(v.string(), ""),

@@ -2,7 +2,7 @@
 import type { Log } from "../run/ports.ts";
 import { systemClock, systemIds } from "../runner/clock.ts";
 import type { ServerPorts, Wake } from "../server/ports.ts";
-import { GITHUB_API, isApiAddress, openGithub } from "../server/outbound/github.ts";
+import { API_FORM, GITHUB_API, isApiAddress, openGithub } from "../server/outbound/github.ts";
 import { type Bucket, BUCKET_FORM, openS3Store, readBucket } from "../server/outbound/s3.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { createRegistrationToken } from "../server/dispatch/register.ts";
@@ -98,9 +98,7 @@ async function joinWake(memory: Wake, channel: Channel | null): Promise<Wake> {
 function readGithubApi(env: Readonly<Record<string, string>>): string {
   const text = settingOf(env, "DAGU_GITHUB_API_URL") ?? GITHUB_API;
   if (!isApiAddress(text)) {
-    throw new UserError(
-      "DAGU_GITHUB_API_URL must be the address of GitHub's API, https://HOST/api/v3, without credentials",
-    );
+    throw new UserError(`DAGU_GITHUB_API_URL ${API_FORM}`);
   }
   return text;
 }

@@ -4,7 +4,7 @@
  */
 import { isNamedAction } from "./actions/names.ts";
 import type { Path } from "./document.ts";
-import { isMapping } from "./json.ts";
+import { isGiven, isMapping, withoutNulls } from "./json.ts";
 import { findSchemaMistake, findViolations } from "./json-schema.ts";
 import { own } from "./own.ts";
 import { renderTemplate } from "./template.ts";
@@ -261,15 +261,6 @@ function expandCall(
       ? {}
       : { output_schema: action.outputSchema }),
   };
-}
-
-/** A key without a value is absent: it takes nothing from the template's step. */
-function withoutNulls(call: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(call).filter(([, value]) => isGiven(value)));
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function fillDefaults(

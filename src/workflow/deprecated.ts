@@ -1,5 +1,5 @@
 /** Older spellings of a step, said in today's words (workflow-language contract 1.5). Works on what YAML gave, before any schema. */
-import { isMapping } from "./json.ts";
+import { isGiven, isMapping, withoutNulls } from "./json.ts";
 import { own } from "./own.ts";
 
 export interface Modernized {
@@ -49,8 +49,7 @@ const TYPES: Readonly<Record<string, { readonly action: string; readonly text: s
 };
 
 export function modernize(asWritten: Readonly<Record<string, unknown>>): Modernized {
-  // A key without a value is absent.
-  const given = Object.fromEntries(Object.entries(asWritten).filter(([, value]) => isGiven(value)));
+  const given = withoutNulls(asWritten);
   const written = Object.keys(given);
   const old = written.filter((key) => Object.hasOwn(REPLACEMENTS, key));
   const kind = ["run", "action"].find((key) => written.includes(key));
@@ -166,10 +165,6 @@ function commandWork(
 /** The command is what reads the script, as in `command: python3` with `script: print(1)`. */
 function isReadByCommand({ command, script }: Readonly<Record<string, unknown>>): boolean {
   return isGiven(command) && isGiven(script);
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 /** A text of one line is a script too: it goes into a file (4.4). */

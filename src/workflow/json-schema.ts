@@ -3,7 +3,7 @@
  * Both may come from anybody: patterns match in linear time, and the work is bounded.
  */
 import { compilePattern, validatePattern } from "./condition.ts";
-import { isMapping } from "./json.ts";
+import { isGiven, isMapping } from "./json.ts";
 
 export interface Violation {
   /** Keys and indexes from the value's root. */
@@ -92,10 +92,11 @@ function ownMistake(schema: Schema, root: unknown): string | null {
     const mistake = validatePattern(key, "pattern");
     if (mistake !== null) return mistake;
   }
-  const isGiven = (key: string): boolean => schema[key] !== undefined && schema[key] !== null;
-  const noMap = MAPS_OF_SCHEMAS.find((key) => isGiven(key) && !isMapping(schema[key]));
+  const noMap = MAPS_OF_SCHEMAS.find((key) => isGiven(schema[key]) && !isMapping(schema[key]));
   if (noMap !== undefined) return `${noMap} must be a mapping`;
-  const noList = ["enum", ...LISTS_OF_SCHEMAS].find((key) => isGiven(key) && !Array.isArray(schema[key]));
+  const noList = ["enum", ...LISTS_OF_SCHEMAS].find((key) =>
+    isGiven(schema[key]) && !Array.isArray(schema[key])
+  );
   if (noList !== undefined) return `${noList} must be a list`;
   if (schema["enum"] !== undefined && listOf(schema["enum"]).length === 0) return "enum must not be empty";
   const amount = NUMBERS.find((key) => schema[key] !== undefined && typeof schema[key] !== "number");

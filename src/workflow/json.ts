@@ -58,3 +58,12 @@ export function withPlainNumbers(value: unknown): unknown {
     ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withPlainNumbers(item)]))
     : value;
 }
+
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** A key without a value is absent. */
+export function withoutNulls(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => isGiven(value)));
+}

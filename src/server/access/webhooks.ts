@@ -177,14 +177,23 @@ export async function createEndpoint(
     : { ok: true, endpoint, secret };
 }
 
+async function findEndpoint(
+  ports: ServerPorts,
+  name: string,
+): Promise<{ readonly ok: true; readonly endpoint: EndpointRow } | Refusal> {
+  const endpoint = await endpointByName(ports.db, name);
+  return endpoint === null ? refuse("not_found", `there is no endpoint "${name}"`) : { ok: true, endpoint };
+}
+
 /** A new secret beside the old one, which stays valid until the next rotation (FG-11). */
 export async function rotateEndpoint(
   ports: ServerPorts,
   settings: ServerSettings,
   name: string,
 ): Promise<{ readonly ok: true; readonly endpoint: EndpointRow; readonly secret: string } | Refusal> {
-  const endpoint = await endpointByName(ports.db, name);
-  if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
+  const found = await findEndpoint(ports, name);
+  if (!found.ok) return found;
+  const { endpoint } = found;
   const secret = base58(ports.random(32));
   await updateEndpoint(ports.db, endpoint.id, {
     secret: await seal(settings.keys, `endpoint ${endpoint.id}`, secret, ports.random),
@@ -207,8 +216,9 @@ export async function connectEndpoint(
   name: string,
   { token, context }: ConnectionRequest,
 ): Promise<{ readonly ok: true; readonly endpoint: EndpointRow; readonly warning: string } | Refusal> {
-  const endpoint = await endpointByName(ports.db, name);
-  if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
+  const found = await findEndpoint(ports, name);
+  if (!found.ok) return found;
+  const { endpoint } = found;
   const known = await ports.forge.check(token);
   if (known.kind === "refused") {
     return refuse("bad_request", `the forge does not take the token: ${known.why}`);
@@ -227,8 +237,9 @@ export async function disconnectEndpoint(
   ports: ServerPorts,
   name: string,
 ): Promise<{ readonly ok: true } | Refusal> {
-  const endpoint = await endpointByName(ports.db, name);
-  if (endpoint === null) return refuse("not_found", `there is no endpoint "${name}"`);
+  const found = await findEndpoint(ports, name);
+  if (!found.ok) return found;
+  const { endpoint } = found;
   await ports.db.transaction(async (tx) => {
     await updateEndpoint(tx, endpoint.id, { apiToken: null, statusContext: "", problem: "" });
     await dropStatuses(tx, endpoint.id);

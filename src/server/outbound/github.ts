@@ -11,6 +11,9 @@ export interface GithubPorts {
 /** Of an own instance it is `https://HOST/api/v3`. */
 export const GITHUB_API = "https://api.github.com";
 
+/** How `DAGU_GITHUB_API_URL` may look, for people. */
+export const API_FORM = "must be the address of GitHub's API, https://HOST/api/v3, without credentials";
+
 /** Without credentials: errors show it (SF-01). */
 export function isApiAddress(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -3,8 +3,7 @@
  * it while a run goes on, the newest is told and never an older one after it, and none is forgotten.
  */
 import { and, eq, inArray, isNotNull, ne, or, type SQL, sql } from "drizzle-orm";
-import { RUN_STATUSES, type RunStatus } from "../../run/event.ts";
-import { isFinal } from "../../run/status.ts";
+import type { RunStatus } from "../../run/event.ts";
 import type { Executor, Transaction } from "./db.ts";
 import { query } from "./query.ts";
 import { codeOf } from "./runs.ts";
@@ -34,8 +33,6 @@ const PHASE_OF_RUN = sql`case r.status ${
     sql` `,
   )
 } end`;
-
-const IS_OVER = sql`r.status in (${sql.raw(RUN_STATUSES.filter(isFinal).map(codeOf).join(", "))})`;
 
 /** Which status of which commit. */
 export interface StatusKey {
@@ -83,8 +80,6 @@ export interface DueStatus extends StatusKey {
   readonly runId: string | null;
   readonly targetUrl: string;
   readonly phase: Phase;
-  /** Nothing more comes of it, once it is told. */
-  readonly isLast: boolean;
   readonly tries: number;
   readonly failingSince: Date | null;
   /** Of the run; null: it has not begun, or not ended. */
@@ -108,7 +103,6 @@ export async function takeDue(db: Executor, now: Date, until: Date, limit: numbe
     sql`
     with due as (
       select s.endpoint_id, s.repo, s.sha, s.context, coalesce(${PHASE_OF_RUN}, s.phase) as phase,
-        r.id is null or ${IS_OVER} as is_last,
         r.started_at, r.finished_at
       from commit_statuses s left join runs r on r.id = s.run_id
       where s.is_open and s.next_try_at <= ${now.toISOString()}::timestamptz
@@ -125,7 +119,7 @@ export async function takeDue(db: Executor, now: Date, until: Date, limit: numbe
     from due d
     where s.endpoint_id = d.endpoint_id and s.repo = d.repo and s.sha = d.sha and s.context = d.context
     returning s.endpoint_id as "endpointId", s.repo, s.sha, s.context, s.run_id as "runId", s.target_url as "targetUrl",
-      d.phase, d.is_last as "isLast", s.tries, ${msOf("s.failing_since")} as "failingSince",
+      d.phase, s.tries, ${msOf("s.failing_since")} as "failingSince",
       ${msOf("d.started_at")} as "startedAt", ${msOf("d.finished_at")} as "finishedAt"`,
   );
   const dateOf = (ms: number | null): Date | null => ms === null ? null : new Date(ms);

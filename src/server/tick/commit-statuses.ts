@@ -88,7 +88,9 @@ async function tell(
   return await forge.tell(token, { repo, sha, context, state: STATES[phase], description, targetUrl });
 }
 
-function endOf(told: Told, { phase, isLast, tries, failingSince }: DueStatus, now: number): StatusEnd {
+function endOf(told: Told, { phase, tries, failingSince }: DueStatus, now: number): StatusEnd {
+  // While a run goes on, more comes of it.
+  const isLast = STATES[phase] !== "pending";
   const good = { tries: 0, failingSince: null, problem: "" };
   if (told.kind === "told") {
     return { ...good, told: phase, isOpen: !isLast, nextTryAt: new Date(now + PAUSE_MS) };

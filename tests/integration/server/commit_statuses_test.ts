@@ -14,8 +14,8 @@ import {
   type HandRunner,
   NOW,
   openHandRunner,
+  startEvents,
 } from "../../support/runner-client.ts";
-import { startEvents } from "../../support/runner-client.ts";
 import { bodyOf, newTestPorts, newTestServer, type TestServer } from "../../support/server.ts";
 
 const TOKEN = "github-token-1";
@@ -79,6 +79,13 @@ async function finish(runner: HandRunner, grant: HandGrant, status: string): Pro
   await bodyOf(await runner.post(`/attempts/${grant.attemptId}/events`, body, asAttempt(grant)));
 }
 
+/** Id of the run that a delivery has started. */
+async function startedBy(answer: Response): Promise<string> {
+  const { runs } = await bodyOf(answer);
+  const [{ dagRunId }] = runs as [{ dagRunId: string }];
+  return dagRunId;
+}
+
 const statesOf = ({ posted }: ForgeServer): string[] => posted.map(({ state }) => state);
 
 async function endpointOf(server: TestServer): Promise<Record<string, unknown>> {
@@ -92,8 +99,7 @@ onEveryForge(
   "FG-70 FG-73 a commit shows what becomes of its run, from the queue to its end",
   async ({ server, github, send, tick, runner }) => {
     await addWorkflow(server, "build", "{git: {event: push}}");
-    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
-    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const dagRunId = await startedBy(await send("push", "d-1", PUSH));
     await tick();
     const grant = await claimOne(runner);
     await begin(runner, grant);
@@ -127,8 +133,7 @@ onEveryForge(
   "INV-23 FG-71 what a forge that fails again and again takes is in order, and ends with the run's end",
   async ({ server, github, send, tick, runner }) => {
     await addWorkflow(server, "build", "{git: {event: push}}");
-    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
-    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const dagRunId = await startedBy(await send("push", "d-1", PUSH));
     const fail = (): Response => new Response("", { status: 502 });
     github.answers.push(fail, fail);
     await tick();
@@ -199,8 +204,7 @@ onEveryForge(
   "FG-71 a run that is retried while its end is being told is told of after that",
   async ({ server, github, send, tick, runner }) => {
     await addWorkflow(server, "build", "{git: {event: push}}");
-    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
-    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const dagRunId = await startedBy(await send("push", "d-1", PUSH));
     const grant = await claimOne(runner);
     await begin(runner, grant);
     await finish(runner, grant, "failed");
@@ -319,8 +323,7 @@ onEveryForge(
   "FG-71 a run that is deleted before the forge knows its end is told all the same",
   async ({ server, github, send, tick, runner }) => {
     await addWorkflow(server, "build", "{git: {event: push}}");
-    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
-    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const dagRunId = await startedBy(await send("push", "d-1", PUSH));
     const grant = await claimOne(runner);
     await begin(runner, grant);
     await finish(runner, grant, "failed");
@@ -557,8 +560,7 @@ onEveryForge(
   "FG-71 the end of a run that is deleted while it is being told is told once, and then forgotten",
   async ({ server, github, send, tick, runner }) => {
     await addWorkflow(server, "build", "{git: {event: push}}");
-    const { runs } = await bodyOf(await send("push", "d-1", PUSH));
-    const [{ dagRunId }] = runs as [{ dagRunId: string }];
+    const dagRunId = await startedBy(await send("push", "d-1", PUSH));
     const grant = await claimOne(runner);
     await begin(runner, grant);
     await finish(runner, grant, "failed");
